@@ -1,0 +1,83 @@
+"""The Ledger port: append-only facts, snapshots, and the records of ended interactions.
+
+Implementations (`storage/`) are blocking and single-threaded: the runtime calls them from one worker
+thread. Both the SQLite one and the memory twin pass `tests/contract/test_ledger.py`.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One fact as stored."""
+
+    seq: int
+    """1, 2, 3… without gaps."""
+    at: float
+    """When it was taken from the inbox, seconds since the epoch."""
+    fact: bytes
+    """msgpack of an `AnyFact`."""
+
+
+class RecordRow(msgspec.Struct, frozen=True):
+    """One ended interaction as filed. Filing the same id again replaces the row (replay)."""
+
+    interaction: str
+    queue: str
+    channel: str
+    began_at: float
+    ended_at: float
+    outcome: str
+    body: bytes
+    """msgpack of the whole record (timeline, decisions)."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """State of the engines after the fact `seq`."""
+
+    seq: int
+    at: float
+    state: bytes
+
+
+class Ledger(Protocol):
+    """Durable store of one centre."""
+
+    def append(self, entries: list[Entry], records: list[RecordRow]) -> None:
+        """Store facts and file records in one transaction; durable when it returns.
+
+        `entries` continue the sequence. Raises `TryLater` (disk full, locked), nothing stored then.
+        """
+        ...
+
+    def last(self) -> tuple[int, float]:
+        """(seq, at) of the newest fact; (0, 0.0) when empty."""
+        ...
+
+    def read(self, after: int, limit: int = 0) -> Iterator[Entry]:
+        """Facts with seq > `after`, in order; `limit` 0: all."""
+        ...
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot; older ones but the previous may go."""
+        ...
+
+    def load_snapshot(self) -> Snapshot | None:
+        """The newest snapshot whose check sum holds."""
+        ...
+
+    def record(self, interaction: str) -> RecordRow | None:
+        """One filed interaction."""
+        ...
+
+    def records(
+        self, since: float = 0.0, until: float = 0.0, queue: str = "", limit: int = 100
+    ) -> list[RecordRow]:
+        """Filed interactions that ended in [since, until), newest first; `until` 0: no bound."""
+        ...
+
+    def close(self) -> None:
+        """Release files. Idempotent."""
+        ...

@@ -1,0 +1,50 @@
+"""The one clock. Everything else takes `now` as an argument.
+
+`now` is in seconds since the epoch and never runs back, also when the system clock is set back:
+the wall clock is read once at start and then carried forward by the monotonic clock; a step of the
+system clock forward by more than `STEP_S` is followed, a step back is not.
+"""
+
+import time
+from typing import Protocol
+
+STEP_S = 2.0
+
+
+class Clock(Protocol):
+    """What tells the time; `ccd.testing.clock.VirtualClock` is its twin for tests."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, never less than the last answer."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    __slots__ = ("_offset",)
+
+    def __init__(self, at_least: float = 0.0) -> None:
+        """`at_least`: the last time known to the ledger; `now()` never answers an earlier one."""
+        self._offset = max(time.time(), at_least) - time.monotonic()
+
+    def now(self) -> float:
+        return time.monotonic() + self._offset
+
+    def follow(self) -> float:
+        """Take over a forward step of the system clock (suspend, NTP); return the step in seconds."""
+        step = time.time() - self.now()
+        if step > STEP_S:
+            self._offset += step
+            return step
+        return 0.0
+
+
+def monotonic() -> float:
+    """Seconds for measuring durations inside a shell (never stored, never compared across runs)."""
+    return time.monotonic()
+
+
+def cpu_seconds() -> float:
+    """CPU seconds used by this process, user and system."""
+    return time.process_time()

@@ -1,0 +1,322 @@
+"""The composition root: `ccd` in the foreground, and its two helpers `ccd check` and `ccd snapshot`.
+
+Reads like a parts list: ledger, engines, media, channels, runtime, control; then the life of the
+process: ready, reload (SIGHUP, whole or not at all), drain (SIGTERM), stop.
+"""
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from ccd import __version__
+from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
+from ccd.clock import SystemClock
+from ccd.config.load import ConfigFaults, load, render
+from ccd.control.server import ControlServer
+from ccd.errors import CcdError
+from ccd.ids import FastChance, SystemChance
+from ccd.model import facts
+from ccd.model.settings import Settings
+from ccd.runtime.centre import Centre
+from ccd.runtime.log import configure
+from ccd.runtime.loop import Runtime
+from ccd.runtime.notify import Notifier
+from ccd.runtime.ports import Alarm, Fault
+from ccd.runtime.replay import replay
+from ccd.runtime.snapshot import SnapshotSpawner, make_snapshot
+from ccd.runtime.verbs import Doors, verbs
+from ccd.storage.sqlite import SqliteLedger
+from ccd.voice.channel import VoiceChannel
+from ccd.voice.media_engine import EmbeddedEngine
+
+log = structlog.get_logger("ccd")
+HOUSEKEEPING_S = 10.0
+NEEDS_RESTART = ("daemon", "ledger", "control")
+"""Tables whose change is taken only at the next start."""
+
+
+class Daemon:
+    """One running centre."""
+
+    def __init__(self, config: Path, overrides: dict[str, str], settings: Settings) -> None:
+        self.config = config
+        self.overrides = overrides
+        self.settings = settings
+        self.notifier = Notifier(os.environ)
+        self.ended = asyncio.Event()
+        self.draining = False
+        state_dir = _directory(settings.daemon.state_dir, 0o750)
+        self.runtime_dir = _directory(settings.daemon.runtime_dir, 0o755)
+        self.ledger_path = Path(settings.ledger.path or state_dir / "ledger.sqlite")
+
+        ledger = SqliteLedger(self.ledger_path, settings.ledger.sync)
+        self.centre = Centre()
+        replayed = replay(self.centre, ledger, _report_fault)
+        self.clock = SystemClock(at_least=replayed.last_at)
+        chance = FastChance()
+        self.voice = VoiceChannel(
+            settings, EmbeddedEngine(_media(settings)), self.clock, chance, self._behind
+        )
+        self.channels: dict[str, Channel] = {self.voice.name: self.voice}
+        for name, each in settings.channels.items():
+            spec = _adapter(each.adapter)
+            self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
+        argv = [sys.executable, "-m", "ccd.daemon", "snapshot", str(self.ledger_path)]
+        self.snapshots = SnapshotSpawner(argv, _report_snapshot)
+        self.runtime = Runtime(
+            self.centre,
+            ledger,
+            self.clock,
+            self.channels,
+            settings.ledger,
+            replayed=replayed,
+            report_fault=_report_fault,
+            report_alarm=_report_alarm,
+            snapshot_due=self._snapshot_due,
+        )
+        doors = Doors(
+            runtime=self.runtime,
+            centre=self.centre,
+            channels=self.channels,
+            clock=self.clock,
+            reload=self.reload,
+            drain=self.drain,
+        )
+        socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
+        self.control = ControlServer(socket_path, settings.control, verbs(doors))
+        log.info("replayed", facts=replayed.facts, seconds=round(replayed.seconds, 3))
+
+    def _snapshot_due(self) -> None:
+        self.snapshots.spawn()
+
+    def _behind(self) -> tuple[float, bool]:
+        pressure = self.runtime.pressure()
+        return pressure.oldest_s, pressure.stalled
+
+    async def start(self) -> None:
+        """Open everything; what the channels post is taken after the facts of the start."""
+        runtime, state = self.runtime, self.centre.state
+        bindings = [bound for each in state.bindings.values() for bound in each.values()]
+        runtime.post(facts.DaemonStarted(__version__, SystemChance().token(6)))
+        if state.rules != self.settings.rules:
+            runtime.post(facts.RulesLoaded(self.settings.rules, by="start"))
+        for channel in self.channels.values():
+            await channel.start(runtime.post)
+            if isinstance(channel, KeepsBindings):
+                channel.restore(bindings)
+            if isinstance(channel, ResumesLegs):
+                prefix = channel.name + ":"
+                channel.resume([leg for leg in self.centre.talks.legs if leg.startswith(prefix)])
+        runtime.start()
+        await runtime.settled()
+        await self.control.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        self.notifier.tell(READY="1", STATUS=self._status())
+        log.info("ready", version=__version__, config=str(self.config), pid=os.getpid())
+
+    async def stop(self) -> None:
+        """Close in the order in which nothing is lost: control, channels, then the ledger."""
+        self.notifier.tell(STOPPING="1")
+        await self.control.stop()
+        for channel in reversed(list(self.channels.values())):
+            await channel.stop()
+        self.runtime.post(facts.DaemonStopped())
+        await self.snapshots.stop()
+        await self.runtime.stop()
+        log.info("stopped")
+        self.notifier.close()
+
+    async def housekeep(self) -> None:
+        """Now and then: follow the system clock, tell systemd that the loop and the ledger live."""
+        every = self.notifier.watchdog_s / 3 if self.notifier.watchdog_s else HOUSEKEEPING_S
+        while True:
+            await asyncio.sleep(every)
+            if self.clock.follow():
+                self.runtime.refresh_time()
+            if not self.runtime.pressure().stalled:
+                self.notifier.tell(WATCHDOG="1", STATUS=self._status())
+
+    def _status(self) -> str:
+        running = len(self.centre.state.interactions)
+        return f"{'draining, ' if self.draining else ''}{running} interactions"
+
+    async def reload(self, by: str) -> list[str]:
+        """Take the configuration anew, whole or not at all; answers what changed.
+
+        Raises `ConfigFaults`; what runs is not disturbed then.
+        """
+        from ccd.config.diff import diff
+
+        self.notifier.tell(STATUS="reloading")
+        try:
+            fresh = await asyncio.to_thread(_load, self.config, self.overrides)
+        except ConfigFaults as faults:
+            log.error("reload refused, the former configuration stays", faults=render(faults.faults))
+            raise
+        finally:
+            self.notifier.tell(STATUS=self._status())
+        changes = diff(self.settings, fresh)
+        self.settings = fresh
+        self.runtime.post(facts.RulesLoaded(fresh.rules, by=by))
+        for name, channel in self.channels.items():
+            if isinstance(channel, Reloads):
+                options = fresh.channels[name].options if name in fresh.channels else None
+                channel.reload(fresh if name == self.voice.name else options)
+        await self.runtime.settled()
+        late = [line for line in changes if line.startswith(NEEDS_RESTART)]
+        log.info("reloaded", by=by, changes=len(changes), needs_restart=late)
+        return changes
+
+    def drain(self, on: bool, by: str) -> None:
+        """Take no new interaction (or take them again)."""
+        self.draining = on
+        self.runtime.post(facts.DrainAsked(on, by))
+        for channel in self.channels.values():
+            if isinstance(channel, Drains):
+                channel.drain(on)
+        self.notifier.tell(STATUS=self._status())
+
+    async def wind_down(self) -> None:
+        """SIGTERM: finish what runs, for at most `drain_s`; a second signal ends at once."""
+        if self.draining:
+            self.ended.set()
+            return
+        self.drain(True, "signal")
+        log.info("draining", interactions=len(self.centre.state.interactions))
+        try:
+            async with asyncio.timeout(self.settings.daemon.drain_s):
+                while self.centre.state.interactions:  # noqa: ASYNC110  a few looks a second, only while stopping
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            log.warning("drain over", still_running=len(self.centre.state.interactions))
+        self.ended.set()
+
+
+def _directory(path: str, mode: int) -> Path:
+    directory = Path(path)
+    directory.mkdir(mode=mode, parents=True, exist_ok=True)
+    return directory
+
+
+def _media(settings: Settings) -> Any:
+    """RTP listens where SIP does, unless told otherwise."""
+    import msgspec
+
+    hosts = {each.host for each in settings.sip.transports}
+    host = settings.media.host or (hosts.pop() if len(hosts) == 1 else "0.0.0.0")  # noqa: S104
+    return msgspec.structs.replace(settings.media, host=host)
+
+
+def _adapter(name: str) -> Any:
+    from ccd.channels.registry import find
+
+    return find(name)
+
+
+def _load(config: Path, overrides: dict[str, str]) -> Settings:
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    return load(config, os.environ, Path(credentials) if credentials else None, overrides)
+
+
+def _report_fault(fault: Fault) -> None:
+    log.error("fault", where=fault.where, about=fault.about, seq=fault.seq, exc_info=fault.error)
+
+
+def _report_alarm(alarm: Alarm) -> None:
+    (log.error if alarm.on else log.info)("alarm", code=alarm.code, on=alarm.on, message=alarm.message)
+
+
+def _report_snapshot(code: int, words: str) -> None:
+    if code == 0:
+        log.info("snapshot saved")
+    else:
+        log.warning("snapshot not saved, the ledger's tail stays longer", code=code, words=words)
+
+
+async def serve(config: Path, overrides: dict[str, str], settings: Settings) -> int:
+    """Run until told to stop."""
+    daemon = Daemon(config, overrides, settings)
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as tasks:
+        loop.add_signal_handler(signal.SIGTERM, lambda: tasks.create_task(daemon.wind_down()))
+        loop.add_signal_handler(signal.SIGINT, lambda: tasks.create_task(daemon.wind_down()))
+        loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(_hup(daemon)))
+        try:
+            await daemon.start()
+            housekeeping = tasks.create_task(daemon.housekeep())
+            await daemon.ended.wait()
+            housekeeping.cancel()
+        finally:
+            await daemon.stop()
+    return 0
+
+
+async def _hup(daemon: Daemon) -> None:
+    try:
+        await daemon.reload("SIGHUP")
+    except CcdError as fault:
+        log.error("not reloaded", problem=fault.message)
+
+
+def _snapshot(path: str) -> int:
+    """Made in a process of its own, beside the daemon (see `runtime.snapshot`)."""
+    ledger = SqliteLedger(Path(path), beside=True)
+    try:
+        make_snapshot(ledger, Centre())
+    finally:
+        ledger.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ccd", description="A contact centre in one daemon.")
+    parser.add_argument("--config", default="/etc/ccd", help="folder with ccd.toml, or the file")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--version", action="version", version=f"ccd {__version__}")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 ended in order, 2 wrong configuration or usage, 4 cannot start now."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["check"]:
+        from ccd.config.check import main_check
+
+        return main_check(argv[1:])
+    if argv[:1] == ["snapshot"] and len(argv) == 2:
+        return _snapshot(argv[1])
+    options = _parser().parse_args(argv)
+    overrides = dict(item.partition("=")[::2] for item in options.overrides)
+    config = Path(options.config)
+    try:
+        settings = _load(config, overrides)
+    except ConfigFaults as faults:
+        print(render(faults.faults), file=sys.stderr)
+        return 2
+    configure(settings.daemon.log, settings.daemon.log_level, os.environ)
+    try:
+        return uvloop.run(serve(config, overrides, settings))
+    except CcdError as fault:
+        print(f"ccd: {fault}", file=sys.stderr)
+    except ExceptionGroup as group:
+        known, other = group.split(CcdError)
+        if known is None or other is not None:
+            raise
+        for problem in known.exceptions:
+            print(f"ccd: {problem}", file=sys.stderr)
+    return 4
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Ids and chance are injected, so that a run replays to the byte.
+
+Ids made by the single writer (interactions, offers, legs it dials) are counters kept in its state.
+Ids made at the edges (legs that arrive, Call-IDs, tags, nonces) come from a `Chance`.
+"""
+
+import random
+import secrets
+from typing import Protocol
+
+_ALPHABET = "0123456789abcdefghijkmnpqrstuvwxyz"  # no l and o: read over the telephone
+
+
+class Chance(Protocol):
+    """A source of ids and of random choice."""
+
+    def token(self, length: int = 12) -> str:
+        """A fresh string of `length` lower-case letters and digits."""
+        ...
+
+    def below(self, limit: int) -> int:
+        """A whole number from 0 to `limit` - 1."""
+        ...
+
+
+class SystemChance:
+    """Unguessable tokens for tags, nonces and visitors' keys."""
+
+    def token(self, length: int = 12) -> str:
+        size = len(_ALPHABET)
+        return "".join(_ALPHABET[byte % size] for byte in secrets.token_bytes(length))
+
+    def below(self, limit: int) -> int:
+        return secrets.randbelow(limit)
+
+
+class FastChance:
+    """Unique tokens at low cost for ids that need not be secret (branches, Call-IDs, legs).
+
+    Seeded once from the system; 5 random bits a character.
+    """
+
+    __slots__ = ("_random",)
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = random.Random(secrets.randbits(128) if seed is None else seed)
+
+    def token(self, length: int = 12) -> str:
+        bits = self._random.getrandbits(5 * length)
+        out = []
+        for _ in range(length):
+            out.append(_ALPHABET[bits & 31])
+            bits >>= 5
+        return "".join(out)
+
+    def below(self, limit: int) -> int:
+        return self._random.randrange(limit)
+
+
+class SeededChance(FastChance):
+    """The same tokens again for the same seed: tests and rehearsals."""
+
+    __slots__ = ()
+
+    def __init__(self, seed: int = 1) -> None:
+        super().__init__(seed)

@@ -1,0 +1,175 @@
+"""The closed vocabulary of commands: please do. What comes of one returns as new facts.
+
+A command is carried out only after the facts that caused it are durable. It never fails in the
+caller's face: a channel that cannot do it says so with a fact (`LegEnded`, `PromptEnded`, `TextFailed`).
+"""
+
+import msgspec
+
+from ccd.model.nouns import Cause, LegKind, PromptPart
+
+
+class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all commands; `leg` says which channel carries it out (the part before the colon)."""
+
+
+class AnswerLeg(Command, frozen=True):
+    """Answer a leg that arrived (200 OK; for text: confirm that it is taken)."""
+
+    leg: str
+
+
+class RingLeg(Command, frozen=True):
+    """Tell a leg that arrived that its target rings (180)."""
+
+    leg: str
+
+
+class ReleaseLeg(Command, frozen=True):
+    """End a leg in whatever state it is: refuse, cancel or hang up. Idempotent."""
+
+    leg: str
+    cause: Cause
+
+
+class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an offer shows on the agent's device."""
+
+    interaction: str
+    queue: str = ""
+    waited_s: int = 0
+    caller: str = ""
+    caller_name: str = ""
+
+
+class DialLeg(Command, frozen=True):
+    """Open a leg to an agent's devices or to an outside address; ring until answered or released.
+
+    Exactly one of `devices` and `address` is set. All of the agent's bound devices ring; the first
+    that answers wins, the others are cancelled as answered elsewhere. For a text leg `opening` is
+    delivered as the first message and the first text that comes back is the answer.
+    """
+
+    leg: str
+    kind: LegKind
+    card: OfferCard
+    devices: tuple[str, ...] = ()
+    address: str = ""
+    caller_id: str = ""
+    """Number shown to an outside address (E.164)."""
+    opening: tuple[str, ...] = ()
+    peer: str = ""
+    """Leg it is to be bridged with, for the choice of codec without transcoding."""
+
+
+class PlayPrompt(Command, frozen=True):
+    """Play parts one after another to a leg; ends what played before. Ends with `PromptEnded`."""
+
+    leg: str
+    play: str
+    parts: tuple[PromptPart, ...]
+    language: str
+    barge: bool = False
+    """A digit stops it at once (the digit is reported too)."""
+
+
+class StopPrompt(Command, frozen=True):
+    """Stop what plays on a leg (prompt or music)."""
+
+    leg: str
+
+
+class StartMusic(Command, frozen=True):
+    """Play music in a loop to a leg until a prompt, a bridge or `StopPrompt`. `tone:ringback` is a tone."""
+
+    leg: str
+    music: str
+
+
+class PlayTone(Command, frozen=True):
+    """Play a short named tone (`confirm`, `error`, `beep`) to a leg. Ends with `PromptEnded`."""
+
+    leg: str
+    play: str
+    tone: str
+
+
+class BridgeLegs(Command, frozen=True):
+    """Let two audio legs hear each other; each leaves the bridge it was in."""
+
+    a: str
+    b: str
+
+
+class PartLegs(Command, frozen=True):
+    """Take a leg out of its bridge; both legs stay up and hear nothing until told."""
+
+    leg: str
+
+
+class StartRecording(Command, frozen=True):
+    """Record a leg's bridge to a stereo WAV: customer left, agent right. Ends with `RecordingEnded`."""
+
+    recording: str
+    leg: str
+    """The customer's leg (left)."""
+    peer: str
+    """The agent's leg (right)."""
+
+
+class StopRecording(Command, frozen=True):
+    """End a recording."""
+
+    recording: str
+    leg: str
+
+
+class ReportTransfer(Command, frozen=True):
+    """Tell the party that asked for a transfer how it goes (NOTIFY sipfrag)."""
+
+    leg: str
+    done: bool
+    cause: Cause = Cause.NORMAL
+
+
+class SendText(Command, frozen=True):
+    """Give a text to the party of a text leg. Ends with `TextDelivered` or `TextFailed`."""
+
+    leg: str
+    message: str
+    text: str
+
+
+class AcknowledgeText(Command, frozen=True):
+    """A text that the party sent is durable now: the channel may acknowledge it."""
+
+    leg: str
+    message: str
+
+
+class TellPosition(Command, frozen=True):
+    """Tell a waiting party of a text leg its place (1 = next)."""
+
+    leg: str
+    position: int
+
+
+AnyCommand = (
+    AnswerLeg
+    | RingLeg
+    | ReleaseLeg
+    | DialLeg
+    | PlayPrompt
+    | StopPrompt
+    | StartMusic
+    | PlayTone
+    | BridgeLegs
+    | PartLegs
+    | StartRecording
+    | StopRecording
+    | ReportTransfer
+    | SendText
+    | AcknowledgeText
+    | TellPosition
+)
+"""Every command, for decoding."""

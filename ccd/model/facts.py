@@ -1,0 +1,283 @@
+"""The closed vocabulary of facts: what happened outside, in the past tense, never refused.
+
+A fact enters the one inbox, is appended to the ledger with its time, and is then handed to the
+engines. Facts are versioned by adding fields with defaults; a field is never renamed or removed.
+A leg id is `CHANNEL:TOKEN`; the part before the colon names the channel instance that owns the leg.
+"""
+
+import msgspec
+
+from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind
+from ccd.model.rules import Rules
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all facts."""
+
+
+# -- the daemon itself -------------------------------------------------------------------------
+
+
+class DaemonStarted(Fact, frozen=True):
+    """The daemon starts; all that lived only in the former process (audio legs) is gone."""
+
+    version: str
+    boot: str
+    """Fresh token; ids made at the edges of this run start with it."""
+
+
+class DaemonStopped(Fact, frozen=True):
+    """The daemon ends in order."""
+
+
+class RulesLoaded(Fact, frozen=True):
+    """The configuration that the engines follow from here on."""
+
+    rules: Rules
+    by: str = ""
+
+
+class DrainAsked(Fact, frozen=True):
+    """From now on no new interaction is taken."""
+
+    on: bool
+    by: str
+
+
+class TimePassed(Fact, frozen=True):
+    """A deadline of an engine is due. Carries nothing: `now` says it all."""
+
+
+# -- legs --------------------------------------------------------------------------------------
+
+
+class LegArrived(Fact, frozen=True):
+    """Somebody outside started a conversation on a channel (a call came in, a visitor opened a chat)."""
+
+    leg: str
+    channel: str
+    channel_class: ChannelClass
+    kind: LegKind
+    origin: str
+    """Address of the customer: E.164 number, visitor key, mail address. Empty when withheld."""
+    target: str
+    """What was reached: number dialled in E.164, or a name of the channel (`web:support`)."""
+    display: str = ""
+    via: str = ""
+    """Trunk or source the leg came through."""
+    flow: str = ""
+    """Flow that the channel's own settings ask for; else `target` is looked up among the numbers."""
+
+
+class AgentDialled(Fact, frozen=True):
+    """An agent's own phone dialled something (a feature code, a colleague)."""
+
+    leg: str
+    device: str
+    target: str
+
+
+class LegRinging(Fact, frozen=True):
+    """The far end of a leg that we dialled rings."""
+
+    leg: str
+    early_media: bool = False
+    """It sends audio already: the other party should hear that, not a tone of ours."""
+
+
+class LegAnswered(Fact, frozen=True):
+    """The far end of a leg that we dialled accepted, or a leg that we answered confirmed (ACK)."""
+
+    leg: str
+    device: str = ""
+    """Which device of the agent answered."""
+
+
+class LegEnded(Fact, frozen=True):
+    """The leg is gone; the last fact about it."""
+
+    leg: str
+    cause: Cause
+    sip_status: int = 0
+    q850: int = 0
+    remote: bool = True
+    """The far end ended it (else we did)."""
+    note: str = ""
+
+
+class LegHeld(Fact, frozen=True):
+    """The party put us on hold (re-INVITE with sendonly or inactive)."""
+
+    leg: str
+
+
+class LegResumed(Fact, frozen=True):
+    """The party took us off hold."""
+
+    leg: str
+
+
+class TransferAsked(Fact, frozen=True):
+    """The party asks to send the other side of its bridge elsewhere (REFER)."""
+
+    leg: str
+    target: str
+    """User part dialled: an agent's extension, a queue's number, or an outside address in E.164."""
+
+
+class MediaLost(Fact, frozen=True):
+    """No packet came from the party for the set time though it should send."""
+
+    leg: str
+    silent_s: float
+
+
+class DigitPressed(Fact, frozen=True):
+    """One DTMF digit, however it was sent: 0–9, *, #, A–D."""
+
+    leg: str
+    digit: str
+
+
+class PromptEnded(Fact, frozen=True):
+    """A prompt came to its end, was stopped, or could not be played."""
+
+    leg: str
+    play: str
+    completed: bool
+    note: str = ""
+
+
+class RecordingEnded(Fact, frozen=True):
+    """A recording is closed and whole on disk."""
+
+    recording: str
+    path: str
+    seconds: float
+    note: str = ""
+
+
+# -- text --------------------------------------------------------------------------------------
+
+
+class TextReceived(Fact, frozen=True):
+    """A party wrote."""
+
+    leg: str
+    text: str
+    message: str
+    """Id given by the channel; the same id twice is the same message."""
+
+
+class TextDelivered(Fact, frozen=True):
+    """A text of ours reached the party's device."""
+
+    leg: str
+    message: str
+
+
+class TextFailed(Fact, frozen=True):
+    """A text of ours could not be delivered."""
+
+    leg: str
+    message: str
+    cause: Cause
+
+
+# -- agents and devices ------------------------------------------------------------------------
+
+
+class AvailabilityAsked(Fact, frozen=True):
+    """An agent, or somebody for the agent, declares a new availability."""
+
+    agent: str
+    availability: Availability
+    reason: str = ""
+    by: str = ""
+    """`phone:DEVICE`, `ccctl:USER`, `policy:…`."""
+
+
+class WrapUpEndAsked(Fact, frozen=True):
+    """An agent, or somebody for the agent, ends wrap-up early."""
+
+    agent: str
+    by: str = ""
+
+
+class DeviceBound(Fact, frozen=True):
+    """A device registered or refreshed (kept in the ledger so that phones survive our restart)."""
+
+    binding: Binding
+
+
+class DeviceUnbound(Fact, frozen=True):
+    """A binding is gone: unregistered, expired, or its connection closed."""
+
+    device: str
+    binding: str
+    cause: str
+
+
+class DeviceReachable(Fact, frozen=True):
+    """A bound device answers again."""
+
+    device: str
+    round_trip_ms: float = 0.0
+
+
+class DeviceLost(Fact, frozen=True):
+    """A bound device does not answer: its agent is not offered work on it until it is back."""
+
+    device: str
+    cause: str
+
+
+class TrunkChanged(Fact, frozen=True):
+    """A trunk came up or went down (alarm)."""
+
+    trunk: str
+    up: bool
+    note: str = ""
+
+
+# -- people at the console ---------------------------------------------------------------------
+
+
+class HangupAsked(Fact, frozen=True):
+    """Somebody at the console ends an interaction."""
+
+    interaction: str
+    by: str
+
+
+AnyFact = (
+    DaemonStarted
+    | DaemonStopped
+    | RulesLoaded
+    | DrainAsked
+    | TimePassed
+    | LegArrived
+    | AgentDialled
+    | LegRinging
+    | LegAnswered
+    | LegEnded
+    | LegHeld
+    | LegResumed
+    | TransferAsked
+    | MediaLost
+    | DigitPressed
+    | PromptEnded
+    | RecordingEnded
+    | TextReceived
+    | TextDelivered
+    | TextFailed
+    | AvailabilityAsked
+    | WrapUpEndAsked
+    | DeviceBound
+    | DeviceUnbound
+    | DeviceReachable
+    | DeviceLost
+    | TrunkChanged
+    | HangupAsked
+)
+"""Every fact, for decoding."""

@@ -1,0 +1,181 @@
+"""What the engines follow: agents, queues, flows and numbers as frozen values.
+
+`config/` makes them from TOML; the whole value is a fact in the ledger (`RulesLoaded`), so a replay
+follows the rules of its day. Nothing secret stands here. Units are in the names.
+"""
+
+import msgspec
+
+from ccd.model.nouns import ChannelClass, OfferEnd
+
+
+class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of rule values."""
+
+
+class AgentRule(Frozen, frozen=True):
+    """One person who serves queues."""
+
+    name: str
+    display: str = ""
+    extension: str = ""
+    """Number that colleagues dial or transfer to."""
+    devices: tuple[str, ...] = ()
+    capacity: int = 100
+    language: str = ""
+    wrap_up_s: float | None = None
+    """Overrides the queue's wrap-up when set."""
+
+
+class Target(Frozen, frozen=True):
+    """Where an interaction goes next: exactly one is set (all empty: hang up)."""
+
+    queue: str = ""
+    flow: str = ""
+    agent: str = ""
+    address: str = ""
+    """Outside number in E.164."""
+
+
+class QueueRule(Frozen, frozen=True):
+    """A waiting place with rules. `None` for a limit means no limit."""
+
+    name: str
+    display: str = ""
+    extension: str = ""
+    """Number for transfers to the queue."""
+    agents: tuple[str, ...] = ()
+    strategy: str = "longest_idle"
+    priority: int = 0
+    """Higher is served first among the queues an agent serves; equal: longest waiting first."""
+    ring_timeout_s: float = 20.0
+    text_timeout_s: float = 60.0
+    """Time to accept an offer of a text interaction."""
+    retry_same_after_s: float = 30.0
+    """An agent who missed an interaction is not offered it again before this."""
+    wrap_up_s: float = 0.0
+    load: dict[ChannelClass, int] = {}
+    music: str = "default"
+    announce_position: bool = False
+    announce_every_s: float = 30.0
+    max_wait_s: float | None = None
+    max_length: int | None = None
+    overflow: Target = Target()
+    on_miss: dict[OfferEnd, int] = {}
+    """Auto-pause after so many misses in a row by cause (`no_answer`, `rejected`, `busy`, `unreachable`)."""
+    miss_pause_reason: str = "missed"
+    whisper: str = ""
+    """Prompt played to the agent alone before the bridge."""
+    record: bool = False
+    service_level_s: float = 20.0
+
+
+class Answer(Frozen, frozen=True, tag="answer"):
+    """Answer the leg."""
+
+    id: str = ""
+
+
+class Play(Frozen, frozen=True, tag="play"):
+    """Play prompts one after another."""
+
+    prompts: tuple[str, ...]
+    id: str = ""
+    barge: bool = True
+
+
+class Menu(Frozen, frozen=True, tag="menu"):
+    """Ask for one key and go to a step by it."""
+
+    prompt: str
+    choices: dict[str, str]
+    """Key → id of the step to go to."""
+    id: str = ""
+    wait_s: float = 5.0
+    """Time for a key after the prompt ended."""
+    no_input_limit: int = 3
+    bad_input_limit: int = 3
+    no_input_prompt: str = ""
+    bad_input_prompt: str = ""
+    on_no_input: str = ""
+    """Step to go to at the limit; empty: hang up."""
+    on_bad_input: str = ""
+
+
+class Set(Frozen, frozen=True, tag="set"):
+    """Set variables of the interaction (`language`, `priority` act; others are kept for the record)."""
+
+    values: dict[str, str]
+    id: str = ""
+
+
+class Enqueue(Frozen, frozen=True, tag="queue"):
+    """Wait in a queue. The flow goes on only if the queue overflows into no target of its own."""
+
+    queue: str
+    id: str = ""
+    priority: int | None = None
+
+
+class Transfer(Frozen, frozen=True, tag="transfer"):
+    """Connect to an outside address through a trunk; goes on at the next step when that fails."""
+
+    address: str
+    id: str = ""
+    ring_timeout_s: float = 40.0
+
+
+class Goto(Frozen, frozen=True, tag="goto"):
+    """Go to a step by its id."""
+
+    step: str
+    id: str = ""
+
+
+class Hangup(Frozen, frozen=True, tag="hangup"):
+    """Say goodbye and end."""
+
+    id: str = ""
+    prompt: str = ""
+
+
+AnyStep = Answer | Play | Menu | Set | Enqueue | Transfer | Goto | Hangup
+
+
+class FlowRule(Frozen, frozen=True):
+    """An IVR or triage script."""
+
+    name: str
+    steps: tuple[AnyStep, ...]
+    language: str = ""
+
+
+class FeatureCodes(Frozen, frozen=True):
+    """What agents dial on their phone; `pause` is followed by the code of a reason."""
+
+    login: str = "*41"
+    pause: str = "*42"
+    ready: str = "*43"
+    logout: str = "*44"
+
+
+class Rules(Frozen, frozen=True):
+    """The whole of what the engines follow."""
+
+    agents: dict[str, AgentRule] = {}
+    queues: dict[str, QueueRule] = {}
+    flows: dict[str, FlowRule] = {}
+    numbers: dict[str, str] = {}
+    """Number in E.164 or name of a channel's target → flow."""
+    pause_reasons: dict[str, str] = {}
+    """Code dialled after the pause code → reason."""
+    features: FeatureCodes = FeatureCodes()
+    language: str = "en"
+
+
+def device_owner(rules: Rules, device: str) -> str:
+    """Name of the agent whose device it is; empty when nobody's."""
+    for agent in rules.agents.values():
+        if device in agent.devices:
+            return agent.name
+    return ""

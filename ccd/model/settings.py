@@ -1,0 +1,183 @@
+"""Settings of the shells (sockets, trunks, devices, media, storage), parsed once by `config/`.
+
+Unlike `model.rules` they are not kept in the ledger: they may hold secrets and name this machine.
+"""
+
+import hmac
+from typing import Any
+
+from ccd.model.rules import Frozen, Rules
+
+
+class Secret:
+    """A value that must not be printed. Compare in constant time; `reveal()` where it is used."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(("Secret", self._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+class DaemonSettings(Frozen, frozen=True):
+    """[daemon]: where things lie and how it stops."""
+
+    state_dir: str = "/var/lib/ccd"
+    runtime_dir: str = "/run/ccd"
+    log: str = "auto"
+    """`auto` (journal under systemd, else console), `console`, `json`."""
+    log_level: str = "info"
+    drain_s: float = 300.0
+    """SIGTERM: longest wait for running interactions before they are ended."""
+    country: str = "FR"
+    """Region (ISO 3166) for numbers written without country code."""
+
+
+class LedgerSettings(Frozen, frozen=True):
+    """[ledger]: the append-only store."""
+
+    path: str = ""
+    """File; empty: `ledger.sqlite` in the state directory."""
+    sync: str = "normal"
+    """`normal` survives the death of the process, `full` also a power cut (an fsync a batch)."""
+    commit_every_ms: float = 4.0
+    snapshot_every_facts: int = 50_000
+
+
+class ControlSettings(Frozen, frozen=True):
+    """[control]: the local socket for ccctl."""
+
+    socket: str = ""
+    """Path; empty: `control.sock` in the runtime directory."""
+    mode: str = "0660"
+    group: str = ""
+
+
+class TransportSettings(Frozen, frozen=True):
+    """[[sip.transports]]: one listening socket."""
+
+    protocol: str = "udp"
+    """`udp` or `tcp`."""
+    host: str = "0.0.0.0"  # noqa: S104  listening for phones is what a SIP server is for
+    port: int = 5060
+    advertise: str = ""
+    """Address put into Via, Contact and SDP; empty: the local address towards the peer."""
+
+
+class SipSettings(Frozen, frozen=True):
+    """[sip]: transports, registrar and limits."""
+
+    domain: str = "ccd.invalid"
+    """Realm of digest and host part of our own addresses."""
+    transports: tuple[TransportSettings, ...] = (TransportSettings(),)
+    t1_ms: int = 500
+    min_expires_s: int = 60
+    max_expires_s: int = 3600
+    default_expires_s: int = 600
+    nonce_s: int = 300
+    qualify_s: float = 30.0
+    """OPTIONS to each bound device this often; 0: never."""
+    qualify_timeout_s: float = 4.0
+    max_dialogs: int = 4000
+    max_new_calls_per_s: float = 1000.0
+    retry_after_s: int = 5
+    user_agent: str = "ccd"
+    trace_messages: int = 2000
+    """SIP messages kept in memory for `ccctl sip trace`."""
+
+
+class MediaSettings(Frozen, frozen=True):
+    """[media]: the media engine."""
+
+    workers: int = 1
+    """Worker processes; 0: a thread of the daemon."""
+    host: str = ""
+    """Local address for RTP; empty: as the SIP transport of the leg."""
+    port_min: int = 16384
+    port_max: int = 32767
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    dead_after_s: float = 30.0
+    """A party that should send and is silent this long is reported lost; 0: never."""
+    recordings: str = ""
+    """Directory; empty: `recordings` in the state directory."""
+    prompts: tuple[str, ...] = ()
+    """Directories with one folder a language; searched in order, the shipped set last."""
+    music: tuple[str, ...] = ()
+    """Directories with music WAVs; searched in order, the shipped set last."""
+
+
+class TrunkSettings(Frozen, frozen=True):
+    """[trunks.NAME]: a link to a carrier or PBX."""
+
+    name: str
+    host: str
+    port: int = 5060
+    protocol: str = "udp"
+    register: bool = False
+    username: str = ""
+    password: Secret = Secret("")
+    realm: str = ""
+    expires_s: int = 600
+    sources: tuple[str, ...] = ()
+    """Addresses or networks (CIDR) calls are taken from; empty: the host's own addresses."""
+    channels: int = 0
+    """Most calls at a time, 0: no limit."""
+    priority: int = 10
+    """Lower is tried first for outgoing calls."""
+    country: str = ""
+    """Region for normalising numbers; empty: the daemon's."""
+    caller_id: str = ""
+    timeout_s: float = 4.0
+    """No provisional answer for this long: next trunk."""
+    qualify_s: float = 30.0
+
+
+class DeviceSettings(Frozen, frozen=True):
+    """[devices.NAME]: an agent's phone. NAME is the user part it registers with."""
+
+    name: str
+    password: Secret
+    username: str = ""
+    """Digest user name; empty: the device's name."""
+    max_bindings: int = 5
+
+
+class ChannelSettings(Frozen, frozen=True):
+    """[channels.NAME]: an adapter's instance; `options` is the adapter's own settings value."""
+
+    name: str
+    adapter: str
+    options: Any = None
+
+
+class Settings(Frozen, frozen=True):
+    """Everything a configuration says."""
+
+    rules: Rules
+    daemon: DaemonSettings = DaemonSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    control: ControlSettings = ControlSettings()
+    sip: SipSettings = SipSettings()
+    media: MediaSettings = MediaSettings()
+    trunks: dict[str, TrunkSettings] = {}
+    devices: dict[str, DeviceSettings] = {}
+    channels: dict[str, ChannelSettings] = {}
+    sources: tuple[str, ...] = ()
+    """Files it was read from."""
+

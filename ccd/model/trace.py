@@ -1,0 +1,54 @@
+"""One routing decision as kept for `interaction explain`: who was chosen, who was passed over and why.
+
+A trace is values, not sentences: it is written on the hot path and turned into words only when a
+person asks (`ccd.history.explain`).
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Why(StrEnum):
+    """Why an agent was passed over."""
+
+    PAUSED = "paused"
+    LOGGED_OUT = "logged_out"
+    LOAD = "load"
+    MISSED = "missed"
+    NO_DEVICE = "no_device"
+    WRAP_UP = "wrap_up"
+    LATER_IN_ORDER = "later_in_order"
+    REMOVED = "removed"
+
+
+class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One agent passed over."""
+
+    agent: str
+    why: Why
+    at: float = 0.0
+    """Since when (paused, logged out, missed, later in order) or until when (wrap-up); epoch seconds."""
+    detail: str = ""
+    """Pause reason, `load/capacity`, end of the missed offer, or why the device is gone."""
+
+
+class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One pass of the engine about one interaction."""
+
+    at: float
+    what: str
+    """`offered`, `waits`, `overflowed`."""
+    queue: str
+    agent: str = ""
+    """The agent chosen; empty when nobody was."""
+    offer: str = ""
+    cue: str = ""
+    """What set off the pass: `arrived`, `agent free`, `missed`, `retry`, `withdrawn`, `rules`."""
+    passed: tuple[Passed, ...] = ()
+    others: int = 0
+    """Members of the queue not listed in `passed` (bounded to 8)."""
+    free: int = 0
+    """Members open for work with room for it, the chosen one included."""
+    position: int = 0
+    """Place in the line (1 = next) when the pass was made."""
