@@ -1,0 +1,91 @@
+"""Checks that need more than one key, and what is put right on the way: numbers become E.164."""
+
+import msgspec
+
+from ccd.config.faults import Path
+from ccd.config.network import check_network
+from ccd.config.numbers import to_e164
+from ccd.config.people import check_people, must_be_known, must_be_number
+from ccd.config.scripts import check_scripts
+from ccd.config.sounds import check_sounds
+from ccd.config.values import Reader
+from ccd.model.rules import AnyStep, FlowRule, QueueRule, Transfer
+from ccd.model.settings import Settings, TrunkSettings
+
+
+def crosscheck(reader: Reader, settings: Settings) -> Settings:
+    """Note every fault between the parts; the settings with all telephone numbers in E.164."""
+    check_people(reader, settings)
+    check_scripts(reader, settings)
+    check_network(reader, settings)
+    check_sounds(reader, settings)
+    _channels(reader, settings)
+    numbers = _numbers(reader, settings)
+    return _normalised(settings, numbers)
+
+
+def _numbers(reader: Reader, settings: Settings) -> dict[str, str]:
+    """Number or name of a channel's target → flow."""
+    out: dict[str, str] = {}
+    written: dict[str, str] = {}
+    for text, flow in settings.rules.numbers.items():
+        path: Path = ("numbers", text)
+        must_be_known(reader, path, flow, "flows")
+        number = text if ":" in text else must_be_number(reader, path, text, settings.daemon.country)
+        if not number:
+            continue
+        first = written.setdefault(number, text)
+        if first != text:
+            place = reader.document.place(("numbers", first))
+            reader.fault(path, f'is the same number as "{first}"', f"keep one; the other stands in {place}")
+        out[number] = flow
+    return out
+
+
+def _channels(reader: Reader, settings: Settings) -> None:
+    """Adapters' options called `flow`, `queue` or `target` name what the word says."""
+    for name, channel in settings.channels.items():
+        path: Path = ("channels", name)
+        for word in ("flow", "queue"):
+            value = getattr(channel.options, word, None)
+            if isinstance(value, str) and value:
+                must_be_known(reader, (*path, word), value, f"{word}s")
+        target = getattr(channel.options, "target", None)
+        flow = getattr(channel.options, "flow", None)
+        if isinstance(target, str) and target and not flow and target not in settings.rules.numbers:
+            cure = f'add "{target}" = "FLOW" to [numbers]'
+            reader.fault((*path, "target"), f'nothing answers "{target}"', cure)
+
+
+def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
+    country = settings.daemon.country
+    rules = settings.rules
+    queues = {name: _queue(queue, country) for name, queue in rules.queues.items()}
+    flows = {name: _flow(flow, country) for name, flow in rules.flows.items()}
+    trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
+    rules = msgspec.structs.replace(rules, queues=queues, flows=flows, numbers=numbers)
+    return msgspec.structs.replace(settings, rules=rules, trunks=trunks)
+
+
+def _queue(queue: QueueRule, country: str) -> QueueRule:
+    if not queue.overflow.address:
+        return queue
+    number = to_e164(queue.overflow.address, country)
+    overflow = msgspec.structs.replace(queue.overflow, address=number)
+    return msgspec.structs.replace(queue, overflow=overflow)
+
+
+def _flow(flow: FlowRule, country: str) -> FlowRule:
+    def step_of(step: AnyStep) -> AnyStep:
+        if not isinstance(step, Transfer):
+            return step
+        return msgspec.structs.replace(step, address=to_e164(step.address, country))
+
+    return msgspec.structs.replace(flow, steps=tuple(map(step_of, flow.steps)))
+
+
+def _trunk(trunk: TrunkSettings, country: str) -> TrunkSettings:
+    if not trunk.caller_id:
+        return trunk
+    number = to_e164(trunk.caller_id, trunk.country or country)
+    return msgspec.structs.replace(trunk, caller_id=number)

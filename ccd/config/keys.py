@@ -1,0 +1,190 @@
+"""What the field types of the settings do not say: bounds, choices, file paths, and words for the reference.
+
+One line a key: `Struct.field`. Units stand in the names of the keys.
+"""
+
+import msgspec
+
+from ccd.routing.strategies import STRATEGIES
+
+SECONDS_A_DAY = 86_400.0
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Limits of one key and, where the model has no words for it, its description."""
+
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    path: bool = False
+    """A file or folder: made absolute."""
+    name: bool = False
+    """Not written as a key: it is the table's name."""
+    doc: str = ""
+
+
+def _seconds(high: float = SECONDS_A_DAY, doc: str = "", low: float = 0.0) -> Key:
+    return Key(low=low, high=high, doc=doc)
+
+
+def _named(what: str) -> Key:
+    return Key(name=True, doc=f"{what}: the NAME of the table.")
+
+
+_PROTOCOLS = ("udp", "tcp")
+
+KEYS: dict[str, Key] = {
+    "DaemonSettings.state_dir": Key(
+        path=True, doc="Folder of what must outlive a restart: ledger, recordings."
+    ),
+    "DaemonSettings.runtime_dir": Key(path=True, doc="Folder of the control socket."),
+    "DaemonSettings.log": Key(choices=("auto", "console", "json")),
+    "DaemonSettings.log_level": Key(
+        choices=("debug", "info", "warning", "error"), doc="Least level that is logged."
+    ),
+    "DaemonSettings.drain_s": _seconds(),
+    "LedgerSettings.path": Key(path=True),
+    "LedgerSettings.sync": Key(choices=("normal", "full")),
+    "LedgerSettings.commit_every_ms": Key(
+        low=0.0, high=1000.0, doc="Facts that arrive within this time are committed together."
+    ),
+    "LedgerSettings.snapshot_every_facts": Key(
+        low=1000, high=100_000_000, doc="A snapshot after so many facts keeps the next start short."
+    ),
+    "ControlSettings.socket": Key(path=True),
+    "ControlSettings.mode": Key(doc="Permissions of the socket, in octal digits."),
+    "ControlSettings.group": Key(doc="Group that may use `ccctl`; empty: that of the daemon."),
+    "TransportSettings.protocol": Key(choices=_PROTOCOLS),
+    "TransportSettings.host": Key(doc="Local address to listen on; `0.0.0.0` or `::` for all."),
+    "TransportSettings.port": Key(low=1, high=65_535, doc="Port to listen on."),
+    "SipSettings.transports": Key(doc="The listening sockets, one `[[sip.transports]]` table each."),
+    "SipSettings.t1_ms": Key(
+        low=50, high=5000, doc="Estimate of the round trip (RFC 3261 T1): the base of all SIP timers."
+    ),
+    "SipSettings.min_expires_s": Key(low=1, high=86_400, doc="Shorter registrations are refused (423)."),
+    "SipSettings.max_expires_s": Key(low=1, high=86_400, doc="Longer registrations are shortened to this."),
+    "SipSettings.default_expires_s": Key(
+        low=1, high=86_400, doc="Registration time when a phone asks for none."
+    ),
+    "SipSettings.nonce_s": Key(low=10, high=86_400, doc="A digest nonce is good for this long."),
+    "SipSettings.qualify_s": _seconds(3600.0),
+    "SipSettings.qualify_timeout_s": _seconds(
+        60.0, "A device silent this long after an OPTIONS is lost.", 0.1
+    ),
+    "SipSettings.max_dialogs": Key(low=1, high=1_000_000, doc="More dialogs than this are refused with 503."),
+    "SipSettings.max_new_calls_per_s": Key(
+        low=0.1, high=100_000.0, doc="Calls beyond this rate are refused with 503."
+    ),
+    "SipSettings.retry_after_s": Key(low=0, high=3600, doc="Retry-After of such a 503."),
+    "SipSettings.user_agent": Key(doc="Server and User-Agent header."),
+    "SipSettings.trace_messages": Key(low=0, high=1_000_000),
+    "MediaSettings.workers": Key(low=0, high=64),
+    "MediaSettings.port_min": Key(low=1024, high=65_534, doc="First port for RTP, even."),
+    "MediaSettings.port_max": Key(
+        low=1025, high=65_535, doc="Last port for RTP and RTCP; two a leg are needed."
+    ),
+    "MediaSettings.codecs": Key(
+        choices=("PCMU", "PCMA"), doc="Codecs offered and taken, the preferred one first."
+    ),
+    "MediaSettings.dead_after_s": _seconds(3600.0),
+    "MediaSettings.recordings": Key(path=True),
+    "MediaSettings.prompts": Key(path=True),
+    "MediaSettings.music": Key(path=True),
+    "TrunkSettings.name": _named("The trunk"),
+    "TrunkSettings.host": Key(doc="Name or address of the carrier's proxy or registrar."),
+    "TrunkSettings.port": Key(low=1, high=65_535, doc="The carrier's port."),
+    "TrunkSettings.protocol": Key(choices=_PROTOCOLS, doc="Transport towards the carrier."),
+    "TrunkSettings.register": Key(doc="Register with the carrier to be reachable there."),
+    "TrunkSettings.username": Key(doc="Digest user name, and the user part that is registered."),
+    "TrunkSettings.password": Key(doc="Digest password."),
+    "TrunkSettings.realm": Key(doc="Answer challenges of this realm only; empty: of any."),
+    "TrunkSettings.expires_s": Key(low=30, high=86_400, doc="Registration time asked for."),
+    "TrunkSettings.channels": Key(low=0, high=100_000),
+    "TrunkSettings.priority": Key(low=0, high=1000),
+    "TrunkSettings.caller_id": Key(doc="Number shown on outgoing calls that bring none of their own."),
+    "TrunkSettings.timeout_s": _seconds(120.0, low=0.5),
+    "TrunkSettings.qualify_s": _seconds(3600.0, "OPTIONS to the trunk this often; 0: never."),
+    "DeviceSettings.name": _named("The device"),
+    "DeviceSettings.password": Key(doc="Digest password."),
+    "DeviceSettings.max_bindings": Key(low=1, high=100, doc="Most places the device may be registered from."),
+    "ChannelSettings.name": _named("The channel"),
+    "ChannelSettings.adapter": Key(doc="Name of an installed adapter (entry point group `ccd.adapters`)."),
+    "AgentRule.name": _named("The agent"),
+    "AgentRule.display": Key(doc="Name shown to people; empty: the agent's name."),
+    "AgentRule.devices": Key(doc="Names of the agent's devices, the first one rung first."),
+    "AgentRule.capacity": Key(
+        low=0,
+        high=10_000,
+        doc="Load that the agent can hold; a call costs 100, a chat 30, if the queue says no other.",
+    ),
+    "AgentRule.language": Key(doc="Language of prompts on the agent's phone; empty: the centre's."),
+    "AgentRule.wrap_up_s": _seconds(),
+    "QueueRule.name": _named("The queue"),
+    "QueueRule.display": Key(doc="Name shown to people and on phones; empty: the queue's name."),
+    "QueueRule.agents": Key(doc="Names of the agents who serve it."),
+    "QueueRule.strategy": Key(choices=tuple(STRATEGIES), doc="Who of the free agents is offered the work."),
+    "QueueRule.priority": Key(low=-1000, high=1000),
+    "QueueRule.ring_timeout_s": _seconds(
+        600.0, "A phone rings this long, then the next agent is asked.", 1.0
+    ),
+    "QueueRule.text_timeout_s": _seconds(low=1.0),
+    "QueueRule.retry_same_after_s": _seconds(),
+    "QueueRule.wrap_up_s": _seconds(
+        doc="Time for paperwork after a conversation; the agent may end it early."
+    ),
+    "QueueRule.load": Key(
+        low=0,
+        high=10_000,
+        doc="Load by channel class, where it is not the usual (voice 100, live_text 30, others 10).",
+    ),
+    "QueueRule.music": Key(doc="Music while waiting: name of a WAV of the music folders."),
+    "QueueRule.announce_position": Key(doc="Tell waiting callers their place."),
+    "QueueRule.announce_every_s": _seconds(3600.0, "How often the place is told.", 5.0),
+    "QueueRule.max_wait_s": _seconds(doc="Longer waiting overflows; not set: no limit.", low=1.0),
+    "QueueRule.max_length": Key(
+        low=0, high=1_000_000, doc="More waiting than this overflow at once; not set: no limit."
+    ),
+    "QueueRule.overflow": Key(
+        doc="Where to then: one of `queue`, `flow`, `agent`, `address`; not set: the flow goes on."
+    ),
+    "QueueRule.on_miss": Key(low=1, high=1000),
+    "QueueRule.miss_pause_reason": Key(doc="Reason of such a pause."),
+    "QueueRule.record": Key(doc="Record conversations (customer left, agent right)."),
+    "QueueRule.service_level_s": _seconds(3600.0, "Answers within this time count for the service level."),
+    "Target.queue": Key(doc="A queue."),
+    "Target.flow": Key(doc="A flow, from its first step."),
+    "Target.agent": Key(doc="An agent."),
+    "FlowRule.name": _named("The flow"),
+    "FlowRule.steps": Key(doc="The steps in order, one `[[flows.NAME.steps]]` table each; `do` says which."),
+    "FlowRule.language": Key(doc="Language of its prompts; empty: the centre's."),
+    "Play.prompts": Key(doc="Names of the prompts."),
+    "Play.barge": Key(doc="A key pressed stops the prompts and counts for the menu that follows."),
+    "Menu.prompt": Key(doc="Prompt that asks."),
+    "Menu.wait_s": Key(low=0.5, high=120.0),
+    "Menu.no_input_limit": Key(low=1, high=20, doc="After so many times without a key: `on_no_input`."),
+    "Menu.bad_input_limit": Key(low=1, high=20, doc="After so many wrong keys: `on_bad_input`."),
+    "Menu.no_input_prompt": Key(doc="Said before asking again when no key came."),
+    "Menu.bad_input_prompt": Key(doc="Said before asking again after a wrong key."),
+    "Menu.on_bad_input": Key(doc="The same for wrong keys."),
+    "Set.values": Key(doc="Names and values."),
+    "Enqueue.queue": Key(doc="Name of the queue."),
+    "Enqueue.priority": Key(low=-1000, high=1000, doc="Priority of this interaction; not set: the queue's."),
+    "Transfer.address": Key(doc="Outside number."),
+    "Transfer.ring_timeout_s": _seconds(600.0, "Give up after this long without an answer.", 1.0),
+    "Goto.step": Key(doc="Id of the step."),
+    "Hangup.prompt": Key(doc="Said before hanging up."),
+    "FeatureCodes.login": Key(doc="Log in: ready for work."),
+    "FeatureCodes.pause": Key(doc="Pause; followed by the code of a reason."),
+    "FeatureCodes.ready": Key(doc="Ready again; also ends wrap-up."),
+    "FeatureCodes.logout": Key(doc="Log out."),
+    "Rules.language": Key(doc="Language of prompts where nothing else is said: name of a folder of prompts."),
+    "Rules.pause_reasons": Key(doc="Code dialled after the pause code → reason."),
+}
+"""Keys not named here have no other limits than their type."""
+
+NONE = Key()
+
+
+def key_of(struct: type, field: str) -> Key:
+    """What is known about a field of a struct; adapters' structs have none here."""
+    return KEYS.get(f"{struct.__name__}.{field}", NONE) if struct.__module__.startswith("ccd.model") else NONE

@@ -1,0 +1,190 @@
+"""Checks of agents, devices, queues, extensions and feature codes against each other."""
+
+import re
+from collections.abc import Collection, Iterator
+
+from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.numbers import to_e164
+from ccd.config.values import Reader
+from ccd.model.nouns import OfferEnd
+from ccd.model.rules import QueueRule, Target
+from ccd.model.settings import Settings
+
+MISSES = (OfferEnd.NO_ANSWER, OfferEnd.BUSY, OfferEnd.REJECTED, OfferEnd.UNREACHABLE)
+_EXTENSION = re.compile(r"[0-9*#]{1,15}")
+
+
+def check_people(reader: Reader, settings: Settings) -> None:
+    """All checks of this file."""
+    _devices(reader, settings)
+    for queue in settings.rules.queues.values():
+        _queue(reader, settings, queue)
+    _circles(reader, settings.rules.queues)
+    _features(reader, settings)
+    _extensions(reader, settings)
+
+
+def known(reader: Reader, section: str) -> Collection[str]:
+    """Names that the files define in a section, also those whose tables have faults."""
+    raw = reader.document.tree.get(section)
+    return raw.keys() if isinstance(raw, dict) else ()
+
+
+def must_be_known(reader: Reader, path: Path, name: str, section: str) -> bool:
+    """Fault unless `name` is defined in `section` (`queues`, `flows`…)."""
+    names = known(reader, section)
+    if name in names:
+        return True
+    cure = did_you_mean(name, names, f"define [{section}.{name}]; defined are: {listed(names)}")
+    reader.fault(path, f'there is no {section[:-1]} "{name}"', cure)
+    return False
+
+
+# -- agents and devices --------------------------------------------------------------------------
+
+
+def _devices(reader: Reader, settings: Settings) -> None:
+    owners: dict[str, str] = {}
+    for agent in settings.rules.agents.values():
+        for at, device in enumerate(agent.devices):
+            path: Path = ("agents", agent.name, "devices", at)
+            if not must_be_known(reader, path, device, "devices"):
+                continue
+            owner = owners.setdefault(device, agent.name)
+            if owner != agent.name or device in agent.devices[:at]:
+                problem = f'the device "{device}" belongs to agent "{owner}" already'
+                reader.fault(path, problem, "give each agent devices of their own")
+    for name in settings.devices:
+        if name not in owners:
+            cure = f'add "{name}" to the devices of an agent, or remove it'
+            reader.fault(("devices", name), "belongs to no agent", cure)
+
+
+# -- queues --------------------------------------------------------------------------------------
+
+
+def _queue(reader: Reader, settings: Settings, queue: QueueRule) -> None:
+    path: Path = ("queues", queue.name)
+    seen: set[str] = set()
+    for at, name in enumerate(queue.agents):
+        here: Path = (*path, "agents", at)
+        if must_be_known(reader, here, name, "agents") and name in seen:
+            reader.fault(here, f'the agent "{name}" is named twice', "name each agent once")
+        seen.add(name)
+    if not queue.agents:
+        place = reader.document.place((*path, "agents"))
+        reader.faults.add(place, (*path, "agents"), "nobody serves this queue", "name its agents", True)
+    for end in queue.on_miss:
+        if end not in MISSES:
+            cure = f"choose from: {listed(str(miss) for miss in MISSES)}"
+            reader.fault((*path, "on_miss", str(end)), "is no way to miss an offer", cure)
+    _loads(reader, settings, queue)
+    _overflow(reader, settings, queue)
+
+
+def _loads(reader: Reader, settings: Settings, queue: QueueRule) -> None:
+    """Work that costs more than each of the queue's agents can hold would wait for ever."""
+    agents = settings.rules.agents
+    capacities = [agents[name].capacity for name in queue.agents if name in agents]
+    for channel_class, load in queue.load.items():
+        if capacities and load > max(capacities):
+            here: Path = ("queues", queue.name, "load", str(channel_class))
+            problem = f"{load} is more than any agent of the queue can hold, at most {max(capacities)}"
+            reader.fault(here, problem, "lower the load, or raise an agent's capacity")
+
+
+def _overflow(reader: Reader, settings: Settings, queue: QueueRule) -> None:
+    path: Path = ("queues", queue.name, "overflow")
+    if queue.overflow == Target():
+        return
+    check_target(reader, settings, path, queue.overflow)
+    raw = reader.document.get(path[:-1]) or {}
+    if "max_wait_s" not in raw and "max_length" not in raw:
+        problem = "can never happen: the queue has no limit"
+        reader.fault(path, problem, "set max_wait_s or max_length")
+
+
+def check_target(reader: Reader, settings: Settings, path: Path, target: Target) -> None:
+    """Fault unless exactly one way is named and it exists."""
+    ways = {"queue": target.queue, "flow": target.flow, "agent": target.agent, "address": target.address}
+    used = [way for way, name in ways.items() if name]
+    if len(used) > 1:
+        reader.fault(path, f"names {listed(used)} at a time", "keep one of them")
+    for way in used:
+        if way == "address":
+            must_be_number(reader, (*path, way), target.address, settings.daemon.country)
+        else:
+            must_be_known(reader, (*path, way), ways[way], f"{way}s")
+
+
+def must_be_number(reader: Reader, path: Path, text: str, country: str) -> str:
+    """The number in E.164 (or short); empty after a fault."""
+    number = to_e164(text, country)
+    if not number:
+        cure = f"write it with + and country code, e.g. +33123456789, or as dialled in {country}"
+        reader.fault(path, f'"{text}" is no telephone number', cure)
+    return number
+
+
+def _circles(reader: Reader, queues: dict[str, QueueRule]) -> None:
+    """Overflow from queue to queue must end: two full queues would pass an interaction on for ever."""
+    told: set[str] = set()
+    for start in queues:
+        chain = [start]
+        while chain[-1] in queues and (into := queues[chain[-1]].overflow.queue):
+            if into in chain:
+                circle = [*chain[chain.index(into) :], into]
+                if told.isdisjoint(circle):
+                    problem = f"goes in a circle: {' → '.join(circle)}"
+                    cure = "let the last of them overflow into a flow, or not at all"
+                    reader.fault(("queues", into, "overflow"), problem, cure)
+                told.update(circle)
+                break
+            chain.append(into)
+
+
+# -- what is dialled -----------------------------------------------------------------------------
+
+
+def _features(reader: Reader, settings: Settings) -> None:
+    features = settings.rules.features
+    codes = {name: getattr(features, name) for name in features.__struct_fields__}
+    for name, code in codes.items():
+        path: Path = ("features", name)
+        if code and not _EXTENSION.fullmatch(code):
+            reader.fault(path, f'"{code}" cannot be dialled', "use the keys 0-9, * and #")
+        for other, code_of_other in codes.items():
+            clash = code == code_of_other and other < name
+            clash = clash or (other == "pause" and name != other and code.startswith(code_of_other))
+            if code and code_of_other and clash:
+                problem = f'"{code}" clashes with features.{other} "{code_of_other}"'
+                reader.fault(path, problem, "choose another code")
+    for code in settings.rules.pause_reasons:
+        if not re.fullmatch(r"[0-9]{1,6}", code):
+            reader.fault(("pause_reasons", code), "is no code", "use 1 to 6 digits, e.g. 1 = …")
+
+
+def _extensions(reader: Reader, settings: Settings) -> None:
+    features = settings.rules.features
+    codes = [getattr(features, name) for name in features.__struct_fields__]
+    taken: dict[str, Path] = {}
+    for path, extension in _all_extensions(settings):
+        if not extension:
+            continue
+        if not _EXTENSION.fullmatch(extension):
+            reader.fault(path, f'"{extension}" cannot be dialled', "use at most 15 of the keys 0-9, * and #")
+        code = next((code for code in codes if code and extension.startswith(code)), "")
+        if code:
+            reader.fault(path, f'"{extension}" clashes with the feature code {code}', "choose another number")
+        first = taken.setdefault(extension, path)
+        if first != path:
+            problem = f'"{extension}" is the extension of {first[0]}.{first[1]} already'
+            cure = f"choose another number; the other stands in {reader.document.place(first)}"
+            reader.fault(path, problem, cure)
+
+
+def _all_extensions(settings: Settings) -> Iterator[tuple[Path, str]]:
+    for agent in settings.rules.agents.values():
+        yield ("agents", agent.name, "extension"), agent.extension
+    for queue in settings.rules.queues.values():
+        yield ("queues", queue.name, "extension"), queue.extension

@@ -1,0 +1,195 @@
+"""docs/reference/configuration.md, made from the structs: `python -m ccd.config.reference > …`.
+
+Words come from the docstrings under the fields and, where the model has none, from `ccd.config.keys`.
+"""
+
+import ast
+import inspect as source
+import sys
+import textwrap
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from ccd.config.keys import key_of
+from ccd.config.sections import NAMED, PLAIN
+from ccd.config.values import TAG
+from ccd.model.rules import AnyStep, Rules, Target
+from ccd.model.settings import ChannelSettings, Secret, TransportSettings
+
+_HEAD = """# Configuration reference
+
+Made from the code by `python -m ccd.config.reference`; do not edit. `conf/` is a commented example.
+
+A configuration is `ccd.toml` (TOML) and every `conf.d/*.toml` beside it, joined: a name or key belongs to
+one file. Unknown keys are faults. `ccd check FOLDER` names all faults at once, each as
+`FILE:LINE: KEY: PROBLEM — CURE`, and exits 0 or 2; `--json` prints them for programs.
+
+- **Units** stand in the names: `_s` seconds, `_ms` milliseconds.
+- **Files and folders** that are not absolute start at the configuration's folder; `~` is the user's home.
+  Given by `--set` on the command line they start at the present folder.
+- **Secrets** are never written here, only where they are found: `"env:NAME"` (environment variable),
+  `"file:PATH"` (its only line; a file that everybody can read is a fault), `"credential:NAME"` (systemd,
+  `LoadCredential=`). One that is missing is a warning for `ccd check` (a fault with `--secrets`), and a fault
+  for a start.
+- **Telephone numbers** are written with `+` and country code, or as dialled in `daemon.country`; up to six
+  digits are a short number and stay as they are.
+- **Overrides**: `--set daemon.state_dir=/tmp/ccd` puts one key over the files, `sip.transports.0.port=5070`
+  one of a list.
+"""
+
+_CHANNELS = """## [channels.NAME]
+
+An adapter's instance. The other keys are the adapter's own, checked in the same way: see `docs/channels/`.
+"""
+
+_WORDS = """## [numbers]
+
+`"NUMBER" = "FLOW"`: what answers a number (written in any way that can be dialled) or a channel's target
+(`"web:support"`). Two ways of writing one number are a fault.
+
+## [pause_reasons]
+
+`CODE = "REASON"`: 1 to 6 digits dialled after the pause code, e.g. `1 = "lunch"` for `*421`.
+"""
+
+
+def reference() -> str:
+    """The whole document."""
+    parts = [_HEAD, "## Top of the file\n", _table(Rules, only=("language",))]
+    for name, kind in PLAIN.items():
+        parts += [f"## [{name}]\n", _intro(kind), _table(kind)]
+        if name == "sip":
+            parts += ["## [[sip.transports]]\n", _intro(TransportSettings), _table(TransportSettings)]
+    for name, kind in NAMED.items():
+        parts += [f"## [{name}.NAME]\n", _intro(kind), _table(kind)]
+        if name == "queues":
+            parts += ["### overflow\n", _intro(Target), _table(Target)]
+        if name == "flows":
+            parts += _steps()
+    parts += [_CHANNELS, _table(ChannelSettings, leave_out=("options",)), _WORDS]
+    return "\n".join(parts)
+
+
+def _steps() -> list[str]:
+    out = [f"### [[flows.NAME.steps]]\n\n`{TAG}` says what the step does; every step may have an `id`.\n"]
+    for kind in AnyStep.__args__:
+        tag = kind.__struct_config__.tag
+        out += [f'#### {TAG} = "{tag}"\n', _intro(kind)]
+        if len(kind.__struct_fields__) > 1:
+            out.append(_table(kind, leave_out=("id",)))
+    return out
+
+
+def _intro(kind: type) -> str:
+    text = source.getdoc(kind) or ""
+    if text.startswith("["):
+        text = text.partition("]: ")[2]
+        text = text[0].upper() + text[1:]
+    return text + "\n"
+
+
+def _table(kind: type, only: tuple[str, ...] = (), leave_out: tuple[str, ...] = ()) -> str:
+    rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    info = inspect.type_info(kind)
+    for field in info.fields if isinstance(info, inspect.StructType) else ():
+        key = key_of(kind, field.name)
+        if key.name or field.name in leave_out or (only and field.name not in only):
+            continue
+        cells = (f"`{field.encode_name}`", _value(field.type, kind, field.name), _default(field))
+        rows.append(f"| {' | '.join(cells)} | {words(kind, field.name)} |")
+    return "\n".join(rows) + "\n"
+
+
+def words(kind: type, field: str) -> str:
+    """What a key means, in one line; empty if nobody wrote it."""
+    text = _docs(kind).get(field) or key_of(kind, field).doc
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+@cache
+def _docs(kind: type) -> dict[str, str]:
+    """Field → the docstring under it."""
+    (body,) = ast.parse(textwrap.dedent(source.getsource(kind))).body
+    assert isinstance(body, ast.ClassDef)  # noqa: S101  a struct is a class
+    docs: dict[str, str] = {}
+    name = ""
+    for node in body.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and name:
+            docs[name] = str(node.value.value)
+            name = ""
+        else:
+            name = ""
+    return docs
+
+
+def _value(kind: inspect.Type, struct: type, field: str) -> str:
+    key = key_of(struct, field)
+    text = _type(kind)
+    if key.choices:
+        text = ("list of " if text.startswith("list") else "") + " or ".join(
+            f'`"{word}"`' for word in key.choices
+        )
+    elif key.path:
+        text = text.replace("text", "path")
+    if key.low is not None and key.high is not None:
+        text += f", {_number(key.low)} to {_number(key.high)}"
+    return text
+
+
+def _type(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType():
+            return "whole number"
+        case inspect.FloatType():
+            return "number"
+        case inspect.EnumType():
+            return " or ".join(f"`{member.value}`" for member in kind.cls)
+        case inspect.DictType():
+            return f"table: {_type(kind.key_type)} → {_type(kind.value_type)}"
+        case inspect.VarTupleType():
+            return f"list of {_type(kind.item_type)}"
+        case inspect.UnionType():
+            members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
+            return "tables" if len(members) > 1 else _type(members[0])
+        case inspect.StructType():
+            return "table"
+        case inspect.CustomType() if kind.cls is Secret:
+            return "secret"
+        case _:
+            return "text"
+
+
+def _default(field: inspect.Field) -> str:
+    if field.required:
+        return "**must be set**"
+    value: Any = field.default
+    if value is msgspec.NODEFAULT or value is None or value == () or isinstance(value, Secret):
+        return ""
+    if isinstance(value, msgspec.Struct) or (
+        isinstance(value, tuple) and isinstance(value[0], msgspec.Struct)
+    ):
+        return "" if isinstance(value, msgspec.Struct) else "UDP on port 5060"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(_literal(element) for element in value)}]`"
+    return "" if value == "" else f"`{_literal(value)}`"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else _number(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,145 @@
+"""Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
+
+from collections.abc import Iterator
+
+from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.people import must_be_known, must_be_number
+from ccd.config.values import Reader
+from ccd.model.rules import Answer, AnyStep, Enqueue, FlowRule, Goto, Hangup, Menu, Set, Transfer
+from ccd.model.settings import Settings
+
+KEYS = "0123456789*#"
+
+
+def check_scripts(reader: Reader, settings: Settings) -> None:
+    """All checks of this file, for every flow whose steps could be read."""
+    for flow in settings.rules.flows.values():
+        path: Path = ("flows", flow.name)
+        raw = reader.document.get((*path, "steps"))
+        if not flow.steps and not raw:
+            reader.fault((*path, "steps"), "has no step", f"add [[flows.{flow.name}.steps]] tables")
+        if not isinstance(raw, list) or len(raw) != len(flow.steps):
+            continue  # a step is missing here: what follows it cannot be judged
+        script = Script(flow)
+        _ids(reader, path, script)
+        for at, step in enumerate(flow.steps):
+            _step(reader, settings, (*path, "steps", at), step, script)
+        _paths(reader, path, script)
+
+
+class Script:
+    """A flow's steps as a graph."""
+
+    __slots__ = ("flow", "ids")
+
+    def __init__(self, flow: FlowRule) -> None:
+        self.flow = flow
+        self.ids: dict[str, int] = {}
+        for at, step in enumerate(flow.steps):
+            if step.id:
+                self.ids.setdefault(step.id, at)
+
+    def next(self, at: int) -> Iterator[int]:
+        """Steps that may follow; none where the flow may end."""
+        step = self.flow.steps[at]
+        for name in targets(step).values():
+            if name in self.ids:
+                yield self.ids[name]
+        if not isinstance(step, Menu | Goto | Hangup) and at + 1 < len(self.flow.steps):
+            yield at + 1
+
+    def reached(self) -> set[int]:
+        """Steps that can be reached from the first."""
+        seen = {0}
+        left = [0]
+        while left:
+            for follower in self.next(left.pop()):
+                if follower not in seen:
+                    seen.add(follower)
+                    left.append(follower)
+        return seen
+
+    def sleepless(self) -> Iterator[list[int]]:
+        """Loops of steps that all take no time, each once."""
+        told: set[int] = set()
+        for start in range(len(self.flow.steps)):
+            chain = [start]
+            while isinstance(self.flow.steps[chain[-1]], Answer | Set | Goto):
+                follower = next(iter(self.next(chain[-1])), None)
+                if follower is None or follower in told:
+                    break
+                if follower in chain:
+                    loop = chain[chain.index(follower) :]
+                    told.update(loop)
+                    yield loop
+                    break
+                chain.append(follower)
+
+
+def targets(step: AnyStep) -> dict[str, str]:
+    """Steps that a step names: key in the file (`choices.1`, `on_no_input`, `step`) → id."""
+    if isinstance(step, Goto):
+        return {"step": step.step}
+    if not isinstance(step, Menu):
+        return {}
+    named = {f"choices.{key}": target for key, target in step.choices.items()}
+    for name in ("on_no_input", "on_bad_input"):
+        if getattr(step, name):
+            named[name] = getattr(step, name)
+    return named
+
+
+def _ids(reader: Reader, path: Path, script: Script) -> None:
+    for at, step in enumerate(script.flow.steps):
+        if step.id and script.ids[step.id] != at:
+            here: Path = (*path, "steps", at, "id")
+            first = reader.document.place((*path, "steps", script.ids[step.id], "id"))
+            reader.fault(here, f'the id "{step.id}" is used twice', f"rename it; the other stands in {first}")
+
+
+def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script: Script) -> None:
+    for key, target in targets(step).items():
+        if target not in script.ids:
+            here: Path = (*path, *key.split(".", 1))
+            cure = did_you_mean(target, script.ids, f"ids in this flow: {listed(script.ids)}")
+            reader.fault(here, f'there is no step with the id "{target}" in this flow', cure)
+    match step:
+        case Menu():
+            _menu(reader, path, step)
+        case Enqueue():
+            must_be_known(reader, (*path, "queue"), step.queue, "queues")
+        case Transfer():
+            must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
+        case Set():
+            _set(reader, path, step)
+
+
+def _menu(reader: Reader, path: Path, step: Menu) -> None:
+    if not step.choices:
+        reader.fault((*path, "choices"), "offers no key", 'write choices = { 1 = "id of a step" }')
+    for key in step.choices:
+        if len(key) != 1 or key not in KEYS:
+            here: Path = (*path, "choices", key)
+            reader.fault(here, f'"{key}" is no key of a telephone', "use one of 0-9, * and #")
+
+
+def _set(reader: Reader, path: Path, step: Set) -> None:
+    priority = step.values.get("priority")
+    if priority is not None and not priority.removeprefix("-").isdecimal():
+        here: Path = (*path, "values", "priority")
+        reader.fault(here, f'must be a whole number, is "{priority}"', 'write e.g. priority = "5"')
+
+
+def _paths(reader: Reader, path: Path, script: Script) -> None:
+    if not script.flow.steps:
+        return
+    loose = sorted(set(range(len(script.flow.steps))) - script.reached())
+    for at in loose:
+        if at - 1 not in loose:  # one fault a run of such steps
+            here: Path = (*path, "steps", at)
+            cure = "give it an id that a step before goes to, or remove it"
+            reader.fault(here, "can never be reached", cure)
+    for loop in script.sleepless():
+        names = " → ".join(script.flow.steps[at].id or f"steps[{at}]" for at in [*loop, loop[0]])
+        cure = "put a step that takes time into the loop (play, menu, queue), or end it"
+        reader.fault((*path, "steps", loop[0]), f"loops for ever without waiting: {names}", cure)
