@@ -1,0 +1,71 @@
+"""name-addr and addr-spec, as in From, To, Contact, Route and the like (RFC 3261 §20.10, §25.1)."""
+
+import msgspec
+
+from ccd.sip.grammar import (
+    ADDR_SPEC,
+    NAME_ADDR,
+    SipParseError,
+    excerpt,
+    format_params,
+    parse_params,
+    quote,
+    split_list,
+    unquote,
+    without_breaks,
+)
+from ccd.sip.uri import Uri, parse_uri
+
+
+class Address(msgspec.Struct):
+    """`"display" <uri>;params`. `display` is unquoted; params are those of the header, not of the URI."""
+
+    display: str
+    uri: Uri
+    params: dict[str, str | None] = {}
+
+    @property
+    def tag(self) -> str | None:
+        return self.params.get("tag")
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds from the `expires` parameter of a Contact; None if absent or not a number."""
+        return read_seconds(self.params.get("expires"))
+
+    @property
+    def q(self) -> float:
+        """Preference of a Contact from 0 to 1; 1 if absent or malformed."""
+        try:
+            return min(1.0, max(0.0, float(self.params.get("q") or "1")))
+        except ValueError:
+            return 1.0
+
+    def __str__(self) -> str:
+        display = quote(self.display) + " " if self.display else ""
+        return without_breaks(f"{display}<{self.uri}>{format_params(self.params)}")
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """One address from a header value; SipParseError if it breaks the grammar."""
+        match = NAME_ADDR.fullmatch(text)
+        if match is not None:
+            quoted, phrase, uri, params = match.groups()
+            display = unquote(quoted) if quoted else phrase.strip(" \t")
+            return cls(display, parse_uri(uri), parse_params(params) if params else {})
+        match = ADDR_SPEC.fullmatch(text)
+        if match is None:
+            raise SipParseError(f"not an address: {excerpt(text)}")
+        return cls("", parse_uri(match[1]), parse_params(match[2]))
+
+
+def parse_addresses(text: str) -> list[Address]:
+    """All addresses of a comma-separated header value."""
+    return [Address.parse(part) for part in split_list(text)]
+
+
+def read_seconds(text: str | None) -> int | None:
+    """Delta-seconds; too large a number is cut to 2**32 - 1, nonsense is None (RFC 3261 §20.19)."""
+    if text is None or not text.isascii() or not text.isdigit():
+        return None
+    return min(int(text), 2**32 - 1) if len(text) <= 40 else 2**32 - 1

@@ -1,0 +1,215 @@
+"""Dialogs: what two ends keep between requests, and how it makes the next request (RFC 3261 §12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ccd.sip.address import Address
+from ccd.sip.grammar import SipParseError
+from ccd.sip.message import Request, Response
+from ccd.sip.uri import SipUri, Uri
+
+DialogKey = tuple[str, str, str]
+"""Call-ID, our tag, their tag."""
+
+_REFRESHES_TARGET = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "REFER", "NOTIFY"})
+_MAX_FORWARDS = ("Max-Forwards", "70")
+
+
+class Dialog:
+    """One dialog. Made by `as_server` or `as_client`; early until its 2xx.
+
+    `local_uri` and `remote_uri` are what From and To say; `remote_target` is where the other end wants its
+    requests (its Contact); `route_set` are the proxies between, nearest first, as header values.
+    """
+
+    __slots__ = (
+        "call_id",
+        "confirmed",
+        "contact",
+        "local_seq",
+        "local_tag",
+        "local_uri",
+        "remote_seq",
+        "remote_tag",
+        "remote_target",
+        "remote_uri",
+        "route_set",
+        "secure",
+    )
+
+    def __init__(
+        self,
+        call_id: str,
+        local: Address,
+        local_tag: str,
+        remote: Address,
+        remote_tag: str,
+        remote_target: Uri,
+        route_set: list[str],
+    ) -> None:
+        self.call_id = call_id
+        self.local_uri = _without_tag(local)
+        self.local_tag = local_tag
+        self.remote_uri = _without_tag(remote)
+        self.remote_tag = remote_tag
+        self.remote_target = remote_target
+        self.route_set = route_set
+        self.local_seq = 0
+        """CSeq of our last request; 0: none yet."""
+        self.remote_seq = -1
+        """CSeq of their last request; -1: none yet."""
+        self.confirmed = False
+        self.contact = ""
+        """Our own Contact header value."""
+        self.secure = False
+
+    @classmethod
+    def as_server(cls, request: Request, to_tag: str, contact: str = "") -> Dialog:
+        """From a request that we answer with `to_tag` (§12.1.1); `SipParseError` without a Contact.
+
+        `contact` is our own Contact header value, put into later requests that refresh the target.
+        """
+        dialog = cls(
+            request.call_id,
+            request.to,
+            to_tag,
+            request.from_,
+            request.from_.tag or "",
+            _target(request),
+            request.get_all("Record-Route"),
+        )
+        dialog.remote_seq = request.cseq.number
+        dialog.contact = contact
+        dialog.secure = request.raw_uri.lower().startswith("sips:")
+        return dialog
+
+    @classmethod
+    def as_client(cls, request: Request, response: Response) -> Dialog:
+        """From a response with a To-tag to our request (§12.1.2); without a Contact the request URI serves.
+
+        A 101-199 makes an early dialog, a 2xx a confirmed one.
+        """
+        dialog = cls(
+            request.call_id,
+            request.from_,
+            request.from_.tag or "",
+            response.to,
+            response.to.tag or "",
+            response.contacts[0].uri if response.contacts else request.uri,
+            response.get_all("Record-Route")[::-1],
+        )
+        dialog.local_seq = request.cseq.number
+        dialog.confirmed = response.status >= 200
+        dialog.contact = request.get("Contact") or ""
+        dialog.secure = request.raw_uri.lower().startswith("sips:")
+        return dialog
+
+    @property
+    def key(self) -> DialogKey:
+        return (self.call_id, self.local_tag, self.remote_tag)
+
+    @property
+    def next_hop(self) -> Uri:
+        """Where requests are sent: the first route, else the target."""
+        return Address.parse(self.route_set[0]).uri if self.route_set else self.remote_target
+
+    def confirm(self, response: Response) -> None:
+        """Our INVITE's 2xx arrived: route set and target are those of the 2xx (§13.2.2.4)."""
+        if not self.confirmed:
+            self.route_set = response.get_all("Record-Route")[::-1]
+            self.confirmed = True
+        self.update_target(response)
+
+    def accepts(self, request: Request) -> bool:
+        """Note the CSeq of their request; False when it is out of order: answer 500 (§12.2.2)."""
+        if request.method in ("ACK", "CANCEL"):
+            return True
+        number = request.cseq.number
+        if number <= self.remote_seq:
+            return False
+        self.remote_seq = number
+        return True
+
+    def update_target(self, message: Request | Response) -> None:
+        """Take over the Contact of a target refresh request of theirs, or of its 2xx (§12.2.1.2, §12.2.2)."""
+        if message.cseq.method in _REFRESHES_TARGET and message.contacts:
+            self.remote_target = message.contacts[0].uri
+
+    def request(
+        self,
+        method: str,
+        contact: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> Request:
+        """The next request within the dialog. Not for ACK and CANCEL.
+
+        `contact` is a whole header value; None: our own where the method wants one.
+        """
+        self.local_seq += 1
+        if contact is None and method in _REFRESHES_TARGET:
+            contact = self.contact
+        return self._build(method, self.local_seq, contact, headers, body, content_type)
+
+    def ack(
+        self,
+        response: Response,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> Request:
+        """The ACK for a 2xx: CSeq number of the INVITE (§13.2.2.4); a body when the 2xx had the offer."""
+        return self._build("ACK", response.cseq.number, None, headers, body, content_type)
+
+    def _build(
+        self,
+        method: str,
+        number: int,
+        contact: str | None,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        content_type: str,
+    ) -> Request:
+        uri, routes = self._route()
+        table = [
+            _MAX_FORWARDS,
+            ("From", f"{self.local_uri};tag={self.local_tag}" if self.local_tag else self.local_uri),
+            ("To", f"{self.remote_uri};tag={self.remote_tag}" if self.remote_tag else self.remote_uri),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{number} {method}"),
+        ]
+        table.extend(("Route", route) for route in routes)
+        if contact:
+            table.append(("Contact", contact))
+        table.extend(headers)
+        if content_type:
+            table.append(("Content-Type", content_type))
+        return Request.create(method, uri, table, body)
+
+    def _route(self) -> tuple[str, list[str]]:
+        """Request URI and Route values: loose routing, or strict if the first lacks `lr` (§12.2.1.1)."""
+        target = str(self.remote_target)
+        if not self.route_set:
+            return target, []
+        first = Address.parse(self.route_set[0]).uri
+        if not isinstance(first, SipUri) or "lr" in first.params:
+            return target, self.route_set
+        strict = SipUri(first.scheme, first.user, first.password, first.host, first.port, first.params)
+        return str(strict), [*self.route_set[1:], f"<{target}>"]
+
+
+def key_of(request: Request) -> DialogKey:
+    """The key of the dialog in which a request or an ACK came to us."""
+    return (request.call_id, request.to.tag or "", request.from_.tag or "")
+
+
+def _without_tag(address: Address) -> str:
+    return str(Address(address.display, address.uri))
+
+
+def _target(request: Request) -> Uri:
+    if not request.contacts:
+        raise SipParseError("Contact is missing")
+    return request.contacts[0].uri

@@ -1,0 +1,286 @@
+"""The SIP transaction layer of one element, without sockets (RFC 3261 §8, §9, §13.3.1.4, §17, §18; RFC 3581).
+
+Bytes and messages go in with `now`; events for the user collect in `events`, bytes for the sockets in
+`out`; the shell drains both after each call, and calls `expire` when `next_deadline` has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ccd.sip.events import (
+    AckArrived,
+    AckMissing,
+    BadMessage,
+    CancelArrived,
+    Event,
+    Flow,
+    FlowClosed,
+    RequestArrived,
+    ResponseArrived,
+    TransactionFailed,
+)
+from ccd.sip.hop import COOKIE, format_sent_by, server_key, set_via, stamp
+from ccd.sip.message import Message, Request, Response, SipParseError, parse
+from ccd.sip.runner import Chance, Runner
+from ccd.sip.transaction import ClientTransaction, Input, Key, ServerTransaction, State
+
+__all__ = [
+    "AckArrived",
+    "AckMissing",
+    "BadMessage",
+    "CancelArrived",
+    "Chance",
+    "ClientTransaction",
+    "Endpoint",
+    "Event",
+    "Flow",
+    "FlowClosed",
+    "RequestArrived",
+    "ResponseArrived",
+    "ServerTransaction",
+    "State",
+    "TransactionFailed",
+]
+
+
+class Endpoint(Runner):
+    """Client and server transactions of one element.
+
+    `limit` bounds the open transactions: beyond it new requests get a stateless 503; requests outside a
+    dialog other than INVITE get it at half of it, so that a flood of those leaves room for calls.
+    """
+
+    def __init__(
+        self,
+        chance: Chance,
+        *,
+        t1: float = 0.5,
+        t2: float = 4.0,
+        t4: float = 5.0,
+        now: float = 0.0,
+        limit: int = 60_000,
+        retry_after_s: int = 5,
+    ) -> None:
+        super().__init__(chance, t1, t2, t4, now)
+        self._limit = limit
+        self._retry_after_s = retry_after_s
+
+    # What the shell calls
+
+    @property
+    def active(self) -> int:
+        """Transactions not yet ended, those that only absorb copies included."""
+        return len(self._clients) + len(self._servers)
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One UDP datagram. Never raises for what the peer sent."""
+        try:
+            message = parse(data)
+        except SipParseError as error:
+            if not data.strip(b"\r\n\0 "):
+                self.counters["keep_alives"] += 1
+            else:
+                self.refuse(error, flow)
+            return
+        self.receive_message(message, flow, now)
+
+    def receive_message(self, message: Request | Response, flow: Flow, now: float) -> None:
+        """One message from a stream, already parsed. Never raises for what the peer sent."""
+        try:
+            if isinstance(message, Response):
+                self._receive_response(message, now)
+            else:
+                self._receive_request(message, flow, now)
+        except SipParseError as error:
+            self.refuse(error, flow, message)
+
+    def refuse(self, error: SipParseError, flow: Flow, message: Message | None = None) -> None:
+        """Count a message that could not be parsed; answer it without state where its header allows."""
+        self.counters["bad_messages"] += 1
+        request = error.partial if message is None else message
+        if isinstance(request, Request) and request.method != "ACK":
+            try:
+                answer_flow = stamp(request, flow)
+                response = Response.to_request(request, error.status, error.reason, self._chance.token(10))
+                self.out.append((answer_flow, response.to_bytes()))
+            except (SipParseError, ValueError):
+                pass  # not even enough header for an answer
+        self.events.append(BadMessage(flow, f"{error.status} {error.reason}"))
+
+    def flow_failed(self, flow: Flow, now: float) -> None:
+        """A connection broke or could not be made, or a datagram could not be sent."""
+        self.counters["transport_errors"] += 1
+        for tx in list(self._by_flow.get(flow, ())):
+            if not tx.over:
+                self._move(tx, Input.TRANSPORT_ERROR, now)
+        if flow.reliable:
+            self.events.append(FlowClosed(flow))
+
+    def next_deadline(self) -> float | None:
+        """When `expire` has something to do; None: nothing is waiting."""
+        return self._timers.next_deadline()
+
+    def expire(self, now: float) -> None:
+        """Do what is due at `now`."""
+        for tx, happened in self._timers.due(now):
+            self._move(tx, happened, now)
+
+    # What the user calls
+
+    def request(
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        owner: Any = None,
+        via_host: str = "",
+        via_port: int = 0,
+    ) -> ClientTransaction:
+        """Send a request (not ACK, not CANCEL) in a new transaction; sets its one Via.
+
+        `via_host` and `via_port`: what the peer should answer to; empty: the flow's local end.
+        """
+        sent_by = format_sent_by(via_host, via_port) if via_host else flow.local
+        branch = COOKIE + self._chance.token(16)
+        set_via(request, flow, sent_by, branch)
+        tx = ClientTransaction(request, flow, (branch, request.method), owner, sent_by)
+        self._start_client(tx, now)
+        return tx
+
+    def send_ack(self, tx: ClientTransaction, ack: Request, flow: Flow, now: float) -> None:
+        """Send the ACK for a 2xx to `tx`; it is kept, and sent again for each copy of that 2xx."""
+        self._now = now
+        set_via(ack, flow, tx.sent_by, COOKIE + self._chance.token(16))
+        data = ack.to_bytes()
+        if not tx.over:
+            tx.acks[ack.to.tag or ""] = (flow, data)
+        self.out.append((flow, data))
+
+    def cancel(self, tx: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Give up an INVITE: CANCEL goes out at once, or after the first provisional (§9.1).
+
+        Nothing happens when it has its final answer. The user then hears of 487, of another final, of a 2xx
+        that crossed the CANCEL, or of a timeout 64*T1 after the CANCEL.
+        """
+        if tx.request.method != "INVITE" or tx.cancel_headers is not None:
+            return
+        if tx.state is State.CALLING or tx.state is State.PROCEEDING:
+            tx.cancel_headers = tuple(headers)
+            self._now = now
+            if tx.state is State.PROCEEDING:
+                self._release_cancel(tx)
+
+    def respond(self, tx: ServerTransaction, response: Response, now: float) -> bool:
+        """Answer a request. False, and nothing sent, when it has its final answer or has ended."""
+        if tx.answered or tx.over:
+            self.counters["late_responses"] += 1
+            return False
+        self._move(tx, _input_of(response.status), now, response)
+        return True
+
+    def reply(
+        self,
+        tx: ServerTransaction,
+        status: int,
+        now: float,
+        reason: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> bool:
+        """Answer with a plain response carrying the transaction's To-tag; like `respond`."""
+        response = Response.to_request(tx.request, status, reason, tx.to_tag if status > 100 else None)
+        for name, value in headers:
+            response.add(name, value)
+        return self.respond(tx, response, now)
+
+    # Requests in
+
+    def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
+        method = request.method
+        key = server_key(request, "INVITE" if method == "ACK" else method)
+        tx = self._servers.get(key)
+        if method == "ACK":
+            self._receive_ack(request, tx, flow, now)
+        elif tx is not None:
+            self._move(tx, Input.REQUEST, now)
+        elif method == "CANCEL":
+            self._receive_cancel(request, key, flow, now)
+        else:
+            self._receive_new(request, key, flow, now)
+
+    def _receive_new(self, request: Request, key: Key, flow: Flow, now: float) -> None:
+        answer_flow = stamp(request, flow)
+        to_tag = request.to.tag
+        invite = request.method == "INVITE"
+        room = self._limit if invite or to_tag else self._limit // 2
+        if len(self._clients) + len(self._servers) >= room:
+            self.counters["refused_busy"] += 1
+            self._reply_stateless(request, answer_flow, 503, self._retry_after_s)
+            return
+        merge_key = None
+        if invite and not to_tag:
+            merge_key = (request.call_id, request.from_.tag, request.cseq.number)
+            if merge_key in self._by_merge:  # the same call by two ways (§8.2.2.2)
+                self.counters["merged_requests"] += 1
+                self._reply_stateless(request, answer_flow, 482)
+                return
+        tx = self._open_server(request, key, answer_flow, flow)
+        if merge_key is not None:
+            tx.merge_key = merge_key
+            self._by_merge[merge_key] = tx
+        if invite:
+            self.reply(tx, 100, now)
+        else:
+            tx.limit = self._timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
+        accepted = self._by_dialog.get((request.call_id, to_tag)) if request.method == "BYE" else None
+        if accepted is not None:
+            self._move(accepted, Input.BYE, now)
+        self.events.append(RequestArrived(tx, request, flow))
+
+    def _open_server(self, request: Request, key: Key, answer_flow: Flow, flow: Flow) -> ServerTransaction:
+        tx = ServerTransaction(request, answer_flow, flow, key, request.to.tag or self._chance.token(10))
+        self._servers[key] = tx
+        self._join_flow(tx)
+        return tx
+
+    def _receive_ack(self, ack: Request, tx: ServerTransaction | None, flow: Flow, now: float) -> None:
+        if tx is None:
+            tx = self._by_ack.get((ack.call_id, ack.to.tag, ack.cseq.number))
+        if tx is None:
+            self.counters["stray_acks"] += 1
+            self.events.append(AckArrived(ack, flow, None))
+        else:
+            self._flow = flow
+            self._move(tx, Input.ACK, now, ack)
+
+    def _receive_cancel(self, cancel: Request, key: Key, flow: Flow, now: float) -> None:
+        invite = self._servers.get(server_key(cancel, "INVITE"))
+        tx = self._open_server(cancel, key, stamp(cancel, flow), flow)
+        if invite is None:
+            self.reply(tx, 481, now)
+            return
+        tx.to_tag = invite.to_tag
+        self.reply(tx, 200, now)
+        self._move(invite, Input.CANCEL, now, cancel)
+
+    def _reply_stateless(self, request: Request, flow: Flow, status: int, retry_after_s: int = 0) -> None:
+        response = Response.to_request(request, status, None, request.to.tag or self._chance.token(10))
+        if retry_after_s:
+            response.add("Retry-After", str(retry_after_s))
+        self.out.append((flow, response.to_bytes()))
+
+    # Responses in
+
+    def _receive_response(self, response: Response, now: float) -> None:
+        tx = self._clients.get((response.via.branch, response.cseq.method))
+        if tx is None:
+            self.counters["stray_responses"] += 1
+            return
+        self._move(tx, _input_of(response.status), now, response)
+
+
+def _input_of(status: int) -> Input:
+    if status < 200:
+        return Input.PROVISIONAL
+    return Input.SUCCESS if status < 300 else Input.REJECTION

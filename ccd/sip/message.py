@@ -1,0 +1,378 @@
+"""SIP messages: parse, read, build, write (RFC 3261 §7, §18.3; sans-IO).
+
+`parse` reads the start line and the header table and *checks* every header that the typed properties
+give out, by one pattern each; values are turned into objects only when asked for, and kept. So a
+typed property of a message that came out of `parse` never raises for what it holds.
+"""
+
+import re
+from typing import Final
+
+from ccd.sip.address import Address
+from ccd.sip.check import CHECKS, check_request_line
+from ccd.sip.grammar import SipParseError, excerpt, is_token, without_breaks
+from ccd.sip.headers import NAMES, REASONS, SINGLE_HEADERS, canonical_name
+from ccd.sip.table import STAR, Headers, Message, good_headers
+from ccd.sip.uri import Uri, parse_uri
+
+__all__ = [
+    "KEEPALIVE_PING",
+    "STAR",
+    "Message",
+    "Request",
+    "Response",
+    "SipParseError",
+    "StreamParser",
+    "parse",
+]
+
+MAX_MESSAGE_BYTES: Final = 65536
+MAX_HEADER_LINES: Final = 512
+
+
+class Request(Message):
+    """A request. `uri` is parsed when first asked for."""
+
+    __slots__ = ("method", "raw_uri")
+
+    def __init__(
+        self,
+        method: str,
+        raw_uri: str,
+        headers: list[tuple[str, str]],
+        body: bytes = b"",
+        charset: str = "utf-8",
+    ) -> None:
+        self.headers = headers  # as Message.__init__, without a call of its own: this is the hot path
+        self.body = body
+        self.charset = charset
+        self._cache = {}
+        self._first = None
+        self.method = method
+        self.raw_uri = raw_uri
+
+    @classmethod
+    def create(cls, method: str, uri: str, headers: Headers = (), body: bytes = b"") -> "Request":
+        """Build a request of our own; ValueError on line breaks or a method or name that is no token."""
+        if not is_token(method):
+            raise ValueError(f"not a method: {excerpt(method)}")
+        if not uri or any(char <= " " for char in uri):
+            raise ValueError(f"not a request URI: {excerpt(uri)}")
+        return cls(method, uri, good_headers(headers), body)
+
+    @property
+    def uri(self) -> Uri:
+        found: Uri | None = self._cache.get("uri")
+        if found is None:
+            found = self._cache["uri"] = parse_uri(self.raw_uri)
+        return found
+
+    def start_line(self) -> str:
+        return f"{self.method} {self.raw_uri} SIP/2.0"
+
+
+_COPIED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+
+
+class Response(Message):
+    """A response."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        headers: list[tuple[str, str]],
+        body: bytes = b"",
+        charset: str = "utf-8",
+    ) -> None:
+        super().__init__(headers, body, charset)
+        self.status = status
+        self.reason = reason
+
+    @classmethod
+    def create(cls, status: int, reason: str | None, headers: Headers = (), body: bytes = b"") -> "Response":
+        """Build a response from nothing; ValueError as for `Request.create`."""
+        return cls(status, _reason(status, reason), good_headers(headers), body)
+
+    @classmethod
+    def to_request(
+        cls, request: Request, status: int, reason: str | None = None, to_tag: str | None = None
+    ) -> "Response":
+        """Answer a request (RFC 3261 §8.2.6.2): Via, From, To, Call-ID and CSeq are copied.
+
+        `to_tag` is added to To unless it has one. Also works on the `partial` of a SipParseError.
+        """
+        headers = [header for header in request.headers if header[0] in _COPIED]
+        response = cls(status, _reason(status, reason), headers, b"", request.charset)
+        if to_tag is not None:
+            _add_tag(headers, without_breaks(to_tag))
+        return response
+
+    def start_line(self) -> str:
+        return f"SIP/2.0 {self.status} {self.reason}"
+
+
+def _add_tag(headers: list[tuple[str, str]], tag: str) -> None:
+    for at, (name, value) in enumerate(headers):
+        if name == "To":
+            try:
+                tagged = "tag" in value.lower() and Address.parse(value).tag is not None
+            except SipParseError:
+                return  # answered as it came: no tag can be added to what cannot be read
+            if not tagged:
+                headers[at] = ("To", f"{value};tag={tag}")
+            return
+
+
+def _reason(status: int, reason: str | None) -> str:
+    if not 100 <= status <= 699:
+        raise ValueError(f"not a SIP status: {status}")
+    return without_breaks(reason) if reason is not None else REASONS.get(status, "Unknown")
+
+
+_folds = re.compile(r"[ \t]*\r\n[ \t]+")
+_MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
+_KNOWN: Final = {raw: (name, CHECKS.get(name)) for raw, name in NAMES.items()}
+_Table = tuple[list[tuple[str, str]], dict[str, str], dict[str, SipParseError]]
+
+
+def parse(data: bytes) -> Request | Response:
+    """The message in one datagram (RFC 3261 §7, §18.3). Octets beyond Content-Length are dropped.
+
+    Raises SipParseError, with `partial` filled if the fault can be answered.
+    """
+    if data[:1] == b"\r":  # empty lines before the start line are allowed (§7.5)
+        data = data.lstrip(b"\r\n")
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        raise SipParseError("no empty line after the headers")
+    return _read(data[:end], data[end + 4 :])
+
+
+def _read(head: bytes, body: bytes) -> Request | Response:
+    try:
+        text, charset = head.decode(), "utf-8"
+    except UnicodeDecodeError:  # old devices send Latin-1 names: kept so, that copies are to the letter
+        text, charset = head.decode("latin-1"), "latin-1"
+    lines = text.split("\r\n")
+    if not len(lines) - 1 == text.count("\n") == text.count("\r"):
+        raise SipParseError("a carriage return or line feed alone in the headers")
+    if len(lines) > MAX_HEADER_LINES:
+        raise SipParseError("too many header lines", 513)
+    table = _read_headers(lines)
+    if table is None:
+        lines = _folds.sub(" ", text).split("\r\n")
+        table = _read_headers(lines) or ([], {}, {})
+    headers, first, faults = table
+    start = lines[0]
+    message: Request | Response
+    if start[:4].upper() == "SIP/":
+        message = _read_status_line(start, headers, body, charset)
+        method = None
+    else:
+        method, _, rest = start.partition(" ")
+        uri, _, version = rest.rpartition(" ")
+        message = Request(method, uri, headers, body, charset)
+        try:
+            check_request_line(method, uri, version)
+        except SipParseError as fault:
+            faults["start line"] = fault
+    message._first = first
+    _check_whole(message, first, method, faults)
+    if faults:
+        raise _worst(message, faults)
+    return message
+
+
+def _read_headers(lines: list[str]) -> _Table | None:
+    """The header table, the first value of each name, the faults by name; None if lines are folded."""
+    headers: list[tuple[str, str]] = []
+    first: dict[str, str] = {}
+    faults: dict[str, SipParseError] = {}
+    known = _KNOWN.get
+    for line in lines[1:]:
+        raw, _, value = line.partition(":")
+        found = known(raw)
+        if found is None:
+            if line[:1] in {" ", "\t"}:
+                return None
+            name = _read_name(line, faults)
+            check = CHECKS.get(name)
+        else:
+            name, check = found
+        value = value.strip(" \t")
+        headers.append((name, value))
+        if name not in first:
+            first[name] = value
+        elif name in SINGLE_HEADERS:
+            faults[name] = SipParseError(f"{name} stands more than once")
+        if check is not None:
+            try:
+                check(value)
+            except SipParseError as fault:
+                faults.setdefault(name, fault)
+    return headers, first, faults
+
+
+def _read_name(line: str, faults: dict[str, SipParseError]) -> str:
+    name, colon, _ = line.partition(":")
+    name = name.rstrip(" \t")
+    if not colon or not is_token(name):
+        faults.setdefault("header line", SipParseError(f"not a header: {excerpt(line)}"))
+        return "X-Malformed"
+    return canonical_name(name)
+
+
+def _read_status_line(start: str, headers: list[tuple[str, str]], body: bytes, charset: str) -> Response:
+    version, _, rest = start.partition(" ")
+    status, _, reason = rest.partition(" ")
+    if version.upper() != "SIP/2.0":
+        raise SipParseError(f"SIP version not supported: {excerpt(version)}", 505, code="sip-version")
+    if len(status) != 3 or not (status.isascii() and status.isdigit()) or not "100" <= status <= "699":
+        raise SipParseError(f"not a status: {excerpt(status)}")
+    return Response(int(status), reason, headers, body, charset)
+
+
+def _check_whole(
+    message: Message, first: dict[str, str], method: str | None, faults: dict[str, SipParseError]
+) -> None:
+    """What no single header shows: presence, methods that agree, the length of the body."""
+    for name in _MANDATORY:
+        if name not in first:
+            faults.setdefault(name, SipParseError(f"{name} is missing"))
+    if method is not None and "CSeq" not in faults and first["CSeq"].split()[-1] != method:
+        faults["method"] = SipParseError("the methods of CSeq and start line differ")
+    length = first.get("Content-Length")
+    if length is not None and "Content-Length" not in faults:
+        size = int(length)
+        if size > len(message.body):
+            faults["Content-Length"] = SipParseError("the body is shorter than Content-Length says")
+        elif size < len(message.body):
+            message.body = message.body[:size]
+
+
+def _worst(message: Request | Response, faults: dict[str, SipParseError]) -> SipParseError:
+    """The fault to report: an unknown version before all, else the first; with `partial` if answerable."""
+    fault = faults.get("start line") or next(iter(faults.values()))
+    if isinstance(message, Request) and "Via" not in faults and all(map(message.get, _MANDATORY)):
+        once: set[str] = set()
+        kept = []
+        for name, value in message.headers:  # an answer copies each header once
+            if name not in SINGLE_HEADERS or name not in once:
+                kept.append((name, value))
+                once.add(name)
+        message.headers = kept
+        fault.partial = message
+    return fault
+
+
+class Ping:
+    """The type of `KEEPALIVE_PING`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "KEEPALIVE_PING"
+
+
+KEEPALIVE_PING: Final = Ping()
+"""A double CRLF on a connection (RFC 5626 §3.5.1): answer with one CRLF."""
+
+_length_line = re.compile(
+    rb"\r\n(?:content-length|l)[ \t]*:[ \t]*(?:\r\n[ \t]+)?([^\r\n]*)(?=\r\n)", re.IGNORECASE
+)
+_digits = re.compile(rb"([0-9]{1,9})[ \t]*").fullmatch
+
+Read = Request | Response | SipParseError | Ping
+
+
+class StreamParser:
+    """Cuts a byte stream into messages (RFC 3261 §18.3).
+
+    A fault inside a message leaves the stream usable; after one that hides where the next message
+    starts, `broken` is true: answer the fault's `partial` if there is one and close the connection.
+    """
+
+    __slots__ = ("_buffer", "_limit", "_scanned", "broken")
+
+    def __init__(self, limit: int = MAX_MESSAGE_BYTES) -> None:
+        """`limit`: octets a message may have, headers and body together."""
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._limit = limit
+        self.broken = False
+
+    def feed(self, data: bytes) -> list[Read]:
+        """Take what the connection gave; return the messages, faults and pings now complete."""
+        found: list[Read] = []
+        if self.broken:
+            return found
+        self._buffer += data
+        while not self.broken and self._skip_empty_lines(found):
+            end = self._buffer.find(b"\r\n\r\n", self._scanned)
+            if end < 0:
+                self._scanned = max(0, len(self._buffer) - 3)
+                if len(self._buffer) > self._limit:
+                    self._break(found, SipParseError("message too large", 513))
+                break
+            self._scanned = end
+            if not self._take(end, found):
+                break
+        return found
+
+    def _skip_empty_lines(self, found: list[Read]) -> bool:
+        """Drop pongs and note pings before a message; False if there is nothing else yet."""
+        buffer = self._buffer
+        while buffer[:1] == b"\r":
+            if buffer[:4] == b"\r\n\r\n":
+                found.append(KEEPALIVE_PING)
+                del buffer[:4]
+            elif len(buffer) < 4 and b"\r\n\r\n".startswith(buffer):
+                return False
+            else:
+                if buffer[:2] != b"\r\n":
+                    self._break(found, SipParseError("a carriage return alone between messages"))
+                    return False
+                del buffer[:2]
+            self._scanned = 0
+        return bool(buffer)
+
+    def _take(self, end: int, found: list[Read]) -> bool:
+        """Take the message whose headers stop at `end`; False if its body is not complete yet."""
+        head = bytes(self._buffer[:end])
+        lengths = _length_line.findall(head + b"\r\n")
+        digits = _digits(lengths[0]) if len(lengths) == 1 else None
+        if digits is None:
+            self._break(found, _without_length(head))
+            return False
+        size = end + 4 + int(digits[1])
+        if size > self._limit:
+            self._break(found, SipParseError("message too large", 513))
+            return False
+        if len(self._buffer) < size:
+            return False
+        body = bytes(self._buffer[end + 4 : size])
+        del self._buffer[:size]
+        self._scanned = 0
+        try:
+            found.append(_read(head, body))
+        except SipParseError as fault:
+            found.append(fault)
+        return True
+
+    def _break(self, found: list[Read], fault: SipParseError) -> None:
+        self.broken = True
+        self._buffer.clear()
+        found.append(fault)
+
+
+def _without_length(head: bytes) -> SipParseError:
+    """The fault of a message on a stream whose end cannot be told."""
+    try:
+        message = _read(head, b"")
+    except SipParseError as fault:
+        return fault
+    partial = message if isinstance(message, Request) else None
+    return SipParseError("Content-Length is missing or unclear on a connection", 400, partial)

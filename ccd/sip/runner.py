@@ -1,0 +1,264 @@
+"""Runs the transaction tables: holds the open transactions and does what a move says (RFC 3261 §17)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ccd.sip.events import (
+    AckArrived,
+    AckMissing,
+    CancelArrived,
+    Event,
+    Flow,
+    ResponseArrived,
+    TransactionFailed,
+)
+from ccd.sip.hop import same_hop
+from ccd.sip.message import Message, Response
+from ccd.sip.timers import Timers
+from ccd.sip.transaction import (
+    Action,
+    ClientTransaction,
+    Input,
+    Key,
+    ServerTransaction,
+    State,
+    Transaction,
+    linger_s,
+    look_up,
+)
+
+RING_AGAIN_S = 60.0
+MOST_FORKS = 16
+"""Different 2xx to one INVITE that are told; a peer that makes up tags must not fill the memory."""
+
+
+class Chance(Protocol):
+    """Where branches and tags come from."""
+
+    def token(self, length: int = 12) -> str: ...
+
+
+class Runner:
+    """Open transactions, their timers, and one method an `Action`. Base of `Endpoint`."""
+
+    def __init__(self, chance: Chance, t1: float, t2: float, t4: float, now: float) -> None:
+        self.events: deque[Event] = deque()
+        self.out: list[tuple[Flow, bytes]] = []
+        self.counters: dict[str, int] = dict.fromkeys(
+            (
+                "retransmissions_sent",
+                "retransmissions_absorbed",
+                "bad_messages",
+                "keep_alives",
+                "timeouts",
+                "transport_errors",
+                "acks_missing",
+                "stray_responses",
+                "stray_acks",
+                "late_responses",
+                "merged_requests",
+                "refused_busy",
+            ),
+            0,
+        )
+        self._chance = chance
+        self._t1, self._t2, self._t4 = t1, t2, t4
+        self._now = now
+        self._clients: dict[Key, ClientTransaction] = {}
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._by_ack: dict[Key, ServerTransaction] = {}
+        self._by_dialog: dict[Key, ServerTransaction] = {}  # with the latest 2xx to INVITE of ours
+        self._by_merge: dict[Key, ServerTransaction] = {}
+        self._by_flow: dict[Flow, set[Transaction]] = {}
+        self._timers: Timers[Transaction, Input] = Timers()
+        self._message: Any = None  # what the move is about; each action knows its type
+        self._flow: Flow | None = None
+        self._perform: dict[Action, Callable[[Any], None]] = {
+            Action.RESEND: self._resend,
+            Action.SEND: self._send,
+            Action.BACK_OFF: self._back_off,
+            Action.SLOW_DOWN: self._slow_down,
+            Action.REPEAT: self._repeat,
+            Action.REPEAT_ALWAYS: self._repeat_always,
+            Action.KEEP_RINGING: self._keep_ringing,
+            Action.STOP: self._stop,
+            Action.STOP_REPEAT: self._stop_repeat,
+            Action.LINGER: self._linger,
+            Action.ACK_REJECTION: self._ack_rejection,
+            Action.RELEASE_CANCEL: self._release_cancel,
+            Action.EXPECT_ACK: self._expect_ack,
+            Action.ABSORB: self._absorb,
+            Action.TELL: self._tell,
+            Action.TELL_SUCCESS: self._tell_success,
+            Action.TELL_ACK: self._tell_ack,
+            Action.TELL_CANCEL: self._tell_cancel,
+            Action.TELL_TIMEOUT: self._tell_timeout,
+            Action.TELL_TRANSPORT: self._tell_transport,
+            Action.TELL_ACK_MISSING: self._tell_ack_missing,
+            Action.COUNT_TIMEOUT: self._count_timeout,
+            Action.END: self._end,
+        }
+
+    def _move(self, tx: Transaction, happened: Input, now: float, message: Message | None = None) -> None:
+        tx.state, actions = look_up(tx.moves, tx.state, happened)
+        self._now = now
+        self._message = message
+        for action in actions:
+            self._perform[action](tx)
+
+    def _resend(self, tx: Transaction) -> None:
+        if tx.sent:
+            self.counters["retransmissions_sent"] += 1
+            self.out.append((tx.flow, tx.sent))
+
+    def _send(self, tx: ServerTransaction) -> None:
+        response: Response = self._message
+        tx.last_status = response.status
+        tx.sent = response.to_bytes()
+        self.out.append((tx.flow, tx.sent))
+
+    def _back_off(self, tx: Transaction) -> None:
+        tx.interval *= 2
+        if tx.state is not State.CALLING and tx.interval > self._t2:
+            tx.interval = self._t2
+        tx.repeat = self._timers.set(self._now + tx.interval, tx, Input.RESEND_DUE)
+
+    def _slow_down(self, tx: Transaction) -> None:
+        tx.repeat = self._timers.set(self._now + self._t2, tx, Input.RESEND_DUE)
+
+    def _repeat(self, tx: Transaction) -> None:
+        if not tx.flow.reliable:
+            self._repeat_always(tx)
+
+    def _repeat_always(self, tx: Transaction) -> None:
+        tx.interval = self._t1
+        tx.repeat = self._timers.set(self._now + self._t1, tx, Input.RESEND_DUE)
+
+    def _keep_ringing(self, tx: ServerTransaction) -> None:
+        self._stop_repeat(tx)
+        if tx.last_status > 100:
+            tx.repeat = self._timers.set(self._now + RING_AGAIN_S, tx, Input.RESEND_DUE)
+
+    def _stop(self, tx: Transaction) -> None:
+        self._stop_repeat(tx)
+        if tx.limit is not None:
+            self._timers.cancel(tx.limit)
+            tx.limit = None
+
+    def _stop_repeat(self, tx: Transaction) -> None:
+        if tx.repeat is not None:
+            self._timers.cancel(tx.repeat)
+            tx.repeat = None
+
+    def _linger(self, tx: Transaction) -> None:
+        stay_s = linger_s(tx.moves, tx.state, tx.flow.reliable, self._t1, self._t4)
+        if stay_s > 0:
+            tx.limit = self._timers.set(self._now + stay_s, tx, Input.LIMIT_DUE)
+        else:
+            self._move(tx, Input.LIMIT_DUE, self._now)
+
+    def _ack_rejection(self, tx: ClientTransaction) -> None:
+        response: Response = self._message
+        tx.sent = same_hop(tx.request, "ACK", response.get("To") or "").to_bytes()
+        self.out.append((tx.flow, tx.sent))
+
+    def _expect_ack(self, tx: ServerTransaction) -> None:
+        response: Response = self._message
+        tx.ack_key = (response.call_id, response.to.tag, response.cseq.number)
+        self._by_ack[tx.ack_key] = tx
+        self._by_dialog[tx.ack_key[:2]] = tx
+
+    def _absorb(self, _tx: Transaction) -> None:
+        self.counters["retransmissions_absorbed"] += 1
+
+    def _tell(self, tx: ClientTransaction) -> None:
+        response: Response = self._message
+        if response.status > 100 and not tx.is_cancel:
+            tx.last_status = response.status
+            self.events.append(ResponseArrived(tx, response, tx.owner))
+
+    def _tell_success(self, tx: ClientTransaction) -> None:
+        response: Response = self._message
+        tag = response.to.tag or ""
+        if tag not in tx.acks and len(tx.acks) < MOST_FORKS:
+            tx.acks[tag] = None
+            self._tell(tx)
+            return
+        self.counters["retransmissions_absorbed"] += 1
+        ack = tx.acks.get(tag)
+        if ack is not None:
+            self.counters["retransmissions_sent"] += 1
+            self.out.append(ack)
+
+    def _tell_ack(self, tx: ServerTransaction) -> None:
+        self.events.append(AckArrived(self._message, self._flow or tx.source, tx, tx.owner))
+
+    def _tell_cancel(self, tx: ServerTransaction) -> None:
+        self.events.append(CancelArrived(tx, self._message, tx.owner))
+
+    def _tell_timeout(self, tx: ClientTransaction) -> None:
+        self.counters["timeouts"] += 1
+        if not tx.is_cancel:
+            self.events.append(TransactionFailed(tx, "timeout", tx.owner))
+
+    def _tell_transport(self, tx: ClientTransaction | ServerTransaction) -> None:
+        if not (isinstance(tx, ClientTransaction) and tx.is_cancel):
+            self.events.append(TransactionFailed(tx, "transport", tx.owner))
+
+    def _tell_ack_missing(self, tx: ServerTransaction) -> None:
+        self.counters["acks_missing"] += 1
+        self.events.append(AckMissing(tx, tx.owner))
+
+    def _count_timeout(self, _tx: Transaction) -> None:
+        self.counters["timeouts"] += 1
+
+    def _end(self, tx: ClientTransaction | ServerTransaction) -> None:
+        self._stop(tx)
+        if isinstance(tx, ClientTransaction):
+            self._clients.pop(tx.key, None)
+            tx.acks.clear()
+        else:
+            self._servers.pop(tx.key, None)
+            if tx.ack_key is not None:
+                self._by_ack.pop(tx.ack_key, None)
+                if self._by_dialog.get(tx.ack_key[:2]) is tx:
+                    del self._by_dialog[tx.ack_key[:2]]
+            if tx.merge_key is not None:
+                self._by_merge.pop(tx.merge_key, None)
+        peers = self._by_flow.get(tx.flow)
+        if peers is not None:
+            peers.discard(tx)
+            if not peers:
+                del self._by_flow[tx.flow]
+        tx.owner = None
+        tx.sent = b""
+
+    def _join_flow(self, tx: Transaction) -> None:
+        peers = self._by_flow.get(tx.flow)
+        if peers is None:
+            self._by_flow[tx.flow] = {tx}
+        else:
+            peers.add(tx)
+
+    def _start_client(self, tx: ClientTransaction, now: float) -> None:
+        self._now = now
+        self._clients[tx.key] = tx
+        self._join_flow(tx)
+        tx.sent = tx.request.to_bytes()
+        self.out.append((tx.flow, tx.sent))
+        self._repeat(tx)
+        tx.limit = self._timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
+
+    def _release_cancel(self, tx: ClientTransaction) -> None:
+        if tx.cancel_headers is None:
+            return
+        cancel = same_hop(tx.request, "CANCEL", tx.request.get("To") or "")
+        for name, value in tx.cancel_headers:
+            cancel.add(name, value)
+        cancelling = ClientTransaction(cancel, tx.flow, (tx.key[0], "CANCEL"), None, tx.sent_by)
+        cancelling.is_cancel = True
+        self._start_client(cancelling, self._now)
+        tx.limit = self._timers.set(self._now + 64 * self._t1, tx, Input.LIMIT_DUE)

@@ -1,0 +1,211 @@
+"""The header table of a SIP message, and the typed headers made from it (RFC 3261 §7.3, §20).
+
+Headers are always changed through the methods (`add`, `set`, `remove`, `prepend`), never in the
+`headers` list itself; typed values are made when first asked for and kept until a header changes.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from ccd.sip.address import Address, read_seconds
+from ccd.sip.grammar import SipParseError, excerpt, is_token, split_list, without_breaks
+from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Via, canonical_name
+
+STAR: Final = "*"
+"""What `Contact: *` stands for: all bindings (RFC 3261 §10.2.2)."""
+
+Parsed = TypeVar("Parsed")
+Headers = Iterable[tuple[str, str]]
+
+
+class Message:
+    """What requests and responses have in common. `body` may be set freely; see `set_body` for its type."""
+
+    __slots__ = ("_cache", "_first", "body", "charset", "headers")
+
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def __init__(self, headers: list[tuple[str, str]], body: bytes = b"", charset: str = "utf-8") -> None:
+        """`headers`: canonical names, values without line breaks (not checked here)."""
+        self.headers = headers
+        self.body = body
+        self.charset = charset
+        self._cache: dict[str, Any] = {}
+        self._first: dict[str, str] | None = None  # name → first value, made when asked for
+
+    # -- the header table
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header, whatever form its name has; None if absent."""
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self.headers))
+        value = first.get(name)
+        if value is None and name not in NAMES:
+            return first.get(canonical_name(name))
+        return value if value is not None else first.get(NAMES[name])
+
+    def get_all(self, name: str) -> list[str]:
+        """All values of a header in order; list headers (Via, Contact, Allow…) split into elements."""
+        name = canonical_name(name)
+        values = [value for header, value in self.headers if header == name]
+        if name not in LIST_HEADERS:
+            return values
+        return [part for value in values if value for part in split_list(value, strict=False)]
+
+    def _changed(self) -> None:
+        self._first = None
+        if self._cache:
+            self._cache = {}
+
+    def add(self, name: str, value: str) -> None:
+        """Append a header; ValueError on a line break or a name that is no token."""
+        self.headers.append((good_name(name), without_breaks(value)))
+        self._changed()
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a header before all others (a new top Via, Route or Record-Route)."""
+        self.headers.insert(0, (good_name(name), without_breaks(value)))
+        self._changed()
+
+    def set(self, name: str, value: str) -> None:
+        """Replace all headers of that name by one, in the place of the first."""
+        name = good_name(name)
+        without_breaks(value)
+        at = next((i for i, (header, _) in enumerate(self.headers) if header == name), len(self.headers))
+        self.remove(name)
+        self.headers.insert(at, (name, value))
+
+    def remove(self, name: str) -> None:
+        """Take out all headers of that name; nothing happens if there is none."""
+        name = canonical_name(name)
+        self.headers = [header for header in self.headers if header[0] != name]
+        self._changed()
+
+    def set_top_via(self, via: Via) -> None:
+        """Replace the first Via element only, e.g. to note where the request really came from."""
+        at, value = next((i, v) for i, (name, v) in enumerate(self.headers) if name == "Via")
+        rest = split_list(value)[1:]
+        self.headers[at] = ("Via", ", ".join([str(via), *rest]))
+        self._changed()
+
+    def set_body(self, body: bytes, content_type: str) -> None:
+        """Give the message a body and its Content-Type."""
+        self.set("Content-Type", content_type)
+        self.body = body
+
+    # -- typed headers, made once and kept until a header changes
+
+    def _typed(self, name: str, make: Callable[[str], Parsed]) -> Parsed:
+        found: Parsed | None = self._cache.get(name)
+        if found is None:
+            value = self.get(name)
+            if value is None:
+                raise SipParseError(f"{name} is missing")
+            found = self._cache[name] = make(value)
+        return found
+
+    def _typed_list(self, name: str, make: Callable[[str], Parsed]) -> list[Parsed]:
+        found: list[Parsed] | None = self._cache.get(name)
+        if found is None:
+            found = self._cache[name] = [make(part) for part in self.get_all(name)]
+        return found
+
+    @property
+    def vias(self) -> list[Via]:
+        return self._typed_list("Via", Via.parse)
+
+    @property
+    def via(self) -> Via:
+        """The top Via; only this one is parsed."""
+        found: Via | None = self._cache.get("top Via")
+        if found is None:
+            value = self.get("Via")
+            if value is None:
+                raise SipParseError("Via is missing")
+            found = self._cache["top Via"] = Via.parse(split_list(value)[0])
+        return found
+
+    @property
+    def from_(self) -> Address:
+        return self._typed("From", Address.parse)
+
+    @property
+    def to(self) -> Address:
+        return self._typed("To", Address.parse)
+
+    @property
+    def call_id(self) -> str:
+        value = self.get("Call-ID")
+        if not value:
+            raise SipParseError("Call-ID is missing")
+        return value
+
+    @property
+    def cseq(self) -> CSeq:
+        return self._typed("CSeq", CSeq.parse)
+
+    @property
+    def contact_is_star(self) -> bool:
+        return self.get("Contact") == STAR
+
+    @property
+    def contacts(self) -> list[Address]:
+        """All Contact addresses; empty if there is none, and for `Contact: *` (see `contact_is_star`)."""
+        return [] if self.contact_is_star else self._typed_list("Contact", Address.parse)
+
+    @property
+    def route(self) -> list[Address]:
+        return self._typed_list("Route", Address.parse)
+
+    @property
+    def record_route(self) -> list[Address]:
+        return self._typed_list("Record-Route", Address.parse)
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds; None if absent or malformed (then the default counts, RFC 3261 §20.19)."""
+        return read_seconds(self.get("Expires"))
+
+    @property
+    def content_type(self) -> str:
+        """Type and subtype in lower case without parameters; empty if there is none."""
+        return (self.get("Content-Type") or "").partition(";")[0].strip(" \t").lower()
+
+    @property
+    def max_forwards(self) -> int | None:
+        value = self.get("Max-Forwards")
+        return int(value) if value else None
+
+    # -- writing
+
+    def start_line(self) -> str:
+        """The first line, without its line break."""
+        raise NotImplementedError
+
+    def to_bytes(self) -> bytes:
+        """The message as it goes on the wire; Content-Length is written here and nowhere else."""
+        lines = [self.start_line()]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode(self.charset, "replace") + self.body
+
+    __bytes__ = to_bytes
+
+    def __repr__(self) -> str:
+        return f"<{self.start_line()} {self.get('Call-ID')}>"
+
+
+def good_name(name: str) -> str:
+    """The canonical form of a header name of ours; ValueError if it is no token."""
+    if name in NAMES:
+        return NAMES[name]
+    if not is_token(name):
+        raise ValueError(f"not a header name: {excerpt(name)}")
+    return canonical_name(name)
+
+
+def good_headers(headers: Headers) -> list[tuple[str, str]]:
+    """Headers of ours with canonical names; ValueError on a line break or a name that is no token."""
+    return [(good_name(name), without_breaks(value)) for name, value in headers]
