@@ -1,0 +1,104 @@
+"""What bridging tells the other engines (through the composition in `runtime/centre.py`)."""
+
+import msgspec
+
+from ccd.bridging.state import Phase
+from ccd.model.nouns import Cause, OfferEnd
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Base of what bridging tells."""
+
+    interaction: str
+
+
+class CustomerGone(Event, frozen=True):
+    """The customer's leg ended; `phase` is where the interaction stood then."""
+
+    phase: Phase
+    cause: Cause
+
+
+class AgentAccepted(Event, frozen=True):
+    """The agent's leg answered its offer."""
+
+    offer: str
+
+
+class AgentMissed(Event, frozen=True):
+    """The agent's leg ended before the bridge."""
+
+    offer: str
+    end: OfferEnd
+
+
+class Bridged(Event, frozen=True):
+    """Customer and agent hear (or read) each other now."""
+
+    agent: str
+
+
+class TalkOver(Event, frozen=True):
+    """The conversation with the agent ended; `by_agent`: the agent hung up."""
+
+    agent: str
+    by_agent: bool
+
+
+class PromptOver(Event, frozen=True):
+    """A prompt of the flow ended."""
+
+    play: str
+    completed: bool
+    note: str = ""
+
+
+class OutsideFailed(Event, frozen=True):
+    """An outside address asked for by the flow could not be reached, or was left."""
+
+    cause: Cause
+
+
+class TransferDone(Event, frozen=True):
+    """A blind transfer was answered by another agent (`to_agent`) or outside (`address`)."""
+
+    from_agent: str
+    to_agent: str = ""
+    address: str = ""
+
+
+class TransferFailed(Event, frozen=True):
+    """A blind transfer was not answered. `stranded`: who asked for it is gone too."""
+
+    cause: Cause
+    to_agent: str = ""
+    stranded: bool = False
+
+
+class Closed(Event, frozen=True):
+    """The interaction is over, all its legs and recordings too."""
+
+    cause: Cause
+    ended_at: float
+
+
+class Noted(Event, frozen=True):
+    """A line for the timeline."""
+
+    what: str
+    details: dict[str, str | int | float] = {}
+
+
+AnyEvent = (
+    CustomerGone
+    | AgentAccepted
+    | AgentMissed
+    | Bridged
+    | TalkOver
+    | PromptOver
+    | OutsideFailed
+    | TransferDone
+    | TransferFailed
+    | Closed
+    | Noted
+)

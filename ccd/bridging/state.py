@@ -1,0 +1,147 @@
+"""States of an interaction's parties and bridges, as data.
+
+    FLOW ──▶ WAITING ──▶ OFFERED ──▶ CONNECTING ──▶ TALKING ──▶ ENDING
+      │         ▲           │            │            │  ▲
+      │         └───────────┴────────────┘            ▼  │
+      └──▶ OUTSIDE_RINGING ──▶ OUTSIDE            TRANSFERRING
+
+`MOVES` is the whole truth; the picture only helps. A pair that is not in it raises `IllegalMove`.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from ccd.errors import IllegalMove
+from ccd.model.nouns import Cause, LegKind
+
+
+class Phase(StrEnum):
+    """Where an interaction stands between its parties."""
+
+    FLOW = "flow"
+    WAITING = "waiting"
+    OFFERED = "offered"
+    CONNECTING = "connecting"
+    """An agent accepted; the whisper plays."""
+    TALKING = "talking"
+    TRANSFERRING = "transferring"
+    """The target of a blind transfer rings; the customer hears music."""
+    OUTSIDE_RINGING = "outside_ringing"
+    OUTSIDE = "outside"
+    """Bridged with an outside address."""
+    ENDING = "ending"
+    """All legs were told to end; waits for the last of them and for recordings to close."""
+
+
+class Move(StrEnum):
+    """What changes a phase."""
+
+    QUEUE = "queue"
+    OFFER = "offer"
+    OFFER_OVER = "offer_over"
+    ACCEPT = "accept"
+    BRIDGE = "bridge"
+    TO_FLOW = "to_flow"
+    DIAL_OUT = "dial_out"
+    OUT_ANSWERED = "out_answered"
+    TRANSFER = "transfer"
+    TRANSFER_FAILED = "transfer_failed"
+    TO_OUTSIDE = "to_outside"
+    END = "end"
+
+
+MOVES: dict[tuple[Phase, Move], Phase] = {
+    (Phase.FLOW, Move.QUEUE): Phase.WAITING,
+    (Phase.FLOW, Move.DIAL_OUT): Phase.OUTSIDE_RINGING,
+    (Phase.FLOW, Move.TO_FLOW): Phase.FLOW,
+    (Phase.WAITING, Move.OFFER): Phase.OFFERED,
+    (Phase.WAITING, Move.QUEUE): Phase.WAITING,
+    (Phase.WAITING, Move.DIAL_OUT): Phase.OUTSIDE_RINGING,
+    (Phase.WAITING, Move.TO_FLOW): Phase.FLOW,
+    (Phase.OFFERED, Move.OFFER_OVER): Phase.WAITING,
+    (Phase.OFFERED, Move.ACCEPT): Phase.CONNECTING,
+    (Phase.CONNECTING, Move.BRIDGE): Phase.TALKING,
+    (Phase.CONNECTING, Move.OFFER_OVER): Phase.WAITING,
+    (Phase.TALKING, Move.TRANSFER): Phase.TRANSFERRING,
+    (Phase.TALKING, Move.QUEUE): Phase.WAITING,
+    (Phase.TRANSFERRING, Move.BRIDGE): Phase.TALKING,
+    (Phase.TRANSFERRING, Move.TO_OUTSIDE): Phase.OUTSIDE,
+    (Phase.TRANSFERRING, Move.TRANSFER_FAILED): Phase.TALKING,
+    (Phase.TRANSFERRING, Move.QUEUE): Phase.WAITING,
+    (Phase.OUTSIDE_RINGING, Move.OUT_ANSWERED): Phase.OUTSIDE,
+    (Phase.OUTSIDE_RINGING, Move.TO_FLOW): Phase.FLOW,
+    **{(phase, Move.END): Phase.ENDING for phase in Phase},
+}
+
+
+class Role(StrEnum):
+    """What a leg is to its interaction."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    THIRD = "third"
+    """Target of a transfer that rings, or an outside party."""
+
+
+class Party(msgspec.Struct, omit_defaults=True):
+    """One leg of an interaction."""
+
+    leg: str
+    kind: LegKind
+    agent: str = ""
+    device: str = ""
+    """The one of the agent's devices that answered."""
+    offer: str = ""
+    address: str = ""
+    answered: bool = False
+    held: bool = False
+    early_media: bool = False
+
+
+class Talk(msgspec.Struct, omit_defaults=True):
+    """One interaction's parties."""
+
+    interaction: str
+    customer: Party
+    phase: Phase = Phase.FLOW
+    agent: Party | None = None
+    third: Party | None = None
+    language: str = ""
+    music: str = "default"
+    origin: str = ""
+    display: str = ""
+    whisper: str = ""
+    record: bool = False
+    playing: str = ""
+    """Id of the prompt that plays to the customer, empty: none."""
+    whispering: str = ""
+    deadline: float = 0.0
+    """When ringing outside, a transfer, or ENDING is given up; 0: none."""
+    recordings: list[str] = []
+    """Open recordings."""
+    recorded: int = 0
+    customer_gone: bool = False
+    ended_at: float = 0.0
+    cause: Cause = Cause.NORMAL
+    texts: list[str] = []
+    """Texts of the customer that no agent has got yet (bounded)."""
+    seen: list[str] = []
+    """Ids of the newest texts, so that a copy is not relayed twice (bounded)."""
+
+    def move(self, move: Move) -> None:
+        """Change the phase by the table."""
+        target = MOVES.get((self.phase, move))
+        if target is None:
+            raise IllegalMove(
+                "bridging.move", f"interaction {self.interaction}: {move} is not allowed in {self.phase}"
+            )
+        self.phase = target
+
+
+class BridgingState(msgspec.Struct):
+    """Everything that bridging must remember across a restart."""
+
+    talks: dict[str, Talk] = {}
+    legs_made: int = 0
+    plays_made: int = 0

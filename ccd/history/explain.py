@@ -1,0 +1,110 @@
+"""Records in words: `interaction show` and `interaction explain`. Filing: a record to bytes and back."""
+
+from datetime import UTC, datetime, tzinfo
+
+import msgspec
+
+from ccd.errors import Refused
+from ccd.history.state import Note, Record
+from ccd.model.trace import Passed, Trace, Why
+
+_CUES = {
+    "arrived": "it arrived",
+    "agent free": "the agent became free",
+    "agent reachable": "the agent's phone came back",
+    "missed": "the agent before did not take it",
+    "retry": "the agent may be asked again",
+    "withdrawn": "the offer before was taken back",
+    "rules": "the configuration changed",
+    "max_wait": "the longest wait of the queue is over",
+    "max_length": "the queue is full",
+}
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Record)
+
+
+def encode_record(record: Record) -> bytes:
+    """The body to be filed."""
+    return _ENCODER.encode(record)
+
+
+def decode_record(body: bytes) -> Record:
+    """A filed body; raises `Refused` when it is not one."""
+    try:
+        return _DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        raise Refused("record_unreadable", f"the filed record cannot be read: {error}") from error
+
+
+def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
+    """Each decision about an interaction, oldest first, with who was passed over and why."""
+    head = f"{record.interaction}: {record.channel_class.value} from {record.origin or 'withheld'}"
+    lines = [f"{head} to {record.target}, {_clock(record.began_at, zone, date=True)}"]
+    if not record.traces:
+        lines.append("no decision was made about it: it never was in a queue")
+    for number, trace in enumerate(record.traces):
+        lines.extend(_trace_lines(trace, zone))
+        if number == 3 and record.traces_dropped:
+            lines.append(f"… {record.traces_dropped} decisions more are not kept")
+    if record.outcome and record.ended_at:
+        lines.append(f"{_clock(record.ended_at, zone)}  closed: {record.outcome} ({record.cause.value})")
+    return lines
+
+
+def tell(record: Record, zone: tzinfo = UTC) -> list[str]:
+    """The timeline in words, oldest first."""
+    lines = []
+    for number, note in enumerate(record.timeline):
+        lines.append(f"{_clock(note.at, zone)}  {_say(note)}")
+        if number == 39 and record.notes_dropped:
+            lines.append(f"… {record.notes_dropped} notes more are not kept")
+    return lines
+
+
+def _say(note: Note) -> str:
+    what = note.what.replace("_", " ")
+    if not note.details:
+        return what
+    return f"{what}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in note.details.items())
+
+
+def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
+    cue = _CUES.get(trace.cue, trace.cue)
+    at = _clock(trace.at, zone)
+    if trace.what == "offered":
+        said = f"offered to {trace.agent} ({trace.offer}), place {trace.position} in {trace.queue}: {cue}"
+    elif trace.what == "waits":
+        said = f"waits, place {trace.position} in {trace.queue}: {cue}, nobody can take it now"
+    else:
+        said = f"{trace.what}, place {trace.position} in {trace.queue}: {cue}"
+    lines = [f"{at}  {said}"]
+    lines.extend(f"              passed over {p.agent}: {say_why(p, trace.at, zone)}" for p in trace.passed)
+    if trace.others:
+        lines.append(f"              and {trace.others} agents more; {trace.free} had room for it")
+    return lines
+
+
+def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:
+    """Why an agent was passed over at `at`, in words."""
+    if passed.why is Why.PAUSED:
+        since = f" {_clock(passed.at, zone, seconds=False)}" if passed.at else ""
+        return f"paused: {passed.detail}{since}" if passed.detail else f"paused{since}"
+    if passed.why is Why.LOAD:
+        return f"load {passed.detail}"
+    if passed.why is Why.MISSED:
+        return f"rang {max(0.0, at - passed.at):.0f} s ago, {passed.detail.replace('_', ' ')}"
+    if passed.why is Why.NO_DEVICE:
+        return f"no device: {passed.detail}" if passed.detail else "no device"
+    if passed.why is Why.WRAP_UP:
+        return f"wrap-up until {_clock(passed.at, zone)}"
+    if passed.why is Why.LATER_IN_ORDER:
+        return f"free, but later in the order (in line since {_clock(passed.at, zone)})"
+    return passed.why.value.replace("_", " ")
+
+
+def _clock(at: float, zone: tzinfo, date: bool = False, seconds: bool = True) -> str:
+    moment = datetime.fromtimestamp(at, tz=zone)
+    if date:
+        return moment.strftime("%Y-%m-%d %H:%M:%S %Z")
+    return moment.strftime("%H:%M:%S") if seconds else moment.strftime("%H:%M")

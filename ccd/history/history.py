@@ -1,0 +1,210 @@
+"""History: pure folds of what happened into one record an interaction and figures by queue and day.
+
+Nothing here decides anything. Each call is one thing that happened, with its time; an unknown
+interaction (closed already, or never opened) is counted in the figures but gets no note.
+"""
+
+from collections.abc import Mapping
+
+from ccd.history.figures import Report, day_name, day_of, find_faults, report_queue
+from ccd.history.state import Detail, Figures, HistoryState, Note, Record
+from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
+from ccd.model.trace import Trace
+
+FIRST_NOTES, LAST_NOTES = 40, 160
+FIRST_TRACES, LAST_TRACES = 4, 28
+KEEP_DAYS = 40
+
+
+class History:
+    """The folds over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
+
+    __slots__ = ("_day", "_today", "state")
+
+    def __init__(self, state: HistoryState | None = None) -> None:
+        self.state = HistoryState() if state is None else state
+        self._day = -1
+        self._today: dict[str, Figures] = {}
+
+    # -- records -------------------------------------------------------------------------------
+
+    def open(
+        self,
+        interaction: str,
+        now: float,
+        /,
+        channel: str,
+        channel_class: ChannelClass,
+        origin: str,
+        target: str,
+        **details: Detail,
+    ) -> None:
+        """An interaction begins; `details` go with its `arrived` note."""
+        record = Record(interaction, channel, channel_class, origin, target, now)
+        record.timeline.append(Note(now, "arrived", details))
+        self.state.open[interaction] = record
+
+    def note(self, interaction: str, now: float, what: str, /, **details: Detail) -> None:
+        """Something else for the timeline; any detail may have any name."""
+        record = self.state.open.get(interaction)
+        if record is not None:
+            add_note(record, Note(now, what, details))
+
+    def trace(self, interaction: str, trace: Trace) -> None:
+        """A decision of the engine; the first and the last ones are kept."""
+        record = self.state.open.get(interaction)
+        if record is None:
+            return
+        record.traces.append(trace)
+        if len(record.traces) > FIRST_TRACES + LAST_TRACES:
+            del record.traces[FIRST_TRACES]
+            record.traces_dropped += 1
+
+    def close(self, interaction: str, outcome: Outcome | None, cause: Cause, now: float) -> Record | None:
+        """The interaction is over: its record, to be filed. None when it is not open (closed before).
+
+        `outcome` None: as its last stay in a queue ended; `flow` if it never was in one.
+        """
+        record = self.state.open.pop(interaction, None)
+        if record is None:
+            return None
+        record.ended_at = now
+        record.cause = cause
+        record.outcome = outcome.value if outcome is not None else record.outcome or "flow"
+        add_note(record, Note(now, "closed", {"outcome": record.outcome, "cause": cause.value}))
+        return record
+
+    def record(self, interaction: str) -> Record | None:
+        """The record of an open interaction."""
+        return self.state.open.get(interaction)
+
+    # -- what happens in queues ----------------------------------------------------------------
+
+    def queued(self, interaction: str, queue: str, now: float, priority: int = 0) -> None:
+        """It entered a queue."""
+        for figures in self._figures(queue, now):
+            figures.offered += 1
+        record = self.state.open.get(interaction)
+        if record is not None:
+            record.queue = queue
+            details: dict[str, Detail] = {"queue": queue}
+            if priority:
+                details["priority"] = priority
+            add_note(record, Note(now, "queued", details))
+
+    def offer_made(
+        self, interaction: str, queue: str, agent: str, offer: str, waited_s: float, now: float
+    ) -> None:
+        """It was put to an agent."""
+        self.note(
+            interaction, now, "offer", offer=offer, agent=agent, queue=queue, waited_s=round(waited_s, 1)
+        )
+
+    def offer_missed(
+        self, interaction: str, queue: str, agent: str, offer: str, end: OfferEnd, now: float
+    ) -> None:
+        """The agent did not take it."""
+        for figures in self._figures(queue, now):
+            figures.misses[end] = figures.misses.get(end, 0) + 1
+        self.note(interaction, now, "offer_ended", offer=offer, agent=agent, end=end.value)
+
+    def handled(
+        self, interaction: str, queue: str, agent: str, waited_s: float, in_service_level: bool, now: float
+    ) -> None:
+        """Customer and agent were joined."""
+        for figures in self._figures(queue, now):
+            figures.handled += 1
+            figures.in_service_level += in_service_level
+            figures.wait_sum_s += waited_s
+            figures.wait_max_s = max(figures.wait_max_s, waited_s)
+        record = self.state.open.get(interaction)
+        if record is not None:
+            record.outcome = Outcome.HANDLED.value
+            record.waited_s += waited_s
+            record.agents.append(agent)
+            add_note(record, Note(now, "bridged", {"agent": agent, "queue": queue}))
+
+    def left_queue(
+        self, interaction: str, queue: str, outcome: Outcome, waited_s: float, now: float, why: str = ""
+    ) -> None:
+        """It left the queue without a conversation: ABANDONED or OVERFLOWED."""
+        for figures in self._figures(queue, now):
+            if outcome is Outcome.ABANDONED:
+                figures.abandoned += 1
+                figures.abandon_wait_sum_s += waited_s
+            else:
+                figures.overflowed += 1
+            figures.wait_max_s = max(figures.wait_max_s, waited_s)
+        record = self.state.open.get(interaction)
+        if record is not None:
+            record.outcome = outcome.value
+            record.waited_s += waited_s
+            details: dict[str, Detail] = {"queue": queue, "outcome": outcome.value}
+            if why:
+                details["why"] = why
+            add_note(record, Note(now, "left_queue", details))
+
+    def finished(self, interaction: str, queue: str, agent: str, talked_s: float, now: float) -> None:
+        """An agent's part in the conversation ended."""
+        for figures in self._figures(queue, now):
+            figures.talks += 1
+            figures.talk_sum_s += talked_s
+        record = self.state.open.get(interaction)
+        if record is not None:
+            record.talked_s += talked_s
+            details: dict[str, Detail] = {"agent": agent, "talked_s": round(talked_s, 1)}
+            add_note(record, Note(now, "agent_left", details))
+
+    def wrapped_up(self, interaction: str, queue: str, agent: str, seconds: float, now: float) -> None:
+        """An agent's wrap-up ended; the interaction is closed by then, as a rule."""
+        for figures in self._figures(queue, now):
+            figures.wrap_sum_s += seconds
+        self.note(interaction, now, "wrap_up_ended", agent=agent, seconds=round(seconds, 1))
+
+    def _figures(self, queue: str, now: float) -> tuple[Figures, Figures]:
+        """Today's and the lasting figures of a queue."""
+        day = day_of(now)
+        if day != self._day:
+            self._turn_day(day)
+        today = self._today.get(queue)
+        if today is None:
+            today = self._today[queue] = Figures()
+        total = self.state.totals.get(queue)
+        if total is None:
+            total = self.state.totals[queue] = Figures()
+        return today, total
+
+    def _turn_day(self, day: int) -> None:
+        days = self.state.days
+        self._day = day
+        self._today = days.setdefault(day, {})
+        for old in sorted(days)[:-KEEP_DAYS]:
+            del days[old]
+
+    # -- reports -------------------------------------------------------------------------------
+
+    def report(self, now: float, waiting_by_queue: Mapping[str, int]) -> Report:
+        """Today (UTC) by queue; queues without work today stand in it with zeros."""
+        day = day_of(now)
+        return self._report(day_name(day), self.state.days.get(day, {}), waiting_by_queue)
+
+    def report_total(self, waiting_by_queue: Mapping[str, int]) -> Report:
+        """Since the ledger began."""
+        return self._report("since the ledger began", self.state.totals, waiting_by_queue)
+
+    def _report(self, span: str, by_queue: Mapping[str, Figures], waiting: Mapping[str, int]) -> Report:
+        names = sorted(by_queue.keys() | waiting.keys())
+        rows = [report_queue(name, by_queue.get(name) or Figures(), waiting.get(name, 0)) for name in names]
+        return Report(span, rows, self.check(waiting))
+
+    def check(self, waiting_by_queue: Mapping[str, int]) -> list[str]:
+        """Breaks of offered = handled + abandoned + overflowed + waiting, in words; empty as it should be."""
+        return find_faults(self.state.totals, dict(waiting_by_queue))
+
+
+def add_note(record: Record, note: Note) -> None:
+    """Append to a timeline of bounded length: the beginning and the end are kept."""
+    record.timeline.append(note)
+    if len(record.timeline) > FIRST_NOTES + LAST_NOTES:
+        del record.timeline[FIRST_NOTES]
+        record.notes_dropped += 1

@@ -1,0 +1,73 @@
+"""What history remembers: open records, and figures by queue and day. Plain values for the snapshot."""
+
+import msgspec
+
+from ccd.model.nouns import Cause, ChannelClass, OfferEnd
+from ccd.model.trace import Trace
+
+Detail = str | int | float | bool
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One entry of a timeline."""
+
+    at: float
+    what: str
+    """A short fixed word: `arrived`, `step`, `queued`, `offer`, `offer_ended`, `bridged`, `held`…"""
+    details: dict[str, Detail] = {}
+
+
+class Record(msgspec.Struct, omit_defaults=True):
+    """One interaction from arrival to close: a single timeline over all its legs, queues and agents."""
+
+    interaction: str
+    channel: str
+    channel_class: ChannelClass
+    origin: str
+    target: str
+    began_at: float
+    ended_at: float = 0.0
+    outcome: str = ""
+    """`handled`, `abandoned`, `overflowed`, or `flow` for one that never was in a queue."""
+    cause: Cause = Cause.NORMAL
+    queue: str = ""
+    """The last queue it was in."""
+    agents: list[str] = []
+    """Who spoke with it, in order."""
+    waited_s: float = 0.0
+    """In queues, all together."""
+    talked_s: float = 0.0
+    timeline: list[Note] = []
+    notes_dropped: int = 0
+    traces: list[Trace] = []
+    traces_dropped: int = 0
+
+
+class Figures(msgspec.Struct, omit_defaults=True):
+    """Counts and sums of one queue over one span; durations in seconds. Formulas: docs/kpi.md."""
+
+    offered: int = 0
+    handled: int = 0
+    abandoned: int = 0
+    overflowed: int = 0
+    in_service_level: int = 0
+    wait_sum_s: float = 0.0
+    """Of the handled, from entering the queue to the bridge."""
+    wait_max_s: float = 0.0
+    """Of all that left the queue, handled or not."""
+    abandon_wait_sum_s: float = 0.0
+    talks: int = 0
+    """Ended conversations; one moved to another agent counts once for each agent."""
+    talk_sum_s: float = 0.0
+    wrap_sum_s: float = 0.0
+    misses: dict[OfferEnd, int] = {}
+
+
+class HistoryState(msgspec.Struct):
+    """The whole of it."""
+
+    open: dict[str, Record] = {}
+    days: dict[int, dict[str, Figures]] = {}
+    """By day (days since 1970-01-01, UTC) and queue; the oldest go."""
+    totals: dict[str, Figures] = {}
+    """By queue, since the ledger began."""

@@ -1,0 +1,78 @@
+"""What the interpreter of flows wants done: the outcomes of one turn, in order.
+
+The runtime maps them to commands (`PlayParts` → `PlayPrompt` or a text) and to notes on the
+interaction's timeline (`Chose`, `Missed`, `Assigned`). Every one names its interaction.
+"""
+
+import msgspec
+
+from ccd.model.nouns import Cause, PromptPart
+
+
+class Do(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all outcomes."""
+
+    interaction: str
+
+
+class Answer(Do, frozen=True):
+    """Answer the leg; given at most once, and before the first prompt if the flow did not say so."""
+
+
+class PlayParts(Do, frozen=True):
+    """Play prompts one after another; `prompt_ended` with the same `play` is awaited on audio legs.
+
+    On a text leg only a menu's prompt comes this way (to be shown), and its end is not awaited.
+    """
+
+    play: str
+    """Unique within the interaction."""
+    parts: tuple[PromptPart, ...]
+    language: str
+    barge: bool
+    """A digit stops it; the channel stops it by itself."""
+
+
+class Queue(Do, frozen=True):
+    """Wait in a queue; `resume` goes on with the flow when the queue overflows into no target."""
+
+    queue: str
+    priority: int | None
+
+
+class TransferTo(Do, frozen=True):
+    """Dial an outside address; `resume` goes on with the flow when that fails."""
+
+    address: str
+    ring_timeout_s: float
+
+
+class HangUp(Do, frozen=True):
+    """Release now (a goodbye prompt has been played already); the interaction left the flow."""
+
+    cause: Cause = Cause.NORMAL
+    note: str = ""
+    """Why, for the timeline; empty when the flow simply said so."""
+
+
+class Chose(Do, frozen=True):
+    """A menu got a key that it knows (timeline)."""
+
+    step: str
+    key: str
+
+
+class Missed(Do, frozen=True):
+    """A menu got no key in time (`key` empty) or one that it does not know (timeline)."""
+
+    step: str
+    key: str
+    count: int
+    """How many of this kind in this visit of the menu."""
+
+
+class Assigned(Do, frozen=True):
+    """Variables of the interaction were set (timeline)."""
+
+    step: str
+    values: dict[str, str]

@@ -1,0 +1,161 @@
+"""What the engine decides, as frozen values: the caller turns each into commands, notes and figures.
+
+Decisions come in the order in which they are to be carried out. Times are epoch seconds, durations
+seconds. Every end of an offer that the engine itself brings about is an `OfferWithdrawn` (the agent's
+leg is to be released); ends that the caller reported are not repeated, but counted in `Missed`.
+"""
+
+import msgspec
+
+from ccd.model.nouns import Availability, LegKind, OfferEnd, Outcome
+from ccd.model.rules import Target
+from ccd.model.trace import Trace
+
+
+class Decided(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Base of all decisions."""
+
+
+class Offer(Decided, frozen=True):
+    """Put the interaction to the agent: dial the agent's devices until `deadline`."""
+
+    offer: str
+    interaction: str
+    agent: str
+    queue: str
+    kind: LegKind
+    deadline: float
+    waited_s: float
+    """Since the customer entered (`entered_at`)."""
+
+
+class OfferWithdrawn(Decided, frozen=True):
+    """The engine ended a live offer (or one accepted and not yet bridged): release the agent's leg.
+
+    `end`: CUSTOMER_LEFT, NO_ANSWER (the deadline passed), WITHDRAWN (pause, logout, queue gone) or
+    UNREACHABLE (the agent's last device was lost while it rang).
+    """
+
+    offer: str
+    interaction: str
+    agent: str
+    end: OfferEnd
+
+
+class Missed(Decided, frozen=True):
+    """An agent did not take an offer; for timeline and figures. Also follows an `OfferWithdrawn` that is
+    the agent's miss (NO_ANSWER, UNREACHABLE)."""
+
+    offer: str
+    interaction: str
+    agent: str
+    queue: str
+    end: OfferEnd
+
+
+class Overflow(Decided, frozen=True):
+    """The interaction is out of the queue and given back: send it to `target`.
+
+    An empty target: the flow goes on at its next step, if it has one, else hang up.
+    """
+
+    interaction: str
+    queue: str
+    target: Target
+    why: str
+    """`max_wait`, `max_length`, `queue_removed`, `no_such_queue`."""
+
+
+class Position(Decided, frozen=True):
+    """Tell the waiting customer its place (1 = next)."""
+
+    interaction: str
+    position: int
+
+
+class AvailabilityChanged(Decided, frozen=True):
+    """An agent's availability is now this (asked for, or by policy)."""
+
+    agent: str
+    availability: Availability
+    reason: str
+    by: str
+    """As asked (`phone:DEVICE`, `ccctl:USER`) or `policy:on_miss no_answer 3`."""
+
+
+class StaleOffer(Decided, frozen=True):
+    """The offer answered is no longer live (lapsed, withdrawn, answered twice): release that leg."""
+
+    offer: str
+
+
+class Handled(Decided, frozen=True):
+    """The interaction is in conversation from now on: what `bridged` counted."""
+
+    interaction: str
+    agent: str
+    queue: str
+    waited_s: float
+    """From entering this queue to the bridge."""
+    in_service_level: bool
+
+
+class LeftQueue(Decided, frozen=True):
+    """The interaction left the queue without a conversation: what `withdraw` or an overflow counted."""
+
+    interaction: str
+    queue: str
+    outcome: Outcome
+    waited_s: float
+
+
+class Finished(Decided, frozen=True):
+    """A conversation of a queue ended for this agent: what `finish` or `move` counted."""
+
+    interaction: str
+    agent: str
+    queue: str
+    talked_s: float
+
+
+class WrapUpStarted(Decided, frozen=True):
+    """The agent is in wrap-up until then."""
+
+    agent: str
+    queue: str
+    interaction: str
+    until: float
+
+
+class WrapUpEnded(Decided, frozen=True):
+    """The agent's wrap-up is over (time, by hand, ready, logout, or a next wrap-up)."""
+
+    agent: str
+    queue: str
+    interaction: str
+    seconds: float
+
+
+class Traced(Decided, frozen=True):
+    """One pass about an interaction, for `interaction explain`."""
+
+    interaction: str
+    trace: Trace
+
+
+Decision = (
+    Offer
+    | OfferWithdrawn
+    | Missed
+    | Overflow
+    | Position
+    | AvailabilityChanged
+    | StaleOffer
+    | Handled
+    | LeftQueue
+    | Finished
+    | WrapUpStarted
+    | WrapUpEnded
+    | Traced
+)
+"""Every decision."""

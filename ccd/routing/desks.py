@@ -1,0 +1,131 @@
+"""What happens to an agent's state: taking and giving back load, turns, wrap-up, and time counted.
+
+Each function changes one `Desk` and seats it again; none matches anybody to anything.
+"""
+
+from ccd.model.nouns import Availability, OfferEnd
+from ccd.routing.deadlines import Deadlines, Due
+from ccd.routing.decisions import Decision, WrapUpEnded, WrapUpStarted
+from ccd.routing.index import Desk, Index
+from ccd.routing.state import AgentState, AgentTotals, Place, RoutingState, WrapUp
+
+
+def count_time(agent: AgentState, now: float) -> None:
+    """Add the time since the last change to what the agent did; to be called before each change."""
+    span = now - agent.counted_at
+    agent.counted_at = now
+    if span <= 0:
+        return
+    totals = agent.totals
+    if agent.load:
+        totals.busy_s += span
+    elif agent.availability is Availability.LOGGED_OUT:
+        return
+    elif agent.wrap_up is not None:
+        totals.wrap_s += span
+    elif agent.availability is Availability.PAUSED:
+        totals.paused_s += span
+    else:
+        totals.idle_s += span
+
+
+def take_turn(state: RoutingState, agent: AgentState, now: float) -> int:
+    """Send the agent to the end of the line for work; the counter given."""
+    seq = state.next_seq
+    state.next_seq = seq + 1
+    agent.line_since = now
+    agent.line_seq = seq
+    return seq
+
+
+def reserve(state: RoutingState, index: Index, desk: Desk, place: Place, load: int, now: float) -> None:
+    """Take load for an offer; the agent goes to the end of the line."""
+    agent = desk.state
+    count_time(agent, now)
+    place.line_before = (agent.line_since, agent.line_seq, agent.turn_seq)
+    place.line_seq = agent.turn_seq = take_turn(state, agent, now)
+    place.agent = agent.name
+    place.load = load
+    agent.held[place.interaction] = load
+    agent.load += load
+    index.seat(desk)
+
+
+def release(state: RoutingState, index: Index, place: Place, now: float, give_back_turn: bool) -> Desk:
+    """Give back the load of a place's agent, and on wish the turn it had before the offer."""
+    desk = index.desks[place.agent]
+    agent = desk.state
+    count_time(agent, now)
+    agent.load -= agent.held.pop(place.interaction)
+    if not give_back_turn:
+        take_turn(state, agent, now)
+    elif agent.line_seq == place.line_seq:
+        agent.line_since, agent.line_seq, agent.turn_seq = place.line_before
+    place.agent = place.offer = ""
+    place.load = 0
+    index.seat(desk)
+    return desk
+
+
+def start_wrap_up(
+    index: Index, deadlines: Deadlines, desk: Desk, place: Place, now: float, out: list[Decision]
+) -> None:
+    """Begin wrap-up after a conversation if the rules give any; one that runs is never shortened."""
+    agent = desk.state
+    queue = index.queues.get(place.queue)
+    seconds = desk.rule.wrap_up_s
+    if seconds is None:
+        seconds = queue.rule.wrap_up_s if queue is not None else 0.0
+    if seconds <= 0 or agent.availability is Availability.LOGGED_OUT:
+        return
+    until = now + seconds
+    if agent.wrap_up is not None:
+        until = max(until, agent.wrap_up.until)
+        stop_wrap_up(index, desk, now, out)
+    agent.wrap_up = WrapUp(now, until, place.queue, place.interaction)
+    deadlines.push(until, Due.WRAP_UP, agent.name)
+    index.seat(desk)
+    out.append(WrapUpStarted(agent.name, place.queue, place.interaction, until))
+
+
+def stop_wrap_up(index: Index, desk: Desk, now: float, out: list[Decision]) -> None:
+    """End wrap-up, if any."""
+    agent = desk.state
+    wrap_up = agent.wrap_up
+    if wrap_up is None:
+        return
+    count_time(agent, now)
+    agent.wrap_up = None
+    index.seat(desk)
+    out.append(WrapUpEnded(agent.name, wrap_up.queue, wrap_up.interaction, max(0.0, now - wrap_up.began_at)))
+
+
+def declare(
+    state: RoutingState, agent: AgentState, availability: Availability, reason: str, by: str, now: float
+) -> None:
+    """Write down a new availability; becoming ready forgives misses and joins the line at its end."""
+    count_time(agent, now)
+    if agent.availability is Availability.LOGGED_OUT:
+        agent.totals = AgentTotals()
+    if (availability, reason) != (agent.availability, agent.reason) or not agent.since:
+        agent.since = now
+    if availability is Availability.READY and agent.availability is not Availability.READY:
+        agent.misses.clear()
+        take_turn(state, agent, now)
+    agent.availability = availability
+    agent.reason = reason
+    agent.by = by
+
+
+def count_miss(agent: AgentState, end: OfferEnd, limits: dict[OfferEnd, int]) -> bool:
+    """Count a miss; True when the limit of its cause is reached and the agent is to be paused."""
+    misses = agent.misses.get(end, 0) + 1
+    agent.misses[end] = misses
+    agent.totals.missed += 1
+    limit = limits.get(end, 0)
+    return 0 < limit <= misses and agent.availability is Availability.READY
+
+
+def may_forget(agent: AgentState) -> bool:
+    """Removed from the rules and nothing left to finish."""
+    return agent.removed and not agent.held and not agent.outside and agent.wrap_up is None

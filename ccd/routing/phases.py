@@ -1,0 +1,62 @@
+"""Where an interaction stands in the engine, and the one table of its moves.
+
+    WAITING ──OFFER──▶ OFFERED ──ACCEPT──▶ ACCEPTED ──BRIDGE──▶ CONNECTED ──FINISH──▶ (gone)
+
+An absent pair is a bug of the caller and raises `IllegalMove`.
+"""
+
+from enum import StrEnum
+
+from ccd.errors import IllegalMove
+
+
+class Phase(StrEnum):
+    """Where an interaction stands."""
+
+    WAITING = "waiting"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    """The agent answered; not yet bridged."""
+    CONNECTED = "connected"
+    GONE = "gone"
+    """No longer the engine's; never stored."""
+
+
+class Event(StrEnum):
+    """What can happen to it."""
+
+    OFFER = "offer"
+    ACCEPT = "accept"
+    MISS = "miss"
+    """The offer ended without a conversation; the place is kept."""
+    BRIDGE = "bridge"
+    LEAVE = "leave"
+    OVERFLOW = "overflow"
+    HAND_OVER = "hand_over"
+    """The conversation goes on with another agent."""
+    FINISH = "finish"
+
+
+MOVES: dict[tuple[Phase, Event], Phase] = {
+    (Phase.WAITING, Event.OFFER): Phase.OFFERED,
+    (Phase.WAITING, Event.LEAVE): Phase.GONE,
+    (Phase.WAITING, Event.OVERFLOW): Phase.GONE,
+    (Phase.OFFERED, Event.ACCEPT): Phase.ACCEPTED,
+    (Phase.OFFERED, Event.MISS): Phase.WAITING,
+    (Phase.OFFERED, Event.LEAVE): Phase.GONE,
+    (Phase.ACCEPTED, Event.BRIDGE): Phase.CONNECTED,
+    (Phase.ACCEPTED, Event.MISS): Phase.WAITING,
+    (Phase.ACCEPTED, Event.LEAVE): Phase.GONE,
+    (Phase.CONNECTED, Event.HAND_OVER): Phase.CONNECTED,
+    (Phase.CONNECTED, Event.FINISH): Phase.GONE,
+}
+
+
+def next_phase(phase: Phase, event: Event, interaction: str) -> Phase:
+    """The phase after `event`; raises `IllegalMove` for a pair that the table does not have."""
+    after = MOVES.get((phase, event))
+    if after is None:
+        raise IllegalMove(
+            "routing_move", f"interaction {interaction} is {phase.value}: '{event.value}' is not possible"
+        )
+    return after

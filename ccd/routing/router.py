@@ -1,0 +1,395 @@
+"""The routing engine: which agent gets which interaction, and when.
+
+Pure and synchronous: each method is one turn, changes the state and returns what is to be done, in
+order. Order of service: priority (higher first), then `entered_at` (earlier first), across all the
+queues that an agent serves. Whom: the queue's strategy. Unknown agents, offers and interactions are no
+error (late facts about things that are gone): the answer is then an empty list.
+"""
+
+from ccd.errors import IllegalMove
+from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
+from ccd.model.rules import Rules, Target
+from ccd.routing.deadlines import Due
+from ccd.routing.decisions import (
+    AvailabilityChanged,
+    Decision,
+    Finished,
+    Handled,
+    OfferWithdrawn,
+    Overflow,
+    StaleOffer,
+)
+from ccd.routing.desks import count_time, release, start_wrap_up, stop_wrap_up, take_turn
+from ccd.routing.index import Desk, turn_of
+from ccd.routing.matching import Matching
+from ccd.routing.phases import Event, Phase, next_phase
+from ccd.routing.state import Place, RoutingState
+from ccd.routing.views import AgentView, QueueView, view_agent, view_queue
+
+
+class Router:
+    """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
+
+    __slots__ = ("_matching", "_rules", "state")
+
+    def __init__(self, rules: Rules, state: RoutingState | None = None) -> None:
+        """`rules` must be those that `state` was made under; for new ones call `load_rules` afterwards."""
+        self.state = RoutingState() if state is None else state
+        self._rules = rules
+        self._matching = Matching(rules, self.state)
+
+    # -- rules ---------------------------------------------------------------------------------
+
+    def load_rules(self, rules: Rules, now: float) -> list[Decision]:
+        """Follow new rules; offers that ring, conversations, wrap-up and availability go on undisturbed.
+
+        What waits in a removed queue is given back with an empty target; agents removed are logged out
+        and finish what they hold. Walks everything once.
+        """
+        out: list[Decision] = []
+        gone = [place for place in self.state.places.values() if place.queue not in rules.queues]
+        removed = [agent for agent in self.state.agents.values() if agent.name not in rules.agents]
+        for agent in removed:
+            if agent.availability is not Availability.LOGGED_OUT:
+                count_time(agent, now)
+                agent.availability, agent.reason, agent.by, agent.since = (
+                    Availability.LOGGED_OUT,
+                    "removed",
+                    "config",
+                    now,
+                )
+                out.append(AvailabilityChanged(agent.name, Availability.LOGGED_OUT, "removed", "config"))
+        for place in gone:
+            self._give_back(place, now, out)
+        for place in self.state.places.values():
+            place.late = False  # the longest wait may have changed
+        self._rules = rules
+        self._matching.adopt(rules)
+        desks = self._matching.index.desks.values()
+        for desk in sorted(desks, key=lambda desk: (desk.state.line_since, desk.state.line_seq)):
+            self._matching.seek_work(desk, "rules", now, out)
+        return out
+
+    def _give_back(self, place: Place, now: float, out: list[Decision]) -> None:
+        """Take a place out of a queue that is removed, unless an agent has it already."""
+        matching = self._matching
+        if place.phase is Phase.WAITING:
+            queue = matching.index.queues.get(place.queue)
+            if queue is not None:
+                queue.step_out(place)
+            matching.overflow(place, "queue_removed", now, out)
+        elif place.phase is Phase.OFFERED:
+            out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
+            matching.end_offer(place, Event.MISS, now, give_back_turn=True)
+            matching.overflow(place, "queue_removed", now, out)
+
+    def drain(self, on: bool) -> None:
+        """Note that no new interaction is taken; the edges refuse them, what waits here is still served."""
+        self.state.draining = on
+
+    # -- interactions --------------------------------------------------------------------------
+
+    def enqueue(
+        self,
+        interaction: str,
+        queue: str,
+        now: float,
+        *,
+        channel_class: ChannelClass,
+        kind: LegKind,
+        priority: int | None = None,
+        entered_at: float | None = None,
+    ) -> list[Decision]:
+        """Put an interaction into a queue: offered at once, lined up, or given back when the queue is full.
+
+        `entered_at` keeps the place of one that waited before. Each call counts as offered. Raises
+        `IllegalMove` when the interaction is here already.
+        """
+        if interaction in self.state.places:
+            raise IllegalMove("routing_twice", f"interaction {interaction} is in a queue already")
+        at = self._matching.index.queues.get(queue)
+        if at is None:
+            return [Overflow(interaction, queue, Target(), "no_such_queue")]
+        place = Place(
+            interaction=interaction,
+            queue=queue,
+            channel_class=channel_class,
+            kind=kind,
+            priority=at.rule.priority if priority is None else priority,
+            entered_at=now if entered_at is None else entered_at,
+            enqueued_at=now,
+            seq=self.state.next_seq,
+        )
+        self.state.next_seq += 1
+        self.state.queues[queue].offered += 1
+        out: list[Decision] = []
+        full = at.rule.max_length is not None and at.waiting() >= at.rule.max_length
+        self.state.places[interaction] = place
+        if at.rule.max_wait_s is not None:
+            self._matching.deadlines.push(now + at.rule.max_wait_s, Due.MAX_WAIT, interaction)
+        if self._matching.seek_agent(at, place, "arrived", now, out):
+            return out
+        if full:
+            self._matching.overflow(place, "max_length", now, out)
+        else:
+            self._matching.wait(at, place, "arrived", now, out)
+        return out
+
+    def withdraw(self, interaction: str, now: float, cause: Cause) -> list[Decision]:
+        """The customer left before a conversation (abandoned), or was moved (TRANSFERRED: overflowed).
+
+        Raises `IllegalMove` for one in conversation: that is `finish`.
+        """
+        out: list[Decision] = []
+        place = self.state.places.get(interaction)
+        if place is not None:
+            self._matching.abandon(place, now, cause, out)
+        return out
+
+    def answered(self, offer: str, now: float) -> list[Decision]:
+        """The agent took the offer; the bridge is still to come. Stale or second: `StaleOffer`."""
+        place = self.state.places.get(self.state.offers.get(offer, ""))
+        if place is None or place.phase is not Phase.OFFERED:
+            return [StaleOffer(offer)]
+        place.phase = next_phase(place.phase, Event.ACCEPT, place.interaction)
+        agent = self.state.agents[place.agent]
+        count_time(agent, now)
+        agent.misses.clear()
+        return []
+
+    def bridged(self, interaction: str, now: float) -> list[Decision]:
+        """Customer and agent hear (or read) each other: handled. Raises `IllegalMove` unless accepted."""
+        place = self.state.places.get(interaction)
+        if place is None:
+            return []
+        place.phase = next_phase(place.phase, Event.BRIDGE, interaction)
+        del self.state.offers[place.offer]
+        place.offer = ""
+        place.bridged_at = now
+        place.missed.clear()
+        queue = self._matching.index.queues.get(place.queue)
+        waited = max(0.0, now - place.enqueued_at)
+        in_time = False
+        if queue is not None:
+            queue.ringing.remove(turn_of(place))
+            queue.talking += 1
+            in_time = waited <= queue.rule.service_level_s
+        totals = self.state.queues[place.queue]
+        totals.handled += 1
+        totals.in_service_level += in_time
+        self.state.agents[place.agent].totals.handled += 1
+        return [Handled(interaction, place.agent, place.queue, waited, in_time)]
+
+    def missed(self, offer: str, end: OfferEnd, now: float) -> list[Decision]:
+        """Not taken, or the agent vanished before the bridge: the place is kept, the next agent asked.
+
+        WITHDRAWN says that the offer could not be carried out: not counted as the agent's miss.
+        """
+        out: list[Decision] = []
+        place = self.state.places.get(self.state.offers.get(offer, ""))
+        if place is not None:
+            self._matching.miss(place, end, now, out)
+        return out
+
+    def finish(self, interaction: str, now: float) -> list[Decision]:
+        """The conversation is over: its agent goes to wrap-up or takes the next. Raises `IllegalMove`
+        for one that is not in conversation: that is `withdraw`."""
+        out: list[Decision] = []
+        place = self.state.places.get(interaction)
+        if place is None:
+            return out
+        place.phase = next_phase(place.phase, Event.FINISH, interaction)
+        del self.state.places[interaction]
+        queue = self._matching.index.queues.get(place.queue)
+        if queue is not None:
+            queue.talking -= 1
+        desk = self._part(place, now, out)
+        self._matching.freed(desk, "agent free", now, out)
+        return out
+
+    def move(self, interaction: str, agent: str | None, now: float) -> list[Decision]:
+        """The conversation goes on with another agent, or (None) outside the centre.
+
+        The new agent holds it with the same load even beyond its capacity (people agreed on it); work
+        that it was `occupy`-ed with under the interaction's id is replaced by it.
+        """
+        out: list[Decision] = []
+        place = self.state.places.get(interaction)
+        target = self._matching.index.desks.get(agent) if agent is not None else None
+        if place is None or target is None:
+            return self.finish(interaction, now)
+        if place.agent == agent:
+            return out
+        place.phase = next_phase(place.phase, Event.HAND_OVER, interaction)
+        load = place.load
+        desk = self._part(place, now, out)
+        state = target.state
+        count_time(state, now)
+        state.load += load - state.outside.pop(interaction, 0)
+        state.held[interaction] = load
+        take_turn(self.state, state, now)
+        place.agent, place.load, place.bridged_at = state.name, load, now
+        state.totals.handled += 1
+        self._matching.index.seat(target)
+        self._matching.freed(desk, "agent free", now, out)
+        self._matching.freed(target, "agent free", now, out)
+        return out
+
+    def _part(self, place: Place, now: float, out: list[Decision]) -> Desk:
+        """End an agent's share in a conversation; wrap-up begins."""
+        talked = max(0.0, now - place.bridged_at)
+        out.append(Finished(place.interaction, place.agent, place.queue, talked))
+        desk = release(self.state, self._matching.index, place, now, give_back_turn=False)
+        start_wrap_up(self._matching.index, self._matching.deadlines, desk, place, now, out)
+        return desk
+
+    # -- agents --------------------------------------------------------------------------------
+
+    def occupy(self, agent: str, key: str, load: int, now: float) -> list[Decision]:
+        """The agent does something outside the queues; the same key again replaces its load."""
+        desk = self._matching.index.desks.get(agent)
+        if desk is None:
+            return []
+        count_time(desk.state, now)
+        desk.state.load += load - desk.state.outside.get(key, 0)
+        desk.state.outside[key] = load
+        self._matching.index.seat(desk)
+        out: list[Decision] = []
+        self._matching.freed(desk, "agent free", now, out)  # the same key may cost less than before
+        return out
+
+    def vacate(self, agent: str, key: str, now: float) -> list[Decision]:
+        """What `occupy` said is over; the agent goes to the end of the line."""
+        out: list[Decision] = []
+        desk = self._matching.index.desks.get(agent)
+        if desk is None or key not in desk.state.outside:
+            return out
+        count_time(desk.state, now)
+        desk.state.load -= desk.state.outside.pop(key)
+        take_turn(self.state, desk.state, now)
+        self._matching.index.seat(desk)
+        self._matching.freed(desk, "agent free", now, out)
+        return out
+
+    def set_availability(
+        self, agent: str, availability: Availability, reason: str, by: str, now: float
+    ) -> list[Decision]:
+        """The last request wins, at once: what is held goes on, a live offer is withdrawn unless READY.
+
+        READY and LOGGED_OUT end wrap-up. Nothing changed: [].
+        """
+        out: list[Decision] = []
+        desk = self._matching.index.desks.get(agent)
+        if desk is None or desk.state.removed:
+            return out
+        if desk.state.availability is availability and desk.state.reason == reason:
+            return self.end_wrap_up(agent, now) if availability is Availability.READY else out
+        loose = self._matching.set_availability(desk, availability, reason, by, now, out)
+        self._matching.settle(loose, "withdrawn", now, out)
+        self._matching.freed(desk, "agent free", now, out)
+        return out
+
+    def end_wrap_up(self, agent: str, now: float) -> list[Decision]:
+        """Wrap-up ends (by hand or by time); the agent goes to the end of the line."""
+        out: list[Decision] = []
+        desk = self._matching.index.desks.get(agent)
+        if desk is None or desk.state.wrap_up is None:
+            return out
+        take_turn(self.state, desk.state, now)
+        stop_wrap_up(self._matching.index, desk, now, out)
+        self._matching.freed(desk, "agent free", now, out)
+        return out
+
+    def set_reachable(self, agent: str, reachable: bool, now: float, why: str = "") -> list[Decision]:
+        """Some device of the agent can be reached, or none: then its live offers go to the next agent."""
+        out: list[Decision] = []
+        desk = self._matching.index.desks.get(agent)
+        if desk is None or (desk.state.reachable is reachable and desk.state.unreachable_why == why):
+            return out
+        changed = desk.state.reachable is not reachable
+        desk.state.reachable = reachable
+        desk.state.unreachable_why = why
+        if not changed:
+            return out
+        self._matching.index.seat(desk)
+        if not reachable:
+            self._matching.settle(self._matching.lose_agent(desk, now, out), "missed", now, out)
+        self._matching.freed(desk, "agent reachable", now, out)
+        return out
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When `expire` has something to do next; None: nothing is due ever."""
+        return self._matching.deadlines.next()
+
+    def expire(self, now: float) -> list[Decision]:
+        """Do all that is due at `now`: ring timeouts, wrap-up ends, retries, longest waits, positions."""
+        out: list[Decision] = []
+        entry = self._matching.deadlines.pop(now)
+        while entry is not None:
+            self._fire(entry[1], entry[2], entry[3], now, out)
+            entry = self._matching.deadlines.pop(now)
+        return out
+
+    def _fire(self, due: Due, key: str, name: str, now: float, out: list[Decision]) -> None:
+        matching = self._matching
+        if due is Due.WRAP_UP:
+            out.extend(self.end_wrap_up(key, now))
+            return
+        place = self.state.places[self.state.offers[key] if due is Due.RING else key]
+        if due is Due.RING:
+            out.append(OfferWithdrawn(key, place.interaction, place.agent, OfferEnd.NO_ANSWER))
+            matching.miss(place, OfferEnd.NO_ANSWER, now, out)
+            return
+        queue = matching.index.queues.get(place.queue)
+        if due is Due.RETRY:
+            del place.missed[name]
+            if place.phase is Phase.WAITING and queue is not None and matching.index.best_agent(queue, place):
+                queue.step_out(place)
+                matching.seek_agent(queue, place, "retry", now, out)
+        elif due is Due.MAX_WAIT:
+            if place.phase is Phase.WAITING and queue is not None:
+                queue.step_out(place)
+                matching.overflow(place, "max_wait", now, out)
+            else:
+                place.late = True
+        elif queue is not None:
+            matching.announce(queue, place, now, out)
+
+    # -- views ---------------------------------------------------------------------------------
+
+    def queue_view(self, name: str, now: float) -> QueueView | None:
+        """One queue now; None when there is no such queue."""
+        queue = self._matching.index.queues.get(name)
+        if queue is None:
+            return None
+        return view_queue(queue, self.state.places, self.state.queues[name], now)
+
+    def agent_view(self, name: str, now: float) -> AgentView | None:
+        """One agent now; None when there is no such agent."""
+        desk = self._matching.index.desks.get(name)
+        return None if desk is None else view_agent(desk, self.state.places, now)
+
+    def waiting(self, queue: str) -> list[str]:
+        """The waiting of a queue in order, those in an offer included. Walks all of them."""
+        at = self._matching.index.queues.get(queue)
+        return [] if at is None else at.order()
+
+    def position(self, interaction: str) -> int:
+        """Its place in its queue: 1 = next; 0 when it does not wait."""
+        place = self.state.places.get(interaction)
+        if place is None or place.phase is Phase.CONNECTED:
+            return 0
+        queue = self._matching.index.queues.get(place.queue)
+        return 0 if queue is None else queue.rank(place)
+
+    def offer_of(self, interaction: str) -> str:
+        """The live or accepted offer of an interaction; empty when there is none."""
+        place = self.state.places.get(interaction)
+        return "" if place is None else place.offer
+
+    def agent_of(self, interaction: str) -> str:
+        """Whom an interaction is offered to or in conversation with; empty when nobody."""
+        place = self.state.places.get(interaction)
+        return "" if place is None else place.agent

@@ -1,0 +1,130 @@
+"""All that the routing engine must remember over a restart: plain values that encode to msgpack and back.
+
+Every index is rebuilt from these and the rules, so nothing here is kept twice. Times are epoch
+seconds. Order never depends on how a value got here: ties are broken by counters kept in the state.
+"""
+
+import msgspec
+
+from ccd.model.nouns import Availability, ChannelClass, LegKind, OfferEnd
+from ccd.routing.phases import Phase
+
+
+class Miss(msgspec.Struct, array_like=True, gc=False):
+    """An agent missed this interaction and is not offered it again before `retry_at`."""
+
+    at: float
+    end: OfferEnd
+    retry_at: float
+
+
+class Place(msgspec.Struct, omit_defaults=True, gc=False):
+    """An interaction from entering a queue to the end of its conversation."""
+
+    interaction: str
+    queue: str
+    channel_class: ChannelClass
+    kind: LegKind
+    priority: int
+    entered_at: float
+    """Since when the customer waits: decides the order; kept when it moves."""
+    enqueued_at: float
+    """When it entered this queue: limits and figures count from here."""
+    seq: int
+    """Breaks ties of `entered_at`."""
+    phase: Phase = Phase.WAITING
+    agent: str = ""
+    """Whom it is offered to or talks with."""
+    load: int = 0
+    """What it takes of that agent's capacity."""
+    offer: str = ""
+    deadline: float = 0.0
+    """When the live offer lapses."""
+    line_seq: int = 0
+    """The agent's `line_seq` from this offer on."""
+    line_before: tuple[float, int, int] = (0.0, 0, 0)
+    """The agent's `line_since`, `line_seq` and `turn_seq` before this offer: given back if it ends
+    through no doing of the agent."""
+    bridged_at: float = 0.0
+    announce_at: float = 0.0
+    """When its position is told next; 0: never."""
+    late: bool = False
+    """The longest wait ended while a phone rang: it is given back if nobody takes it."""
+    missed: dict[str, Miss] = {}
+    """By agent."""
+
+
+class WrapUp(msgspec.Struct, array_like=True, gc=False):
+    """Time an agent has after a conversation."""
+
+    began_at: float
+    until: float
+    queue: str
+    interaction: str
+
+
+class AgentTotals(msgspec.Struct, omit_defaults=True):
+    """Seconds since login, by what the agent did. Occupancy = (busy + wrap) / (busy + wrap + idle)."""
+
+    idle_s: float = 0.0
+    busy_s: float = 0.0
+    wrap_s: float = 0.0
+    paused_s: float = 0.0
+    handled: int = 0
+    missed: int = 0
+
+
+class AgentState(msgspec.Struct, omit_defaults=True):
+    """What an agent declares and holds."""
+
+    name: str
+    availability: Availability = Availability.LOGGED_OUT
+    reason: str = ""
+    by: str = ""
+    since: float = 0.0
+    """Since when this availability."""
+    reachable: bool = False
+    unreachable_why: str = "no device registered"
+    line_since: float = 0.0
+    """Since when the agent is in the line for work: last ready, offer, end of conversation or miss."""
+    line_seq: int = 0
+    turn_seq: int = 0
+    """Counter at the last offer: who was asked longest ago."""
+    load: int = 0
+    """Sum of `held` and `outside`."""
+    held: dict[str, int] = {}
+    """Interaction offered or talked with → load."""
+    outside: dict[str, int] = {}
+    """Work outside queues (own calls, direct transfers): key → load."""
+    wrap_up: WrapUp | None = None
+    misses: dict[OfferEnd, int] = {}
+    """In a row, by cause; cleared when an offer is accepted."""
+    removed: bool = False
+    """No longer in the rules: finishes what it holds, then is forgotten."""
+    totals: AgentTotals = msgspec.field(default_factory=AgentTotals)
+    counted_at: float = 0.0
+    """Up to when `totals` are counted."""
+
+
+class QueueTotals(msgspec.Struct, omit_defaults=True):
+    """Since the queue exists. offered = handled + abandoned + overflowed + waiting, at any time."""
+
+    offered: int = 0
+    handled: int = 0
+    abandoned: int = 0
+    overflowed: int = 0
+    in_service_level: int = 0
+
+
+class RoutingState(msgspec.Struct):
+    """The whole of it."""
+
+    places: dict[str, Place] = {}
+    """By interaction."""
+    offers: dict[str, str] = {}
+    """Live or accepted offer → interaction."""
+    agents: dict[str, AgentState] = {}
+    queues: dict[str, QueueTotals] = {}
+    next_offer: int = 1
+    next_seq: int = 1
+    draining: bool = False

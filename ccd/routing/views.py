@@ -1,0 +1,123 @@
+"""What the engine shows to people: plain values made on request, never on the hot path."""
+
+import msgspec
+
+from ccd.model.nouns import Availability
+from ccd.routing.index import Desk, QueueIndex, open_for_work
+from ccd.routing.phases import Phase
+from ccd.routing.state import AgentTotals, Place, QueueTotals
+
+
+class QueueView(msgspec.Struct, frozen=True):
+    """One queue now."""
+
+    queue: str
+    display: str
+    waiting: int
+    """Those in an offer included."""
+    ringing: int
+    talking: int
+    longest_wait_s: float
+    agents: int
+    logged_in: int
+    free: int
+    """Open for work with room for at least one interaction of some class."""
+    busy: int
+    wrap_up: int
+    paused: int
+    totals: QueueTotals
+
+
+class AgentView(msgspec.Struct, frozen=True):
+    """One agent now."""
+
+    agent: str
+    display: str
+    availability: Availability
+    reason: str
+    since_s: float
+    """How long this availability."""
+    reachable: bool
+    unreachable_why: str
+    doing: str
+    """One word: `logged_out`, `paused`, `no_device`, `ringing`, `talking`, `wrap_up`, `idle`."""
+    load: int
+    capacity: int
+    interactions: tuple[str, ...]
+    """Offered to or held by the agent."""
+    outside: tuple[str, ...]
+    wrap_up_s: float
+    """Left of wrap-up."""
+    idle_s: float
+    """In the line for work since; 0 unless idle."""
+    queues: tuple[str, ...]
+    occupancy_pct: float
+    totals: AgentTotals
+
+
+def occupancy_pct(totals: AgentTotals) -> float:
+    """(busy + wrap) / (busy + wrap + idle) in per cent since login; 0 before there is anything to count."""
+    worked = totals.busy_s + totals.wrap_s
+    whole = worked + totals.idle_s
+    return 100.0 * worked / whole if whole > 0 else 0.0
+
+
+def doing(desk: Desk, places: dict[str, Place]) -> str:
+    """What the agent does, in one word: work goes before what is declared."""
+    state = desk.state
+    held = [places[name].phase for name in state.held]
+    if Phase.CONNECTED in held or state.outside:
+        return "talking"
+    if held:
+        return "ringing"
+    if state.availability is not Availability.READY:
+        return state.availability.value
+    if state.wrap_up is not None:
+        return "wrap_up"
+    return "idle" if state.reachable else "no_device"
+
+
+def view_agent(desk: Desk, places: dict[str, Place], now: float) -> AgentView:
+    """The agent as of `now`."""
+    state = desk.state
+    word = doing(desk, places)
+    return AgentView(
+        agent=state.name,
+        display=desk.rule.display or state.name,
+        availability=state.availability,
+        reason=state.reason,
+        since_s=max(0.0, now - state.since) if state.since else 0.0,
+        reachable=state.reachable,
+        unreachable_why="" if state.reachable else state.unreachable_why,
+        doing=word,
+        load=state.load,
+        capacity=desk.rule.capacity,
+        interactions=tuple(state.held),
+        outside=tuple(state.outside),
+        wrap_up_s=max(0.0, state.wrap_up.until - now) if state.wrap_up else 0.0,
+        idle_s=max(0.0, now - state.line_since) if word == "idle" else 0.0,
+        queues=tuple(queue.rule.name for queue, _ in desk.queues),
+        occupancy_pct=occupancy_pct(state.totals),
+        totals=state.totals,
+    )
+
+
+def view_queue(queue: QueueIndex, places: dict[str, Place], totals: QueueTotals, now: float) -> QueueView:
+    """The queue as of `now`. Walks its waiting for the longest wait."""
+    states = [desk.state for desk in queue.members]
+    entered = [places[name].entered_at for name in queue.order()]
+    return QueueView(
+        queue=queue.rule.name,
+        display=queue.rule.display or queue.rule.name,
+        waiting=queue.waiting(),
+        ringing=len(queue.ringing),
+        talking=queue.talking,
+        longest_wait_s=max(0.0, now - min(entered)) if entered else 0.0,
+        agents=len(states),
+        logged_in=sum(state.availability is not Availability.LOGGED_OUT for state in states),
+        free=sum(open_for_work(desk.state) and desk.room() > 0 for desk in queue.members),
+        busy=sum(state.load > 0 for state in states),
+        wrap_up=sum(state.wrap_up is not None for state in states),
+        paused=sum(state.availability is Availability.PAUSED for state in states),
+        totals=totals,
+    )

@@ -1,0 +1,549 @@
+"""The engine against a slow, obvious matcher that looks at every pair after every turn."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ccd.model.nouns import DEFAULT_LOAD, Availability, Cause, ChannelClass, LegKind, OfferEnd
+from ccd.model.rules import AgentRule, QueueRule, Rules, Target
+from ccd.routing import decisions as d
+from ccd.routing.router import Router
+from ccd.routing.state import RoutingState
+
+AGENTS = ("ann", "bob", "cat", "dan")
+QUEUES = ("sales", "help", "web")
+CLASSES = (ChannelClass.VOICE, ChannelClass.LIVE_TEXT)
+
+
+@dataclass
+class Piece:
+    """An interaction as the oracle sees it."""
+
+    name: str
+    queue: QueueRule
+    channel_class: ChannelClass
+    order: tuple[int, float, int]
+    enqueued_at: float
+    phase: str = "waiting"
+    agent: str = ""
+    deadline: float = 0.0
+    before: tuple[Any, ...] = ()
+    after: int = 0
+    missed: dict[str, float] = field(default_factory=dict)
+    max_wait_fired: bool = False
+    held: int = 0
+    """Load taken when it was offered; a reload does not change it."""
+
+    @property
+    def load(self) -> int:
+        return self.queue.load.get(self.channel_class, DEFAULT_LOAD[self.channel_class])
+
+
+@dataclass
+class Person:
+    """An agent as the oracle sees it."""
+
+    rule: AgentRule
+    ready: str = "logged_out"
+    reason: str = ""
+    reachable: bool = False
+    turn: tuple[float, int] = (0.0, 0)
+    asked: int = 0
+    outside: dict[str, int] = field(default_factory=dict)
+    wrap_until: float = 0.0
+    misses: dict[str, int] = field(default_factory=dict)
+
+
+class Oracle:
+    """Lists and loops only."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.people = {name: Person(agent) for name, agent in rules.agents.items()}
+        self.pieces: dict[str, Piece] = {}
+        self.counter = 0
+        self.counts = {name: [0, 0, 0, 0] for name in rules.queues}  # offered handled abandoned overflowed
+        self.offers: list[tuple[str, str]] = []
+        self.overflows: list[str] = []
+
+    def tick(self) -> int:
+        self.counter += 1
+        return self.counter
+
+    def used(self, agent: str) -> int:
+        held = sum(p.held for p in self.pieces.values() if p.agent == agent)
+        return held + sum(self.people[agent].outside.values())
+
+    def can(self, agent: str, piece: Piece) -> bool:
+        person = self.people[agent]
+        return (
+            agent in piece.queue.agents
+            and person.ready == "ready"
+            and person.reachable
+            and not person.wrap_until
+            and agent not in piece.missed
+            and self.used(agent) + piece.load <= person.rule.capacity
+        )
+
+    def key(self, agent: str, queue: QueueRule) -> tuple[Any, ...]:
+        person = self.people[agent]
+        if queue.strategy == "top_down":
+            return (queue.agents.index(agent),)
+        return (person.asked,) if queue.strategy == "round_robin" else person.turn
+
+    def pair(self, now: float) -> None:
+        """The first of all waiting that anybody can take goes to the best who can; again until none."""
+        while True:
+            waiting = sorted((p for p in self.pieces.values() if p.phase == "waiting"), key=lambda p: p.order)
+            for piece in waiting:
+                able = [name for name in self.people if self.can(name, piece)]
+                if able:
+                    # the name breaks ties, as nothing else does
+                    self.offer(piece, min(able, key=lambda name: (*self.key(name, piece.queue), name)), now)
+                    break
+            else:
+                return
+
+    def offer(self, piece: Piece, agent: str, now: float) -> None:
+        person = self.people[agent]
+        piece.before = (person.turn, person.asked)
+        piece.after = self.tick()
+        person.turn, person.asked = (now, piece.after), piece.after
+        voice = piece.channel_class is ChannelClass.VOICE
+        piece.deadline = now + (piece.queue.ring_timeout_s if voice else piece.queue.text_timeout_s)
+        piece.phase, piece.agent, piece.held = "offered", agent, piece.load
+        self.offers.append((piece.name, agent))
+
+    def release(self, piece: Piece, now: float, restore: bool) -> None:
+        person = self.people[piece.agent]
+        if not restore:
+            person.turn = (now, self.tick())
+        elif person.turn[1] == piece.after:
+            person.turn, person.asked = piece.before
+        piece.agent = ""
+
+    def miss(self, piece: Piece, end: str, now: float) -> None:
+        agent = piece.agent
+        person = self.people[agent]
+        self.release(piece, now, restore=False)
+        piece.phase = "waiting"
+        piece.missed[agent] = now + piece.queue.retry_same_after_s
+        person.misses[end] = person.misses.get(end, 0) + 1
+        limit = piece.queue.on_miss.get(OfferEnd(end), 0)
+        if limit and person.misses[end] >= limit and person.ready == "ready":
+            self.declare(agent, "paused", piece.queue.miss_pause_reason, now)
+        self.too_late(piece, now)
+
+    def too_late(self, piece: Piece, now: float) -> None:
+        limit = piece.queue.max_wait_s
+        if limit is not None and piece.enqueued_at + limit <= now:
+            self.overflow(piece)
+
+    def overflow(self, piece: Piece) -> None:
+        del self.pieces[piece.name]
+        self.counts[piece.queue.name][3] += 1
+        self.overflows.append(piece.name)
+
+    def declare(self, agent: str, ready: str, reason: str, now: float) -> None:
+        person = self.people[agent]
+        if ready == "ready" and person.ready != "ready":
+            person.misses.clear()
+            person.turn = (now, self.tick())
+        person.ready, person.reason = ready, reason
+        if ready != "paused":
+            person.wrap_until = 0.0
+        if ready != "ready":
+            for piece in [p for p in self.pieces.values() if p.agent == agent and p.phase == "offered"]:
+                self.release(piece, now, restore=True)
+                piece.phase = "waiting"
+                self.too_late(piece, now)
+
+    def finish(self, piece: Piece, now: float) -> None:
+        agent = piece.agent
+        self.release(piece, now, restore=False)
+        wrap = self.people[agent].rule.wrap_up_s
+        wrap = piece.queue.wrap_up_s if wrap is None else wrap
+        if wrap > 0 and self.people[agent].ready != "logged_out":
+            self.people[agent].wrap_until = max(self.people[agent].wrap_until, now + wrap)
+
+    def dues(self) -> list[tuple[float, int, str, str]]:
+        out = [(p.wrap_until, 1, name, "") for name, p in self.people.items() if p.wrap_until]
+        for piece in self.pieces.values():
+            if piece.phase == "connected":
+                continue
+            out += [(at, 2, piece.name, agent) for agent, at in piece.missed.items()]
+            if piece.phase == "offered":
+                out.append((piece.deadline, 3, piece.name, ""))
+            if piece.queue.max_wait_s is not None and not piece.max_wait_fired:
+                out.append((piece.enqueued_at + piece.queue.max_wait_s, 4, piece.name, ""))
+        return sorted(out)
+
+    def fire(self, now: float) -> None:
+        while (dues := self.dues()) and dues[0][0] <= now:
+            _, kind, name, agent = dues[0]
+            if kind == 1:
+                self.people[name].wrap_until = 0.0
+                self.people[name].turn = (now, self.tick())
+            elif kind == 2:
+                del self.pieces[name].missed[agent]
+            elif kind == 3:
+                self.miss(self.pieces[name], "no_answer", now)
+            else:
+                self.pieces[name].max_wait_fired = True
+                if self.pieces[name].phase == "waiting":
+                    self.overflow(self.pieces[name])
+            self.pair(now)
+
+
+seconds = st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.0, 20.0])
+queue_rules = st.builds(
+    QueueRule,
+    name=st.just(""),
+    agents=st.lists(st.sampled_from(AGENTS), unique=True, min_size=1).map(tuple),
+    strategy=st.sampled_from(["longest_idle", "round_robin", "top_down"]),
+    priority=st.integers(0, 2),
+    ring_timeout_s=st.sampled_from([5.0, 20.0]),
+    text_timeout_s=st.sampled_from([9.0, 60.0]),
+    retry_same_after_s=st.sampled_from([4.0, 30.0]),
+    wrap_up_s=st.sampled_from([0.0, 3.0, 10.0]),
+    load=st.sampled_from([{}, {ChannelClass.LIVE_TEXT: 50}, {ChannelClass.VOICE: 60}]),
+    max_wait_s=st.sampled_from([None, None, 15.0]),
+    max_length=st.sampled_from([None, None, 0, 2]),
+    overflow=st.just(Target(flow="out")),
+    on_miss=st.sampled_from([{}, {OfferEnd.NO_ANSWER: 2, OfferEnd.REJECTED: 1}]),
+)
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn) -> Rules:
+    return Rules(
+        agents={
+            name: AgentRule(
+                name=name,
+                capacity=draw(st.sampled_from([100, 100, 99, 60, 200])),
+                wrap_up_s=draw(st.sampled_from([None, 0.0, 2.0])),
+            )
+            for name in AGENTS
+        },
+        queues={name: msgspec.structs.replace(draw(queue_rules), name=name) for name in QUEUES},
+    )
+
+
+class EngineAgainstOracle(RuleBasedStateMachine):
+    """Random turns on both; equal offers, overflows, deadlines and figures after each."""
+
+    @initialize(rules=rule_sets(), ready=st.lists(st.sampled_from(AGENTS), unique=True))
+    def begin(self, rules: Rules, ready: list[str]) -> None:
+        self.now = 1000.0
+        self.serial = 0
+        self.rules = rules
+        self.router = Router(rules)
+        self.oracle = Oracle(rules)
+        for name in ready:
+            self.reach(name, True)
+            self.declare(name, "ready", "")
+
+    def same(self, out: list[d.Decision]) -> None:
+        """Both made the same offers and gave back the same interactions in this turn."""
+        self.oracle.pair(self.now)
+        offers = [(o.interaction, o.agent) for o in out if isinstance(o, d.Offer)]
+        assert sorted(offers) == sorted(self.oracle.offers)
+        for _, agent in offers:
+            assert self.router.state.agents[agent].load <= self.rules.agents[agent].capacity
+        assert sorted(o.interaction for o in out if isinstance(o, d.Overflow)) == sorted(
+            self.oracle.overflows
+        )
+        self.oracle.offers.clear()
+        self.oracle.overflows.clear()
+
+    @rule(data=st.data(), count=st.integers(1, 4), how=st.sampled_from(["talk", "miss", "finish"]))
+    def bustle(self, data: st.DataObject, count: int, how: str) -> None:
+        """Several ordinary things in a row, so that queues fill and phones ring."""
+        for _ in range(count):
+            if how == "talk" and self.pieces("offered"):
+                self.answer(data)
+                self.bridge(data)
+            elif how == "miss" and self.pieces("offered"):
+                self.miss(data, OfferEnd.REJECTED)
+            elif how == "finish" and self.pieces("connected"):
+                self.finish(data)
+            else:
+                self.enqueue(
+                    data.draw(st.sampled_from(QUEUES)), data.draw(st.sampled_from(CLASSES)), None, 0.0
+                )
+
+    def pieces(self, *phases: str) -> list[Piece]:
+        return [p for p in self.oracle.pieces.values() if p.phase in phases]
+
+    def some(self, data: st.DataObject, *phases: str) -> Piece:
+        return data.draw(st.sampled_from(self.pieces(*phases)))
+
+    @rule(
+        queue=st.sampled_from(QUEUES),
+        channel_class=st.sampled_from(CLASSES),
+        priority=st.sampled_from([None, None, 0, 5]),
+        waited=st.sampled_from([0.0, 0.0, 40.0]),
+    )
+    def enqueue(self, queue: str, channel_class: ChannelClass, priority: int | None, waited: float) -> None:
+        self.serial += 1
+        name = f"i{self.serial}"
+        at = self.rules.queues[queue]
+        queued = sum(p.queue is at for p in self.pieces("waiting", "offered", "accepted"))
+        order = (-(at.priority if priority is None else priority), self.now - waited, self.oracle.tick())
+        piece = Piece(name, at, channel_class, order, self.now)
+        self.oracle.counts[queue][0] += 1
+        self.oracle.pieces[name] = piece
+        self.oracle.pair(self.now)
+        if piece.phase == "waiting" and at.max_length is not None and queued >= at.max_length:
+            self.oracle.overflow(piece)
+        kind = LegKind.AUDIO if channel_class is ChannelClass.VOICE else LegKind.TEXT
+        self.same(
+            self.router.enqueue(
+                name,
+                queue,
+                self.now,
+                channel_class=channel_class,
+                kind=kind,
+                priority=priority,
+                entered_at=self.now - waited,
+            )
+        )
+
+    @precondition(lambda self: self.pieces("offered"))
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        piece = self.some(data, "offered")
+        offer = self.router.offer_of(piece.name)
+        assert self.router.answered(offer, self.now) == []
+        assert self.router.answered(offer, self.now) == [d.StaleOffer(offer)]
+        piece.phase = "accepted"
+        self.oracle.people[piece.agent].misses.clear()
+
+    @precondition(lambda self: self.pieces("accepted"))
+    @rule(data=st.data())
+    def bridge(self, data: st.DataObject) -> None:
+        piece = self.some(data, "accepted")
+        waited = self.now - piece.enqueued_at
+        out = self.router.bridged(piece.name, self.now)
+        assert out == [
+            d.Handled(
+                piece.name, piece.agent, piece.queue.name, waited, waited <= piece.queue.service_level_s
+            )
+        ]
+        piece.phase = "connected"
+        piece.missed.clear()
+        self.oracle.counts[piece.queue.name][1] += 1
+
+    @precondition(lambda self: self.pieces("offered", "accepted"))
+    @rule(data=st.data(), end=st.sampled_from([OfferEnd.REJECTED, OfferEnd.BUSY, OfferEnd.VANISHED]))
+    def miss(self, data: st.DataObject, end: OfferEnd) -> None:
+        piece = self.some(data, "offered", "accepted")
+        self.oracle.miss(piece, end.value, self.now)
+        self.same(self.router.missed(self.router.offer_of(piece.name), end, self.now))
+
+    @precondition(lambda self: self.pieces("waiting", "offered", "accepted"))
+    @rule(data=st.data(), cause=st.sampled_from([Cause.CANCELLED, Cause.TRANSFERRED]))
+    def leave(self, data: st.DataObject, cause: Cause) -> None:
+        piece = self.some(data, "waiting", "offered", "accepted")
+        offer = self.router.offer_of(piece.name)
+        if piece.agent:
+            self.oracle.release(piece, self.now, restore=True)
+        del self.oracle.pieces[piece.name]
+        self.oracle.counts[piece.queue.name][3 if cause is Cause.TRANSFERRED else 2] += 1
+        self.same(self.router.withdraw(piece.name, self.now, cause))
+        assert self.router.withdraw(piece.name, self.now, cause) == []
+        if offer:
+            assert self.router.answered(offer, self.now) == [d.StaleOffer(offer)]
+
+    @precondition(lambda self: self.pieces("connected"))
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        piece = self.some(data, "connected")
+        self.oracle.finish(piece, self.now)
+        del self.oracle.pieces[piece.name]
+        self.same(self.router.finish(piece.name, self.now))
+
+    @precondition(lambda self: self.pieces("connected"))
+    @rule(data=st.data(), agent=st.sampled_from(AGENTS))
+    def move(self, data: st.DataObject, agent: str) -> None:
+        piece = self.some(data, "connected")
+        if piece.agent != agent:
+            self.oracle.finish(piece, self.now)
+            self.oracle.people[agent].turn = (self.now, self.oracle.tick())
+            piece.agent = agent
+        self.same(self.router.move(piece.name, agent, self.now))
+
+    def occupy(self, agent: str, load: int) -> None:
+        self.oracle.people[agent].outside["own"] = load
+        self.same(self.router.occupy(agent, "own", load, self.now))
+
+    def vacate(self, agent: str) -> None:
+        if self.oracle.people[agent].outside.pop("own", None) is not None:
+            self.oracle.people[agent].turn = (self.now, self.oracle.tick())
+        self.same(self.router.vacate(agent, "own", self.now))
+
+    @rule(
+        agent=st.sampled_from(AGENTS),
+        what=st.sampled_from(
+            ["occupy", "vacate", "reach", "lose", "ready", "ready", "pause", "logout", "end"]
+        ),
+        load=st.sampled_from([30, 100]),
+    )
+    def disturb(self, agent: str, what: str, load: int) -> None:
+        """Something about an agent changes."""
+        if what == "occupy":
+            self.occupy(agent, load)
+        elif what == "vacate":
+            self.vacate(agent)
+        elif what in ("reach", "lose"):
+            self.reach(agent, what == "reach")
+        elif what == "end":
+            self.end_wrap_up(agent)
+        else:
+            self.declare(agent, {"ready": "ready", "pause": "paused", "logout": "logged_out"}[what], "")
+
+    def declare(self, agent: str, ready: str, reason: str) -> None:
+        person = self.oracle.people[agent]
+        if (person.ready, person.reason) != (ready, reason):
+            self.oracle.declare(agent, ready, reason, self.now)
+        elif ready == "ready" and person.wrap_until:
+            self.oracle.people[agent].turn = (self.now, self.oracle.tick())
+            person.wrap_until = 0.0
+        self.same(self.router.set_availability(agent, Availability(ready), reason, "test", self.now))
+
+    def reach(self, agent: str, reachable: bool) -> None:
+        person = self.oracle.people[agent]
+        lost = person.reachable and not reachable
+        person.reachable = reachable
+        if lost:
+            for piece in [p for p in self.pieces("offered") if p.agent == agent]:
+                self.oracle.miss(piece, "unreachable", self.now)
+        self.same(self.router.set_reachable(agent, reachable, self.now, "" if reachable else "lost"))
+
+    def end_wrap_up(self, agent: str) -> None:
+        person = self.oracle.people[agent]
+        if person.wrap_until:
+            person.wrap_until = 0.0
+            person.turn = (self.now, self.oracle.tick())
+        self.same(self.router.end_wrap_up(agent, self.now))
+
+    @rule(step=seconds)
+    def pass_time(self, step: float) -> None:
+        until = self.now + step
+        while (at := self.router.next_deadline()) is not None and at <= until:
+            assert at == self.oracle.dues()[0][0]
+            self.now = max(self.now, at)
+            self.oracle.fire(self.now)
+            self.same(self.router.expire(self.now))
+        self.now = until
+
+    @rule(rules=st.none() | rule_sets())
+    def come_back(self, rules: Rules | None) -> None:
+        """A restart, then the same rules again or others."""
+        self.restart()
+        if rules is None:
+            self.reload_same()
+        else:
+            self.reload_other(rules)
+
+    def restart(self) -> None:
+        dumped = msgspec.msgpack.encode(self.router.state)
+        loaded = msgspec.msgpack.decode(dumped, type=RoutingState)
+        assert loaded == self.router.state
+        self.router = Router(self.rules, loaded)
+        assert msgspec.msgpack.encode(self.router.state) == dumped
+
+    def reload_same(self) -> None:
+        for piece in self.oracle.pieces.values():
+            piece.max_wait_fired = False
+        self.same(
+            self.router.load_rules(msgspec.json.decode(msgspec.json.encode(self.rules), type=Rules), self.now)
+        )
+
+    def reload_other(self, rules: Rules) -> None:
+        """Whom it matches is free here; that nothing is left to match is checked after it."""
+        running = {n: p.agent for n, p in self.router.state.places.items() if p.agent}
+        ready = {n: (a.availability, a.wrap_up) for n, a in self.router.state.agents.items()}
+        out = self.router.load_rules(rules, self.now)
+        assert all(isinstance(one, d.Offer | d.Traced) for one in out)
+        state = self.router.state
+        assert {n: state.places[n].agent for n in running} == running
+        assert {n: (a.availability, a.wrap_up) for n, a in state.agents.items()} == ready
+        for offer in out:
+            if isinstance(offer, d.Offer):
+                assert state.agents[offer.agent].load <= rules.agents[offer.agent].capacity
+        self.rules = rules
+        self.take_over()
+
+    def take_over(self) -> None:
+        """The oracle takes over what the engine did at a reload."""
+        oracle, state = self.oracle, self.router.state
+        oracle.rules, oracle.counter = self.rules, state.next_seq
+        for name, person in oracle.people.items():
+            agent = state.agents[name]
+            person.rule = self.rules.agents[name]
+            person.turn, person.asked = (agent.line_since, agent.line_seq), agent.turn_seq
+        for name, piece in oracle.pieces.items():
+            place = state.places[name]
+            piece.queue = self.rules.queues[place.queue]
+            piece.phase, piece.agent, piece.deadline = place.phase.value, place.agent, place.deadline
+            piece.after = place.line_seq
+            since, seq, asked = place.line_before
+            piece.before = ((since, seq), asked)
+            piece.held = place.load
+            piece.max_wait_fired = False
+
+    @invariant()
+    def no_free_agent_beside_waiting_work(self) -> None:
+        if hasattr(self, "oracle"):
+            for piece in self.pieces("waiting"):
+                assert not [name for name in AGENTS if self.oracle.can(name, piece)]
+
+    @invariant()
+    def states_agree(self) -> None:
+        if not hasattr(self, "oracle"):
+            return
+        state = self.router.state
+        assert {n: (p.phase.value, p.agent) for n, p in state.places.items()} == {
+            n: (p.phase, p.agent) for n, p in self.oracle.pieces.items()
+        }
+        for name, agent in state.agents.items():
+            assert (
+                agent.load == self.oracle.used(name) == sum(agent.held.values()) + sum(agent.outside.values())
+            )
+        assert len(set(state.offers.values())) == len(state.offers)
+        for name in QUEUES:
+            waiting = len(self.router.waiting(name))
+            totals = state.queues[name]
+            assert [
+                totals.offered,
+                totals.handled,
+                totals.abandoned,
+                totals.overflowed,
+            ] == self.oracle.counts[name]
+            assert totals.offered == totals.handled + totals.abandoned + totals.overflowed + waiting
+            order = sorted(
+                (p for p in self.pieces("waiting", "offered", "accepted") if p.queue.name == name),
+                key=lambda p: p.order,
+            )
+            assert self.router.waiting(name) == [p.name for p in order]
+            assert [self.router.position(p.name) for p in order] == list(range(1, len(order) + 1))
+
+    @invariant()
+    def deadlines_agree(self) -> None:
+        if hasattr(self, "oracle"):
+            dues = self.oracle.dues()
+            assert self.router.next_deadline() == (dues[0][0] if dues else None)
+
+
+EngineAgainstOracle.TestCase.settings = settings(
+    max_examples=150,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestEngineAgainstOracle = EngineAgainstOracle.TestCase
