@@ -1,0 +1,177 @@
+"""The centre: all engines composed, one fact at a time.
+
+`turn(fact, now)` hands a fact to the engines that it concerns. What they answer — flows their wants
+(`Do`), routing its decisions, bridging its events — goes through one work list until nothing is left;
+commands gather on the way. Everything is synchronous and deterministic: the same facts with the same
+times give the same state and the same commands, so a restart is a replay.
+"""
+
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from ccd.bridging.talks import Talks
+from ccd.channels.ledger import RecordRow
+from ccd.errors import Refused
+from ccd.history.history import History
+from ccd.ivr.flows import Flows
+from ccd.model import commands as cmd
+from ccd.model import facts
+from ccd.model.nouns import Cause
+from ccd.model.rules import Target
+from ccd.routing.router import Router
+from ccd.runtime.consequences import CONSEQUENCES
+from ccd.runtime.reactions import FACTS
+from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
+
+
+class Centre:
+    """One contact centre, without sockets and without a clock."""
+
+    def __init__(self) -> None:
+        self._build(CentreState(version=STATE_VERSION))
+
+    def _build(self, state: CentreState) -> None:
+        self.state = state
+        rules = state.rules
+        self.router = Router(rules, state.routing)
+        self.flows = Flows(rules, state.flows)
+        self.talks = Talks(state.bridging)
+        self.history = History(state.history)
+        state.routing, state.flows = self.router.state, self.flows.state
+        state.bridging, state.history = self.talks.state, self.history.state
+        self.now = 0.0
+        self.out: list[cmd.AnyCommand] = []
+        self.work: deque[Any] = deque()
+        self.records: list[RecordRow] = []
+        self.index_rules()
+
+    def index_rules(self) -> None:
+        """Rebuild what is looked up by device or extension."""
+        rules = self.state.rules
+        self.owners = {device: agent.name for agent in rules.agents.values() for device in agent.devices}
+        self.extensions: dict[str, Target] = {
+            agent.extension: Target(agent=agent.name) for agent in rules.agents.values() if agent.extension
+        }
+        self.extensions.update(
+            {queue.extension: Target(queue=queue.name) for queue in rules.queues.values() if queue.extension}
+        )
+
+    # -- what the runtime needs --------------------------------------------------------------------
+
+    def turn(self, fact: facts.AnyFact, now: float) -> list[cmd.AnyCommand]:
+        """Take one fact; return what is to be done outside, in order."""
+        self.now = now
+        self.out = []
+        if self.work or self.talks.commands or self.talks.events:
+            self._forget_broken_turn()
+        FACTS[type(fact)](self, fact)
+        self.settle()
+        return self.out
+
+    def _forget_broken_turn(self) -> None:
+        """The last turn raised (a bug): what it left half done must not leak into this one."""
+        self.work.clear()
+        self.talks.take()
+
+    def next_deadline(self) -> float | None:
+        """When a `TimePassed` is due."""
+        nearest: float | None = None
+        for engine in (self.router, self.flows, self.talks):
+            at = engine.next_deadline()
+            if at is not None and (nearest is None or at < nearest):
+                nearest = at
+        return nearest
+
+    def take_records(self) -> list[RecordRow]:
+        """Records filed since the last call."""
+        records, self.records = self.records, []
+        return records
+
+    def dump(self) -> bytes:
+        """The whole state."""
+        return msgspec.msgpack.encode(self.state)
+
+    def load(self, state: bytes) -> None:
+        """Take over a dumped state. Raises `Refused`, nothing changed, for that of another version."""
+        decoded = msgspec.msgpack.decode(state, type=CentreState)
+        if decoded.version != STATE_VERSION:
+            raise Refused(
+                "centre.version", f"the snapshot has state version {decoded.version}, not {STATE_VERSION}"
+            )
+        self._build(decoded)
+
+    # -- within ------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let the engines answer each other until nobody has anything left to say."""
+        work = self.work
+        while True:
+            talks = self.talks
+            if talks.commands or talks.events:
+                commands, events = talks.take()
+                self.out += commands  # type: ignore[arg-type]  # Command is the closed union's base
+                work.extend(events)
+            if not work:
+                return
+            item = work.popleft()
+            CONSEQUENCES[type(item)](self, item)
+
+    def push(self, items: list[Any]) -> None:
+        """Add decisions or wants to the work list."""
+        self.work.extend(items)
+
+    def enqueue(self, info: Interaction, queue: str, priority: int | None = None) -> None:
+        """Let an interaction wait in a queue; its first entry keeps its place."""
+        talk = self.talks.get(info.id)
+        rule = self.state.rules.queues.get(queue)
+        if talk is None:
+            return
+        if rule is None:
+            self.history.note(info.id, self.now, "no such queue", queue=queue)
+            self.talks.end(talk, Cause.FAULT, self.now)
+            return
+        if priority is not None:
+            info.priority = priority
+        info.queue = queue
+        info.entered_at = info.entered_at or self.now
+        self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
+        self.history.queued(info.id, queue, self.now, info.priority or 0)
+        self.push(
+            self.router.enqueue(
+                info.id,
+                queue,
+                self.now,
+                channel_class=info.channel_class,
+                kind=info.kind,
+                priority=info.priority,
+                entered_at=info.entered_at,
+            )
+        )
+
+    def card(self, info: Interaction) -> cmd.OfferCard:
+        """What an offer of this interaction shows."""
+        rule = self.state.rules.queues.get(info.queue)
+        return cmd.OfferCard(
+            interaction=info.id,
+            queue=(rule.display or rule.name) if rule else "",
+            waited_s=int(self.now - info.entered_at) if info.entered_at else 0,
+            caller=info.origin,
+            caller_name=info.display,
+        )
+
+    def update_reach(self, agent: str, why: str) -> None:
+        """Tell routing whether any of the agent's devices can be reached."""
+        rule = self.state.rules.agents.get(agent)
+        if rule is None:
+            return
+        state = self.state
+        reachable = any(state.bindings.get(device) and device not in state.lost for device in rule.devices)
+        self.push(self.router.set_reachable(agent, reachable, self.now, why))
+
+    def free_helper(self, info: Interaction) -> None:
+        """The agent occupied outside routing is free again."""
+        if info.helper:
+            helper, info.helper = info.helper, ""
+            self.push(self.router.vacate(helper, info.id, self.now))

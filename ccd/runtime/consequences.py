@@ -1,0 +1,349 @@
+"""What each answer of an engine does to the others: one function a type, one table of them.
+
+Answers are the wants of a flow (`ivr.do`), the decisions of routing and the events of bridging.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ccd.bridging import events as ev
+from ccd.bridging.state import Phase
+from ccd.channels.ledger import RecordRow
+from ccd.ivr import do
+from ccd.model.nouns import Cause, OfferEnd, Outcome
+from ccd.routing import decisions as dec
+from ccd.runtime.leaving import leave_engines
+
+if TYPE_CHECKING:
+    from ccd.runtime.centre import Centre
+
+OVERFLOW_RING_S = 40.0
+"""How long an overflow target outside, or an agent, rings."""
+
+_WITHDRAWN = {OfferEnd.CUSTOMER_LEFT: Cause.CANCELLED, OfferEnd.NO_ANSWER: Cause.LAPSED}
+
+
+# -- flows ---------------------------------------------------------------------------------------------
+
+
+def _flow_answer(centre: "Centre", want: do.Answer) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        centre.talks.answer(talk)
+
+
+def _flow_play(centre: "Centre", want: do.PlayParts) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        talk.language = want.language
+        centre.talks.play(talk, want.play, want.parts, want.language, want.barge)
+
+
+def _flow_queue(centre: "Centre", want: do.Queue) -> None:
+    info = centre.state.interactions.get(want.interaction)
+    if info is not None:
+        centre.enqueue(info, want.queue, want.priority)
+
+
+def _flow_transfer(centre: "Centre", want: do.TransferTo) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        centre.history.note(want.interaction, centre.now, "dial outside", address=want.address)
+        centre.talks.dial_out(talk, want.address, centre.now + want.ring_timeout_s, talk.origin)
+
+
+def _flow_hangup(centre: "Centre", want: do.HangUp) -> None:
+    talk = centre.talks.get(want.interaction)
+    info = centre.state.interactions.get(want.interaction)
+    if talk is None or info is None:
+        return
+    centre.history.note(want.interaction, centre.now, "flow ended", note=want.note)
+    leave_engines(centre, info, talk.phase, want.cause)
+    centre.talks.end(talk, want.cause, centre.now)
+
+
+def _flow_chose(centre: "Centre", want: do.Chose) -> None:
+    centre.history.note(want.interaction, centre.now, "chose", step=want.step, key=want.key)
+
+
+def _flow_missed(centre: "Centre", want: do.Missed) -> None:
+    what = "bad key" if want.key else "no key"
+    centre.history.note(want.interaction, centre.now, what, step=want.step, key=want.key, count=want.count)
+
+
+def _flow_assigned(centre: "Centre", want: do.Assigned) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None and "language" in want.values:
+        talk.language = want.values["language"]
+    centre.history.note(want.interaction, centre.now, "set", **want.values)
+
+
+# -- routing -------------------------------------------------------------------------------------------
+
+
+def _offer(centre: "Centre", decision: dec.Offer) -> None:
+    talk = centre.talks.get(decision.interaction)
+    info = centre.state.interactions.get(decision.interaction)
+    rule = centre.state.rules.agents.get(decision.agent)
+    if talk is None or info is None or rule is None or talk.phase is not Phase.WAITING:
+        centre.push(centre.router.missed(decision.offer, OfferEnd.WITHDRAWN, centre.now))
+        return
+    centre.history.offer_made(
+        info.id, decision.queue, decision.agent, decision.offer, decision.waited_s, centre.now
+    )
+    centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, centre.card(info))
+
+
+def _withdrawn(centre: "Centre", decision: dec.OfferWithdrawn) -> None:
+    talk = centre.talks.get(decision.interaction)
+    if talk is not None:
+        cause = _WITHDRAWN.get(decision.end, Cause.ANSWERED_ELSEWHERE)
+        centre.talks.withdraw_offer(talk, decision.offer, cause)
+        note = {"agent": decision.agent, "offer": decision.offer, "end": decision.end.value}
+        centre.history.note(decision.interaction, centre.now, "offer_withdrawn", **note)
+
+
+def _missed(centre: "Centre", decision: dec.Missed) -> None:
+    centre.history.offer_missed(
+        decision.interaction, decision.queue, decision.agent, decision.offer, decision.end, centre.now
+    )
+
+
+def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
+    talk = centre.talks.get(decision.interaction)
+    info = centre.state.interactions.get(decision.interaction)
+    if talk is None or info is None:
+        return
+    target = decision.target
+    centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=decision.why)
+    if target.queue:
+        centre.enqueue(info, target.queue)
+        return
+    if target.address or target.agent:
+        until = centre.now + OVERFLOW_RING_S
+        rule = centre.state.rules.agents.get(target.agent)
+        if rule is not None:
+            info.helper = target.agent
+            centre.push(centre.router.occupy(target.agent, info.id, 100, centre.now))
+            centre.talks.dial_out(
+                talk, "", until, agent=rule.name, devices=rule.devices, card=centre.card(info)
+            )
+        else:
+            centre.talks.dial_out(talk, target.address, until, talk.origin)
+        return
+    centre.talks.back_to_flow(talk)
+    if target.flow:
+        start = centre.flows.start
+        centre.push(start(info.id, target.flow, centre.now, talk.language, kind=info.kind, answered=True))
+    else:
+        _resume(centre, info.id, decision.why)
+
+
+def _resume(centre: "Centre", interaction: str, why: str) -> None:
+    """Go on with the flow; one that is over hangs up."""
+    if centre.flows.where(interaction):
+        centre.push(centre.flows.resume(interaction, why, centre.now))
+    else:
+        centre.push([do.HangUp(interaction, Cause.LAPSED, why)])
+
+
+def _position(centre: "Centre", decision: dec.Position) -> None:
+    talk = centre.talks.get(decision.interaction)
+    if talk is not None:
+        centre.talks.announce(talk, decision.position)
+
+
+def _availability(centre: "Centre", decision: dec.AvailabilityChanged) -> None:
+    """The agent's state stands in routing; the fact that asked for it stands in the ledger."""
+
+
+def _stale(centre: "Centre", decision: dec.StaleOffer) -> None:
+    """Handled where the answer was asked for (`_accepted`)."""
+
+
+def _handled(centre: "Centre", decision: dec.Handled) -> None:
+    info = centre.state.interactions.get(decision.interaction)
+    if info is not None:
+        info.outcome = Outcome.HANDLED
+    centre.history.handled(
+        decision.interaction,
+        decision.queue,
+        decision.agent,
+        decision.waited_s,
+        decision.in_service_level,
+        centre.now,
+    )
+
+
+def _left_queue(centre: "Centre", decision: dec.LeftQueue) -> None:
+    info = centre.state.interactions.get(decision.interaction)
+    if info is not None and info.outcome is not Outcome.HANDLED:
+        info.outcome = decision.outcome
+    centre.history.left_queue(
+        decision.interaction, decision.queue, decision.outcome, decision.waited_s, centre.now
+    )
+
+
+def _finished(centre: "Centre", decision: dec.Finished) -> None:
+    centre.history.finished(
+        decision.interaction, decision.queue, decision.agent, decision.talked_s, centre.now
+    )
+
+
+def _wrap_up_started(centre: "Centre", decision: dec.WrapUpStarted) -> None:
+    """Counted when it ends."""
+
+
+def _wrap_up_ended(centre: "Centre", decision: dec.WrapUpEnded) -> None:
+    centre.history.wrapped_up(
+        decision.interaction, decision.queue, decision.agent, decision.seconds, centre.now
+    )
+
+
+def _traced(centre: "Centre", decision: dec.Traced) -> None:
+    centre.history.trace(decision.interaction, decision.trace)
+
+
+# -- bridging ------------------------------------------------------------------------------------------
+
+
+def _customer_gone(centre: "Centre", event: ev.CustomerGone) -> None:
+    talk = centre.talks.get(event.interaction)
+    info = centre.state.interactions.get(event.interaction)
+    if talk is None or info is None:
+        return
+    leave_engines(centre, info, event.phase, event.cause)
+    centre.settle()
+    centre.talks.end(talk, event.cause, centre.now)
+
+
+def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
+    talk = centre.talks.get(event.interaction)
+    if talk is None:
+        return
+    decisions = centre.router.answered(event.offer, centre.now)
+    if any(isinstance(decision, dec.StaleOffer) for decision in decisions):
+        centre.talks.withdraw_offer(talk, event.offer, Cause.LAPSED)
+    else:
+        centre.talks.connect(talk, centre.now)
+    centre.push(decisions)
+
+
+def _agent_missed(centre: "Centre", event: ev.AgentMissed) -> None:
+    talk = centre.talks.get(event.interaction)
+    if talk is not None and talk.phase is Phase.WAITING:
+        centre.talks.start_music(talk)
+    centre.push(centre.router.missed(event.offer, event.end, centre.now))
+
+
+def _bridged(centre: "Centre", event: ev.Bridged) -> None:
+    centre.flows.stop(event.interaction, centre.now)
+    centre.push(centre.router.bridged(event.interaction, centre.now))
+
+
+def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:
+    """While a transfer rings, the agent's work ends with the transfer (`_transferred`)."""
+    talk = centre.talks.get(event.interaction)
+    if talk is not None and talk.phase is not Phase.TRANSFERRING:
+        centre.push(centre.router.finish(event.interaction, centre.now))
+
+
+def _prompt_over(centre: "Centre", event: ev.PromptOver) -> None:
+    centre.push(centre.flows.prompt_ended(event.interaction, event.play, event.completed, centre.now))
+
+
+def _outside_failed(centre: "Centre", event: ev.OutsideFailed) -> None:
+    talk = centre.talks.get(event.interaction)
+    info = centre.state.interactions.get(event.interaction)
+    if talk is None or info is None:
+        return
+    centre.free_helper(info)
+    centre.history.note(info.id, centre.now, "outside failed", cause=event.cause.value)
+    centre.talks.back_to_flow(talk)
+    _resume(centre, info.id, event.cause.value)
+
+
+def _transferred(centre: "Centre", event: ev.TransferDone) -> None:
+    info = centre.state.interactions.get(event.interaction)
+    if info is None:
+        return
+    info.helper = ""
+    to = event.to_agent or event.address
+    centre.history.note(info.id, centre.now, "transferred", agent=event.from_agent, to=to)
+    centre.push(centre.router.move(info.id, event.to_agent or None, centre.now))
+
+
+def _transfer_failed(centre: "Centre", event: ev.TransferFailed) -> None:
+    """The agent has the customer again; if the agent is gone, the customer gets the old place back."""
+    info = centre.state.interactions.get(event.interaction)
+    if info is None:
+        return
+    centre.free_helper(info)
+    centre.history.note(info.id, centre.now, "transfer failed", cause=event.cause.value)
+    if event.stranded:
+        centre.push(centre.router.finish(info.id, centre.now))
+        centre.enqueue(info, info.queue)
+
+
+def _closed(centre: "Centre", event: ev.Closed) -> None:
+    info = centre.state.interactions.pop(event.interaction, None)
+    if info is None:
+        return
+    centre.flows.stop(info.id, centre.now)
+    centre.free_helper(info)
+    record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
+    if record is None:
+        return
+    row = RecordRow(
+        interaction=record.interaction,
+        queue=record.queue,
+        channel=record.channel,
+        began_at=record.began_at,
+        ended_at=record.ended_at,
+        outcome=record.outcome,
+        body=msgspec.msgpack.encode(record),
+    )
+    centre.records.append(row)
+
+
+def _noted(centre: "Centre", event: ev.Noted) -> None:
+    centre.history.note(event.interaction, centre.now, event.what, **event.details)
+
+
+CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
+    do.Answer: _flow_answer,
+    do.PlayParts: _flow_play,
+    do.Queue: _flow_queue,
+    do.TransferTo: _flow_transfer,
+    do.HangUp: _flow_hangup,
+    do.Chose: _flow_chose,
+    do.Missed: _flow_missed,
+    do.Assigned: _flow_assigned,
+    dec.Offer: _offer,
+    dec.OfferWithdrawn: _withdrawn,
+    dec.Missed: _missed,
+    dec.Overflow: _overflow,
+    dec.Position: _position,
+    dec.AvailabilityChanged: _availability,
+    dec.StaleOffer: _stale,
+    dec.Handled: _handled,
+    dec.LeftQueue: _left_queue,
+    dec.Finished: _finished,
+    dec.WrapUpStarted: _wrap_up_started,
+    dec.WrapUpEnded: _wrap_up_ended,
+    dec.Traced: _traced,
+    ev.CustomerGone: _customer_gone,
+    ev.AgentAccepted: _accepted,
+    ev.AgentMissed: _agent_missed,
+    ev.Bridged: _bridged,
+    ev.TalkOver: _talk_over,
+    ev.PromptOver: _prompt_over,
+    ev.OutsideFailed: _outside_failed,
+    ev.TransferDone: _transferred,
+    ev.TransferFailed: _transfer_failed,
+    ev.Closed: _closed,
+    ev.Noted: _noted,
+}
+"""Every answer has its function; a test holds the table whole."""

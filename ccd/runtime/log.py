@@ -1,0 +1,51 @@
+"""Log lines: one structured line a move, with ids. Console for people, JSON for machines, journal for both.
+
+Under systemd each line begins with its priority (sd-daemon(3)) and has no time of its own.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+_PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
+_SECRET = ("password", "secret", "token", "authorization", "nonce")
+
+
+def _hide_secrets(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    for key in event:
+        if any(word in key.lower() for word in _SECRET):
+            event[key] = "…"
+    return event
+
+
+def _journal_line(_logger: Any, method: str, event: dict[str, Any]) -> str:
+    priority = _PRIORITY.get(event.pop("level", method), 6)
+    what = event.pop("event", "")
+    words = " ".join(f"{key}={value!r}" for key, value in event.items())
+    return f"<{priority}>{what} {words}".rstrip().replace("\n", "\\n")
+
+
+def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:
+    """Set up structlog for the whole process; `kind`: `auto`, `console` or `json`."""
+    if kind == "auto":
+        kind = "journal" if "JOURNAL_STREAM" in environ else "console"
+    processors: list[Any] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
+    if kind != "journal":
+        processors.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+    processors += [_hide_secrets, structlog.processors.format_exc_info]
+    if kind == "journal":
+        processors.append(_journal_line)
+    elif kind == "json":
+        processors.append(structlog.processors.JSONRenderer())
+    else:
+        processors.pop()
+        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

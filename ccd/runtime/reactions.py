@@ -1,0 +1,335 @@
+"""What each fact does to the centre: one function a fact, one table of them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ccd.bridging import transfer
+from ccd.bridging.state import Phase
+from ccd.model import commands as cmd
+from ccd.model import facts
+from ccd.model.nouns import Availability, Cause, PromptPart
+from ccd.model.rules import Target
+from ccd.runtime.leaving import leave_engines
+from ccd.runtime.state import Interaction
+
+if TYPE_CHECKING:
+    from ccd.runtime.centre import Centre
+
+TRANSFER_S = 30.0
+"""How long the target of a blind transfer rings."""
+
+
+def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
+    state = centre.state
+    state.boot, state.draining = fact.boot, False
+    state.services.clear()
+    centre.router.drain(False)
+    centre.talks.restarted(centre.now)
+    for device, bindings in list(state.bindings.items()):
+        kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
+        if kept:
+            state.bindings[device] = kept
+        else:
+            del state.bindings[device]
+    state.lost.clear()
+    for agent in state.rules.agents:
+        centre.update_reach(agent, "restart")
+
+
+def _stopped(centre: "Centre", _: facts.DaemonStopped) -> None:
+    """Nothing: what still runs is ended by the next `DaemonStarted`."""
+
+
+def _rules(centre: "Centre", fact: facts.RulesLoaded) -> None:
+    centre.state.rules = fact.rules
+    centre.index_rules()
+    centre.flows.load_rules(fact.rules)
+    centre.push(centre.router.load_rules(fact.rules, centre.now))
+    for agent in fact.rules.agents:
+        centre.update_reach(agent, "reload")
+
+
+def _drain(centre: "Centre", fact: facts.DrainAsked) -> None:
+    centre.state.draining = fact.on
+
+
+def _time(centre: "Centre", _: facts.TimePassed) -> None:
+    centre.push(centre.router.expire(centre.now))
+    centre.push(centre.flows.expire(centre.now))
+    centre.talks.expire(centre.now)
+
+
+def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
+    state = centre.state
+    flow = fact.flow or state.rules.numbers.get(fact.target, "")
+    if state.draining:
+        centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.OVERLOAD))
+        return
+    state.interactions_made += 1
+    info = Interaction(
+        id=str(state.interactions_made),
+        leg=fact.leg,
+        channel=fact.channel,
+        channel_class=fact.channel_class,
+        kind=fact.kind,
+        origin=fact.origin,
+        display=fact.display,
+        target=fact.target,
+        arrived_at=centre.now,
+    )
+    state.interactions[info.id] = info
+    language = state.rules.language
+    centre.talks.arrive(
+        info.id, fact.leg, fact.kind, origin=fact.origin, display=fact.display, language=language
+    )
+    centre.history.open(
+        info.id,
+        centre.now,
+        channel=fact.channel,
+        channel_class=fact.channel_class,
+        origin=fact.origin,
+        target=fact.target,
+        via=fact.via,
+        flow=flow,
+        leg=fact.leg,
+    )
+    if not flow:
+        centre.history.note(info.id, centre.now, "no flow for this number", target=fact.target)
+        centre.talks.end(centre.talks.state.talks[info.id], Cause.NOT_FOUND, centre.now)
+        return
+    centre.push(centre.flows.start(info.id, flow, centre.now, language, kind=fact.kind))
+
+
+def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
+    state = centre.state
+    agent = centre.owners.get(fact.device, "")
+    if not agent:
+        centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.FORBIDDEN))
+        return
+    prompt = _feature(centre, agent, fact)
+    if prompt is None:
+        centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.NOT_FOUND))
+        return
+    play = f"f{fact.leg}"
+    state.services[fact.leg] = play
+    language = state.rules.agents[agent].language or state.rules.language
+    centre.out.append(cmd.AnswerLeg(fact.leg))
+    centre.out.append(cmd.PlayPrompt(fact.leg, play, (PromptPart(prompt),), language))
+
+
+def _feature(centre: "Centre", agent: str, fact: facts.AgentDialled) -> str | None:
+    """Carry out a feature code; name the prompt that answers, None: no such code."""
+    rules, target, by = centre.state.rules, fact.target, f"phone:{fact.device}"
+    codes = rules.features
+    ask = centre.router.set_availability
+    if target == codes.login:
+        centre.push(ask(agent, Availability.READY, "", by, centre.now))
+        return "agent/logged-in"
+    if target == codes.logout:
+        centre.push(ask(agent, Availability.LOGGED_OUT, "", by, centre.now))
+        return "agent/logged-out"
+    if target == codes.ready:
+        centre.push(centre.router.end_wrap_up(agent, centre.now))
+        centre.push(ask(agent, Availability.READY, "", by, centre.now))
+        return "agent/ready"
+    if target.startswith(codes.pause):
+        code = target[len(codes.pause) :]
+        reason = rules.pause_reasons.get(code, "" if code else "pause")
+        if not reason:
+            return "agent/refused"
+        centre.push(ask(agent, Availability.PAUSED, reason, by, centre.now))
+        return "agent/paused"
+    return None
+
+
+def _ringing(centre: "Centre", fact: facts.LegRinging) -> None:
+    centre.talks.ringing(fact.leg, fact.early_media)
+
+
+def _answered(centre: "Centre", fact: facts.LegAnswered) -> None:
+    centre.talks.answered(fact.leg, fact.device)
+
+
+def _ended(centre: "Centre", fact: facts.LegEnded) -> None:
+    centre.state.services.pop(fact.leg, None)
+    found = centre.talks.legs.get(fact.leg)
+    if found is not None and (fact.sip_status or fact.note):
+        centre.history.note(
+            found[0].interaction,
+            centre.now,
+            "cause",
+            sip_status=fact.sip_status,
+            q850=fact.q850,
+            note=fact.note,
+        )
+    centre.talks.ended(fact.leg, fact.cause, centre.now)
+
+
+def _held(centre: "Centre", fact: facts.LegHeld) -> None:
+    centre.talks.held(fact.leg, True)
+
+
+def _resumed(centre: "Centre", fact: facts.LegResumed) -> None:
+    centre.talks.held(fact.leg, False)
+
+
+def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:
+    if fact.leg in centre.state.services:
+        centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.MEDIA_LOST))
+    centre.talks.media_lost(fact.leg, fact.silent_s)
+
+
+def _digit(centre: "Centre", fact: facts.DigitPressed) -> None:
+    found = centre.talks.legs.get(fact.leg)
+    if found is not None and found[0].customer.leg == fact.leg and found[0].phase is Phase.FLOW:
+        centre.push(centre.flows.digit(found[0].interaction, fact.digit, centre.now))
+
+
+def _prompt_ended(centre: "Centre", fact: facts.PromptEnded) -> None:
+    if centre.state.services.get(fact.leg) == fact.play:
+        if not fact.completed and fact.note:
+            tone = cmd.PlayTone(fact.leg, f"t{fact.leg}", "confirm")
+            centre.state.services[fact.leg] = tone.play
+            centre.out.append(tone)
+        else:
+            centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.NORMAL))
+        return
+    centre.talks.prompt_ended(fact.leg, fact.play, fact.completed, fact.note)
+
+
+def _recorded(centre: "Centre", fact: facts.RecordingEnded) -> None:
+    centre.talks.recording_ended(fact.recording, fact.path, fact.seconds, fact.note)
+
+
+def _text(centre: "Centre", fact: facts.TextReceived) -> None:
+    found = centre.talks.legs.get(fact.leg)
+    in_flow = (
+        found is not None and found[0].phase is Phase.FLOW and found[0].customer.leg == fact.leg
+    ) and fact.message not in found[0].seen
+    centre.talks.text(fact.leg, fact.message, fact.text)
+    if found is not None and in_flow:
+        centre.push(centre.flows.text(found[0].interaction, fact.text, centre.now))
+
+
+def _delivered(centre: "Centre", fact: facts.TextDelivered) -> None:
+    """Nothing yet: delivery is shown by the channel."""
+
+
+def _text_failed(centre: "Centre", fact: facts.TextFailed) -> None:
+    centre.talks.text_failed(fact.leg, fact.message, fact.cause)
+
+
+def _availability(centre: "Centre", fact: facts.AvailabilityAsked) -> None:
+    if fact.agent in centre.state.rules.agents:
+        ask = centre.router.set_availability
+        centre.push(ask(fact.agent, fact.availability, fact.reason, fact.by, centre.now))
+
+
+def _wrap_up_end(centre: "Centre", fact: facts.WrapUpEndAsked) -> None:
+    centre.push(centre.router.end_wrap_up(fact.agent, centre.now))
+
+
+def _bound(centre: "Centre", fact: facts.DeviceBound) -> None:
+    bound = fact.binding
+    centre.state.bindings.setdefault(bound.device, {})[bound.binding] = bound
+    centre.state.lost.pop(bound.device, None)
+    centre.update_reach(centre.owners.get(bound.device, ""), "registered")
+
+
+def _unbound(centre: "Centre", fact: facts.DeviceUnbound) -> None:
+    bindings = centre.state.bindings.get(fact.device)
+    if bindings is not None:
+        bindings.pop(fact.binding, None)
+        if not bindings:
+            del centre.state.bindings[fact.device]
+    centre.update_reach(centre.owners.get(fact.device, ""), fact.cause)
+
+
+def _reachable(centre: "Centre", fact: facts.DeviceReachable) -> None:
+    if centre.state.lost.pop(fact.device, None) is not None:
+        centre.update_reach(centre.owners.get(fact.device, ""), "answers again")
+
+
+def _lost(centre: "Centre", fact: facts.DeviceLost) -> None:
+    centre.state.lost[fact.device] = fact.cause
+    centre.update_reach(centre.owners.get(fact.device, ""), fact.cause)
+
+
+def _trunk(centre: "Centre", fact: facts.TrunkChanged) -> None:
+    if fact.up:
+        centre.state.trunks.pop(fact.trunk, None)
+    else:
+        centre.state.trunks[fact.trunk] = fact.note or "down"
+
+
+def _hangup(centre: "Centre", fact: facts.HangupAsked) -> None:
+    talk = centre.talks.get(fact.interaction)
+    info = centre.state.interactions.get(fact.interaction)
+    if talk is None or info is None or talk.phase is Phase.ENDING:
+        return
+    centre.history.note(info.id, centre.now, "hung up", by=fact.by)
+    leave_engines(centre, info, talk.phase, Cause.NORMAL)
+    centre.talks.end(talk, Cause.NORMAL, centre.now)
+
+
+def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
+    found = centre.talks.legs.get(fact.leg)
+    if found is None or not transfer.can_transfer(found[0], fact.leg):
+        transfer.refuse(centre.talks, fact.leg, Cause.FORBIDDEN)
+        return
+    talk = found[0]
+    info = centre.state.interactions[talk.interaction]
+    centre.history.note(info.id, centre.now, "transfer asked", target=fact.target)
+    target = centre.extensions.get(fact.target) or Target(address=fact.target)
+    until = centre.now + TRANSFER_S
+    if target.queue:
+        transfer.to_queue(centre.talks, talk)
+        centre.push(centre.router.finish(info.id, centre.now))
+        centre.enqueue(info, target.queue)
+    elif target.agent:
+        view = centre.router.agent_view(target.agent, centre.now)
+        if view is None or view.doing != "idle":
+            cause = Cause.BUSY if view is not None and view.reachable else Cause.UNREACHABLE
+            transfer.refuse(centre.talks, fact.leg, cause)
+            return
+        info.helper = target.agent
+        centre.push(centre.router.occupy(target.agent, info.id, 100, centre.now))
+        devices = centre.state.rules.agents[target.agent].devices
+        transfer.to_agent(centre.talks, talk, target.agent, devices, centre.card(info), until)
+    elif target.address.startswith("+"):
+        transfer.to_outside(centre.talks, talk, target.address, info.origin, until)
+    else:
+        transfer.refuse(centre.talks, fact.leg, Cause.NOT_FOUND)
+
+
+FACTS: dict[type, Callable[["Centre", Any], None]] = {
+    facts.DaemonStarted: _started,
+    facts.DaemonStopped: _stopped,
+    facts.RulesLoaded: _rules,
+    facts.DrainAsked: _drain,
+    facts.TimePassed: _time,
+    facts.LegArrived: _arrived,
+    facts.AgentDialled: _dialled,
+    facts.LegRinging: _ringing,
+    facts.LegAnswered: _answered,
+    facts.LegEnded: _ended,
+    facts.LegHeld: _held,
+    facts.LegResumed: _resumed,
+    facts.TransferAsked: _transfer,
+    facts.MediaLost: _media_lost,
+    facts.DigitPressed: _digit,
+    facts.PromptEnded: _prompt_ended,
+    facts.RecordingEnded: _recorded,
+    facts.TextReceived: _text,
+    facts.TextDelivered: _delivered,
+    facts.TextFailed: _text_failed,
+    facts.AvailabilityAsked: _availability,
+    facts.WrapUpEndAsked: _wrap_up_end,
+    facts.DeviceBound: _bound,
+    facts.DeviceUnbound: _unbound,
+    facts.DeviceReachable: _reachable,
+    facts.DeviceLost: _lost,
+    facts.TrunkChanged: _trunk,
+    facts.HangupAsked: _hangup,
+}
+"""Every fact has its function; a test holds the table whole."""

@@ -1,0 +1,109 @@
+"""Snapshots are made by another process: the same engines replay the ledger beside the daemon."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from ccd.channels.ledger import Ledger, Snapshot
+from ccd.clock import monotonic
+from ccd.runtime.ports import Turns
+from ccd.runtime.replay import replay
+
+
+class SnapshotMade(msgspec.Struct, frozen=True):
+    """A snapshot as it was saved."""
+
+    seq: int
+    facts: int
+    """Facts replayed since the snapshot before."""
+    size: int
+    """Bytes of the state, not compressed."""
+    seconds: float
+
+
+def make_snapshot(ledger: Ledger, turns: Turns) -> SnapshotMade | None:
+    """Replay up to the newest fact of this moment and save the state; None when nothing is new.
+
+    `ledger` is opened beside the daemon and is not closed here; `turns` are fresh. Files no records:
+    the daemon did. Raises `TryLater` when the ledger is locked or full: the daemon asks again.
+    """
+    began = monotonic()
+    newest = ledger.last()[0]
+    known = ledger.load_snapshot()
+    if newest == (known.seq if known else 0):
+        return None
+    done = replay(turns, ledger, until=newest, file_records=False)
+    state = turns.dump()
+    ledger.save_snapshot(Snapshot(newest, done.last_at, state))
+    return SnapshotMade(newest, done.facts, len(state), monotonic() - began)
+
+
+class SnapshotSpawner:
+    """Runs the command that makes a snapshot: one at a time, at low priority, for a bounded time."""
+
+    __slots__ = ("_argv", "_nice", "_report", "_task", "_timeout_s")
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        report: Callable[[int, str], None],
+        timeout_s: float = 300.0,
+        nice: int = 10,
+    ) -> None:
+        """`report` gets exit code and last words of each run (0: saved; negative: ended by a signal)."""
+        self._argv = tuple(argv)
+        self._report = report
+        self._timeout_s = timeout_s
+        self._nice = nice
+        self._task: asyncio.Task[None] | None = None
+
+    def spawn(self) -> bool:
+        """Start one unless one runs; True if it was started. Does not wait."""
+        if self._task and not self._task.done():
+            return False
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="snapshot")
+        return True
+
+    async def finished(self) -> None:
+        """Wait for the run under way, if any."""
+        if self._task:
+            await asyncio.wait({self._task})
+
+    async def stop(self) -> None:
+        """End the run under way and await its exit: a snapshot that is not saved changes nothing."""
+        if self._task and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            self._report(127, f"{self._argv[0]} cannot be started: {error.strerror}")
+            return
+        with suppress(OSError):  # it may be gone already
+            os.setpriority(os.PRIO_PROCESS, process.pid, self._nice)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                _, said = await process.communicate()
+            self._report(process.returncode or 0, said[-2000:].decode("utf-8", "replace").strip())
+        except TimeoutError:
+            await _end(process)
+            self._report(-9, f"took longer than {self._timeout_s:g} s and was ended")
+        except asyncio.CancelledError:
+            await _end(process)
+            raise
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.communicate()

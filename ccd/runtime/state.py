@@ -1,0 +1,58 @@
+"""What the composition itself remembers, and the whole of what a snapshot holds."""
+
+import msgspec
+
+from ccd.bridging.state import BridgingState
+from ccd.history.state import HistoryState
+from ccd.ivr.state import FlowsState
+from ccd.model.nouns import Binding, ChannelClass, LegKind, Outcome
+from ccd.model.rules import Rules
+from ccd.routing.state import RoutingState
+
+
+class Interaction(msgspec.Struct, omit_defaults=True):
+    """What the composition itself remembers of a running interaction."""
+
+    id: str
+    leg: str
+    channel: str
+    channel_class: ChannelClass
+    kind: LegKind
+    origin: str
+    display: str
+    target: str
+    arrived_at: float
+    queue: str = ""
+    entered_at: float = 0.0
+    """When it first entered a queue: kept across overflow and transfer, so the place is kept too."""
+    priority: int | None = None
+    outcome: Outcome | None = None
+    helper: str = ""
+    """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
+
+
+STATE_VERSION = 1
+"""To be raised with each change of any engine's state that an old snapshot does not fit."""
+
+
+class CentreState(msgspec.Struct):
+    """Everything a snapshot holds."""
+
+    version: int = 0
+    """`STATE_VERSION` of who wrote it; 0: none of ours."""
+    rules: Rules = Rules()
+    routing: RoutingState | None = None
+    flows: FlowsState | None = None
+    bridging: BridgingState | None = None
+    history: HistoryState | None = None
+    interactions: dict[str, Interaction] = {}
+    interactions_made: int = 0
+    bindings: dict[str, dict[str, Binding]] = {}
+    lost: dict[str, str] = {}
+    """Bound devices that do not answer → why."""
+    trunks: dict[str, str] = {}
+    """Trunks that are down → why."""
+    services: dict[str, str] = {}
+    """Legs of agents who dialled a feature code → play awaited."""
+    draining: bool = False
+    boot: str = ""

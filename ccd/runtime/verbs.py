@@ -1,0 +1,369 @@
+"""The verbs of the control socket: what can be asked of a running daemon, as one table of functions.
+
+Each gets plain arguments and who asks (`ccctl:USER`), and answers plain values. Those that act post a
+fact and answer when it is durable. Raises `Refused` for what does not exist, with the nearest word.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import msgspec
+
+from ccd import __version__
+from ccd.channels.ledger import Ledger
+from ccd.channels.port import Channel, Reports
+from ccd.clock import Clock, cpu_seconds
+from ccd.errors import Refused
+from ccd.history.explain import decode_record, explain
+from ccd.history.state import Record
+from ccd.model import facts
+from ccd.model.nouns import Availability
+from ccd.runtime import views
+from ccd.runtime.centre import Centre
+from ccd.runtime.loop import Runtime
+
+Call = Callable[[dict[str, Any], str], Any | Awaitable[Any]]
+MOST_TRACED = 200
+"""SIP messages shown unless more are asked for."""
+_TOPICS = ("sip", "media", "counters")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """What the verbs may reach."""
+
+    runtime: Runtime
+    centre: Centre
+    channels: Mapping[str, Channel]
+    clock: Clock
+    reload: Callable[[str], Awaitable[list[str]]]
+    """Takes the configuration anew; gets who asks, answers what changed; raises `Misconfigured`."""
+    drain: Callable[[bool, str], None]
+    diff: Callable[[], Awaitable[list[str]]] | None = None
+    """What a reload would change; raises `Misconfigured`."""
+
+
+def verbs(doors: Doors) -> dict[str, Call]:
+    """The table for the control server."""
+    console = Console(doors)
+    return {
+        "status": _look(console.status, _None),
+        "top": _look(console.top, _None),
+        "agents": _look(console.agents, _OfQueue),
+        "agent.login": _act(console.login, _OneAgent),
+        "agent.logout": _act(console.logout, _OneAgent),
+        "agent.pause": _act(console.pause, _Pause),
+        "agent.ready": _act(console.ready, _OneAgent),
+        "queues": _look(console.queues, _None),
+        "interactions": _look(console.interactions, _Listing),
+        "interaction.show": _look(console.show, _OneInteraction),
+        "interaction.explain": _look(console.explain, _OneInteraction),
+        "interaction.hangup": _act(console.hangup, _OneInteraction),
+        "trunks": _look(console.trunks, _None),
+        "devices": _look(console.devices, _None),
+        "sip.trace": _look(console.trace, _Trace),
+        "report": _look(console.report, _None),
+        "reload": _act(console.reload, _None),
+        "diff": _look(console.diff, _None),
+        "drain": _act(console.drain, _OnOff),
+    }
+
+
+# -- arguments -------------------------------------------------------------------------------------
+
+
+class _Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of arguments."""
+
+
+class _None(_Args, frozen=True):
+    """A verb without arguments."""
+
+
+class _OfQueue(_Args, frozen=True):
+    queue: str = ""
+
+
+class _OneAgent(_Args, frozen=True):
+    agent: str
+
+
+class _Pause(_Args, frozen=True):
+    agent: str
+    reason: str = ""
+
+
+class _Listing(_Args, frozen=True):
+    queue: str = ""
+    agent: str = ""
+    limit: int = views.MOST_LISTED
+
+
+class _OneInteraction(_Args, frozen=True):
+    interaction: str
+
+
+class _Trace(_Args, frozen=True):
+    interaction: str = ""
+    limit: int = MOST_TRACED
+
+
+class _OnOff(_Args, frozen=True):
+    on: bool = True
+
+
+_A = TypeVar("_A", bound=_Args)
+
+
+def _look(function: Callable[[_A], Any], kind: type[_A]) -> Call:
+    """A verb that changes nothing, so nobody needs to know who asked."""
+    return lambda args, _by: function(_take(args, kind))
+
+
+def _act(function: Callable[[_A, str], Any], kind: type[_A]) -> Call:
+    """A verb that acts: who asked stands in the fact."""
+    return lambda args, by: function(_take(args, kind), by)
+
+
+def _take(args: dict[str, Any], kind: type[_A]) -> _A:
+    try:
+        return msgspec.convert(args, kind)
+    except msgspec.ValidationError as error:
+        known = ", ".join(kind.__struct_fields__) or "none"
+        raise Refused("control.args", f"wrong arguments: {error} — arguments are: {known}") from error
+
+
+def _unknown(noun: str, name: str, known: Iterable[str]) -> Refused:
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    cure = f"did you mean {near[0]}?" if near else f"known: {listed or '(none)'}"
+    return Refused(f"{noun}.unknown", f"there is no {noun} {name!r} — {cure}")
+
+
+class Console:
+    """The verbs over one daemon."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._centre = doors.centre
+        self._since = doors.clock.now()
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def status(self, _asked: _None) -> views.View:
+        """The daemon and the centre in a few figures, with counters of the channels."""
+        now = self._doors.clock.now()
+        return {**views.status(self._centre, now), "alarms": self._alarms(now), "daemon": self._daemon(now)}
+
+    def top(self, _asked: _None) -> views.View:
+        """One frame of the live view."""
+        now = self._doors.clock.now()
+        frame = views.top(self._centre, now)
+        frame["status"]["alarms"] = self._alarms(now)
+        frame["daemon"] = self._daemon(now, counters=False)
+        return frame
+
+    def agents(self, asked: _OfQueue) -> list[views.View]:
+        """All agents, or those of a queue."""
+        queue = asked.queue
+        self._know_queue(queue)
+        return views.agents(self._centre, self._doors.clock.now(), queue)
+
+    def queues(self, _asked: _None) -> list[views.View]:
+        """All queues."""
+        return views.queues(self._centre, self._doors.clock.now())
+
+    def interactions(self, asked: _Listing) -> views.View:
+        """Running interactions."""
+        self._know_queue(asked.queue)
+        if asked.agent:
+            self._know_agent(asked.agent)
+        now = self._doors.clock.now()
+        return views.interactions(self._centre, now, asked.queue, asked.agent, max(asked.limit, 0))
+
+    async def show(self, asked: _OneInteraction) -> views.View:
+        """One interaction, running or ended."""
+        name = asked.interaction
+        running = views.interaction(self._centre, name, self._doors.clock.now())
+        return running if running is not None else views.ended(await self._filed(name))
+
+    async def explain(self, asked: _OneInteraction) -> views.View:
+        """Every decision about an interaction, in words."""
+        name = asked.interaction
+        record = self._centre.history.record(name) or await self._filed(name)
+        return {"interaction": name, "lines": explain(record), "traces": views.plain(record.traces)}
+
+    def trunks(self, _asked: _None) -> list[views.View]:
+        """Trunks of all channels."""
+        return self._gather("trunks")
+
+    def devices(self, _asked: _None) -> list[views.View]:
+        """Agents' devices with their bindings, and whose they are."""
+        owners = self._centre.owners
+        return [{**row, "agent": owners.get(row.get("device", ""), "")} for row in self._gather("devices")]
+
+    async def trace(self, asked: _Trace) -> views.View:
+        """SIP messages of an interaction, oldest first; of late without one. `legs` has whose they are."""
+        if not asked.interaction:
+            rows, legs = self._gather("sip trace"), []
+        else:
+            name = asked.interaction
+            record = self._centre.history.record(name) or await self._filed(name)
+            legs = views.legs_of(self._centre, name, record)
+            rows = [{"leg": leg, **row} for leg in legs for row in self._gather("sip trace", leg)]
+        rows.sort(key=lambda row: row.get("at", 0.0))
+        limit = max(asked.limit, 0)
+        return {
+            "interaction": asked.interaction,
+            "legs": legs,
+            "all": len(rows),
+            "messages": rows[max(0, len(rows) - limit) :],
+        }
+
+    def report(self, _asked: _None) -> views.View:
+        """Figures by queue, today and in all."""
+        return views.report(self._centre, self._doors.clock.now())
+
+    # -- acting ----------------------------------------------------------------------------------
+
+    async def login(self, asked: _OneAgent, by: str) -> views.View:
+        """An agent logs in: ready for work."""
+        return await self._declare(asked.agent, Availability.READY, by)
+
+    async def logout(self, asked: _OneAgent, by: str) -> views.View:
+        """An agent goes home; the conversation that runs goes on."""
+        return await self._declare(asked.agent, Availability.LOGGED_OUT, by)
+
+    async def pause(self, asked: _Pause, by: str) -> views.View:
+        """No new work; `reason` by its name or its code."""
+        self._know_agent(asked.agent)
+        reason = self._reason(asked.reason)
+        return await self._declare(asked.agent, Availability.PAUSED, by, reason)
+
+    async def ready(self, asked: _OneAgent, by: str) -> views.View:
+        """Ready for work at once: pause and wrap-up are over."""
+        name = asked.agent
+        self._know_agent(name)
+        self._doors.runtime.post(facts.WrapUpEndAsked(name, by))
+        return await self._declare(name, Availability.READY, by)
+
+    async def hangup(self, asked: _OneInteraction, by: str) -> views.View:
+        """End a running interaction, all its legs."""
+        name = asked.interaction
+        if name not in self._centre.state.interactions:
+            await self._filed(name)
+            raise Refused("interaction.ended", f"interaction {name} has ended already")
+        await self._commit(facts.HangupAsked(name, by))
+        return {"interaction": name, "hung_up": True}
+
+    async def reload(self, _asked: _None, by: str) -> views.View:
+        """The configuration anew, whole or not at all."""
+        return {"changes": await self._doors.reload(by)}
+
+    async def diff(self, _asked: _None) -> views.View:
+        """What a reload would change."""
+        if self._doors.diff is None:
+            raise Refused("diff.unable", "this daemon cannot compare — give `ccctl diff` two folders")
+        return {"changes": await self._doors.diff()}
+
+    async def drain(self, asked: _OnOff, by: str) -> views.View:
+        """Take no new interaction, or take them again."""
+        on = asked.on
+        self._doors.drain(on, by)
+        await self._doors.runtime.stored()
+        state = self._centre.state
+        return {"draining": state.draining, "interactions": len(state.interactions)}
+
+    # -- within ----------------------------------------------------------------------------------
+
+    async def _declare(self, name: str, availability: Availability, by: str, reason: str = "") -> views.View:
+        self._know_agent(name)
+        await self._commit(facts.AvailabilityAsked(name, availability, reason, by))
+        return views.agent(self._centre, name, self._doors.clock.now())
+
+    async def _commit(self, fact: facts.AnyFact) -> None:
+        self._doors.runtime.post(fact)
+        await self._doors.runtime.stored()
+
+    def _know_agent(self, name: str) -> None:
+        known = self._centre.state.rules.agents
+        if name not in known:
+            raise _unknown("agent", name, known)
+
+    def _know_queue(self, name: str) -> None:
+        known = self._centre.state.rules.queues
+        if name and name not in known:
+            raise _unknown("queue", name, known)
+
+    def _reason(self, asked: str) -> str:
+        """A reason by name or code; any will do where none are set up."""
+        known = self._centre.state.rules.pause_reasons
+        reason = known.get(asked, asked) or "pause"
+        if known and asked and reason not in known.values():
+            raise _unknown("reason", asked, known.values())
+        return reason
+
+    async def _filed(self, name: str) -> Record:
+        """The record of an ended interaction; what has just ended is waited for."""
+        await self._doors.runtime.stored()
+
+        def look(ledger: Ledger) -> bytes:
+            row = ledger.record(name)
+            return row.body if row is not None else b""
+
+        body = await self._doors.runtime.ask(look)
+        if not body:
+            raise _unknown("interaction", name, list(self._centre.state.interactions)[:200])
+        return decode_record(body)
+
+    def _gather(self, topic: str, argument: str = "") -> list[views.View]:
+        rows: list[views.View] = []
+        for name, channel in self._doors.channels.items():
+            if isinstance(channel, Reports):
+                told = channel.report(topic, argument)
+                rows += [{"channel": name, **row} for row in told or []]
+        return rows
+
+    def _alarms(self, now: float) -> list[views.View]:
+        alarms = views.alarms(self._centre, now)
+        if self._doors.runtime.pressure().stalled:
+            why = "the ledger cannot be written; new calls are refused until it can"
+            alarms.insert(0, {"what": "ledger stalled", "name": "", "why": why})
+        return alarms
+
+    def _daemon(self, now: float, counters: bool = True) -> views.View:
+        """The process itself."""
+        pressure = self._doors.runtime.pressure()
+        shown: views.View = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "up_s": max(0.0, now - self._since),
+            "cpu_s": cpu_seconds(),
+            "memory_mb": _memory_mb(),
+            "behind_s": pressure.oldest_s,
+            "waiting_facts": pressure.waiting,
+            "channels": {name: channel.channel_class.value for name, channel in self._doors.channels.items()},
+        }
+        if counters:
+            shown["counters"] = {"runtime": dict(self._doors.runtime.figures), **self._counters()}
+        return shown
+
+    def _counters(self) -> views.View:
+        told: views.View = {}
+        for name, channel in self._doors.channels.items():
+            if isinstance(channel, Reports):
+                topics = {topic: channel.report(topic) for topic in _TOPICS}
+                told[name] = {topic: each for topic, each in topics.items() if each}
+        return told
+
+
+def _memory_mb() -> float:
+    """Resident memory of this process, MB; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * _PAGE / 1e6
+    except (OSError, ValueError, IndexError):
+        return 0.0

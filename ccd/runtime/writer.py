@@ -1,0 +1,251 @@
+"""The single writer: facts one at a time to the engines, batches to the ledger, commands after that.
+
+Write-ahead: the commands of a fact leave only when the fact is durable, in the order of the facts.
+While a batch is being stored, further facts are turned and gathered for the next one (group commit).
+The writer is a callback of the loop and not a task: it wakes for a millionth of a second's work
+thousands of times a second, and there is nothing in it that waits.
+"""
+
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Callable
+
+import msgspec
+
+from ccd.channels.ledger import Entry, RecordRow
+from ccd.clock import Clock, monotonic
+from ccd.errors import CcdError, TryLater
+from ccd.model.commands import AnyCommand
+from ccd.model.facts import AnyFact, TimePassed
+from ccd.model.settings import LedgerSettings
+from ccd.runtime.committer import Committer
+from ccd.runtime.inbox import Inbox
+from ccd.runtime.outbox import Outbox
+from ccd.runtime.ports import Alarm, Fault, Pressure, ReportAlarm, ReportFault, Turns, describe
+from ccd.runtime.timers import DeadlineTimer
+
+SLICE_S = 0.001
+"""Longest stretch of turns before the loop gets its turn (one long turn excepted)."""
+RETRY_FIRST_S = 0.05
+RETRY_MOST_S = 2.0
+STALLED = "ledger.stalled"
+
+
+class _Batch:
+    """Facts turned together, with what came of them."""
+
+    __slots__ = ("commands", "entries", "oldest", "records")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.records: list[RecordRow] = []
+        self.commands: list[AnyCommand] = []
+        self.oldest = 0.0  # when its first fact was posted
+
+
+class Writer:
+    """Drains the inbox; the only one who calls `turn`. For the loop's thread only."""
+
+    __slots__ = (
+        "_alarm",
+        "_batch",
+        "_clock",
+        "_committer",
+        "_encode",
+        "_every_s",
+        "_fault",
+        "_flying",
+        "_last_at",
+        "_loop",
+        "_moved",
+        "_outbox",
+        "_retries",
+        "_seq",
+        "_submitted_at",
+        "_timer",
+        "_turns",
+        "_window",
+        "durable",
+        "faults",
+        "inbox",
+    )
+
+    def __init__(
+        self,
+        turns: Turns,
+        last: tuple[int, float],
+        clock: Clock,
+        settings: LedgerSettings,
+        loop: AbstractEventLoop,
+        committer: Committer,
+        outbox: Outbox,
+        moved: Callable[[int], None],
+        fault: ReportFault,
+        alarm: ReportAlarm,
+    ) -> None:
+        """`last` is the ledger's (seq, at); `moved` gets the number of facts of each batch made durable."""
+        self._turns = turns
+        self._seq, self._last_at = last
+        self._clock = clock
+        self._every_s = settings.commit_every_ms / 1000.0
+        self._loop = loop
+        self._committer = committer
+        self._outbox = outbox
+        self._moved = moved
+        self._fault = fault
+        self._alarm = alarm
+        self.inbox = Inbox(clock.now, self._wake)
+        self._timer = DeadlineTimer(loop, clock.now, self._time_passed)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._batch = _Batch()
+        self._flying: _Batch | None = None
+        self._window: TimerHandle | None = None
+        self._submitted_at = monotonic() - self._every_s
+        self._retries = 0
+        self.durable = self._seq
+        """Number of the newest fact that is known to be stored."""
+        self.faults = 0
+        """Turns that raised since the start."""
+
+    def start(self) -> None:
+        """Arm the first deadline: the engines may have some from the replay."""
+        self._look_at_deadline()
+
+    def refresh_time(self) -> None:
+        """The clock made a step forward: deadlines may be due."""
+        self._timer.refresh()
+
+    def stop_time(self) -> None:
+        """No `TimePassed` any more; the inbox is still drained."""
+        self._timer.stop()
+
+    def idle(self) -> bool:
+        """Whether every fact posted so far is durable."""
+        return not (self.inbox or self._batch.entries or self._flying)
+
+    def pressure(self) -> Pressure:
+        """How far it is behind; cheap enough to be asked for each new call."""
+        flying, batch = self._flying, self._batch
+        waiting = len(self.inbox) + len(batch.entries) + (len(flying.entries) if flying else 0)
+        if not waiting:
+            return Pressure(0, 0.0, stalled=False)
+        if flying:
+            oldest = flying.oldest
+        elif batch.entries:
+            oldest = batch.oldest
+        else:
+            oldest = self.inbox.oldest() or 0.0
+        return Pressure(waiting, max(self._clock.now() - oldest, 0.0), self._retries > 0)
+
+    # -- turns -----------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        inbox, batch, until = self.inbox, self._batch, monotonic() + SLICE_S
+        while inbox:
+            fact, posted = inbox.take()
+            if not batch.entries:
+                batch.oldest = posted
+            self._turn(fact, batch)
+            if monotonic() >= until:
+                break
+        self._gather_records(batch)
+        if not inbox.sleep():
+            self._loop.call_soon(self._drain)
+        self._look_at_deadline()
+        if batch.entries:
+            self._commit_if_due()
+        elif self.idle():
+            self._moved(0)
+
+    def _turn(self, fact: AnyFact, batch: _Batch) -> None:
+        try:
+            packed = self._encode(fact)
+        except Exception as error:
+            # What cannot be stored cannot be replayed, so it must not be turned either (a half surrogate
+            # in a text that its channel should have refused).
+            self._fault(Fault("fact", error, describe(fact)))
+            return
+        now = max(self._clock.now(), self._last_at)
+        self._last_at = now
+        self._seq += 1
+        batch.entries.append(Entry(self._seq, now, packed))
+        if type(fact) is TimePassed:
+            self._timer.taken()
+        try:
+            batch.commands += self._turns.turn(fact, now)
+        except Exception as error:
+            self.faults += 1
+            self._fault(Fault("turn", error, describe(fact), self._seq))
+
+    def _gather_records(self, batch: _Batch) -> None:
+        """Records go into the same transaction as the facts that ended their interactions."""
+        try:
+            batch.records += self._turns.take_records()
+        except Exception as error:
+            self._fault(Fault("records", error, seq=self._seq))
+
+    def _look_at_deadline(self) -> None:
+        try:
+            self._timer.set(self._turns.next_deadline())
+        except Exception as error:
+            self._fault(Fault("deadline", error, seq=self._seq))
+
+    def _time_passed(self) -> None:
+        self.inbox.post(TimePassed())
+
+    # -- commits ---------------------------------------------------------------------------------
+
+    def _commit_if_due(self) -> None:
+        if self._flying or not self._batch.entries or self._window:
+            return
+        wait = self._submitted_at + self._every_s - monotonic()
+        if wait <= 0.0:
+            self._submit()
+        else:
+            self._window = self._loop.call_later(wait, self._window_over)
+
+    def _window_over(self) -> None:
+        self._window = None
+        if not self._flying and self._batch.entries:
+            self._submit()
+
+    def _submit(self) -> None:
+        self._flying, self._batch = self._batch, _Batch()
+        self._commit()
+
+    def _commit(self) -> None:
+        batch = self._flying
+        if batch:
+            self._submitted_at = monotonic()
+            self._committer.commit(batch.entries, batch.records, self._committed)
+
+    def _committed(self, error: Exception | None) -> None:
+        batch = self._flying
+        if batch is None:
+            return
+        if error is not None:
+            self._retry(error)
+            return
+        if self._retries:
+            self._retries = 0
+            self._alarm(Alarm(STALLED, "the ledger can be written again", on=False))
+        self._flying = None
+        self.durable = batch.entries[-1].seq
+        self._commit_if_due()
+        self._outbox.send(batch.commands)
+        self._moved(len(batch.entries))
+
+    def _retry(self, error: Exception) -> None:
+        """Keep the batch and try again, later each time; everything behind it waits."""
+        if not self._retries:
+            reason = error.message if isinstance(error, CcdError) else f"{type(error).__name__}: {error}"
+            self._alarm(
+                Alarm(STALLED, f"{reason}; commands are held and new calls refused until it works", on=True)
+            )
+        if not isinstance(error, TryLater):
+            self._fault(Fault("ledger", error, seq=self.durable + 1))
+        delay = min(RETRY_FIRST_S * 2.0**self._retries, RETRY_MOST_S)
+        self._retries += 1
+        self._loop.call_later(delay, self._commit)

@@ -1,0 +1,76 @@
+"""The spawner of snapshots with real processes: one at a time, bounded, its exit awaited."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from ccd.runtime.snapshot import SnapshotSpawner
+
+
+class Reports:
+    def __init__(self) -> None:
+        self.got: list[tuple[int, str]] = []
+
+    def __call__(self, code: int, said: str) -> None:
+        self.got.append((code, said))
+
+
+@pytest.fixture
+def reports() -> Reports:
+    return Reports()
+
+
+def spawner(code: str, reports: Reports, *arguments: str, timeout_s: float = 20.0) -> SnapshotSpawner:
+    return SnapshotSpawner([sys.executable, "-c", code, *arguments], reports, timeout_s)
+
+
+async def test_it_runs_at_low_priority_and_reports_the_exit(reports: Reports) -> None:
+    code = "import os, sys; sys.stdin.read(); print(os.nice(0), file=sys.stderr); sys.exit(3)"
+    run = spawner("import time; time.sleep(0.2);" + code, reports)
+    assert run.spawn()
+    await run.finished()
+    assert reports.got == [(3, str(os.nice(0) + 10))]
+
+
+async def test_only_one_runs_at_a_time(reports: Reports, tmp_path: Path) -> None:
+    mark = tmp_path / "runs"
+    run = spawner("import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(0.2)", reports, str(mark))
+    assert run.spawn()
+    await asyncio.sleep(0)
+    assert not run.spawn()
+    await run.finished()
+    assert run.spawn()
+    await run.finished()
+    assert mark.read_text() == "xx"
+    assert [code for code, _ in reports.got] == [0, 0]
+
+
+async def test_one_that_takes_too_long_is_ended(reports: Reports) -> None:
+    run = spawner("import time; time.sleep(60)", reports, timeout_s=0.2)
+    run.spawn()
+    await asyncio.wait_for(run.finished(), 10)
+    assert reports.got[0][0] == -9 and "0.2 s" in reports.got[0][1]
+
+
+async def test_stop_ends_the_run_and_awaits_its_exit(reports: Reports, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
+    run = spawner(code, reports, str(mark))
+    run.spawn()
+    async with asyncio.timeout(10):
+        while not (mark.exists() and mark.read_text()):  # noqa: ASYNC110  another process writes it
+            await asyncio.sleep(0.01)
+    await asyncio.wait_for(run.stop(), 10)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(mark.read_text()), 0)
+    await run.stop()
+
+
+async def test_a_command_that_is_missing_is_reported(reports: Reports) -> None:
+    run = SnapshotSpawner(["/nowhere/ccd", "snapshot"], reports)
+    run.spawn()
+    await run.finished()
+    assert reports.got[0][0] == 127 and "/nowhere/ccd" in reports.got[0][1]
