@@ -1,0 +1,149 @@
+"""What arrives outside a dialog: calls from trunks, what agents dial, and texts from their phones.
+
+Who sent it decides: a trunk is known by its source address, a device by digest. A caller that is
+neither is challenged as a device, and so turned away.
+"""
+
+from typing import TYPE_CHECKING
+
+from ccd.errors import CcdError
+from ccd.model import facts
+from ccd.model.nouns import ChannelClass, LegKind
+from ccd.sip import sdp
+from ccd.sip.address import Address
+from ccd.sip.endpoint import RequestArrived
+from ccd.sip.grammar import SipParseError
+from ccd.sip.message import Request
+from ccd.voice.incoming import IncomingLeg
+from ccd.voice.numbers import number_of
+from ccd.voice.trunk import Trunk
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+_KNOWN_EXTENSIONS: frozenset[str] = frozenset()
+"""Option tags that a caller may require of us (RFC 3261 §20.32): none yet."""
+
+
+def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
+    """A call: from a trunk it becomes an interaction, from a device it is something an agent dialled."""
+    stack, request = channel.stack, event.request
+    ground = channel.door.admit(len(channel.dialogs), channel.clock.now())
+    if ground:
+        retry = (("Retry-After", str(channel.settings.sip.retry_after_s)),)
+        stack.reply(event.tx, 503, headers=retry)
+        return
+    unknown = [tag for tag in request.get_all("Require") if tag.lower() not in _KNOWN_EXTENSIONS]
+    if unknown:
+        stack.reply(event.tx, 420, headers=(("Unsupported", ", ".join(unknown)),))
+        return
+    trunk = _trunk_of(channel, event)
+    device = ""
+    if trunk is None:
+        found = channel.registrar.authenticate(event)
+        if found is None:
+            return
+        device = found
+    problem = _sdp_problem(request, channel.codecs)
+    if problem is not None:
+        status, words = problem
+        stack.reply(event.tx, status, headers=(("Warning", f'399 ccd "{words}"'),))
+        return
+    if trunk is not None and not channel.trunks.take(trunk.name):
+        stack.reply(event.tx, 503, headers=(("Retry-After", "10"),))
+        return
+    leg = IncomingLeg(channel, f"{channel.name}:{channel.chance.token(10)}", event.tx, event.flow)
+    leg.trunk, leg.device = trunk.name if trunk is not None else "", device
+    channel.legs[leg.id] = leg
+    channel.remember_call(request.call_id, leg.id)
+    if trunk is not None:
+        _post_arrival(channel, leg, request, trunk)
+    else:
+        channel.post(facts.AgentDialled(leg.id, device, _dialled(channel, request)))
+
+
+def _trunk_of(channel: "VoiceChannel", event: RequestArrived) -> Trunk | None:
+    """The trunk that a call came by; None: what sends it must prove to be a device.
+
+    A phone and a trunk may share an address (a PBX, a test on one machine): who sends from the very
+    address of a binding is that phone, and who names a device and shows credentials is judged by them.
+    """
+    if channel.registrar.device_at(event.flow):
+        return None
+    trunk = channel.trunks.source(event.flow)
+    if trunk is not None and channel.registrar.claimed(event.request):
+        asked = event.request.get("Authorization") or event.request.get("Proxy-Authorization")
+        return None if asked or event.flow.port != trunk.settings.port else trunk
+    return trunk
+
+
+def _post_arrival(channel: "VoiceChannel", leg: IncomingLeg, request: Request, trunk: Trunk) -> None:
+    caller = channel.trunks.caller(trunk, request)
+    channel.post(
+        facts.LegArrived(
+            leg=leg.id,
+            channel=channel.name,
+            channel_class=ChannelClass.VOICE,
+            kind=LegKind.AUDIO,
+            origin=caller.number,
+            target=channel.trunks.dialled(trunk, request),
+            display=caller.name,
+            via=trunk.name,
+        )
+    )
+
+
+def _dialled(channel: "VoiceChannel", request: Request) -> str:
+    uri = request.uri
+    user = getattr(uri, "user", "") or ""
+    return user if user[:1] in {"*", "#"} else number_of(uri, channel.settings.daemon.country)
+
+
+def _sdp_problem(request: Request, codecs: tuple[str, ...]) -> tuple[int, str] | None:
+    """Why the body cannot be used: said at once, before anybody is told of the call."""
+    if not request.body:
+        return None
+    if request.content_type != "application/sdp":
+        return 415, "only application/sdp is understood"
+    try:
+        offered = sdp.parse_sdp(request.body)
+        sdp.answer(offered, "127.0.0.1", 9, codecs)
+    except SipParseError as fault:
+        return 400, _plain(fault)
+    except CcdError as fault:
+        return 488, _plain(fault)
+    return None
+
+
+def _plain(fault: CcdError) -> str:
+    return str(fault).replace("\\", "").replace('"', "'").replace("\r", " ").replace("\n", " ")[:120]
+
+
+def take_message(channel: "VoiceChannel", event: RequestArrived) -> None:
+    """A text from an agent's phone to a correspondent of ours."""
+    request = event.request
+    device = channel.registrar.authenticate(event)
+    if device is None:
+        return
+    user = getattr(request.uri, "user", "") or ""
+    leg = channel.correspondent(user)
+    if leg is None:
+        channel.stack.reply(event.tx, 404, reason="No Such Conversation")
+    elif request.content_type not in {"text/plain", ""}:
+        channel.stack.reply(event.tx, 415, headers=(("Accept", "text/plain"),))
+    elif device not in leg.devices or (leg.device and leg.device != device):
+        channel.stack.reply(event.tx, 403, reason="Conversation Of Another Agent")
+    else:
+        leg.receive(event.tx, request, device)
+
+
+def refer_target(channel: "VoiceChannel", request: Request) -> str:
+    """The number in Refer-To; empty when there is none that we can read."""
+    value = request.get("Refer-To")
+    if not value:
+        return ""
+    try:
+        uri = Address.parse(value).uri
+    except SipParseError:
+        return ""
+    return number_of(uri, channel.settings.daemon.country)

@@ -1,0 +1,248 @@
+"""What all audio legs share once a dialog stands: BYE, re-INVITE, INFO, REFER, media.
+
+One leg is one dialog (RFC 3261 §12) and one media port. Incoming and outgoing legs differ only in how
+the dialog comes about (`incoming.py`, `outgoing.py`).
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from ccd.errors import CcdError
+from ccd.model import facts
+from ccd.model.nouns import Cause
+from ccd.sip.dialog import Dialog
+from ccd.sip.endpoint import Flow, ResponseArrived, ServerTransaction, TransactionFailed
+from ccd.sip.message import Request
+from ccd.voice import engine
+from ccd.voice.causes import cause_of_bye, read_reasons, reason_header
+from ccd.voice.leg_states import LegMove, LegState, moved
+from ccd.voice.session import Session
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, REFER, REGISTER"
+_SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9A-D*#])", re.IGNORECASE | re.MULTILINE)
+_REFER_S = 60
+
+
+class CallLeg:
+    """One party's audio link."""
+
+    __slots__ = (
+        "answering",
+        "call_id",
+        "channel",
+        "device",
+        "dialog",
+        "flow",
+        "id",
+        "peer",
+        "play",
+        "referred",
+        "session",
+        "state",
+        "trunk",
+    )
+
+    def __init__(self, channel: "VoiceChannel", leg: str, state: LegState) -> None:
+        self.channel = channel
+        self.id = leg
+        self.state = state
+        self.dialog: Dialog | None = None
+        self.flow: Flow | None = None
+        self.session: Session | None = None
+        self.call_id = ""
+        self.device = ""
+        self.trunk = ""
+        self.peer = ""
+        """Leg it is bridged with, for digits that travel by INFO."""
+        self.play = ""
+        self.referred: Request | None = None
+        """REFER whose outcome is still to be told."""
+        self.answering: ServerTransaction | None = None
+        """re-INVITE that we answered and whose ACK is awaited."""
+
+    def move(self, move: LegMove) -> None:
+        self.state = moved(self.state, move, self.id)
+
+    # -- requests within the dialog ----------------------------------------------------------------
+
+    def on_request(self, tx: ServerTransaction, request: Request) -> None:
+        """A request of the far end in this dialog."""
+        dialog = self.dialog
+        if dialog is None or not dialog.accepts(request):
+            self.channel.stack.reply(tx, 500, headers=(("Retry-After", "1"),))
+            return
+        method = request.method
+        if method == "BYE":
+            self._on_bye(tx, request)
+        elif method == "INVITE":
+            self._on_reinvite(tx, request)
+        elif method == "INFO":
+            self._on_info(tx, request)
+        elif method == "REFER":
+            self._on_refer(tx, request)
+        elif method in {"OPTIONS", "NOTIFY", "MESSAGE"}:
+            self.channel.stack.reply(tx, 200, headers=(("Allow", ALLOW),))
+        else:
+            self.channel.stack.reply(tx, 405, headers=(("Allow", ALLOW),))
+
+    def _on_bye(self, tx: ServerTransaction, request: Request) -> None:
+        self.channel.stack.reply(tx, 200)
+        self.forget_dialog()
+        reasons = read_reasons(request.get_all("Reason"))
+        self.over(cause_of_bye(reasons), remote=True, q850=reasons.q850)
+
+    def _on_reinvite(self, tx: ServerTransaction, request: Request) -> None:
+        stack, session = self.channel.stack, self.session
+        if session is None or self.state not in {LegState.UP, LegState.ANSWERED}:
+            stack.reply(tx, 491)
+            return
+        if self.answering is not None:
+            stack.reply(tx, 500, headers=(("Retry-After", "2"),))
+            return
+        try:
+            body = session.answer(request.body) if request.body else session.offer()
+        except CcdError as fault:
+            stack.reply(tx, 488, headers=(("Warning", f'399 ccd "{_quoted(str(fault))}"'),))
+            return
+        if self.dialog is not None:
+            self.dialog.update_target(request)
+        self.answering = tx
+        tx.owner = self
+        self.channel.answer_invite(tx, body, self)
+        if request.body:
+            self.stream_changed()
+
+    def on_ack(self, request: Request) -> None:
+        """The far end confirmed our 200."""
+        if self.answering is not None:
+            self.answering = None
+            self._take_late_answer(request)
+
+    def _take_late_answer(self, request: Request) -> None:
+        """Where we made the SDP offer in a 200, the answer comes in the ACK."""
+        session = self.session
+        if session is not None and session.offering and request.body:
+            try:
+                session.accept(request.body)
+            except CcdError as fault:
+                self.channel.log.warning("bad SDP answer", leg=self.id, problem=str(fault))
+                self.release(Cause.INCOMPATIBLE)
+                return
+            self.stream_changed()
+
+    def _on_info(self, tx: ServerTransaction, request: Request) -> None:
+        """DTMF by INFO: `application/dtmf-relay` (Signal=5) or `application/dtmf` (5)."""
+        found = None
+        if request.content_type == "application/dtmf-relay":
+            found = _SIGNAL.search(request.body)
+        elif request.content_type == "application/dtmf":
+            found = re.match(rb"\s*([0-9A-D*#])\s*$", request.body, re.IGNORECASE)
+        elif request.body:
+            self.channel.stack.reply(tx, 415, headers=(("Accept", "application/dtmf-relay"),))
+            return
+        self.channel.stack.reply(tx, 200)
+        if found is not None:
+            self.channel.digit_by_info(self, found[1].decode().upper())
+
+    def _on_refer(self, tx: ServerTransaction, request: Request) -> None:
+        """Blind transfer (RFC 3515); an attended one (Replaces) is refused in words."""
+        stack = self.channel.stack
+        target = self.channel.refer_target(request)
+        if not target:
+            stack.reply(tx, 400, reason="Refer-To Missing Or Unclear")
+        elif "replaces" in (request.get("Refer-To") or "").lower():
+            stack.reply(tx, 501, reason="Attended Transfer Not Supported")
+        elif self.referred is not None:
+            stack.reply(tx, 491)
+        else:
+            self.referred = request
+            stack.reply(tx, 202, headers=self.channel.contact_header(self))
+            self._notify("SIP/2.0 100 Trying", f"active;expires={_REFER_S}")
+            self.channel.post(facts.TransferAsked(self.id, target))
+
+    def report_transfer(self, status: int, phrase: str) -> None:
+        """Tell how the transfer went; ends the implicit subscription."""
+        if self.referred is not None:
+            self._notify(f"SIP/2.0 {status} {phrase}", "terminated;reason=noresource")
+            self.referred = None
+
+    def _notify(self, status_line: str, state: str) -> None:
+        if self.dialog is None or self.flow is None or self.referred is None:
+            return
+        headers = [("Event", f"refer;id={self.referred.cseq.number}"), ("Subscription-State", state)]
+        body = (status_line + "\r\n").encode()
+        self.send("NOTIFY", headers, body, "message/sipfrag;version=2.0")
+
+    def send_digit(self, digit: str) -> None:
+        """A digit to a far end that takes no RFC 4733: by INFO."""
+        body = f"Signal={digit}\r\nDuration=160\r\n".encode()
+        self.send("INFO", [], body, "application/dtmf-relay")
+
+    def send(self, method: str, headers: list[tuple[str, str]], body: bytes = b"", kind: str = "") -> None:
+        """One request in the dialog; nobody waits for more than its final response."""
+        if self.dialog is None or self.flow is None:
+            return
+        request = self.dialog.request(method, None, headers, body, kind)
+        self.channel.stack.request(request, self.flow, owner=self)
+
+    # -- media ---------------------------------------------------------------------------------------
+
+    def stream_changed(self) -> None:
+        """Tell the media engine, and the core when the far end put us on hold or took us back."""
+        session = self.session
+        if session is None or session.stream is None:
+            return
+        self.channel.engine.perform(engine.SetStream(self.id, session.stream))
+        if session.held is not session.told_held:
+            session.told_held = session.held
+            self.channel.post(facts.LegHeld(self.id) if session.held else facts.LegResumed(self.id))
+
+    # -- the end ---------------------------------------------------------------------------------------
+
+    def release(self, cause: Cause) -> None:
+        """End the leg from our side; idempotent."""
+        if self.state is LegState.GONE:
+            return
+        if self.referred is not None:
+            self.report_transfer(200, "OK")
+        self.hang_up(cause)
+        self.over(cause, remote=False)
+
+    def hang_up(self, cause: Cause) -> None:
+        """Say it to the far end in the way that the state asks for."""
+        self.send("BYE", [("Reason", reason_header(cause))])
+
+    def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
+        """The leg is gone: close its media, tell the core, once."""
+        if self.state is LegState.GONE:
+            return
+        self.move(LegMove.OVER)
+        self.channel.forget(self)
+        if self.session is not None:
+            self.channel.engine.perform(engine.CloseLeg(self.id))
+        self.channel.post(facts.LegEnded(self.id, cause, sip_status, q850, remote, note))
+
+    def forget_dialog(self) -> None:
+        """The far end needs no answers of ours any more; a copy of its BYE is absorbed below."""
+        if self.dialog is not None:
+            self.channel.dialogs.pop(self.dialog.key, None)
+
+    def heard(self, event: ResponseArrived | TransactionFailed, now: float) -> None:
+        """What came of a request of ours in the dialog: 408, 481 or silence mean that the call is no more."""
+        del now
+        if event.tx.request.method == "BYE":
+            if isinstance(event, TransactionFailed) or event.response.status >= 200:
+                self.forget_dialog()
+        elif isinstance(event, TransactionFailed):
+            self.forget_dialog()
+            self.over(Cause.VANISHED, remote=True, note="no answer within the dialog")
+        elif event.response.status in {408, 481}:
+            self.hang_up(Cause.VANISHED)
+            self.over(Cause.VANISHED, remote=True, sip_status=event.response.status)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "").replace('"', "'")[:120]

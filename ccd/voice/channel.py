@@ -1,0 +1,499 @@
+"""The built-in voice channel: SIP calls and agents' phones as legs.
+
+Composes the parts: `stack` (sockets and transactions), `registrar` (agents' devices), `trunks`
+(carriers), one leg object a call, a media engine. Here events of the stack find their leg, commands
+of the core find theirs, and what belongs to no leg is answered at the door.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from ccd.channels.port import Post
+from ccd.clock import Clock
+from ccd.errors import CcdError
+from ccd.ids import Chance
+from ccd.model import commands as cmd
+from ccd.model import facts
+from ccd.model.nouns import Binding, Cause, ChannelClass, LegKind
+from ccd.model.settings import Settings
+from ccd.sip.dialog import Dialog, DialogKey, key_of
+from ccd.sip.endpoint import (
+    AckArrived,
+    AckMissing,
+    BadMessage,
+    CancelArrived,
+    Event,
+    Flow,
+    FlowClosed,
+    RequestArrived,
+    ResponseArrived,
+    ServerTransaction,
+    TransactionFailed,
+)
+from ccd.sip.message import Request, Response
+from ccd.sip.uri import SipUri
+from ccd.voice import arrivals, dialling, engine
+from ccd.voice.call_leg import ALLOW, CallLeg
+from ccd.voice.causes import refusal
+from ccd.voice.incoming import IncomingLeg
+from ccd.voice.limits import Behind, Door
+from ccd.voice.media_hearing import hear
+from ccd.voice.registrar import Registrar
+from ccd.voice.stack import SipStack
+from ccd.voice.texts import TextLeg
+from ccd.voice.trunks import Trunks
+
+MOST_REMEMBERED = 4000
+
+
+class VoiceChannel:
+    """All telephony of one daemon."""
+
+    def __init__(
+        self, settings: Settings, media: engine.MediaEngine, clock: Clock, chance: Chance, behind: Behind
+    ) -> None:
+        self.settings = settings
+        self.engine = media
+        self.clock = clock
+        self.chance = chance
+        self.log = structlog.get_logger("voice")
+        self.codecs = settings.media.codecs
+        self.stack = SipStack(settings.sip, clock, chance)
+        self.door = Door(settings.sip, behind, clock.now())
+        self.post: Post = _nowhere
+        self.registrar = Registrar(settings.devices, settings.sip, clock, chance, self.stack, self._post)
+        self.trunks = Trunks(
+            settings.trunks, settings.sip, settings.daemon.country, clock, chance, self.stack, self._post
+        )
+        self.trunks.wake = self._set_timer
+        self.legs: dict[str, CallLeg] = {}
+        self.dialogs: dict[DialogKey, CallLeg] = {}
+        self.texts: dict[str, TextLeg] = {}
+        self._correspondents: dict[str, TextLeg] = {}
+        self._unacknowledged: dict[tuple[str, str], ServerTransaction] = {}
+        self._calls: OrderedDict[str, str] = OrderedDict()
+        """Call-ID → leg, for traces; the newest ones."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    # -- Channel ---------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return "voice"
+
+    @property
+    def channel_class(self) -> ChannelClass:
+        return ChannelClass.VOICE
+
+    async def start(self, post: Post) -> None:
+        """Media first (its ports must stand before the first SDP), then the sockets."""
+        self._loop = asyncio.get_running_loop()
+        self.post = post
+        await self.engine.start(lambda fact: hear(self, fact))
+        try:
+            await self.stack.start(self.settings.sip.transports, self._on_event)
+            await self.trunks.start()
+            self.own(self.trunks.run())
+        except BaseException:
+            await self.stop()
+            raise
+        self._set_timer()
+
+    async def stop(self) -> None:
+        """Hang up what still stands, then close everything."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self.post = _nowhere
+        if self._timer is not None:
+            self._timer.cancel()
+        for leg in list(self.legs.values()):
+            leg.release(Cause.RESTART)
+        await self.trunks.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.stack.stop()
+        await self.engine.stop()
+
+    def perform(self, command: cmd.AnyCommand) -> None:
+        """Carry out one command; unknown legs have ended already."""
+        PERFORM[type(command)](self, command)
+        self._set_timer()
+
+    def drain(self, on: bool) -> None:
+        """Refuse new calls with 503."""
+        self.door.draining = on
+
+    def restore(self, bindings: list[Binding]) -> None:
+        """Phones that the ledger knows are reachable again without registering anew."""
+        self.registrar.restore(bindings)
+        self._set_timer()
+
+    def reload(self, settings: Settings) -> None:
+        """Devices, trunks, prompts and limits change; sockets stay as they are (restart for those)."""
+        self.settings = settings
+        self.codecs = settings.media.codecs
+        self.registrar.reload(settings.devices)
+        self.own(self.trunks.reload(settings.trunks))
+        self.engine.reload()
+
+    def report(self, topic: str, argument: str = "") -> Any:
+        """`trunks`, `devices`, `sip trace`, `sip`, `media`."""
+        if topic == "devices":
+            return self.registrar.report()
+        if topic == "trunks":
+            return self.trunks.report()
+        if topic == "sip trace":
+            return self._trace(argument)
+        if topic == "sip":
+            return {
+                **self.stack.report(),
+                "legs": len(self.legs),
+                "dialogs": len(self.dialogs),
+                "refused": dict(self.door.refused),
+            }
+        return self.engine.report() if topic == "media" else None
+
+    # -- events of the stack ---------------------------------------------------------------------------
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, (ResponseArrived, TransactionFailed)):
+            if isinstance(event.owner, IncomingLeg) and isinstance(event.tx, ServerTransaction):
+                event.owner.on_ack_missing()
+            elif event.owner is not None:
+                event.owner.heard(event, self.clock.now())
+        elif isinstance(event, RequestArrived):
+            self._on_request(event)
+        elif isinstance(event, AckArrived):
+            leg = self.dialogs.get(key_of(event.request)) or event.owner
+            if isinstance(leg, CallLeg):
+                leg.on_ack(event.request)
+        elif isinstance(event, CancelArrived):
+            if isinstance(event.owner, IncomingLeg):
+                event.owner.on_cancel(event.request)
+            else:
+                self.stack.reply(event.tx, 487)
+        elif isinstance(event, AckMissing):
+            if isinstance(event.owner, IncomingLeg):
+                event.owner.on_ack_missing()
+            elif isinstance(event.owner, CallLeg):
+                event.owner.release(Cause.VANISHED)
+        elif isinstance(event, FlowClosed):
+            self.registrar.flow_closed(event.flow)
+            self.trunks.flow_closed(event.flow)
+        elif isinstance(event, BadMessage):
+            self.log.debug("bad SIP message", source=event.flow.host, problem=event.reason)
+        self._set_timer()
+
+    def _on_request(self, event: RequestArrived) -> None:
+        request = event.request
+        if request.to.tag:
+            leg = self.dialogs.get(key_of(request))
+            if leg is not None:
+                self.remember_call(request.call_id, leg.id)
+                leg.on_request(event.tx, request)
+            else:
+                self.stack.reply(event.tx, 481)
+            return
+        method = request.method
+        if method == "REGISTER":
+            self.registrar.on_register(event)
+        elif method == "INVITE":
+            arrivals.take_invite(self, event)
+        elif method == "MESSAGE":
+            arrivals.take_message(self, event)
+        elif method == "OPTIONS":
+            headers = (("Allow", ALLOW), ("Accept", "application/sdp, text/plain"))
+            self.stack.reply(event.tx, 503 if self.door.draining else 200, headers=headers)
+        elif method in {"BYE", "INFO", "REFER", "NOTIFY", "UPDATE", "PRACK"}:
+            self.stack.reply(event.tx, 481)
+        else:
+            self.stack.reply(event.tx, 405, headers=(("Allow", ALLOW),))
+
+    # -- what legs ask of the channel ---------------------------------------------------------------------
+
+    def answer_invite(self, tx: ServerTransaction, body: bytes, leg: CallLeg) -> None:
+        """200 OK with SDP."""
+        response = Response.to_request(tx.request, 200, None, tx.to_tag)
+        for name, value in self.contact_header(leg):
+            response.add(name, value)
+        response.add("Allow", ALLOW)
+        response.set_body(body, "application/sdp")
+        self.stack.respond(tx, response)
+
+    def contact_header(self, leg: CallLeg) -> tuple[tuple[str, str], ...]:
+        return (("Contact", self.contact(leg.flow)),) if leg.flow is not None else ()
+
+    def contact(self, flow: Flow) -> str:
+        """Our own Contact towards a peer."""
+        suffix = "" if flow.protocol == "UDP" else f";transport={flow.protocol.lower()}"
+        return f"<sip:ccd@{self.stack.contact_host(flow)}{suffix}>"
+
+    def media_place(self, place: tuple[str, int], flow: Flow) -> tuple[str, int]:
+        """Host and port for our SDP."""
+        host = self.settings.media.host or self.stack.advertised(flow)[0]
+        return host, place[1]
+
+    def flow_of(self, dialog: Dialog, flow: Flow, trunk: str) -> Flow:
+        """Where requests of a dialog go (§12.2.1.1).
+
+        To a device: back over the flow that it came by, because a phone behind NAT is reached only there.
+        To a trunk: to its first route or its Contact, by the same connection where that is the same host.
+        """
+        hop = dialog.next_hop
+        if not trunk or not isinstance(hop, SipUri) or (hop.host == flow.host and flow.reliable):
+            return flow
+        if hop.host == flow.host and (hop.port or 5060) == flow.port:
+            return flow
+        try:
+            return self.stack.flow_for(hop)
+        except CcdError:
+            return flow
+
+    def remember_call(self, call_id: str, leg: str) -> None:
+        """For `sip trace`: which Call-IDs belonged to a leg."""
+        calls = self._calls
+        calls[call_id] = leg
+        if len(calls) > MOST_REMEMBERED:
+            calls.popitem(last=False)
+
+    def refer_target(self, request: Request) -> str:
+        return arrivals.refer_target(self, request)
+
+    def digit_by_info(self, leg: CallLeg, digit: str) -> None:
+        """A digit that came by INFO: a fact, and RFC 4733 (or INFO) to whom the leg is bridged with."""
+        self.post(facts.DigitPressed(leg.id, digit))
+        peer = self.legs.get(leg.peer)
+        if peer is not None:
+            self.give_digit(peer, digit)
+
+    def give_digit(self, leg: CallLeg, digit: str) -> None:
+        """Send a digit in the way that the far end takes."""
+        stream = leg.session.stream if leg.session is not None else None
+        if stream is not None and stream.digits is not None:
+            self.engine.perform(engine.SendDigit(leg.id, digit))
+        else:
+            leg.send_digit(digit)
+
+    def forget(self, leg: CallLeg) -> None:
+        """The leg is over; its dialog stays known until its BYE is answered (`CallLeg.heard`)."""
+        self.legs.pop(leg.id, None)
+        peer = self.legs.get(leg.peer)
+        if peer is not None and peer.peer == leg.id:
+            peer.peer = ""
+        if leg.trunk:
+            self.trunks.release(leg.trunk)
+
+    def forget_text(self, leg: TextLeg) -> None:
+        self.texts.pop(leg.id, None)
+        if self._correspondents.get(leg.name) is leg:
+            del self._correspondents[leg.name]
+        for key in [key for key in self._unacknowledged if key[0] == leg.id]:
+            self.stack.reply(self._unacknowledged.pop(key), 200)
+
+    def add_text(self, leg: TextLeg) -> None:
+        self.texts[leg.id] = leg
+        self._correspondents[leg.name] = leg
+
+    def correspondent(self, user: str) -> TextLeg | None:
+        return self._correspondents.get(user)
+
+    def await_acknowledgement(self, leg: str, message: str, tx: ServerTransaction) -> None:
+        """The agent's text is answered once it is durable."""
+        self._unacknowledged[leg, message] = tx
+
+    def call_later(self, delay_s: float, call: Callable[[], Any]) -> asyncio.TimerHandle:
+        """A timer of a leg."""
+        assert self._loop is not None  # noqa: S101  legs live after start
+        return self._loop.call_later(delay_s, call)
+
+    def own(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task of the channel; `stop` ends it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- within ----------------------------------------------------------------------------------------------
+
+    def _post(self, fact: facts.AnyFact) -> None:
+        self.post(fact)
+
+    def _set_timer(self) -> None:
+        """One timer for registrations, qualify and trunks."""
+        deadlines = [at for at in (self.registrar.next_deadline(), self.trunks.next_deadline()) if at]
+        if not deadlines or self._loop is None or self._stopped:
+            return
+        delay = max(0.005, min(deadlines) - self.clock.now())
+        due = self._loop.time() + delay
+        if self._timer is not None and not self._timer.cancelled():
+            if self._loop.time() < self._timer.when() <= due + 0.05:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._wake)
+
+    def _wake(self) -> None:
+        now = self.clock.now()
+        self.registrar.expire(now)
+        self.trunks.expire(now)
+        self._set_timer()
+
+    def _trace(self, argument: str) -> list[dict[str, Any]]:
+        """Messages of one leg or Call-ID, or all of late."""
+        wanted = {call_id for call_id, leg in self._calls.items() if argument in {leg, call_id}}
+        found = []
+        for call_id in wanted or ({argument} if argument else {""}):
+            found += self.stack.trace(call_id)
+        found.sort(key=lambda traced: traced.at)
+        return [
+            {
+                "at": traced.at,
+                "direction": traced.direction,
+                "peer": f"{traced.flow.protocol} {traced.flow.host}:{traced.flow.port}",
+                "message": traced.data.decode("utf-8", "replace"),
+            }
+            for traced in found
+        ]
+
+
+def _nowhere(_fact: facts.AnyFact) -> None:
+    """Nobody listens: not started, or stopped."""
+
+
+# -- commands, one function each -----------------------------------------------------------------------------
+
+
+def _answer(channel: VoiceChannel, command: cmd.AnswerLeg) -> None:
+    leg = channel.legs.get(command.leg)
+    if isinstance(leg, IncomingLeg):
+        leg.answer()
+
+
+def _ring(channel: VoiceChannel, command: cmd.RingLeg) -> None:
+    leg = channel.legs.get(command.leg)
+    if isinstance(leg, IncomingLeg):
+        leg.ring()
+
+
+def _release(channel: VoiceChannel, command: cmd.ReleaseLeg) -> None:
+    leg = channel.legs.get(command.leg)
+    if leg is not None:
+        leg.release(command.cause)
+    text = channel.texts.get(command.leg)
+    if text is not None:
+        text.release(command.cause)
+
+
+def _dial(channel: VoiceChannel, command: cmd.DialLeg) -> None:
+    if command.kind is LegKind.TEXT:
+        dialling.open_text(channel, command)
+    else:
+        dialling.dial(channel, command)
+
+
+def _play(channel: VoiceChannel, command: cmd.PlayPrompt) -> None:
+    channel.engine.perform(
+        engine.Play(command.leg, command.play, command.parts, command.language, barge=command.barge)
+    )
+
+
+def _tone(channel: VoiceChannel, command: cmd.PlayTone) -> None:
+    channel.engine.perform(engine.Play(command.leg, command.play, tone=command.tone))
+
+
+def _stop(channel: VoiceChannel, command: cmd.StopPrompt) -> None:
+    channel.engine.perform(engine.Stop(command.leg))
+
+
+def _music(channel: VoiceChannel, command: cmd.StartMusic) -> None:
+    channel.engine.perform(engine.Music(command.leg, command.music))
+
+
+def _bridge(channel: VoiceChannel, command: cmd.BridgeLegs) -> None:
+    a, b = channel.legs.get(command.a), channel.legs.get(command.b)
+    if a is None or b is None:
+        return
+    _unbridge(channel, a)
+    _unbridge(channel, b)
+    a.peer, b.peer = b.id, a.id
+    channel.engine.perform(engine.Join(a.id, b.id))
+
+
+def _unbridge(channel: VoiceChannel, leg: CallLeg) -> None:
+    peer = channel.legs.get(leg.peer)
+    if peer is not None and peer.peer == leg.id:
+        peer.peer = ""
+    leg.peer = ""
+
+
+def _part(channel: VoiceChannel, command: cmd.PartLegs) -> None:
+    leg = channel.legs.get(command.leg)
+    if leg is not None:
+        _unbridge(channel, leg)
+        channel.engine.perform(engine.Part(leg.id))
+
+
+def _record(channel: VoiceChannel, command: cmd.StartRecording) -> None:
+    path = dialling.recording_path(channel, command.recording)
+    if command.leg in channel.legs:
+        channel.engine.perform(engine.Record(command.recording, command.leg, command.peer, path))
+    else:
+        channel.post(facts.RecordingEnded(command.recording, "", 0.0, "the leg was gone"))
+
+
+def _stop_record(channel: VoiceChannel, command: cmd.StopRecording) -> None:
+    channel.engine.perform(engine.StopRecord(command.recording, command.leg))
+
+
+def _report_transfer(channel: VoiceChannel, command: cmd.ReportTransfer) -> None:
+    leg = channel.legs.get(command.leg)
+    if leg is not None:
+        told = refusal(command.cause)
+        status, phrase = (200, "OK") if command.done else (told.status, told.phrase)
+        leg.report_transfer(status, phrase)
+
+
+def _send_text(channel: VoiceChannel, command: cmd.SendText) -> None:
+    text = channel.texts.get(command.leg)
+    if text is not None:
+        text.send(command.message, command.text)
+    else:
+        channel.post(facts.TextFailed(command.leg, command.message, Cause.UNREACHABLE))
+
+
+def _acknowledge(channel: VoiceChannel, command: cmd.AcknowledgeText) -> None:
+    tx = channel._unacknowledged.pop((command.leg, command.message), None)
+    if tx is not None:
+        channel.stack.reply(tx, 200)
+
+
+def _position(channel: VoiceChannel, command: cmd.TellPosition) -> None:
+    """Audio legs are told by prompts."""
+
+
+PERFORM: dict[type, Callable[[VoiceChannel, Any], None]] = {
+    cmd.AnswerLeg: _answer,
+    cmd.RingLeg: _ring,
+    cmd.ReleaseLeg: _release,
+    cmd.DialLeg: _dial,
+    cmd.PlayPrompt: _play,
+    cmd.PlayTone: _tone,
+    cmd.StopPrompt: _stop,
+    cmd.StartMusic: _music,
+    cmd.BridgeLegs: _bridge,
+    cmd.PartLegs: _part,
+    cmd.StartRecording: _record,
+    cmd.StopRecording: _stop_record,
+    cmd.ReportTransfer: _report_transfer,
+    cmd.SendText: _send_text,
+    cmd.AcknowledgeText: _acknowledge,
+    cmd.TellPosition: _position,
+}
+"""Every command has its function; a test holds the table whole."""

@@ -1,0 +1,221 @@
+"""The media engine port: commands to a media engine and facts from it.
+
+The embedded engine (worker processes, or a thread) implements it; rtpengine will. Everything is
+addressed by leg id. A local port is given out only after it was bound (`PortsReady`), so no address
+in an SDP can fail to exist. Audio packets never pass here, only what happens to them.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from ccd.model.nouns import PromptPart
+
+
+class MediaCommand(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of commands to the engine."""
+
+
+class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What SDP negotiated for one leg (RFC 3264)."""
+
+    codec: str
+    """`PCMU` or `PCMA` (encoding name of RFC 3551)."""
+    payload: int
+    """RTP payload type of the codec."""
+    digits: int | None = None
+    """Payload type of telephone-event (RFC 4733); None: not offered."""
+    host: str = ""
+    """Where the far end wants its packets; corrected by symmetric RTP."""
+    port: int = 0
+    send: bool = True
+    """We may send (false: they hold us, direction inactive or sendonly on their side)."""
+    receive: bool = True
+
+
+class OpenLeg(MediaCommand, frozen=True):
+    """Take the bound port for a leg. `stream` None: our SDP offer is out, the answer is awaited."""
+
+    leg: str
+    port: int
+    stream: Stream | None = None
+
+
+class SetStream(MediaCommand, frozen=True):
+    """Negotiation done or changed (answer, re-INVITE)."""
+
+    leg: str
+    stream: Stream
+
+
+class CloseLeg(MediaCommand, frozen=True):
+    """End; answered by `LegClosed` with its statistics. The port goes back after a rest."""
+
+    leg: str
+
+
+class Play(MediaCommand, frozen=True):
+    """Play parts one after another; ends what played. Answered by `PlayEnded`."""
+
+    leg: str
+    play: str
+    parts: tuple[PromptPart, ...] = ()
+    language: str = ""
+    tone: str = ""
+    """Named tone instead of parts: `confirm`, `error`, `beep`."""
+    barge: bool = False
+
+
+class Music(MediaCommand, frozen=True):
+    """Loop music by name (or `tone:ringback`) until `Stop`, `Play` or `Join`."""
+
+    leg: str
+    name: str
+
+
+class Stop(MediaCommand, frozen=True):
+    """Stop what plays. A running `Play` is answered by `PlayEnded(completed=False)`."""
+
+    leg: str
+
+
+class Join(MediaCommand, frozen=True):
+    """Let two legs hear each other; what played on either stops; each leaves its former partner."""
+
+    a: str
+    b: str
+
+
+class Part(MediaCommand, frozen=True):
+    """Take a leg out of its pair."""
+
+    leg: str
+
+
+class SendDigit(MediaCommand, frozen=True):
+    """Send one digit as RFC 4733 events."""
+
+    leg: str
+    digit: str
+    duration_ms: int = 100
+
+
+class Record(MediaCommand, frozen=True):
+    """Record what `left` sends on the left and what `right` sends on the right channel."""
+
+    recording: str
+    left: str
+    right: str
+    path: str
+
+
+class StopRecord(MediaCommand, frozen=True):
+    """Close a recording; answered by `Recorded`. Closing either leg does it too."""
+
+    recording: str
+    leg: str
+
+
+AnyMediaCommand = (
+    OpenLeg | SetStream | CloseLeg | Play | Music | Stop | Join | Part | SendDigit | Record | StopRecord
+)
+
+
+class MediaFact(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of facts from the engine."""
+
+
+class PlayEnded(MediaFact, frozen=True):
+    """A `Play` is over: to its end, or stopped (digit, Stop, Join), or impossible (see note)."""
+
+    leg: str
+    play: str
+    completed: bool
+    note: str = ""
+
+
+class Digit(MediaFact, frozen=True):
+    """The party pressed a key (reported once a digit, at its start)."""
+
+    leg: str
+    digit: str
+
+
+class PeerLost(MediaFact, frozen=True):
+    """A party that should send has been silent for `silent_s`. Reported once until it is heard again."""
+
+    leg: str
+    silent_s: float
+
+
+class LegStats(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Counts of one leg at its end."""
+
+    received: int = 0
+    sent: int = 0
+    lost: int = 0
+    """Packets missing by sequence number (RFC 3550 A.3)."""
+    jitter_ms: float = 0.0
+    """Interarrival jitter (RFC 3550 A.8)."""
+    bad: int = 0
+    """Packets dropped: not RTP, unknown payload type, wrong source."""
+
+
+class LegClosed(MediaFact, frozen=True):
+    """Answer to `CloseLeg`."""
+
+    leg: str
+    stats: LegStats
+
+
+class LegFailed(MediaFact, frozen=True):
+    """The engine lost the leg (its worker died): the voice channel ends the call cleanly."""
+
+    leg: str
+    note: str
+
+
+class Recorded(MediaFact, frozen=True):
+    """A recording is closed and whole on disk."""
+
+    recording: str
+    leg: str
+    path: str
+    seconds: float
+    note: str = ""
+
+
+AnyMediaFact = PlayEnded | Digit | PeerLost | LegClosed | LegFailed | Recorded
+
+Hear = Callable[[AnyMediaFact], None]
+"""Called on the loop's thread for each fact of the engine."""
+
+
+class MediaEngine(Protocol):
+    """One media engine. All calls on the loop's thread; none blocks."""
+
+    async def start(self, hear: Hear) -> None:
+        """Ready when it returns: workers up, ports bound. Raises `Misconfigured` or `TryLater`."""
+        ...
+
+    def take_port(self, near: str = "") -> tuple[str, int] | None:
+        """A bound local (host, port) for a new leg, on the worker of the leg `near` when given.
+
+        Legs that are to be bridged must be on one worker. None: no port free (answer 503).
+        """
+        ...
+
+    def perform(self, command: AnyMediaCommand) -> None:
+        """Give one command; unknown legs are ignored (they died with their worker)."""
+        ...
+
+    def reload(self) -> None:
+        """Read prompts and music again."""
+        ...
+
+    def report(self) -> dict[str, object]:
+        """Counters for `ccctl status`: legs, ports free, packets, worst lateness."""
+        ...
+
+    async def stop(self) -> None: ...

@@ -1,0 +1,108 @@
+"""A call that comes in: from INVITE to ACK (RFC 3261 §13.3), refused, cancelled or answered."""
+
+from typing import TYPE_CHECKING
+
+from ccd.errors import CcdError
+from ccd.model import facts
+from ccd.model.nouns import Cause
+from ccd.sip.dialog import Dialog
+from ccd.sip.endpoint import Flow, ServerTransaction
+from ccd.sip.message import Request
+from ccd.voice import engine
+from ccd.voice.call_leg import CallLeg
+from ccd.voice.causes import cause_of_cancel, read_reasons, reason_header, refusal
+from ccd.voice.leg_states import LegMove, LegState
+from ccd.voice.session import Session
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+
+class IncomingLeg(CallLeg):
+    """The server side of an INVITE."""
+
+    __slots__ = ("_released", "invite")
+
+    def __init__(self, channel: "VoiceChannel", leg: str, tx: ServerTransaction, flow: Flow) -> None:
+        super().__init__(channel, leg, LegState.ARRIVED)
+        self.invite: ServerTransaction | None = tx
+        self.flow = flow
+        self.call_id = tx.request.call_id
+        self._released: Cause | None = None
+        tx.owner = self
+
+    def ring(self) -> None:
+        """180 Ringing."""
+        if self.state is LegState.ARRIVED and self.invite is not None:
+            self.channel.stack.reply(self.invite, 180, headers=self.channel.contact_header(self))
+
+    def answer(self) -> None:
+        """200 OK with our SDP; media flows from here on, the ACK confirms."""
+        tx = self.invite
+        if self.state is not LegState.ARRIVED or tx is None or self.flow is None:
+            return
+        place = self.channel.engine.take_port()
+        if place is None:
+            self.release(Cause.CONGESTION)
+            return
+        request: Request = tx.request
+        self.session = session = Session(*self.channel.media_place(place, self.flow), self.channel.codecs)
+        try:
+            body = session.answer(request.body) if request.body else session.offer()
+        except CcdError as fault:
+            self.channel.engine.perform(engine.OpenLeg(self.id, place[1]))
+            self._refuse(488, "Not Acceptable Here", Cause.INCOMPATIBLE)
+            self.over(Cause.INCOMPATIBLE, remote=False, sip_status=488, note=str(fault))
+            return
+        self.move(LegMove.ANSWER)
+        self.dialog = Dialog.as_server(request, tx.to_tag, self.channel.contact(self.flow))
+        self.channel.dialogs[self.dialog.key] = self
+        self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)
+        self.channel.engine.perform(engine.OpenLeg(self.id, place[1], session.stream))
+        session.told_held = session.held
+        self.channel.answer_invite(tx, body, self)
+
+    def on_ack(self, request: Request) -> None:
+        """The caller confirmed: the leg is up; if it was released meanwhile, now is the time for BYE."""
+        if self._released is not None:
+            cause, self._released = self._released, None
+            super().hang_up(cause)
+            return
+        if self.state is LegState.ANSWERED:
+            self.move(LegMove.ACKED)
+            self.invite = None
+            self._take_late_answer(request)
+            if self.id in self.channel.legs:  # a bad SDP answer in the ACK ends it
+                self.channel.post(facts.LegAnswered(self.id))
+            return
+        super().on_ack(request)
+
+    def on_ack_missing(self) -> None:
+        """The caller never confirmed our 200: hang up (§13.3.1.4)."""
+        super().hang_up(Cause.VANISHED)
+        self.over(Cause.VANISHED, remote=True, note="no ACK")
+
+    def on_cancel(self, cancel: Request) -> None:
+        """The caller left before we answered."""
+        if self.state is LegState.ARRIVED:
+            self._refuse(487, "Request Terminated", Cause.CANCELLED)
+            reasons = read_reasons(cancel.get_all("Reason"))
+            self.over(cause_of_cancel(reasons), remote=True, sip_status=487, q850=reasons.q850)
+
+    def hang_up(self, cause: Cause) -> None:
+        """Refuse, or BYE; a BYE before the ACK waits for it (§15)."""
+        if self.state is LegState.ARRIVED:
+            told = refusal(cause)
+            self._refuse(told.status, told.phrase, cause)
+        elif self.state is LegState.ANSWERED:
+            self._released = cause
+        else:
+            super().hang_up(cause)
+
+    def _refuse(self, status: int, phrase: str, cause: Cause) -> None:
+        if self.invite is None:
+            return
+        headers = [("Reason", reason_header(cause))]
+        if status == 503:
+            headers.append(("Retry-After", str(self.channel.settings.sip.retry_after_s)))
+        self.channel.stack.reply(self.invite, status, reason=phrase, headers=headers)

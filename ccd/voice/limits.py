@@ -1,0 +1,54 @@
+"""When a new call is refused at the door: 503 with Retry-After instead of growing queues.
+
+Three grounds, each counted apart: too many dialogs, too many new calls a second (token bucket with
+half a second of burst), and a writer that is behind (the oldest fact waits too long).
+"""
+
+from collections.abc import Callable
+
+from ccd.model.settings import SipSettings
+
+MOST_BEHIND_S = 0.5
+BURST_S = 0.5
+
+Behind = Callable[[], tuple[float, bool]]
+"""Age of the oldest fact that is not carried out yet (s), and whether the ledger cannot be written."""
+
+
+class Door:
+    """Admits new calls."""
+
+    __slots__ = ("_behind", "_burst", "_last", "_rate", "_tokens", "draining", "most_dialogs", "refused")
+
+    def __init__(self, settings: SipSettings, behind: Behind, now: float) -> None:
+        self.most_dialogs = settings.max_dialogs
+        self._rate = settings.max_new_calls_per_s
+        self._burst = max(1.0, self._rate * BURST_S)
+        self._tokens = self._burst
+        self._last = now
+        self._behind = behind
+        self.draining = False
+        self.refused: dict[str, int] = {}
+
+    def admit(self, dialogs: int, now: float) -> str:
+        """Empty: come in. Else the ground for refusing, counted."""
+        self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
+        self._last = now
+        ground = self._ground(dialogs)
+        if ground:
+            self.refused[ground] = self.refused.get(ground, 0) + 1
+        else:
+            self._tokens -= 1.0
+        return ground
+
+    def _ground(self, dialogs: int) -> str:
+        if self.draining:
+            return "draining"
+        if dialogs >= self.most_dialogs:
+            return "dialogs"
+        if self._tokens < 1.0:
+            return "rate"
+        age_s, stalled = self._behind()
+        if stalled:
+            return "ledger"
+        return "behind" if age_s > MOST_BEHIND_S else ""

@@ -1,0 +1,310 @@
+"""The embedded media engine: worker processes of ours (or a thread) behind the engine port.
+
+Keeps which worker has which leg, hands out ports that are bound, and replaces a worker that dies:
+its legs are reported failed, its recordings are closed with what is on disk.
+"""
+
+import asyncio
+import os
+from collections import deque
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from ccd.clock import monotonic
+from ccd.errors import TryLater
+from ccd.media.g711 import RATE
+from ccd.media.wav import HEADER_BYTES, header
+from ccd.model.settings import MediaSettings
+from ccd.voice.engine import (
+    AnyMediaCommand,
+    CloseLeg,
+    Hear,
+    Join,
+    LegFailed,
+    OpenLeg,
+    Record,
+    Recorded,
+)
+from ccd.voice.media_link import MediaLink
+from ccd.voice.media_protocol import AskReport, Begin, PortsReady, Reload, Trouble, WorkerReport
+from ccd.voice.recorder import PART
+
+LOCAL: Final = "127.0.0.1"
+START_S: Final = 10.0
+LOW_PORTS: Final = 32
+"""Fewer free ports than this, or than a quarter of all: ask for more."""
+MORE_PORTS: Final = 64
+LEASE_S: Final = 30.0
+"""A port that was taken and never opened is free again after this long."""
+BACK_OFF_S: Final = (0.05, 0.5, 1.0, 2.0, 5.0)
+STEADY_S: Final = 60.0
+"""A worker that lived this long begins the back-off anew."""
+GATHER_MS: Final = 1.0
+
+_log = structlog.get_logger("ccd.media")
+
+
+class EmbeddedEngine:
+    """Implements `MediaEngine`."""
+
+    def __init__(self, settings: MediaSettings, gather_ms: float = GATHER_MS) -> None:
+        """`settings.host`: the local address for RTP, loopback when empty."""
+        self._settings = settings
+        self._host = settings.host or LOCAL
+        self._gather_ms = gather_ms
+        self._links: list[MediaLink] = []
+        self._of_leg: dict[str, MediaLink] = {}
+        self._of_port: dict[int, MediaLink] = {}
+        self._leased: deque[tuple[float, int, MediaLink]] = deque()
+        self._waiting: dict[int, float] = {}
+        """Ports that are taken and not opened yet, and when they were taken."""
+        self._recordings: dict[str, tuple[Record, MediaLink]] = {}
+        self._tries: dict[int, tuple[int, float]] = {}
+        self._hear: Hear = lambda _fact: None
+        self._ready: asyncio.Event | None = None
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.restarts = 0
+
+    async def start(self, hear: Hear) -> None:
+        """Workers up and their first ports bound; raises `TryLater` when that does not come about."""
+        self._hear = hear
+        self._stopping = False
+        self._ready = asyncio.Event()
+        count = max(1, self._settings.workers)
+        for index in range(count):
+            self._links.append(self._make(index, count))
+        try:
+            async with asyncio.timeout(START_S):
+                while not all(link.free or link.exhausted for link in self._links):
+                    await self._ready.wait()
+                    self._ready.clear()
+        except TimeoutError:
+            await self.stop()
+            raise TryLater(
+                "media-start", f"the media workers were not ready within {START_S:.0f} s"
+            ) from None
+        if not any(link.free for link in self._links):
+            note = "; ".join(str(link.report.get("note", "")) for link in self._links)
+            await self.stop()
+            raise TryLater("media-ports", f"no RTP port could be bound on {self._host}: {note}")
+
+    def _make(self, index: int, count: int) -> MediaLink:
+        """Start worker `index` of `count`; each has its own part of the port range."""
+        settings = self._settings
+        span = (settings.port_max + 1 - settings.port_min) // count & ~1
+        low = settings.port_min + index * span
+        high = settings.port_max if index == count - 1 else low + span - 1
+        begin = Begin(
+            self._host, low, high, settings.dead_after_s, settings.prompts, settings.music, self._gather_ms
+        )
+        link = MediaLink(index, begin, self._on_fact, self._on_end)
+        self._tries[index] = (self._tries.get(index, (0, 0.0))[0] + 1, monotonic())
+        try:
+            link.start(process=settings.workers > 0)
+        except OSError as error:
+            raise TryLater("media-start", f"a media worker cannot be started: {error.strerror}") from error
+        return link
+
+    # --- ports -------------------------------------------------------------------------------------
+
+    def take_port(self, near: str = "") -> tuple[str, int] | None:
+        """A bound port on the worker of leg `near`, else on the one with the fewest legs."""
+        self._end_leases()
+        link = self._of_leg.get(near)
+        if link is None:
+            candidates = [link for link in self._links if link.free]
+            if not candidates:
+                return None
+            link = min(candidates, key=lambda link: len(link.legs)) if len(candidates) > 1 else candidates[0]
+        if not link.free:
+            return None
+        port = link.free.popleft()
+        now = monotonic()
+        self._waiting[port] = now
+        self._leased.append((now, port, link))
+        self._of_port[port] = link
+        self._refill(link)
+        return self._host, port
+
+    def _refill(self, link: MediaLink) -> None:
+        """Ask for more ports in time."""
+        if link.exhausted or link.asked:
+            return
+        if len(link.free) < max(LOW_PORTS, link.total // 4):
+            link.ask_ports(max(MORE_PORTS, link.total // 2))
+
+    def _end_leases(self) -> None:
+        """Ports that were taken long ago and never opened are free again."""
+        leased, waiting = self._leased, self._waiting
+        limit = monotonic() - LEASE_S
+        while leased and (leased[0][0] <= limit or leased[0][1] not in waiting):
+            taken, port, link = leased.popleft()
+            if waiting.get(port) == taken:
+                del waiting[port]
+                if self._of_port.pop(port, None) is link and link in self._links:
+                    link.free.append(port)
+
+    # --- commands ----------------------------------------------------------------------------------
+
+    def perform(self, command: AnyMediaCommand) -> None:
+        """Pass one command to the worker of its leg."""
+        if isinstance(command, OpenLeg):
+            self._open(command)
+            return
+        if isinstance(command, Join):
+            self._join(command)
+            return
+        name = command.left if isinstance(command, Record) else command.leg
+        link = self._of_leg.get(name)
+        if link is None:
+            return
+        if isinstance(command, Record):
+            self._recordings[command.recording] = (command, link)
+        elif isinstance(command, CloseLeg):
+            del self._of_leg[name]
+            link.legs.discard(name)
+        link.send(command)
+
+    def _open(self, command: OpenLeg) -> None:
+        link = self._of_port.pop(command.port, None)
+        self._waiting.pop(command.port, None)
+        if link is None or link not in self._links or command.leg in self._of_leg:
+            self._soon(LegFailed(command.leg, f"media port {command.port} is not to be had any more"))
+            return
+        self._of_leg[command.leg] = link
+        link.legs.add(command.leg)
+        link.send(command)
+
+    def _join(self, command: Join) -> None:
+        link, other = self._of_leg.get(command.a), self._of_leg.get(command.b)
+        if link is None or other is None:
+            return
+        if link is not other:
+            _log.error("media.join_apart", a=command.a, b=command.b, workers=[link.index, other.index])
+            self._soon(LegFailed(command.b, f"leg {command.a} is on another media worker"))
+            return
+        link.send(command)
+
+    def _soon(self, fact: LegFailed) -> None:
+        """Report in a turn of its own: nobody expects a fact inside `perform`."""
+        asyncio.get_running_loop().call_soon(self._hear, fact)
+
+    def reload(self) -> None:
+        """Prompts and music are read anew when they are played next."""
+        for link in self._links:
+            link.send(Reload())
+
+    # --- facts -------------------------------------------------------------------------------------
+
+    def _on_fact(self, link: MediaLink, fact: Any) -> None:
+        if isinstance(fact, PortsReady):
+            self._on_ports(link, fact)
+        elif isinstance(fact, WorkerReport):
+            link.report = {name: getattr(fact, name) for name in fact.__struct_fields__}
+        elif isinstance(fact, Trouble):
+            _log.warning("media.trouble", worker=link.index, note=fact.note)
+        else:
+            if isinstance(fact, Recorded):
+                self._recordings.pop(fact.recording, None)
+            elif isinstance(fact, LegFailed):
+                self._of_leg.pop(fact.leg, None)
+                link.legs.discard(fact.leg)
+            self._hear(fact)
+
+    def _on_ports(self, link: MediaLink, fact: PortsReady) -> None:
+        link.free.extend(fact.ports)
+        link.asked -= fact.made
+        link.total += fact.made
+        if fact.exhausted:
+            link.asked, link.exhausted = 0, True
+            link.report["note"] = fact.note
+            _log.warning("media.ports_exhausted", worker=link.index, ports=link.total, note=fact.note)
+        if self._ready is not None:
+            self._ready.set()
+
+    def _on_end(self, link: MediaLink, why: str) -> None:
+        """A worker died: its legs are lost, another one takes its place."""
+        if link not in self._links:
+            return
+        self._links.remove(link)
+        self.restarts += 1
+        _log.error("media.worker_died", worker=link.index, pid=link.pid, legs=len(link.legs), why=why)
+        for name in list(link.legs):
+            self._of_leg.pop(name, None)
+            self._hear(LegFailed(name, f"media worker {link.index} died: {why}"))
+        link.legs.clear()
+        self._of_port = {port: owner for port, owner in self._of_port.items() if owner is not link}
+        lost = [record for record, owner in self._recordings.values() if owner is link]
+        task = asyncio.get_running_loop().create_task(self._replace(link, lost))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _replace(self, link: MediaLink, lost: list[Record]) -> None:
+        """Close the dead worker's recordings and start the next one after a back-off."""
+        await asyncio.to_thread(link.reap, 1.0)
+        for record in lost:
+            self._recordings.pop(record.recording, None)
+            self._hear(await asyncio.to_thread(rescue, record))
+        tries, began = self._tries[link.index]
+        if monotonic() - began > STEADY_S:
+            tries = 1
+            self._tries[link.index] = (0, began)
+        await asyncio.sleep(BACK_OFF_S[min(tries, len(BACK_OFF_S)) - 1])
+        if self._stopping:
+            return
+        try:
+            self._links.append(self._make(link.index, max(1, self._settings.workers)))
+        except TryLater as error:
+            _log.error("media.worker_not_started", worker=link.index, problem=error.message)
+            asyncio.get_running_loop().call_later(BACK_OFF_S[-1], partial(self._again, link))
+
+    def _again(self, link: MediaLink) -> None:
+        if not self._stopping:
+            task = asyncio.get_running_loop().create_task(self._replace(link, []))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    # --- the rest ----------------------------------------------------------------------------------
+
+    def report(self) -> dict[str, object]:
+        """Sums over the workers; their own figures are those of the last answer."""
+        for link in self._links:
+            link.send(AskReport())
+        return {
+            "workers": len(self._links),
+            "pids": [link.pid for link in self._links],
+            "restarts": self.restarts,
+            "legs": len(self._of_leg),
+            "recordings": len(self._recordings),
+            "ports_free": sum(len(link.free) for link in self._links),
+            "ports_bound": sum(link.total for link in self._links),
+            "each": [dict(link.report, worker=link.index, pid=link.pid) for link in self._links],
+        }
+
+    async def stop(self) -> None:
+        """End the workers; recordings are closed and on disk when this returns."""
+        self._stopping = True
+        links, self._links = self._links, []
+        for task in list(self._tasks):
+            task.cancel()
+        for link in links:
+            for fact in await link.stop():
+                self._on_fact(link, fact)
+        self._of_leg.clear()
+        self._of_port.clear()
+
+
+def rescue(record: Record) -> Recorded:
+    """Make a recording whole that a dead worker left: the header counts what is there."""
+    note = "the media worker died while it was recorded"
+    try:
+        with open(record.path + PART, "r+b") as file:
+            size = max(0, os.fstat(file.fileno()).st_size - HEADER_BYTES)
+            file.write(header(RATE, 2, size - size % 4))
+        os.replace(record.path + PART, record.path)
+    except OSError as error:
+        return Recorded(record.recording, record.left, record.path, 0.0, f"{note}; {error.strerror}")
+    return Recorded(record.recording, record.left, record.path, size / (4 * RATE), note)

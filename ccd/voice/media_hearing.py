@@ -1,0 +1,35 @@
+"""Facts of the media engine → facts of the core."""
+
+from typing import TYPE_CHECKING
+
+from ccd.model import facts
+from ccd.model.nouns import Cause
+from ccd.voice import engine
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+
+def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
+    """Translate one fact; those of legs that are gone say nothing any more."""
+    if isinstance(fact, engine.PlayEnded):
+        channel.post(facts.PromptEnded(fact.leg, fact.play, fact.completed, fact.note))
+    elif isinstance(fact, engine.Digit):
+        leg = channel.legs.get(fact.leg)
+        if leg is not None:
+            channel.post(facts.DigitPressed(fact.leg, fact.digit))
+            peer = channel.legs.get(leg.peer)
+            stream = peer.session.stream if peer is not None and peer.session is not None else None
+            if peer is not None and stream is not None and stream.digits is None:
+                peer.send_digit(fact.digit)
+    elif isinstance(fact, engine.PeerLost):
+        if fact.leg in channel.legs:
+            channel.post(facts.MediaLost(fact.leg, fact.silent_s))
+    elif isinstance(fact, engine.LegFailed):
+        leg = channel.legs.get(fact.leg)
+        if leg is not None:
+            channel.log.error("media lost its leg", leg=fact.leg, problem=fact.note)
+            leg.hang_up(Cause.MEDIA_LOST)
+            leg.over(Cause.MEDIA_LOST, remote=False, note=fact.note)
+    elif isinstance(fact, engine.Recorded):
+        channel.post(facts.RecordingEnded(fact.recording, fact.path, fact.seconds, fact.note))

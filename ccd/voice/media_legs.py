@@ -1,0 +1,280 @@
+"""What a media worker does with commands: legs by name, and the parts that serve them."""
+
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+from ccd.errors import CcdError
+from ccd.media.g711 import check_codec
+from ccd.media.leg import Leg, Source
+from ccd.media.playout import Clip, Playout
+from ccd.voice.audio_files import Key, Library, keys_of, music_key
+from ccd.voice.engine import (
+    CloseLeg,
+    Digit,
+    Join,
+    LegClosed,
+    LegFailed,
+    LegStats,
+    Music,
+    OpenLeg,
+    Part,
+    PeerLost,
+    Play,
+    PlayEnded,
+    Record,
+    Recorded,
+    SendDigit,
+    SetStream,
+    Stop,
+    StopRecord,
+    Stream,
+)
+from ccd.voice.media_aside import After, Aside
+from ccd.voice.media_pace import Pace
+from ccd.voice.media_ports import Port, PortPool
+from ccd.voice.media_protocol import Trouble
+from ccd.voice.media_upkeep import Upkeep
+from ccd.voice.recorder import Recorder
+
+NOWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  no address to bind, the old form of hold
+
+
+class Legs:
+    """The legs of one worker. Facts go to `tell`."""
+
+    def __init__(
+        self,
+        pool: PortPool,
+        upkeep: Callable[[Callable[[Leg, float], None]], Upkeep],
+        library: Library,
+        tell: Callable[[Any], None],
+    ) -> None:
+        self.pool = pool
+        self.pace = Pace()
+        self.upkeep = upkeep(self._lost)
+        self.library = library
+        self.reading = Aside("ccd-prompts")
+        self.writing = Aside("ccd-recordings")
+        self._tell = tell
+        self.recorder = Recorder(self.writing, self._recorded)
+        self.legs: dict[str, Leg] = {}
+        self.received = 0
+        self.sent = 0
+        """Packets of closed legs; the open ones have their own counts."""
+        self._act: dict[type, Callable[[Any, float], None]] = {
+            OpenLeg: self._open,
+            SetStream: self._set_stream,
+            CloseLeg: self._close,
+            Play: self._play,
+            Music: self._music,
+            Stop: self._stop,
+            Join: self._join,
+            Part: self._part,
+            SendDigit: self._send_digit,
+            Record: self._record,
+            StopRecord: self._stop_record,
+        }
+
+    def perform(self, command: Any, now: float) -> None:
+        """Carry out one command of the engine port; unknown legs are ignored."""
+        self._act[type(command)](command, now)
+
+    # --- legs --------------------------------------------------------------------------------------
+
+    def _open(self, command: OpenLeg, now: float) -> None:
+        port = self.pool.take(command.port)
+        if port is None or command.leg in self.legs:
+            self._tell(LegFailed(command.leg, f"media port {command.port} is not free"))
+            return
+        chance = int.from_bytes(os.urandom(10), "big")
+        leg = Leg(
+            command.leg,
+            chance & 0xFFFFFFFF,
+            (chance >> 32) & 0xFFFF,
+            (chance >> 48) & 0xFFFFFFFF,
+            now,
+            self._report,
+        )
+        leg.port, port.leg = port, leg
+        self.legs[command.leg] = leg
+        self.upkeep.add(leg, now, (chance & 0xFF) / 255)
+        if command.stream is not None:
+            self._apply(leg, command.stream, now)
+
+    def _set_stream(self, command: SetStream, now: float) -> None:
+        leg = self.legs.get(command.leg)
+        if leg is not None:
+            self._apply(leg, command.stream, now)
+
+    def _apply(self, leg: Leg, stream: Stream, now: float) -> None:
+        try:
+            codec = check_codec(stream.codec)
+        except CcdError as error:
+            self._tell(LegFailed(leg.name, error.message))
+            return
+        address: Source | None = None
+        if stream.host not in NOWHERE and 0 < stream.port < 65536:
+            address = (stream.host, stream.port)
+        leg.set_stream(codec, stream.payload, stream.digits, address, stream.send, stream.receive, now)
+
+    def _close(self, command: CloseLeg, now: float) -> None:
+        leg = self.legs.pop(command.leg, None)
+        if leg is None:
+            return
+        port = leg.port
+        assert isinstance(port, Port)  # noqa: S101  the shell's slot, typed as object
+        self.recorder.leg_closed(leg, now)
+        leg.fetching = None
+        leg.stop()
+        leg.part()
+        self.pace.remove(leg)
+        self.upkeep.close(leg, now)
+        leg.port = None
+        self.pool.give_back(port, now)
+        self.received += leg.received
+        self.sent += leg.sent
+        self._tell(
+            LegClosed(
+                leg.name,
+                LegStats(leg.received, leg.sent, leg.total_lost, round(leg.jitter / 8, 3), leg.bad),
+            )
+        )
+
+    def _join(self, command: Join, _now: float) -> None:
+        a, b = self.legs.get(command.a), self.legs.get(command.b)
+        if a is None or b is None or a is b:
+            return
+        for leg in (a, b):
+            self._hush(leg)
+        a.join(b)
+
+    def _part(self, command: Part, _now: float) -> None:
+        leg = self.legs.get(command.leg)
+        if leg is not None:
+            leg.part()
+
+    # --- playing -----------------------------------------------------------------------------------
+
+    def _play(self, command: Play, now: float) -> None:
+        leg = self.legs.get(command.leg)
+        if leg is None:
+            return
+        self._hush(leg)
+        keys = keys_of(command.parts, command.language, command.tone)
+        self._fetch(leg, keys, command.play, loop=False, barge=command.barge, now=now)
+
+    def _music(self, command: Music, now: float) -> None:
+        leg = self.legs.get(command.leg)
+        if leg is None:
+            return
+        self._hush(leg)
+        self._fetch(leg, [music_key(command.name)], "", loop=True, barge=False, now=now)
+
+    def _stop(self, command: Stop, _now: float) -> None:
+        leg = self.legs.get(command.leg)
+        if leg is not None:
+            self._hush(leg)
+
+    def _hush(self, leg: Leg) -> None:
+        """Stop what plays or is being fetched."""
+        waiting = leg.fetching
+        leg.fetching = None
+        if isinstance(waiting, Playout) and waiting.play:
+            self._tell(PlayEnded(leg.name, waiting.play, completed=False))
+        leg.stop()
+        if not leg.paced:
+            self.pace.remove(leg)
+
+    def _fetch(self, leg: Leg, keys: list[Key], play: str, *, loop: bool, barge: bool, now: float) -> None:
+        """Play at once what is in memory; else read it aside first."""
+        clips = self.library.ready(keys)
+        if clips is not None:
+            self._begin(leg, Playout(play, clips, loop, barge), now)
+            return
+        waiting = Playout(play, (), loop, barge)
+        leg.fetching = waiting
+        library = self.library
+        self.reading.put(lambda: self._read(library, leg, keys, waiting, now))
+
+    def _read(self, library: Library, leg: Leg, keys: list[Key], waiting: Playout, now: float) -> After:
+        """On the reading thread."""
+        found: list[Clip] = []
+        problem = ""
+        try:
+            found = library.find(keys)
+        except CcdError as error:
+            problem = error.message
+        except Exception as error:  # one broken file must not end the thread
+            problem = f"prompt cannot be read: {error!r}"
+        return lambda: self._fetched(leg, found, waiting, problem, now)
+
+    def _fetched(self, leg: Leg, clips: list[Clip], waiting: Playout, problem: str, now: float) -> None:
+        if leg.fetching is not waiting:
+            return  # stopped, replaced or closed meanwhile
+        leg.fetching = None
+        if problem:
+            self._tell(Trouble(problem))
+            if waiting.play:
+                self._tell(PlayEnded(leg.name, waiting.play, completed=False, note=problem))
+            return
+        self._begin(leg, Playout(waiting.play, clips, waiting.loop, waiting.barge), now)
+
+    def _begin(self, leg: Leg, playout: Playout, now: float) -> None:
+        leg.play(playout)
+        self.pace.add(leg, now)
+
+    def _send_digit(self, command: SendDigit, now: float) -> None:
+        leg = self.legs.get(command.leg)
+        if leg is not None and leg.send_digit(command.digit, command.duration_ms):
+            self.pace.add(leg, now)
+
+    # --- recording ---------------------------------------------------------------------------------
+
+    def _record(self, command: Record, now: float) -> None:
+        left, right = self.legs.get(command.left), self.legs.get(command.right)
+        if left is None or right is None:
+            missing = command.left if left is None else command.right
+            note = f"leg {missing} is gone"
+            self._tell(Recorded(command.recording, command.left, command.path, 0.0, note))
+            return
+        self.recorder.start(command, left, right, now)
+
+    def _stop_record(self, command: StopRecord, now: float) -> None:
+        self.recorder.stop(command.recording, now)
+
+    def _recorded(self, fact: Recorded) -> None:
+        if fact.note:
+            self._tell(Trouble(f"recording {fact.recording}: {fact.note}"))
+        self._tell(fact)
+
+    # --- what legs report --------------------------------------------------------------------------
+
+    def _report(self, leg: Leg, what: str, value: str) -> None:
+        if what == "digit":
+            self._tell(Digit(leg.name, value))
+            waiting = leg.playout or leg.fetching
+            if isinstance(waiting, Playout) and waiting.barge:
+                self._hush(leg)
+        else:
+            self._tell(PlayEnded(leg.name, value, completed=what == "played"))
+
+    def _lost(self, leg: Leg, silent_s: float) -> None:
+        self._tell(PeerLost(leg.name, round(silent_s, 1)))
+
+    def counts(self) -> tuple[int, int]:
+        """Packets received and sent since the start."""
+        received, sent = self.received, self.sent
+        for leg in self.legs.values():
+            received += leg.received
+            sent += leg.sent
+        return received, sent
+
+    def close(self, now: float) -> None:
+        """End recordings rightly and the threads aside."""
+        self.recorder.stop_all(now)
+        self.writing.close()
+        self.reading.close()
+        self.writing.settle()
+        self.writing.release()
+        self.reading.release()

@@ -1,0 +1,192 @@
+"""The daemon's end of one media worker: its process or thread, its socket, its ports."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from ccd.errors import PeerBroke
+from ccd.voice.media_loop import MediaLoop
+from ccd.voice.media_protocol import Begin, OpenPorts, Unpacker, WorkerFact, pack
+
+READ_SIZE: Final = 1 << 18
+MAX_UNSENT: Final = 32 << 20
+"""A worker that leaves this much unread is taken for dead."""
+FIRST_PORTS: Final = 64
+STOP_S: Final = 5.0
+PROGRAM: Final = "ccd.voice.media_worker"
+
+
+class MediaLink:
+    """One worker. `hear` gets its facts, `ended` is called once when it is gone."""
+
+    def __init__(
+        self,
+        index: int,
+        begin: Begin,
+        hear: Callable[["MediaLink", Any], None],
+        ended: Callable[["MediaLink", str], None],
+    ) -> None:
+        self.index = index
+        self.begin = begin
+        self.free: deque[int] = deque()
+        self.asked = 0
+        self.total = 0
+        self.exhausted = False
+        self.legs: set[str] = set()
+        self.report: dict[str, Any] = {}
+        self._hear = hear
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        self._unpacker = Unpacker(WorkerFact)
+        self._pending: list[Any] = []
+        self._unsent = b""
+        self._writing = False
+        self._open = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        for end in (self._socket, self._theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, READ_SIZE)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the worker; 0 for a thread."""
+        return self._process.pid if self._process is not None else 0
+
+    def start(self, *, process: bool) -> None:
+        """Begin the worker and listen to it. Raises OSError when the process cannot be made."""
+        if process:
+            self._spawn()
+            self._theirs.close()
+        else:
+            loop = MediaLoop(self._theirs, self.begin)
+            self._thread = threading.Thread(target=loop.run, name=f"ccd-media-{self.index}", daemon=True)
+            self._thread.start()
+        self._socket.setblocking(False)
+        self._open = True
+        self._loop.add_reader(self._socket.fileno(), self._read)
+        if process:
+            self.send(self.begin)
+        self.ask_ports(FIRST_PORTS)
+
+    def _spawn(self) -> None:
+        """The process gets our module path and its socket, nothing else of ours."""
+        number = self._theirs.fileno()
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        self._process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [sys.executable, "-S", "-m", PROGRAM, str(number)],
+            pass_fds=(number,),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+
+    def send(self, command: Any) -> None:
+        """Queue a command; all of one turn of the loop go in one write."""
+        if not self._open:
+            return
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(command)
+
+    def ask_ports(self, count: int) -> None:
+        self.asked += count
+        self.send(OpenPorts(count))
+
+    def _flush(self) -> None:
+        if self._pending and self._open:
+            frame = pack(self._pending)
+            self._pending = []
+            self._unsent += frame
+            if not self._writing:
+                self._write()
+
+    def _write(self) -> None:
+        try:
+            done = self._socket.send(self._unsent)
+        except BlockingIOError:
+            done = 0
+        except OSError as error:
+            self._end(f"control socket: {error.strerror}")
+            return
+        self._unsent = self._unsent[done:]
+        if len(self._unsent) > MAX_UNSENT:
+            self._end("it does not read its commands")
+        elif self._unsent and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._socket.fileno(), self._write)
+        elif not self._unsent and self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._socket.fileno())
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._end("the worker ended")
+            return
+        try:
+            for fact in self._unpacker.feed(data):
+                self._hear(self, fact)
+        except PeerBroke as error:
+            self._end(error.message)
+
+    def _end(self, why: str) -> None:
+        if self._open:
+            self._shut()
+            self._ended(self, why)
+
+    def _shut(self) -> None:
+        self._open = False
+        self._loop.remove_reader(self._socket.fileno())
+        if self._writing:
+            self._loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+
+    async def stop(self) -> list[Any]:
+        """Tell the worker to end and wait for it; the facts of its last turn (closed recordings)."""
+        if not self._open:
+            await asyncio.to_thread(self.reap, STOP_S)
+            return []
+        self._flush()
+        self._open = False
+        self._loop.remove_reader(self._socket.fileno())
+        if self._writing:
+            self._loop.remove_writer(self._socket.fileno())
+        return await asyncio.to_thread(self._hear_out)
+
+    def _hear_out(self) -> list[Any]:
+        """On a thread: send what is left, then read until the worker closes its end."""
+        facts: list[Any] = []
+        self._socket.settimeout(STOP_S)
+        try:
+            self._socket.sendall(self._unsent)
+            self._socket.shutdown(socket.SHUT_WR)
+            while data := self._socket.recv(READ_SIZE):
+                facts += self._unpacker.feed(data)
+        except (OSError, PeerBroke):
+            pass  # it died meanwhile, or hangs and is killed below
+        self._socket.close()
+        self.reap(STOP_S)
+        return facts
+
+    def reap(self, patience_s: float) -> None:
+        """Wait for a worker whose socket is closed; one that does not end is killed."""
+        if self._thread is not None:
+            self._thread.join(patience_s)
+        if self._process is not None:
+            try:
+                self._process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()

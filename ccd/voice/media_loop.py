@@ -1,0 +1,278 @@
+"""The loop of a media worker: epoll over RTP sockets, the control socket and two threads aside.
+
+Waking up costs more than a packet. So after a turn that found traffic, the loop sleeps `gather` and
+then takes all that came meanwhile at once, as a network card does when it moderates interrupts: a
+packet waits a millisecond at most, and an idle worker sleeps until something happens.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from ccd.clock import SystemClock, monotonic
+from ccd.errors import PeerBroke
+from ccd.media.g711 import RATE
+from ccd.media.leg import Leg
+from ccd.media.packet import MAX_PACKET
+from ccd.voice.audio_files import Library
+from ccd.voice.media_legs import Legs
+from ccd.voice.media_ports import Port, PortPool
+from ccd.voice.media_protocol import (
+    AskReport,
+    Begin,
+    OpenPorts,
+    PortsReady,
+    Reload,
+    Unpacker,
+    WorkerCommand,
+    WorkerReport,
+    pack,
+)
+from ccd.voice.media_upkeep import Upkeep
+
+MAX_EVENTS: Final = 512
+LAG_STEPS: Final = 500
+LAG_STEP_S: Final = 0.0001
+"""The histogram of turns: 500 steps of 0.1 ms."""
+READ_SIZE: Final = 1 << 18
+
+
+class MediaLoop:
+    """One worker's loop; `run` returns when the control socket is closed by the other side."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        begin: Begin,
+        unpacker: Unpacker | None = None,
+        early: Sequence[Any] = (),
+    ) -> None:
+        """`unpacker`: where reading `begin` left off; `early`: commands that came with it."""
+        control.setblocking(False)
+        self._control = control
+        self._unpacker = unpacker or Unpacker(WorkerCommand)
+        self._gather = begin.gather_ms / 1000.0
+        self._epoll = select.epoll()
+        self._facts: list[Any] = []
+        self._unsent = b""
+        self._buffer = bytearray(MAX_PACKET + 20)
+        self._view = memoryview(self._buffer)
+        self._pool = PortPool(self._epoll, begin.host, begin.port_min, begin.port_max)
+        wall_offset = SystemClock().now() - monotonic()
+        self._legs = Legs(
+            self._pool,
+            lambda lost: Upkeep(begin.dead_after_s, wall_offset, self._send_rtcp, lost),
+            Library(begin.prompts, begin.music),
+            self._facts.append,
+        )
+        self._running = True
+        self._stray = 0
+        self._lags = [0] * LAG_STEPS
+        self._worst_lag = 0.0
+        self._epoll.register(control, select.EPOLLIN)
+        self._others: dict[int, Callable[[int, float], None]] = {control.fileno(): self._on_control}
+        for aside in (self._legs.reading, self._legs.writing):
+            self._epoll.register(aside.wake, select.EPOLLIN)
+            self._others[aside.wake] = lambda _mask, _now, settle=aside.settle: settle()  # type: ignore[misc]
+        for command in early:
+            self._command(command, monotonic())
+
+    def run(self) -> None:
+        """Until the control socket closes."""
+        gather, poll, pool, legs = self._gather, self._epoll.poll, self._pool, self._legs
+        last = 0.0
+        try:
+            while self._running:
+                events = poll(self._patience(), MAX_EVENTS)
+                now = monotonic()
+                if events:
+                    self._take(events, now)
+                if legs.pace.next_due <= now:
+                    self._play(now)
+                if legs.upkeep.next_due <= now:
+                    legs.upkeep.run(now)
+                if legs.recorder.next_due <= now:
+                    legs.recorder.run(now)
+                if pool.binding or pool.next_due <= now:
+                    self._announce(now)
+                if self._facts:
+                    self._flush()
+                away = monotonic() - now
+                self._note(away)
+                if events and now - last < 3 * gather and away < gather:
+                    time.sleep(gather - away)
+                last = now
+        finally:
+            self._close()
+
+    def _patience(self) -> float:
+        """Seconds that the loop may wait; -1: for ever."""
+        if self._pool.binding:
+            return 0.0
+        legs = self._legs
+        due = min(legs.pace.next_due, legs.upkeep.next_due, legs.recorder.next_due, self._pool.next_due)
+        return -1.0 if due == float("inf") else max(0.0, due - monotonic())
+
+    def _note(self, away: float) -> None:
+        step = int(away / LAG_STEP_S)
+        self._lags[step if step < LAG_STEPS else -1] += 1
+        self._worst_lag = max(self._worst_lag, away)
+
+    # --- packets -----------------------------------------------------------------------------------
+
+    def _take(self, events: list[tuple[int, int]], now: float) -> None:
+        """One packet of each socket that has one; the rest is taken in the next turn."""
+        ports, buffer, view = self._pool.rtp, self._buffer, self._view
+        clock = int(now * RATE)
+        for fd, mask in events:
+            port = ports.get(fd)
+            if port is None:
+                self._take_other(fd, mask, now)
+                continue
+            try:
+                size, source = port.receive(buffer)
+                leg = port.leg
+                if leg is None:
+                    self._stray += 1
+                    continue
+                size = leg.receive(buffer, size, source, now, clock)
+                if size:
+                    other = leg.partner
+                    other.port.send(view[:size], other.address)  # type: ignore[union-attr]
+            except OSError:
+                continue  # nothing there after all, or no way to the far end: RTP loses packets
+
+    def _take_other(self, fd: int, mask: int, now: float) -> None:
+        other = self._others.get(fd)
+        if other is not None:
+            other(mask, now)
+            return
+        port = self._pool.rtcp.get(fd)
+        if port is None:
+            return
+        try:
+            data, _source = port.rtcp.recvfrom(MAX_PACKET)
+        except OSError:
+            return
+        if port.leg is None:
+            self._stray += 1
+        else:
+            self._legs.upkeep.read(port.leg, data, now)
+
+    def _play(self, now: float) -> None:
+        """The packets whose beat has come."""
+        buffer, view, pace = self._buffer, self._view, self._legs.pace
+        for leg in pace.due(now):
+            size = leg.tick(buffer, now)
+            if size:
+                try:
+                    leg.port.send(view[:size], leg.address)  # type: ignore[attr-defined]
+                except OSError:
+                    continue
+            elif not leg.paced:
+                pace.remove(leg)
+
+    def _send_rtcp(self, leg: Leg, data: bytes) -> None:
+        port, address = leg.port, leg.address
+        if isinstance(port, Port) and address is not None:
+            try:
+                port.rtcp.sendto(data, (address[0], address[1] + 1, *address[2:]))
+            except (OSError, OverflowError):
+                return
+
+    # --- control -----------------------------------------------------------------------------------
+
+    def _on_control(self, mask: int, now: float) -> None:
+        if mask & select.EPOLLOUT:
+            self._flush()
+        if not mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            return
+        try:
+            data = self._control.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._running = False
+            return
+        try:
+            for command in self._unpacker.feed(data):
+                self._command(command, now)
+        except PeerBroke:
+            self._running = False  # the daemon sees the socket close and begins a new worker
+
+    def _command(self, command: Any, now: float) -> None:
+        if isinstance(command, OpenPorts):
+            self._pool.ask(command.count)
+        elif isinstance(command, Reload):
+            self._legs.library.forget()
+        elif isinstance(command, AskReport):
+            self._facts.append(self._report())
+        elif not isinstance(command, Begin):
+            self._legs.perform(command, now)
+
+    def _announce(self, now: float) -> None:
+        """Tell which ports may be given out now."""
+        numbers = self._pool.rested(now)
+        exhausted = False
+        made: list[int] = []
+        if self._pool.binding:
+            made, exhausted = self._pool.bind_some()
+            numbers += made
+        if numbers or exhausted:
+            self._facts.append(
+                PortsReady(tuple(numbers), len(made), exhausted, self._pool.note if exhausted else "")
+            )
+
+    def _report(self) -> WorkerReport:
+        """Counters, and the lag since the last report."""
+        legs = self._legs
+        received, sent = legs.counts()
+        turns, seen, step = sum(self._lags), 0, 0
+        for step, number in enumerate(self._lags):  # noqa: B007  used after the loop
+            seen += number
+            if seen >= 0.99 * turns:
+                break
+        report = WorkerReport(
+            legs=len(legs.legs),
+            received=received,
+            sent=sent,
+            stray=self._stray,
+            lag_p99_ms=round((step + 1) * LAG_STEP_S * 1000, 2) if turns else 0.0,
+            lag_max_ms=round(self._worst_lag * 1000, 2),
+            late_max_ms=round(legs.pace.worst_late_s * 1000, 2),
+            recordings=len(legs.recorder),
+        )
+        self._lags = [0] * LAG_STEPS
+        self._worst_lag = legs.pace.worst_late_s = 0.0
+        return report
+
+    def _flush(self) -> None:
+        """Send the facts of this turn; what the socket does not take waits for it."""
+        data = self._unsent
+        if self._facts:
+            data += pack(self._facts)
+            self._facts.clear()
+        try:
+            done = self._control.send(data) if data else 0
+        except BlockingIOError:
+            done = 0
+        except OSError:
+            self._running = False
+            return
+        waited = bool(self._unsent)
+        self._unsent = data[done:]
+        if waited != bool(self._unsent):
+            wish = select.EPOLLIN | (select.EPOLLOUT if self._unsent else 0)
+            self._epoll.modify(self._control, wish)
+
+    def _close(self) -> None:
+        self._legs.close(monotonic())
+        self._control.setblocking(True)
+        self._flush()
+        self._pool.close()
+        self._epoll.close()
+        self._control.close()

@@ -1,0 +1,135 @@
+"""RTP/RTCP socket pairs of a media worker: bound once, used again and again after a rest."""
+
+import select
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from ccd.media.leg import Leg
+
+REST_S: Final = 2.0
+"""A port is given out again only after this long, so that late packets of the last call are gone."""
+REST_GRAIN_S: Final = 0.25
+"""Rested ports are announced together at most this often."""
+BIND_AT_ONCE: Final = 16
+"""Pairs bound in one turn of the loop (about 20 µs each)."""
+
+
+class Port:
+    """One bound pair: RTP on an even port, RTCP on the next (RFC 3550 §11)."""
+
+    __slots__ = ("leg", "number", "receive", "rtcp", "rtp", "send")
+
+    def __init__(self, number: int, rtp: socket.socket, rtcp: socket.socket) -> None:
+        self.number = number
+        self.rtp = rtp
+        self.rtcp = rtcp
+        self.receive: Callable[..., tuple[int, Any]] = rtp.recvfrom_into
+        self.send: Callable[..., int] = rtp.sendto
+        self.leg: Leg | None = None
+
+
+def _bind(family: int, host: str, number: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.bind((host, number))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class PortPool:
+    """Binds pairs out of a range and registers them with epoll for their life."""
+
+    def __init__(self, epoll: select.epoll, host: str, low: int, high: int) -> None:
+        self._epoll = epoll
+        self._host = host
+        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._next = low + (low & 1)
+        self._high = high
+        self._asked = 0
+        self._resting: deque[tuple[float, Port]] = deque()
+        self._free: dict[int, Port] = {}
+        self.rtp: dict[int, Port] = {}
+        """By file descriptor of the RTP socket."""
+        self.rtcp: dict[int, Port] = {}
+        self.note = ""
+
+    @property
+    def binding(self) -> bool:
+        """There are pairs still to be bound."""
+        return self._asked > 0
+
+    @property
+    def next_due(self) -> float:
+        return self._resting[0][0] + REST_GRAIN_S if self._resting else float("inf")
+
+    def ask(self, count: int) -> None:
+        self._asked += count
+
+    def bind_some(self) -> tuple[list[int], bool]:
+        """Bind a few of those asked for; their numbers, and whether the range is used up."""
+        made: list[int] = []
+        while self._asked and len(made) < BIND_AT_ONCE:
+            if self._next + 1 > self._high:
+                self._asked = 0
+                return made, True
+            number = self._next
+            self._next += 2
+            port = self._make(number)
+            if port is not None:
+                self._asked -= 1
+                made.append(number)
+        return made, False
+
+    def _make(self, number: int) -> Port | None:
+        """One pair, or None when somebody else has the number."""
+        try:
+            rtp = _bind(self._family, self._host, number)
+        except OSError as error:
+            self.note = f"cannot bind {self._host}:{number}: {error.strerror}"
+            return None
+        try:
+            rtcp = _bind(self._family, self._host, number + 1)
+        except OSError as error:
+            self.note = f"cannot bind {self._host}:{number + 1}: {error.strerror}"
+            rtp.close()
+            return None
+        port = Port(number, rtp, rtcp)
+        self.rtp[rtp.fileno()] = port
+        self.rtcp[rtcp.fileno()] = port
+        self._epoll.register(rtp, select.EPOLLIN)
+        self._epoll.register(rtcp, select.EPOLLIN)
+        self._free[number] = port
+        return port
+
+    def take(self, number: int) -> Port | None:
+        """The bound pair with this number, now in use; None when it is not free."""
+        return self._free.pop(number, None)
+
+    def give_back(self, port: Port, now: float) -> None:
+        """Let a pair rest."""
+        port.leg = None
+        self._resting.append((now + REST_S, port))
+
+    def rested(self, now: float) -> list[int]:
+        """Numbers of the pairs that have rested enough."""
+        ready = []
+        resting = self._resting
+        while resting and resting[0][0] <= now:
+            port = resting.popleft()[1]
+            self._free[port.number] = port
+            ready.append(port.number)
+        return ready
+
+    def close(self) -> None:
+        for port in self.rtp.values():
+            port.rtp.close()
+            port.rtcp.close()
+        self.rtp.clear()
+        self.rtcp.clear()
+        self._free.clear()
+        self._resting.clear()

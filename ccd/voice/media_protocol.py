@@ -1,0 +1,117 @@
+"""What passes between the daemon and a media worker: frames of msgpack over a Unix stream socket.
+
+A frame is a 4-byte length (big-endian) and a list: commands one way, facts the other. Each side
+gathers what one turn of its loop yields into one frame.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from ccd.errors import PeerBroke
+from ccd.voice.engine import AnyMediaCommand, AnyMediaFact, MediaCommand, MediaFact
+
+LENGTH: Final = struct.Struct("!I")
+MAX_FRAME: Final = 16 << 20
+
+
+class Begin(MediaCommand, frozen=True):
+    """First of all: what the worker needs to know."""
+
+    host: str
+    port_min: int
+    port_max: int
+    dead_after_s: float
+    prompts: tuple[str, ...]
+    """Directories with one folder a language, searched in order."""
+    music: tuple[str, ...]
+    gather_ms: float
+
+
+class OpenPorts(MediaCommand, frozen=True):
+    """Bind `count` more pairs; answered by `PortsReady`."""
+
+    count: int
+
+
+class Reload(MediaCommand, frozen=True):
+    """Forget the prompts and music that were loaded."""
+
+
+class AskReport(MediaCommand, frozen=True):
+    """Answered by `WorkerReport`."""
+
+
+class PortsReady(MediaFact, frozen=True):
+    """These RTP ports are bound (again) and may be given out."""
+
+    ports: tuple[int, ...]
+    made: int = 0
+    """How many of them are new."""
+    exhausted: bool = False
+    """Fewer could be bound than asked: the range is used up."""
+    note: str = ""
+
+
+class WorkerReport(MediaFact, frozen=True):
+    """Counters since the worker began; times since the last report."""
+
+    legs: int = 0
+    received: int = 0
+    sent: int = 0
+    stray: int = 0
+    """Packets to ports that no leg has."""
+    lag_p99_ms: float = 0.0
+    """How long the loop was away from its sockets, on purpose excepted."""
+    lag_max_ms: float = 0.0
+    late_max_ms: float = 0.0
+    """Worst lateness of a played packet."""
+    recordings: int = 0
+
+
+class Trouble(MediaFact, frozen=True):
+    """Something for the log."""
+
+    note: str
+
+
+WorkerCommand = AnyMediaCommand | Begin | OpenPorts | Reload | AskReport
+WorkerFact = AnyMediaFact | PortsReady | WorkerReport | Trouble
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def pack(values: list[Any]) -> bytes:
+    """One frame."""
+    body = _encoder.encode(values)
+    return LENGTH.pack(len(body)) + body
+
+
+class Unpacker:
+    """Cuts a byte stream into frames and decodes their values."""
+
+    __slots__ = ("_buffer", "_decoder")
+
+    def __init__(self, kind: Any) -> None:
+        """`kind`: the union of values in a frame."""
+        self._decoder = msgspec.msgpack.Decoder(list[kind])
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        """The values that `data` completes; raises `PeerBroke` for a frame that is not ours."""
+        self._buffer += data
+        while len(self._buffer) >= LENGTH.size:
+            (size,) = LENGTH.unpack_from(self._buffer)
+            if size > MAX_FRAME:
+                raise PeerBroke("media-frame", f"media control frame of {size} bytes")
+            end = LENGTH.size + size
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[LENGTH.size : end])
+            del self._buffer[:end]
+            try:
+                yield from self._decoder.decode(body)
+            except msgspec.MsgspecError as error:
+                raise PeerBroke("media-frame", f"media control frame does not decode: {error}") from error

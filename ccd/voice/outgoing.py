@@ -1,0 +1,259 @@
+"""A call that we make: one or more INVITEs until one is answered (RFC 3261 §13.2).
+
+To an agent: every binding of every device of the agent rings at once; the first 200 wins, the others are
+cancelled as answered elsewhere, and a second 200 that crosses is acknowledged and ended with BYE.
+To an outside address: one trunk after another by priority; the next one is tried on 5xx, on a
+transport fault and when no provisional answer comes in the trunk's time.
+"""
+
+from asyncio import TimerHandle
+from typing import TYPE_CHECKING
+
+from ccd.errors import CcdError
+from ccd.model import facts
+from ccd.model.commands import DialLeg
+from ccd.model.nouns import Cause
+from ccd.sip.dialog import Dialog
+from ccd.sip.endpoint import ClientTransaction, ResponseArrived, TransactionFailed
+from ccd.sip.message import Request, Response
+from ccd.voice import engine
+from ccd.voice.call_leg import CallLeg
+from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
+from ccd.voice.leg_states import LegMove, LegState
+from ccd.voice.targets import Candidate
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+_RANK = {Cause.REJECTED: 4, Cause.BUSY: 3, Cause.NO_ANSWER: 2}
+"""Which refusal of several devices says most about the agent."""
+
+
+class Attempt:
+    """One INVITE of an outgoing leg, with the copies that authentication makes."""
+
+    __slots__ = ("authorised", "candidate", "counted", "leg", "over", "rang", "timer", "tx", "won")
+
+    def __init__(self, leg: "OutgoingLeg", candidate: Candidate) -> None:
+        self.leg = leg
+        self.candidate = candidate
+        self.tx: ClientTransaction | None = None
+        self.rang = False
+        self.authorised = False
+        self.over = False
+        self.won = False
+        self.timer: TimerHandle | None = None
+        self.counted = False
+        """It holds a channel of its trunk."""
+
+    def heard(self, event: ResponseArrived | TransactionFailed, now: float) -> None:
+        """What came of the INVITE."""
+        del now
+        if isinstance(event, TransactionFailed):
+            self.leg.attempt_failed(self, event.cause)
+        elif event.response.status < 200:
+            self.leg.attempt_progressed(self, event.response)
+        elif event.response.status < 300:
+            self.leg.attempt_accepted(self, event.tx, event.response)
+        else:
+            self.leg.attempt_refused(self, event.tx, event.response)
+
+    def stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def finish(self) -> None:
+        """It has its final answer, or is given up: the trunk's channel is free again."""
+        self.over = True
+        self.stop_timer()
+        if self.counted:
+            self.counted = False
+            self.leg.channel.trunks.release(self.candidate.trunk)
+
+
+class OutgoingLeg(CallLeg):
+    """The client side of one or more INVITEs."""
+
+    __slots__ = ("_attempts", "_early", "_rang", "_worst", "command", "waiting")
+
+    def __init__(self, channel: "VoiceChannel", command: DialLeg) -> None:
+        super().__init__(channel, command.leg, LegState.DIALLING)
+        self.command = command
+        self.waiting: list[Candidate] = []
+        """Trunks still to be tried, best first."""
+        self._attempts: list[Attempt] = []
+        self._rang = False
+        self._early = False
+        self._worst: tuple[int, Cause, int, int] = (-1, Cause.UNREACHABLE, 0, 0)
+
+    def dial(self, candidates: list[Candidate], *, at_once: bool) -> None:
+        """Begin: all candidates together (an agent's devices) or one after another (trunks)."""
+        if at_once:
+            for candidate in candidates:
+                self._invite(candidate)
+        else:
+            self.waiting = candidates[1:]
+            self._invite(candidates[0])
+
+    def _invite(self, candidate: Candidate) -> None:
+        session, trunk = self.session, candidate.trunk
+        if session is None:
+            return
+        attempt = Attempt(self, candidate)
+        attempt.counted = bool(trunk) and self.channel.trunks.take(trunk)
+        self._attempts.append(attempt)
+        request = candidate.invite(self.call_id, session.offer(first=True))
+        self.channel.remember_call(request.call_id, self.id)
+        attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
+        if candidate.timeout_s:
+            attempt.timer = self.channel.call_later(candidate.timeout_s, lambda: self._too_slow(attempt))
+
+    # -- what comes of an attempt ----------------------------------------------------------------
+
+    def attempt_progressed(self, attempt: Attempt, response: Response) -> None:
+        """180, 183: it rings; SDP in it is early media."""
+        attempt.stop_timer()
+        if self.state is LegState.GONE or attempt.over:
+            return
+        attempt.rang = True
+        early = bool(response.body) and response.content_type == "application/sdp" and not self._early
+        if early and self.session is not None and len(self._attempts) == 1:
+            early = self._take_answer(response.body, quiet=True)
+            self._early = early
+        else:
+            early = False
+        if not self._rang or early:
+            self._rang = True
+            self.move(LegMove.RING)
+            self.channel.post(facts.LegRinging(self.id, early_media=early))
+
+    def attempt_accepted(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> None:
+        """A 200: the first wins; any other is acknowledged and ended."""
+        attempt.over = True
+        attempt.stop_timer()
+        dialog = Dialog.as_client(tx.request, response)
+        flow = self.channel.flow_of(dialog, tx.flow, attempt.candidate.trunk)
+        self.channel.stack.send_ack(tx, dialog.ack(response), flow)
+        if self.state is LegState.GONE or self.dialog is not None:
+            attempt.finish()
+            headers = [("Reason", reason_header(Cause.ANSWERED_ELSEWHERE))]
+            self.channel.stack.request(dialog.request("BYE", None, headers), flow)
+            return
+        self.dialog, self.flow, attempt.won = dialog, flow, True
+        attempt.counted = False  # from here on the leg holds the trunk's channel
+        self.call_id = dialog.call_id
+        self.device, self.trunk = attempt.candidate.device, attempt.candidate.trunk
+        self.channel.dialogs[dialog.key] = self
+        self._cancel_others()
+        self.waiting = []
+        if not self._take_answer(response.body, quiet=False):
+            super().hang_up(Cause.INCOMPATIBLE)
+            self.over(Cause.INCOMPATIBLE, remote=False, note="the SDP answer cannot be used")
+            return
+        self.move(LegMove.ACCEPTED)
+        self.channel.post(facts.LegAnswered(self.id, self.device))
+
+    def attempt_refused(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> None:
+        """A final response of 300 or more."""
+        attempt.stop_timer()
+        status = response.status
+        if attempt.over or self.state is LegState.GONE:
+            attempt.finish()
+            return
+        if status in {401, 407} and not attempt.authorised and self._authorise(attempt, tx, response):
+            return
+        attempt.finish()
+        reasons = read_reasons(response.get_all("Reason"))
+        cause = cause_of_response(status, reasons, attempt.rang)
+        self._note_failure(cause, status, reasons.q850 or q850_of_status(status))
+        if attempt.candidate.may_fail_over(status, reasons.q850):
+            retry_after = response.get("Retry-After") or ""
+            digits = retry_after.partition(";")[0].partition("(")[0].strip()
+            self.channel.trunks.failed(
+                attempt.candidate.trunk, float(digits) if digits.isdigit() and len(digits) < 6 else 0.0
+            )
+            self._try_next()
+        else:
+            self._give_up_if_all_over()
+
+    def _try_next(self) -> None:
+        """The next trunk, or the end."""
+        if self.waiting:
+            self._invite(self.waiting.pop(0))
+        else:
+            self._give_up_if_all_over()
+
+    def attempt_failed(self, attempt: Attempt, why: str) -> None:
+        """Nobody answered at all, or the transport broke."""
+        attempt.stop_timer()
+        if attempt.over or self.state is LegState.GONE:
+            attempt.finish()
+            return
+        attempt.finish()
+        self.channel.log.warning("call not placed", leg=self.id, trunk=attempt.candidate.trunk, problem=why)
+        self.channel.trunks.failed(attempt.candidate.trunk)
+        self._note_failure(Cause.UNREACHABLE, 408, 102)
+        self._try_next()
+
+    def _too_slow(self, attempt: Attempt) -> None:
+        """No provisional in the trunk's time: this trunk is given up, the next one tried."""
+        attempt.timer = None
+        if attempt.tx is not None:
+            self.channel.stack.cancel(attempt.tx)
+        self.attempt_failed(attempt, f"no provisional answer in {attempt.candidate.timeout_s:g} s")
+
+    def _authorise(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> bool:
+        request: Request | None = attempt.candidate.authorise(tx.request, response)
+        if request is None:
+            return False
+        attempt.authorised = True
+        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
+        return True
+
+    def _take_answer(self, body: bytes, *, quiet: bool) -> bool:
+        session = self.session
+        if session is None:
+            return False
+        if not body and session.stream is not None:
+            return True  # the answer came with early media already
+        try:
+            session.accept(body)
+        except CcdError as fault:
+            if not quiet:
+                self.channel.log.warning("bad SDP answer", leg=self.id, problem=str(fault))
+            return False
+        if session.stream is not None:
+            self.channel.engine.perform(engine.SetStream(self.id, session.stream))
+            session.told_held = session.held
+        return True
+
+    def _note_failure(self, cause: Cause, status: int, q850: int) -> None:
+        rank = _RANK.get(cause, 1)
+        if rank > self._worst[0]:
+            self._worst = (rank, cause, status, q850)
+
+    def _give_up_if_all_over(self) -> None:
+        if all(attempt.over for attempt in self._attempts):
+            _, cause, status, q850 = self._worst
+            self.over(cause, remote=True, sip_status=status, q850=q850)
+
+    def _cancel_others(self) -> None:
+        reason = [("Reason", reason_header(Cause.ANSWERED_ELSEWHERE))]
+        for attempt in self._attempts:
+            attempt.stop_timer()
+            if not attempt.over and not attempt.won and attempt.tx is not None:
+                attempt.finish()
+                self.channel.stack.cancel(attempt.tx, reason)
+
+    def hang_up(self, cause: Cause) -> None:
+        """CANCEL what rings, or BYE."""
+        if self.state is LegState.UP:
+            super().hang_up(cause)
+            return
+        self.waiting = []
+        for attempt in self._attempts:
+            attempt.stop_timer()
+            if not attempt.over and attempt.tx is not None:
+                attempt.finish()
+                self.channel.stack.cancel(attempt.tx, [("Reason", reason_header(cause))])

@@ -1,0 +1,173 @@
+"""Recordings of a media worker: two tracks each, written as stereo WAV by a thread aside.
+
+The file grows in batches under `PATH.part`; its header is made right after each batch, so that a
+crash loses a second at most; at the end it is renamed to `PATH`.
+"""
+
+import audioop
+import heapq
+import os
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+from ccd.media.g711 import RATE
+from ccd.media.leg import Leg
+from ccd.media.track import Track
+from ccd.media.wav import HEADER_BYTES, header
+from ccd.voice.engine import Record, Recorded
+from ccd.voice.media_aside import After, Aside
+
+BATCH_S: Final = 1.5
+GRAIN_S: Final = 0.25
+"""Batches of many recordings fall together on this grid."""
+LAG: Final = RATE // 4
+"""Samples kept back in a batch, so that late packets still find their place (250 ms)."""
+PART: Final = ".part"
+
+Hear = Callable[[Recorded], None]
+
+
+class _File:
+    """The side of the writer thread. `problem` is set once and stops the writing."""
+
+    __slots__ = ("_fd", "_path", "problem", "size")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = -1
+        self.size = 0
+        self.problem = ""
+
+    def append(self, left: bytes, right: bytes) -> None:
+        """Write both channels, then the header that counts them."""
+        if self.problem:
+            return
+        sound = audioop.add(audioop.tostereo(left, 2, 1, 0), audioop.tostereo(right, 2, 0, 1), 2)
+        try:
+            if self._fd < 0:
+                os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
+                self._fd = os.open(
+                    self._path + PART, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640
+                )
+            self._write(sound, HEADER_BYTES + self.size)
+            self.size += len(sound)
+            self._write(header(RATE, 2, self.size), 0)
+        except OSError as error:
+            self.problem = f"cannot write {self._path}{PART}: {error.strerror}"
+
+    def _write(self, data: bytes, at: int) -> None:
+        done = 0
+        while done < len(data):
+            done += os.pwrite(self._fd, data[done:], at + done)
+
+    def finish(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if self.problem:
+            return
+        try:
+            os.replace(self._path + PART, self._path)
+        except OSError as error:
+            self.problem = f"cannot rename {self._path}{PART}: {error.strerror}"
+
+
+class _Recording:
+    """The side of the loop."""
+
+    __slots__ = ("clock", "command", "file", "left", "legs", "right", "taken")
+
+    def __init__(self, command: Record, left: Leg, right: Leg, clock: int) -> None:
+        self.command = command
+        self.legs = (left, right)
+        self.clock = clock
+        self.taken = 0
+        self.left = Track(clock)
+        self.right = Track(clock)
+        self.file = _File(command.path)
+
+
+class Recorder:
+    """All recordings of one worker."""
+
+    def __init__(self, aside: Aside, hear: Hear) -> None:
+        self._aside = aside
+        self._hear = hear
+        self._running: dict[str, _Recording] = {}
+        self._heap: list[tuple[float, int, _Recording]] = []
+        self._count = count()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @property
+    def next_due(self) -> float:
+        return self._heap[0][0] if self._heap else float("inf")
+
+    def start(self, command: Record, left: Leg, right: Leg, now: float) -> None:
+        """Begin; a leg that is recorded already keeps its running recording."""
+        if (
+            command.recording in self._running
+            or left.tap is not None
+            or right.tap is not None
+            or left is right
+        ):
+            note = "a leg is being recorded already"
+            self._hear(Recorded(command.recording, command.left, command.path, 0.0, note))
+            return
+        recording = _Recording(command, left, right, int(now * RATE))
+        left.tap, right.tap = recording.left, recording.right
+        self._running[command.recording] = recording
+        self._plan(recording, now)
+
+    def _plan(self, recording: _Recording, now: float) -> None:
+        due = (int((now + BATCH_S) / GRAIN_S) + 1) * GRAIN_S
+        heapq.heappush(self._heap, (due, next(self._count), recording))
+
+    def run(self, now: float) -> None:
+        """Hand over the batches that are due."""
+        while self._heap and self._heap[0][0] <= now:
+            recording = heapq.heappop(self._heap)[2]
+            if self._running.get(recording.command.recording) is recording:
+                self._batch(recording, int(now * RATE) - LAG)
+                self._plan(recording, now)
+
+    def _batch(self, recording: _Recording, until: int) -> None:
+        samples = until - recording.clock - recording.taken
+        if samples <= 0:
+            return
+        recording.taken += samples
+        left, right = recording.left.take(samples), recording.right.take(samples)
+        file = recording.file
+        self._aside.put(lambda: file.append(left, right))
+
+    def stop(self, name: str, now: float) -> None:
+        """Close one; answered by `Recorded` when the file is whole."""
+        recording = self._running.pop(name, None)
+        if recording is None:
+            return
+        for leg in recording.legs:
+            leg.tap = None
+        self._batch(recording, int(now * RATE))
+        self._aside.put(lambda: self._finish(recording))
+
+    def _finish(self, recording: _Recording) -> After:
+        """On the writer's thread."""
+        file, command = recording.file, recording.command
+        if not file.size:
+            file.append(b"", b"")
+        file.finish()
+        fact = Recorded(command.recording, command.left, command.path, file.size / (4 * RATE), file.problem)
+        return lambda: self._hear(fact)
+
+    def leg_closed(self, leg: Leg, now: float) -> None:
+        """Close the recordings that the leg is in."""
+        if leg.tap is None:
+            return
+        for name in [name for name, recording in self._running.items() if leg in recording.legs]:
+            self.stop(name, now)
+
+    def stop_all(self, now: float) -> None:
+        for name in list(self._running):
+            self.stop(name, now)

@@ -1,0 +1,83 @@
+"""One leg's SDP session: our side of offer and answer (RFC 3264) and what was agreed on.
+
+`version` grows with each changed description; the same offer sent to several devices is one version.
+"""
+
+from ccd.sip import sdp
+from ccd.voice.engine import Stream
+
+
+class Session:
+    """Audio at one local address."""
+
+    __slots__ = (
+        "codecs",
+        "held",
+        "host",
+        "id",
+        "offering",
+        "port",
+        "stream",
+        "told_held",
+        "version",
+    )
+
+    def __init__(self, host: str, port: int, codecs: tuple[str, ...]) -> None:
+        self.host = host
+        """Our address as the far end sees it."""
+        self.port = port
+        self.codecs = codecs
+        """Ours, by preference."""
+        self.id = port
+        self.version = 0
+        self.offering: sdp.SessionDescription | None = None
+        """Our offer that is not answered yet."""
+        self.stream: Stream | None = None
+        self.held = False
+        """The far end holds us."""
+        self.told_held = False
+
+    def offer(self, *, first: bool = False) -> bytes:
+        """Our offer; `first`: the one that opens the session (asked again, it is the same)."""
+        if first and self.offering is not None:
+            return self.offering.to_bytes()
+        self.version += 1
+        codecs = self.codecs if self.stream is None else (self.stream.codec,)
+        self.offering = sdp.offer(self.host, self.port, codecs, session_id=self.id, version=self.version)
+        return self.offering.to_bytes()
+
+    def answer(self, body: bytes) -> bytes:
+        """Answer the far end's offer. Raises `SipParseError` or `Incompatible`; nothing is changed then."""
+        offered = sdp.parse_sdp(body)
+        codecs = self.codecs if self.stream is None else _first(self.stream.codec, self.codecs)
+        described, agreed = sdp.answer(
+            offered, self.host, self.port, codecs, session_id=self.id, version=self.version + 1
+        )
+        self.version += 1
+        self.offering = None
+        self._agree(agreed, offered.held)
+        return described.to_bytes()
+
+    def accept(self, body: bytes) -> None:
+        """Take the far end's answer to our offer. Raises as `answer`."""
+        if self.offering is None:
+            return
+        answered = sdp.parse_sdp(body)
+        agreed = sdp.read_answer(self.offering, answered)
+        self._agree(agreed, answered.held)
+
+    def _agree(self, agreed: sdp.Negotiated, held: bool) -> None:
+        self.held = held
+        self.stream = Stream(
+            codec=agreed.codec,
+            payload=agreed.payload,
+            digits=agreed.digits_payload,
+            host=agreed.remote_host,
+            port=agreed.remote_port,
+            send=agreed.send,
+            receive=agreed.receive,
+        )
+
+
+def _first(codec: str, codecs: tuple[str, ...]) -> tuple[str, ...]:
+    return (codec, *(other for other in codecs if other != codec))

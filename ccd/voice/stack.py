@@ -1,0 +1,336 @@
+"""The SIP shell: one endpoint, its sockets, one timer. Events come out on the loop's thread, never nested.
+
+Everything that waits for a time waits in the endpoint's heap; this shell only wakes it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+
+from ccd.clock import Clock
+from ccd.errors import Refused, TryLater
+from ccd.ids import Chance
+from ccd.model.settings import SipSettings, TransportSettings
+from ccd.sip.endpoint import ClientTransaction, Endpoint, Event, Flow, ServerTransaction
+from ccd.sip.message import Message, Request, Response, SipParseError
+from ccd.sip.uri import SipUri
+from ccd.voice.transport import Counters, TcpHome, TcpLimits, UdpListener, bind_udp, where
+
+MOST_ADVERTISED = 4096
+SHORTEST_NAP_S = 0.001
+
+OnEvent = Callable[[Event], None]
+
+
+class Traced(msgspec.Struct, frozen=True):
+    """One message as it went over the wire; `direction` is `in` or `out`, `at` seconds of the clock."""
+
+    at: float
+    direction: str
+    flow: Flow
+    data: bytes
+
+
+class SipStack:
+    """Transactions over sockets. All calls on the loop's thread.
+
+    `on_event` gets each event once, after what was to be sent has been sent; calls made inside it are
+    carried out at once, their events follow later.
+    """
+
+    def __init__(
+        self, settings: SipSettings, clock: Clock, chance: Chance, limits: TcpLimits | None = None
+    ) -> None:
+        self._clock = clock
+        self._limits = limits or TcpLimits()
+        self.endpoint = Endpoint(
+            chance, t1=settings.t1_ms / 1000, now=clock.now(), retry_after_s=settings.retry_after_s
+        )
+        self.counts = Counters()
+        self._traced: deque[tuple[float, str, Flow, bytes | Message]] = deque(maxlen=settings.trace_messages)
+        self._udp: dict[str, UdpListener] = {}
+        self._tcp: TcpHome | None = None
+        self._advertised: dict[tuple[str, str], tuple[str, int]] = {}
+        self._on_event: OnEvent = _ignore
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._flushing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self, transports: tuple[TransportSettings, ...], on_event: OnEvent) -> None:
+        """Listen on all transports. Raises `Misconfigured`, and then listens on none."""
+        self._loop = asyncio.get_running_loop()
+        self._on_event = on_event
+        self._tcp = TcpHome(self, self.counts, self._limits)
+        try:
+            for settings in transports:
+                if settings.protocol == "tcp":
+                    await self._tcp.listen(settings)
+                else:
+                    listener = await bind_udp(settings, self, self.counts)
+                    self._udp[listener.key] = listener
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close all sockets; open transactions are forgotten."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._on_event = _ignore
+        self._loop = None
+        for listener in self._udp.values():
+            listener.close()
+        self._udp.clear()
+        if self._tcp is not None:
+            await self._tcp.close()
+
+    # What the user calls
+
+    def request(self, request: Request, flow: Flow, owner: Any = None) -> ClientTransaction:
+        """Send in a new client transaction; its events carry `owner`."""
+        host, port = self.advertised(flow)
+        tx = self.endpoint.request(request, flow, self._clock.now(), owner, host, port)
+        self._flush()
+        return tx
+
+    def respond(self, tx: ServerTransaction, response: Response) -> bool:
+        """Answer; False when `tx` has its final answer or has ended."""
+        sent = self.endpoint.respond(tx, response, self._clock.now())
+        self._flush()
+        return sent
+
+    def reply(
+        self,
+        tx: ServerTransaction,
+        status: int,
+        reason: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> bool:
+        """Answer with a plain response that carries the transaction's To-tag."""
+        sent = self.endpoint.reply(tx, status, self._clock.now(), reason, headers)
+        self._flush()
+        return sent
+
+    def send_ack(self, tx: ClientTransaction, ack: Request, flow: Flow) -> None:
+        """Send the ACK for a 2xx to `tx`; repeated by itself for each copy of the 2xx."""
+        self.endpoint.send_ack(tx, ack, flow, self._clock.now())
+        self._flush()
+
+    def cancel(self, tx: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Give up an INVITE; see `Endpoint.cancel`."""
+        self.endpoint.cancel(tx, self._clock.now(), headers)
+        self._flush()
+
+    def flow_to(self, host: str, port: int = 5060, protocol: str = "UDP") -> Flow:
+        """The flow to an address (no name: nothing here may wait for DNS).
+
+        UDP: over the first listener of that family. TCP: the connection to it, made when there is none.
+        Raises `Refused` for a name or where we have no fitting transport, `TryLater` at the limit.
+        """
+        try:
+            version = ip_address(host.partition("%")[0]).version
+        except ValueError:
+            raise Refused(
+                "sip-no-address", f"{host} is a name, not an IP address: resolve it first"
+            ) from None
+        if protocol.upper() == "TCP" and self._tcp is not None:
+            connection = self._tcp.to(host, port)
+            if connection is None:
+                raise TryLater("sip-connections", "too many TCP connections are open; see ccctl status")
+            return connection.flow
+        family = socket.AF_INET6 if version == 6 else socket.AF_INET
+        listener = self._listener_of(family) if protocol.upper() == "UDP" else None
+        if listener is None:
+            raise Refused(
+                "sip-no-transport",
+                f"no {protocol} transport over IPv{version} towards {host}: add one to [[sip.transports]]",
+            )
+        return Flow("UDP", host, port, listener.key)
+
+    def flow_for(self, uri: SipUri) -> Flow:
+        """The flow to what a URI names: `maddr`, port and `transport` are heeded; raises as `flow_to`."""
+        return self.flow_to(uri.params.get("maddr") or uri.host, uri.port or 5060, uri.transport or "UDP")
+
+    def contact_host(self, flow: Flow) -> str:
+        """`host:port` of ours to put into Contact towards that peer."""
+        return where(*self.advertised(flow))
+
+    def advertised(self, flow: Flow) -> tuple[str, int]:
+        """Host (no brackets) and port of ours that a peer should use; the host is good for SDP too."""
+        key = (flow.host if flow.protocol == "UDP" else "", flow.local)
+        found = self._advertised.get(key)
+        if found is None:
+            found = self._find_udp(flow) if flow.protocol == "UDP" else self._find_tcp(flow)
+            if len(self._advertised) >= MOST_ADVERTISED:
+                self._advertised.clear()
+            if found[0]:
+                self._advertised[key] = found
+        return found
+
+    def listening(self, protocol: str = "UDP") -> list[tuple[str, int]]:
+        """Bound addresses of a protocol, in the order of the configuration."""
+        if protocol == "UDP":
+            return [(listener.host, listener.port) for listener in self._udp.values()]
+        return [(host, port) for _, _, host, port in self._tcp.listeners] if self._tcp is not None else []
+
+    def trace(self, call_id: str = "") -> list[Traced]:
+        """Messages of late, oldest first; all, or those with that Call-ID."""
+        wanted = call_id.encode()
+        found = []
+        for at, direction, flow, what in self._traced:
+            data = what if isinstance(what, bytes) else what.to_bytes()
+            if wanted in data:
+                found.append(Traced(at, direction, flow, data))
+        return found
+
+    def report(self) -> dict[str, object]:
+        """Counters for `ccctl status`."""
+        return {
+            "transactions": self.endpoint.active,
+            "connections": len(self._tcp) if self._tcp is not None else 0,
+            **self.endpoint.counters,
+            **msgspec.structs.asdict(self.counts),
+        }
+
+    # What the sockets call
+
+    def take_datagram(self, data: bytes, flow: Flow) -> None:
+        now = self._clock.now()
+        self._traced.append((now, "in", flow, data))
+        self.endpoint.receive(data, flow, now)
+        self._flush()
+
+    def take_message(self, message: Request | Response, flow: Flow) -> None:
+        now = self._clock.now()
+        self._traced.append((now, "in", flow, message))
+        self.endpoint.receive_message(message, flow, now)
+        self._flush()
+
+    def take_fault(self, fault: SipParseError, flow: Flow) -> None:
+        self.endpoint.refuse(fault, flow)
+        self._flush()
+
+    def take_failure(self, flow: Flow) -> None:
+        self._advertised.pop(("", flow.local), None)
+        self.endpoint.flow_failed(flow, self._clock.now())
+        self._flush()
+
+    # Inside
+
+    def _flush(self) -> None:
+        """Send what is to be sent, then tell one event; again until nothing is left. Never nested."""
+        if self._flushing:
+            return
+        self._flushing = True
+        endpoint = self.endpoint
+        try:
+            while endpoint.out or endpoint.events:
+                if endpoint.out:
+                    batch, endpoint.out = endpoint.out, []
+                    now = self._clock.now()
+                    for flow, data in batch:
+                        self._traced.append((now, "out", flow, data))
+                        self._send(flow, data)
+                else:
+                    self._tell(endpoint.events.popleft())
+        finally:
+            self._flushing = False
+        self._set_timer()
+
+    def _send(self, flow: Flow, data: bytes) -> None:
+        if flow.protocol == "UDP":
+            listener = self._udp.get(flow.local) or self._listener_of(
+                socket.AF_INET6 if ":" in flow.host else socket.AF_INET
+            )
+            if listener is not None and listener.send(flow, data):
+                return
+        else:
+            connection = self._tcp.get(flow) if self._tcp is not None else None
+            if connection is not None:
+                connection.send(data)
+                return
+        self.endpoint.flow_failed(flow, self._clock.now())
+
+    def _tell(self, event: Event) -> None:
+        """Last resort: a fault in one event's user must not stop the sockets for all."""
+        try:
+            self._on_event(event)
+        except Exception as error:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"fault while handling {type(event).__name__}", "exception": error}
+            )
+
+    def _set_timer(self) -> None:
+        """Keep the one timer at or before the next deadline; one that is too early does no harm."""
+        deadline = self.endpoint.next_deadline()
+        if deadline is None or self._loop is None:
+            return
+        if self._timer is not None:
+            if self._timer_at <= deadline:
+                return
+            self._timer.cancel()
+        self._timer_at = deadline
+        nap_s = max(SHORTEST_NAP_S, deadline - self._clock.now())
+        self._timer = self._loop.call_later(nap_s, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self.endpoint.expire(self._clock.now())
+        self._flush()
+
+    def _listener_of(self, family: int) -> UdpListener | None:
+        return next((found for found in self._udp.values() if found.family == family), None)
+
+    def _find_udp(self, flow: Flow) -> tuple[str, int]:
+        family = socket.AF_INET6 if ":" in flow.host else socket.AF_INET
+        listener = self._udp.get(flow.local) or self._listener_of(family)
+        if listener is None:
+            return ("", 0)
+        if listener.settings.advertise:
+            return _split(listener.settings.advertise, listener.port)
+        return (_local_towards(flow, family) if listener.wild else listener.host, listener.port)
+
+    def _find_tcp(self, flow: Flow) -> tuple[str, int]:
+        """The connection's own address, with the port where we listen for others to connect."""
+        connection = self._tcp.get(flow) if self._tcp is not None else None
+        host, port = connection.local if connection is not None else ("", 0)
+        if not host:
+            host = _local_towards(flow, socket.AF_INET6 if ":" in flow.host else socket.AF_INET)
+        for settings, _, bound, bound_port in self._tcp.listeners if self._tcp is not None else ():
+            if (":" in bound) == (":" in host):
+                return _split(settings.advertise, bound_port) if settings.advertise else (host, bound_port)
+        return (host, port or 5060)
+
+
+def _ignore(_event: Event) -> None:
+    """No user yet, or no more."""
+
+
+def _split(advertise: str, port: int) -> tuple[str, int]:
+    """`host`, `host:port`, `[v6]` or `[v6]:port` of the configuration."""
+    if advertise.startswith("["):
+        host, _, rest = advertise[1:].partition("]")
+        return host, int(rest[1:]) if rest[1:].isdigit() else port
+    if advertise.count(":") == 1:
+        host, _, text = advertise.partition(":")
+        return host, int(text) if text.isdigit() else port
+    return advertise, port
+
+
+def _local_towards(flow: Flow, family: int) -> str:
+    """Our address on the way to a peer: a connected UDP socket knows it without sending anything."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((flow.host, flow.port or 5060))
+        except OSError:
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        return str(probe.getsockname()[0])

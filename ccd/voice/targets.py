@@ -1,0 +1,78 @@
+"""Where an outgoing call may go: each candidate knows its flow and how its INVITE looks."""
+
+from collections.abc import Callable
+
+from ccd.model.commands import OfferCard
+from ccd.sip.endpoint import Flow
+from ccd.sip.message import Request, Response
+from ccd.voice.causes import user_answered_so
+
+Authorise = Callable[[Request, Response], Request | None]
+"""The request again with credentials for the challenge in the response; None: it cannot be answered."""
+
+_FAIL_OVER = frozenset({402, 403, 408, 429, 430})
+"""Answers below 500 that speak of the trunk (credit, permission, flow), not of the called party."""
+
+
+def _never(_request: Request, _response: Response) -> Request | None:
+    return None
+
+
+class Candidate:
+    """One place to send an INVITE to."""
+
+    __slots__ = ("authorise", "device", "flow", "headers", "timeout_s", "trunk", "uri")
+
+    def __init__(
+        self,
+        uri: str,
+        flow: Flow,
+        headers: list[tuple[str, str]],
+        *,
+        device: str = "",
+        trunk: str = "",
+        timeout_s: float = 0.0,
+        authorise: Authorise = _never,
+    ) -> None:
+        self.uri = uri
+        self.flow = flow
+        self.headers = headers
+        """From, To, Contact and what else the INVITE carries."""
+        self.device = device
+        self.trunk = trunk
+        self.timeout_s = timeout_s
+        """No provisional answer for so long: the next candidate. 0: wait for the transaction's own end."""
+        self.authorise = authorise
+
+    def invite(self, call_id: str, body: bytes) -> Request:
+        """A new INVITE."""
+        headers = [
+            ("Max-Forwards", "70"),
+            *self.headers,
+            ("Call-ID", call_id),
+            ("CSeq", "1 INVITE"),
+            ("Content-Type", "application/sdp"),
+        ]
+        return Request.create("INVITE", self.uri, headers, body)
+
+    def may_fail_over(self, status: int, q850: int) -> bool:
+        """Whether the next trunk is worth trying: not where the called party itself said no."""
+        if not self.trunk or user_answered_so(q850):
+            return False
+        return status in _FAIL_OVER or 500 <= status < 600
+
+
+def shown_name(card: OfferCard) -> str:
+    """What the phone's display shows: queue, wait and caller."""
+    wait = f"{card.waited_s // 60}:{card.waited_s % 60:02d}"
+    who = card.caller_name or card.caller or "anonymous"
+    parts = [card.queue, wait, who] if card.queue else [who]
+    return " · ".join(parts).replace("\\", "").replace('"', "'")[:80]
+
+
+def shown_user(card: OfferCard, interaction: str) -> str:
+    """User part of From: the caller's number, so that the phone's call list can dial back."""
+    number = card.caller
+    if number and all(char in "+0123456789*#" for char in number):
+        return number
+    return f"call-{interaction}"

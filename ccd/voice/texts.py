@@ -1,0 +1,182 @@
+"""Text on an agent's softphone by SIP MESSAGE (RFC 3428).
+
+Each written interaction is a correspondent of its own, `sip:chat-4711@domain`: the phone shows one
+conversation an interaction. States of a text leg: OFFERED ──first answer──▶ UP ──▶ gone.
+
+- the offer goes to every binding of the agent's devices; the device that answers first has the talk;
+- messages to one binding leave one after another, each after the answer to the former: the order holds;
+- `/refuse` declines an offer, `/close` ends the conversation;
+- the agent's own text is answered 200 only once it is durable (`AcknowledgeText`).
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ccd.model import facts
+from ccd.model.commands import DialLeg, OfferCard
+from ccd.model.nouns import Cause
+from ccd.sip.endpoint import ResponseArrived, ServerTransaction, TransactionFailed
+from ccd.sip.message import Request
+from ccd.sip.registrations import Bound
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+MOST_BYTES = 16_000
+_CLOSE, _REFUSE = "/close", "/refuse"
+
+
+class Post:
+    """Messages on their way to one binding, one at a time."""
+
+    __slots__ = ("binding", "busy", "leg", "waiting")
+
+    def __init__(self, leg: "TextLeg", binding: Bound) -> None:
+        self.leg = leg
+        self.binding = binding
+        self.waiting: deque[tuple[str, str]] = deque()
+        self.busy = ""
+
+    def send(self, message: str, text: str) -> None:
+        self.waiting.append((message, text))
+        if not self.busy:
+            self._next()
+
+    def _next(self) -> None:
+        if self.waiting:
+            self.busy, text = self.waiting.popleft()
+            self.leg.transmit(self, text)
+
+    def heard(self, event: ResponseArrived | TransactionFailed, now: float) -> None:
+        """Delivered, or not; then the next one."""
+        del now
+        message, self.busy = self.busy, ""
+        delivered = isinstance(event, ResponseArrived) and event.response.status < 300
+        if isinstance(event, ResponseArrived) and event.response.status < 200:
+            self.busy = message
+            return
+        self.leg.delivered(self, message, delivered)
+        self._next()
+
+
+class TextLeg:
+    """One written interaction on an agent's devices."""
+
+    __slots__ = ("card", "channel", "device", "devices", "gone", "id", "name", "posts", "said")
+
+    def __init__(self, channel: "VoiceChannel", command: DialLeg) -> None:
+        self.channel = channel
+        self.id = command.leg
+        self.card: OfferCard = command.card
+        self.name = f"chat-{command.card.interaction}"
+        self.devices = command.devices
+        self.device = ""
+        """Device that answered; empty: still offered."""
+        self.gone = False
+        self.said = 0
+        self.posts: list[Post] = []
+
+    def open(self, bindings: list[Bound], opening: tuple[str, ...]) -> None:
+        """Offer it to the devices; without opening words it goes on after a restart."""
+        self.posts = [Post(self, bound) for bound in bindings]
+        if not opening:
+            return
+        card = self.card
+        head = f"[{card.queue}] {card.caller_name or card.caller or 'visitor'} waits since {card.waited_s} s."
+        text = "\n".join([head + f" Answer to accept, {_REFUSE} to decline.", *opening])
+        for post in self.posts:
+            post.send("offer", text)
+
+    def transmit(self, post: Post, text: str) -> None:
+        """One MESSAGE to one binding."""
+        channel, bound = self.channel, post.binding
+        domain = channel.settings.sip.domain
+        shown = (self.card.caller_name or "visitor").replace('"', "'").replace("\\", "")
+        self.said += 1
+        headers = [
+            ("Max-Forwards", "70"),
+            ("From", f'"{shown}" <sip:{self.name}@{domain}>;tag={channel.chance.token(10)}'),
+            ("To", f"<sip:{bound.device}@{domain}>"),
+            ("Call-ID", f"{channel.chance.token(16)}@{domain}"),
+            ("CSeq", f"{self.said} MESSAGE"),
+            ("Content-Type", "text/plain;charset=utf-8"),
+        ]
+        request = Request.create("MESSAGE", bound.contact, headers, text.encode()[:MOST_BYTES])
+        channel.remember_call(request.call_id, self.id)
+        channel.stack.request(request, bound.flow, owner=post)
+
+    def delivered(self, post: Post, message: str, ok: bool) -> None:
+        """What became of a MESSAGE."""
+        if self.gone or message == "end":
+            return
+        if message == "offer":
+            if not ok:
+                self.posts.remove(post)
+                if not self.posts and not self.device:
+                    self.over(Cause.UNREACHABLE)
+            elif not self.device:
+                self.channel.post(facts.LegRinging(self.id))
+        elif ok:
+            self.channel.post(facts.TextDelivered(self.id, message))
+        else:
+            self.channel.post(facts.TextFailed(self.id, message, Cause.UNREACHABLE))
+
+    def send(self, message: str, text: str) -> None:
+        """A text of the customer."""
+        posts = self._live_posts()
+        if not posts:
+            self.channel.post(facts.TextFailed(self.id, message, Cause.UNREACHABLE))
+        for post in posts[:1]:
+            post.send(message, text)
+
+    def _live_posts(self) -> list[Post]:
+        """The device that answered, by its newest bindings: a phone that moved is found again."""
+        if not self.device:
+            return self.posts
+        bindings = self.channel.registrar.bindings(self.device)
+        known = {post.binding.key: post for post in self.posts}
+        self.posts = [known.get(bound.key) or Post(self, bound) for bound in bindings]
+        return self.posts
+
+    def receive(self, tx: ServerTransaction, request: Request, device: str) -> None:
+        """The agent wrote."""
+        text = request.body.decode("utf-8", "replace").strip()
+        word = text.lower()
+        if word in {_CLOSE, _REFUSE}:
+            self.channel.stack.reply(tx, 200)
+            refused = word == _REFUSE and not self.device
+            self.over(Cause.REJECTED if refused else Cause.NORMAL)
+            return
+        if not text:
+            self.channel.stack.reply(tx, 200)
+            return
+        if not self.device:
+            self.device = device
+            self._end_elsewhere(device)
+            self.channel.post(facts.LegAnswered(self.id, device))
+        message = f"{request.call_id}/{request.cseq.number}"
+        self.channel.await_acknowledgement(self.id, message, tx)
+        self.channel.post(facts.TextReceived(self.id, text, message))
+
+    def _end_elsewhere(self, device: str) -> None:
+        """Several devices were offered it: the others learn that it is taken."""
+        others = [post for post in self.posts if post.binding.device != device]
+        self.posts = [post for post in self.posts if post.binding.device == device]
+        for post in others:
+            post.send("end", "(taken on another device)")
+
+    def release(self, cause: Cause) -> None:
+        """End it from our side; the agent sees a last line."""
+        if self.gone:
+            return
+        words = "(withdrawn)" if not self.device else "(conversation ended)"
+        for post in self._live_posts():
+            post.waiting = deque(item for item in post.waiting if item[0] != "offer")
+            post.send("end", words)
+        self.over(cause)
+
+    def over(self, cause: Cause) -> None:
+        if not self.gone:
+            self.gone = True
+            self.channel.forget_text(self)
+            self.channel.post(facts.LegEnded(self.id, cause, remote=True))

@@ -1,0 +1,388 @@
+"""Trunks: links to carriers and PBXes, both ways.
+
+Incoming calls are known by their source address (longest prefix). Outgoing calls go to the trunk with
+the best priority that is up and has a free channel. A trunk is up when it is registered (where it
+registers) and answers OPTIONS (where it is asked). Names are resolved at start and now and then, off the
+loop; SRV and NAPTR (RFC 3263) are not asked.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import structlog
+
+from ccd.channels.port import Post
+from ccd.clock import Clock
+from ccd.errors import CcdError, TryLater
+from ccd.ids import Chance
+from ccd.model.facts import TrunkChanged
+from ccd.model.settings import SipSettings, TrunkSettings
+from ccd.sip.events import Flow, ResponseArrived, TransactionFailed
+from ccd.sip.message import Request, Response
+from ccd.sip.registering import Authorizer, Registration, State
+from ccd.sip.timers import Timers
+from ccd.voice.numbers import Caller, caller_of, is_e164, number_of
+from ccd.voice.qualify import Qualify, Reach, Watched
+from ccd.voice.registrar import RegistrarStack
+from ccd.voice.sources import Sources
+from ccd.voice.targets import Candidate
+from ccd.voice.trunk import Trunk, addresses_of
+
+log = structlog.get_logger(__name__)
+
+RESOLVE_EVERY_S = 300.0
+RESOLVE_AGAIN_S = 30.0
+UNREGISTER_S = 2.0
+REST_S = 30.0
+_MAX_REST_S = 300.0
+
+
+class Trunks:
+    """All trunks. All calls on the loop's thread."""
+
+    def __init__(
+        self,
+        settings: dict[str, TrunkSettings],
+        sip: SipSettings,
+        country: str,
+        clock: Clock,
+        chance: Chance,
+        stack: RegistrarStack,
+        post: Post,
+    ) -> None:
+        """`country`: region of numbers without country code on trunks that name none."""
+        self._sip = sip
+        self._country = country
+        self._clock = clock
+        self._chance = chance
+        self._stack = stack
+        self._post = post
+        self._trunks = {name: Trunk(each, self._registering_heard) for name, each in settings.items()}
+        self._sources = Sources()
+        self._timers: Timers[Trunk, None] = Timers()
+        self._ended: asyncio.Event | None = None
+        self.wake: Callable[[], None] = _nothing
+        """Called when `next_deadline` may have come nearer for a reason of our own (a name was resolved)."""
+        self._qualify = Qualify(
+            stack, chance, f"sip:ccd@{sip.domain}", sip.qualify_timeout_s, self._reach_changed
+        )
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Resolve all hosts and begin to register and to ask. A host without address is no failure here."""
+        await self._resolve(self._trunks.values())
+
+    async def run(self) -> None:
+        """Resolve again now and then, for ever: a task of the channel."""
+        while True:
+            missing = any(trunk.flow is None for trunk in self._trunks.values())
+            await asyncio.sleep(RESOLVE_AGAIN_S if missing else RESOLVE_EVERY_S)
+            await self._resolve(self._trunks.values())
+
+    async def stop(self) -> None:
+        """Take back our registrations; waits for the answers, but not long."""
+        self._ended = asyncio.Event()
+        for trunk in self._trunks.values():
+            self._leave(trunk)
+        try:
+            async with asyncio.timeout(UNREGISTER_S):
+                while not all(trunk.over for trunk in self._trunks.values()):
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            log.warning("trunk_unregister_unanswered", seconds=UNREGISTER_S)
+
+    async def reload(self, settings: dict[str, TrunkSettings]) -> None:
+        """Take new settings; trunks that did not change notice nothing, calls go on."""
+        fresh: list[Trunk] = []
+        for name in list(self._trunks):
+            if name not in settings:
+                self._leave(self._trunks.pop(name))
+        for name, each in settings.items():
+            former = self._trunks.get(name)
+            if former is not None and former.settings == each:
+                continue
+            trunk = self._trunks[name] = Trunk(each, self._registering_heard)
+            fresh.append(trunk)
+            if former is not None:
+                trunk.in_use = former.in_use
+                self._leave(former)
+        await self._resolve(fresh)
+
+    def _leave(self, trunk: Trunk) -> None:
+        self._qualify.unwatch(trunk.name)
+        if trunk.due is not None:
+            self._timers.cancel(trunk.due)
+        registration = trunk.registration
+        if registration is not None:
+            self._send(trunk, registration.stop())
+
+    # -- names and addresses -----------------------------------------------------------------
+
+    async def _resolve(self, trunks: Iterable[Trunk]) -> None:
+        for trunk in list(trunks):
+            host = trunk.settings.host
+            addresses = await addresses_of(host)
+            if addresses:
+                self._settle(trunk, addresses)
+            elif trunk.flow is None:
+                self._review(trunk, f"the name {host} cannot be resolved")
+            for source in trunk.settings.sources:
+                if not Sources.is_network(source):
+                    self._sources.name(source, await addresses_of(source))
+        self._sources.rebuild(
+            {trunk.name: (trunk.settings.sources or trunk.addresses) for trunk in self._trunks.values()}
+        )
+        self.wake()
+
+    def _settle(self, trunk: Trunk, addresses: tuple[str, ...]) -> None:
+        """Take the addresses of a trunk's host; nothing is disturbed while the one in use is among them."""
+        if self._trunks.get(trunk.name) is not trunk:
+            return
+        trunk.addresses = addresses
+        if trunk.flow is not None and trunk.flow.host in addresses:
+            return
+        settings = trunk.settings
+        fault = ""
+        for address in addresses:
+            try:
+                trunk.flow = self._stack.flow_to(address, settings.port, settings.protocol)
+                break
+            except CcdError as error:
+                fault = error.message
+        if trunk.flow is None:
+            self._review(trunk, fault)
+            return
+        self._watch(trunk, trunk.flow)
+        self._begin(trunk, trunk.flow)
+        self._review(trunk)
+
+    def _watch(self, trunk: Trunk, flow: Flow) -> None:
+        if trunk.settings.qualify_s > 0:
+            now = self._clock.now()
+            self._qualify.watch(trunk.name, trunk.uri(), flow, now, trunk.settings.qualify_s)
+
+    def _begin(self, trunk: Trunk, flow: Flow) -> None:
+        if not trunk.settings.register or trunk.registration is not None:
+            return
+        account = trunk.account(self._stack.contact_host(flow), self._sip.user_agent)
+        trunk.registration = Registration(account, self._chance)
+        trunk.due = self._timers.set(self._clock.now(), trunk, None)
+
+    # -- registering -------------------------------------------------------------------------
+
+    def _registering_heard(
+        self, trunk: Trunk, event: ResponseArrived | TransactionFailed, now: float
+    ) -> None:
+        """A response to a REGISTER of a trunk, or none."""
+        registration = trunk.registration
+        if registration is None:
+            return
+        if isinstance(event, TransactionFailed):
+            registration.fail(event.cause, now)
+        else:
+            self._send(trunk, registration.receive(event.response, now))
+        if registration.state is State.ENDED and self._ended is not None:
+            self._ended.set()
+        if registration.state in {State.ENDING, State.ENDED}:
+            return  # it is no longer among the trunks, or we stop
+        self._schedule(trunk)
+        self._review(trunk)
+
+    def _send(self, trunk: Trunk, request: Request | None) -> None:
+        if request is None:
+            return
+        try:
+            flow = self._flow(trunk)
+            self._stack.request(request, flow, owner=trunk)
+        except CcdError as fault:
+            if trunk.registration is not None:
+                trunk.registration.fail(fault.message, self._clock.now())
+
+    def _flow(self, trunk: Trunk) -> Flow:
+        """Where to send to: the address, over TCP by the connection that stands or a new one."""
+        settings = trunk.settings
+        if settings.protocol == "tcp" and trunk.flow is not None:
+            trunk.flow = self._stack.flow_to(trunk.flow.host, settings.port, "TCP")
+        if trunk.flow is None:
+            raise TryLater("trunk-unresolved", f"trunk {trunk.name}: {settings.host} has no address yet")
+        return trunk.flow
+
+    def _schedule(self, trunk: Trunk) -> None:
+        if trunk.due is not None:
+            self._timers.cancel(trunk.due)
+            trunk.due = None
+        deadline = trunk.registration.next_deadline() if trunk.registration is not None else None
+        if deadline is not None:
+            trunk.due = self._timers.set(deadline, trunk, None)
+
+    def flow_closed(self, flow: Flow) -> None:
+        """A connection is gone: a trunk registered over it registers anew."""
+        now = self._clock.now()
+        for trunk in self._trunks.values():
+            if trunk.flow == flow and trunk.registration is not None:
+                trunk.registration.hurry(now)
+                self._schedule(trunk)
+
+    def next_deadline(self) -> float | None:
+        """When `expire` has something to do."""
+        first, second = self._timers.next_deadline(), self._qualify.next_deadline()
+        if first is None or second is None:
+            return first if second is None else second
+        return min(first, second)
+
+    def expire(self, now: float) -> None:
+        """Register where it is time, send the probes that are due."""
+        for trunk, _ in self._timers.due(now):
+            trunk.due = None
+            if trunk.registration is not None:
+                self._send(trunk, trunk.registration.expire(now))
+                self._schedule(trunk)
+                self._review(trunk)
+        self._qualify.expire(now)
+
+    # -- up and down -------------------------------------------------------------------------
+
+    def _reach_changed(self, target: Watched, _former: Reach) -> None:
+        trunk = self._trunks.get(target.key)
+        if trunk is not None:
+            self._review(trunk)
+
+    def _review(self, trunk: Trunk, problem: str = "") -> None:
+        """Work out whether a trunk is up; tell it when that changed, and once at the beginning."""
+        settled, up, note = trunk.standing(self._qualify.get(trunk.name), problem)
+        trunk.note = note
+        if not settled or (trunk.known and trunk.up == up):
+            return
+        trunk.known, trunk.up = True, up
+        (log.info if up else log.warning)("trunk_changed", trunk=trunk.name, up=up, note=note)
+        self._post(TrunkChanged(trunk.name, up, note))
+
+    # -- incoming ----------------------------------------------------------------------------
+
+    def source(self, flow: Flow) -> Trunk | None:
+        """The trunk that a request from there comes over; None: nobody we know."""
+        names = self._sources.find(flow.host)
+        found = [self._trunks[name] for name in names if name in self._trunks]
+        if len(found) > 1:  # several links to one host: by port, else the first by priority
+            same_port = [trunk for trunk in found if trunk.settings.port == flow.port]
+            found = same_port or sorted(found, key=lambda trunk: (trunk.settings.priority, trunk.name))
+        return found[0] if found else None
+
+    def caller(self, trunk: Trunk, request: Request) -> Caller:
+        """Who calls over a trunk."""
+        return caller_of(request, trunk.settings.country or self._country)
+
+    def dialled(self, trunk: Trunk, request: Request) -> str:
+        """What was dialled: the Request-URI's number; To's where that is only our own Contact."""
+        country = trunk.settings.country or self._country
+        number = number_of(request.uri, country)
+        settings = trunk.settings
+        if settings.register and request.uri.user == (settings.username or trunk.name):
+            called = number_of(request.to.uri, country)
+            return called if is_e164(called) else number
+        return number
+
+    # -- outgoing ----------------------------------------------------------------------------
+
+    def candidates(self, address: str, caller_id: str = "") -> list[Candidate]:
+        """Where a call to `address` may go, best first; empty: no trunk is up with a free channel.
+
+        Trunks that failed a moment ago come last. The order counts for the moment of asking only.
+        """
+        now = self._clock.now()
+        usable = [trunk for trunk in self._trunks.values() if trunk.usable and trunk.free]
+        usable.sort(key=lambda trunk: trunk.rank(now))
+        found: list[Candidate] = []
+        for trunk in usable:
+            try:
+                found.append(self._candidate(trunk, address, caller_id))
+            except CcdError as fault:
+                log.warning("trunk_unusable", trunk=trunk.name, problem=fault.message)
+        return found
+
+    def _candidate(self, trunk: Trunk, address: str, caller_id: str) -> Candidate:
+        settings = trunk.settings
+        flow = self._flow(trunk)
+        number = settings.caller_id or caller_id or settings.username
+        contact = f"<sip:{settings.username or 'ccd'}@{self._stack.contact_host(flow)}{trunk.transport}>"
+        sender = f"sip:{number}@{settings.host}" if number else "sip:anonymous@anonymous.invalid"
+        headers = [
+            ("From", f"<{sender}>;tag={self._chance.token(10)}"),
+            ("To", f"<sip:{address}@{settings.host}>"),
+            ("Contact", contact),
+        ]
+        return Candidate(
+            trunk.uri(address),
+            flow,
+            headers,
+            trunk=trunk.name,
+            timeout_s=settings.timeout_s,
+            authorise=partial(self.authorise, trunk.name),
+        )
+
+    def authorise(self, name: str, request: Request, response: Response) -> Request | None:
+        """A request again, with credentials for the challenge in a 401 or 407; None: not to be answered."""
+        trunk = self._trunks.get(name)
+        if trunk is None or not trunk.settings.username:
+            return None
+        settings = trunk.settings
+        authorizer = Authorizer(settings.username, settings.password.reveal(), settings.realm, self._chance)
+        if not authorizer.take(response):
+            return None
+        again = Request(request.method, request.raw_uri, list(request.headers), request.body, request.charset)
+        again.set("CSeq", f"{request.cseq.number + 1} {request.method}")
+        again.set(*authorizer.header(request.method, request.raw_uri))
+        return again
+
+    def failed(self, name: str, retry_after_s: float = 0.0) -> None:
+        """A call over it failed for the trunk's own reasons: others are tried first for a while."""
+        trunk = self._trunks.get(name)
+        if trunk is not None:
+            trunk.rest_until = self._clock.now() + min(max(retry_after_s, REST_S), _MAX_REST_S)
+
+    def take(self, name: str) -> bool:
+        """One more call on a trunk; False: all its channels are in use."""
+        trunk = self._trunks.get(name)
+        if trunk is None or not trunk.free:
+            return False
+        trunk.in_use += 1
+        return True
+
+    def release(self, name: str) -> None:
+        """A call on it ended."""
+        trunk = self._trunks.get(name)
+        if trunk is not None and trunk.in_use > 0:
+            trunk.in_use -= 1
+
+    # -- shown -------------------------------------------------------------------------------
+
+    def get(self, name: str) -> Trunk | None:
+        return self._trunks.get(name)
+
+    def report(self) -> list[dict[str, object]]:
+        """All trunks, for `ccctl trunks`."""
+        return [self._shown(self._trunks[name]) for name in sorted(self._trunks)]
+
+    def _shown(self, trunk: Trunk) -> dict[str, object]:
+        target = self._qualify.get(trunk.name)
+        registration = trunk.registration
+        return {
+            "trunk": trunk.name,
+            "up": trunk.up,
+            "note": trunk.note,
+            "host": trunk.settings.host,
+            "addresses": list(trunk.addresses),
+            "priority": trunk.settings.priority,
+            "channels": trunk.settings.channels,
+            "in_use": trunk.in_use,
+            "registration": registration.state.value if registration is not None else "",
+            "reach": target.reach.value if target is not None else "not watched",
+            "round_trip_ms": target.round_trip_ms if target is not None else 0.0,
+        }
+
+
+def _nothing() -> None:
+    """Nobody waits for our deadlines yet."""
