@@ -40,8 +40,8 @@ from ccd.voice.media_engine import EmbeddedEngine
 
 log = structlog.get_logger("ccd")
 HOUSEKEEPING_S = 10.0
-NEEDS_RESTART = ("daemon", "ledger", "control")
-"""Tables whose change is taken only at the next start."""
+NEEDS_RESTART = ("daemon.", "ledger.", "control.", "sip.", "media.workers", "media.host", "media.port")
+"""Keys whose change is taken only at the next start."""
 
 
 class Daemon:
@@ -174,7 +174,7 @@ class Daemon:
                 options = fresh.channels[name].options if name in fresh.channels else None
                 channel.reload(fresh if name == self.voice.name else options)
         await self.runtime.settled()
-        late = [line for line in changes if line.startswith(NEEDS_RESTART)]
+        late = [line for line in changes if line[2:].startswith(NEEDS_RESTART)]
         log.info("reloaded", by=by, changes=len(changes), needs_restart=late)
         return changes
 

@@ -1,0 +1,283 @@
+"""Queue calls a second on one core: INVITE → queue → a free agent's phone → answer → 2 s → BYE, no RTP.
+
+200 agents who talk for 2 s carry at most 100 calls a second; the ladder above that needs more of them, so
+1 300 agents are logged in by default (`--agents 200` for the small centre, up to 95 calls a second).
+The load is SIPp (callers, and one SIPp as the agents' phones, which register with digest) on one core;
+the daemon with its media worker and ledger is pinned to the other. CPU is that of all our processes,
+user and system, from /proc. `setup_p99_ms` is what SIPp measures from INVITE to 200 (its clock has a
+4 ms grain) plus what the ledger says from the queue to the bridge with the agent, each at its 99th
+percentile. `max_clean_cps`: highest rate of the ladder with no failed call and set-up p99 ≤ 50 ms.
+
+Run: python bench/calls.py --json [--quick]
+"""
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from ccd.control.client import ControlClient
+
+HERE = Path(__file__).parent
+TALK_S = 2.0
+LADDER = (150, 200, 250, 300, 350, 400, 450, 500, 600)
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def family(pid: int) -> list[int]:
+    """The process and its children, grandchildren too."""
+    found = [pid]
+    for parent in found:
+        for path in Path(f"/proc/{parent}/task").glob("*/children"):
+            found += [int(child) for child in path.read_text().split()]
+    return found
+
+
+def cpu_s(pid: int) -> float:
+    total = 0
+    for each in family(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def rss_mb(pid: int) -> float:
+    total = 0
+    for each in family(pid):
+        for line in Path(f"/proc/{each}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                total += int(line.split()[1])
+    return total / 1024
+
+
+def p99(values: list[float]) -> float:
+    return sorted(values)[max(0, -(-99 * len(values) // 100) - 1)] if values else 0.0
+
+
+def pinned(core: int, command: list[str]) -> list[str]:
+    return ["taskset", "-c", str(core), *command] if shutil.which("taskset") else command
+
+
+class Site:
+    """A daemon with its agents, and their phones."""
+
+    def __init__(self, folder: Path, agents: int) -> None:
+        self.folder = folder
+        self.agents = agents
+        self.sip, self.phones, self.callers, self.registrar = free_ports(4)
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.log = (folder / "ccd.log").open("wb")
+        self._write_conf()
+
+    def _write_conf(self) -> None:
+        names = [f"a{n}" for n in range(self.agents)]
+        lines = [
+            'language = "en"', "[daemon]", f'state_dir = "{self.folder}/state"',
+            f'runtime_dir = "{self.folder}/run"', 'log = "json"', 'log_level = "warning"',
+            "[sip]", 'domain = "bench.invalid"', "qualify_s = 0.0", "max_dialogs = 20000",
+            "[[sip.transports]]", 'protocol = "udp"', 'host = "127.0.0.1"', f"port = {self.sip}",
+            "[media]", "workers = 1", 'host = "127.0.0.1"', "port_min = 10000", "port_max = 31999",
+            "[trunks.load]", 'host = "127.0.0.1"', f"port = {self.callers}", 'sources = ["127.0.0.1"]',
+            "qualify_s = 0.0",
+            "[queues.q]", "agents = [" + ", ".join(f'"{name}"' for name in names) + "]",
+            "[numbers]", '"1000" = "f"', "[flows.f]", "[[flows.f.steps]]", 'do = "queue"', 'queue = "q"',
+        ]  # fmt: skip
+        for name in names:
+            lines += [f"[agents.{name}]", f'devices = ["{name}"]']
+            lines += [f"[devices.{name}]", 'password = "env:BENCH_PASSWORD"']
+        (self.folder / "ccd.toml").write_text("\n".join(lines) + "\n")
+        rows = [
+            "SEQUENTIAL",
+            *(f"{n};[authentication username={n} password=bench];{self.phones}" for n in names),
+        ]
+        (self.folder / "phones.csv").write_text("\n".join(rows) + "\n")
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "ccd.daemon", "--config", str(self.folder)]
+        environ = {**os.environ, "BENCH_PASSWORD": "bench"}
+        self.daemon = subprocess.Popen(pinned(0, command), env=environ, stdout=self.log, stderr=self.log)
+        self.processes.append(self.daemon)
+        self._await_options()
+        self._sipp("agent.xml", self.phones, ["-aa", "-m", "100000000"])
+        register = self._sipp(
+            "register.xml", self.registrar,
+            ["-inf", str(self.folder / "phones.csv"), "-m", str(self.agents), "-r", "50", f"127.0.0.1:{self.sip}"],
+        )  # fmt: skip
+        if register.wait(60) != 0:
+            raise SystemExit("the phones could not register; see " + str(self.folder))
+        with ControlClient(self.folder / "run" / "control.sock") as control:
+            for n in range(self.agents):
+                control.ask("agent.login", agent=f"a{n}")
+
+    def _await_options(self) -> None:
+        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        probe.settimeout(0.2)
+        message = (
+            "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK%d\r\n"
+            "From: <sip:p@x>;tag=1\r\nTo: <sip:x@x>\r\nCall-ID: p%d\r\nCSeq: 1 OPTIONS\r\n"
+            "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        for attempt in range(100):
+            probe.sendto((message % (attempt, attempt)).encode(), ("127.0.0.1", self.sip))
+            try:
+                probe.recv(2000)
+                break
+            except TimeoutError:
+                continue
+        else:
+            raise SystemExit("the daemon does not answer; see " + str(self.folder))
+        probe.close()
+
+    def _sipp(self, scenario: str, port: int, extra: list[str]) -> subprocess.Popen[bytes]:
+        command = [
+            "sipp", "-sf", str(HERE / "sipp" / scenario), "-i", "127.0.0.1", "-p", str(port),
+            "-nostdin", *extra,
+        ]  # fmt: skip
+        process = subprocess.Popen(
+            pinned(1, command), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self.processes.append(process)
+        return process
+
+    def run(self, rate: int, seconds: float) -> dict[str, float]:
+        """Calls at a rate; figures of that stretch."""
+        for old in self.folder.glob("caller_*"):
+            old.unlink()
+        calls = int(rate * seconds)
+        before = self._last_record()
+        # time for the first calls to reach the steady state is counted in: every call is counted whole
+        cpu0, wall0 = cpu_s(self.daemon.pid), time.monotonic()
+        load = self._sipp(
+            "caller.xml", self.callers,
+            ["-s", "1000", "-r", str(rate), "-m", str(calls), "-l", "100000", "-trace_stat", "-trace_rtt",
+             "-rtt_freq", "1000", "-fd", "1", f"127.0.0.1:{self.sip}"],
+        )  # fmt: skip
+        load.wait(seconds + 90)
+        cpu1, wall1 = cpu_s(self.daemon.pid), time.monotonic()
+        memory = rss_mb(self.daemon.pid)
+        time.sleep(0.5)
+        figures = self._statistics()
+        times = [
+            float(row[1]) for path in self.folder.glob("caller_*_rtt.csv")
+            for row in csv.reader(path.open(), delimiter=";") if row and row[0][:1].isdigit()
+        ]  # fmt: skip
+        waits = self._waits(before)
+        return {
+            "rate": rate,
+            "calls": calls,
+            "failed": figures["FailedCall(C)"],
+            "retransmissions": figures["Retransmissions(C)"],
+            "cpu_ms_per_call": round(1000 * (cpu1 - cpu0) / calls, 3),
+            "cpu_pct": round(100 * (cpu1 - cpu0) / (wall1 - wall0), 1),
+            "setup_p99_ms": round(p99(times) + p99(waits), 1),
+            "handled": len(waits),
+            "rss_mb": round(memory, 1),
+        }
+
+    def _statistics(self) -> dict[str, float]:
+        path = next(iter(self.folder.glob("caller_*_.csv")))
+        rows = list(csv.DictReader(path.open(), delimiter=";"))
+        return {key: float(rows[-1][key]) for key in ("FailedCall(C)", "Retransmissions(C)")}
+
+    def _database(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{self.folder}/state/ledger.sqlite?mode=ro", uri=True)
+
+    def _last_record(self) -> float:
+        with self._database() as db:
+            return float(db.execute("SELECT coalesce(max(ended_at), 0) FROM records").fetchone()[0])
+
+    def _waits(self, after: float) -> list[float]:
+        """Milliseconds from the queue to the bridge of each handled call."""
+        waits = []
+        with self._database() as db:
+            query = "SELECT body FROM records WHERE ended_at > ? AND outcome = 'handled'"
+            for (body,) in db.execute(query, (after,)):
+                waits.append(1000 * msgspec.msgpack.decode(body)["waited_s"])
+        return waits
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in reversed(self.processes):
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.log.close()
+
+
+def measure(quick: bool, folder: Path, agents: int) -> dict[str, object]:
+    site = Site(folder, agents)
+    try:
+        site.start()
+        site.run(50, 4)  # warm up
+        at_100 = sorted(
+            (site.run(100, 5 if quick else 15) for _ in range(1 if quick else 3)),
+            key=lambda row: row["cpu_ms_per_call"],
+        )
+        middle = at_100[len(at_100) // 2]
+        rows = []
+        clean = 100.0 if not middle["failed"] and middle["setup_p99_ms"] <= 50 else 0.0
+        for rate in () if quick else LADDER:
+            if rate * TALK_S > agents * 0.95:
+                break
+            row = site.run(rate, 12)
+            rows.append(row)
+            print(json.dumps(row), file=sys.stderr)
+            if row["failed"] or row["setup_p99_ms"] > 50:
+                break
+            clean = rate
+        return {
+            "cpu_ms_per_call": middle["cpu_ms_per_call"],
+            "cpu_ms_spread": [row["cpu_ms_per_call"] for row in at_100],
+            "max_clean_cps": clean,
+            "setup_p99_ms": middle["setup_p99_ms"],
+            "rss_mb": max([middle["rss_mb"], *(row["rss_mb"] for row in rows)]),
+            "ladder": rows,
+            "load": {"agents": agents, "talk_s": TALK_S, "media": "no RTP", "cores": "server 0, load 1"},
+        }
+    finally:
+        site.stop()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="5 s at 100 calls a second only")
+    parser.add_argument("--agents", type=int, default=1300)
+    parser.add_argument("--keep", help="folder to keep logs in")
+    options = parser.parse_args()
+    folder = Path(options.keep or tempfile.mkdtemp(prefix="ccd-calls-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    result = measure(options.quick, folder, options.agents)
+    if not options.keep:
+        shutil.rmtree(folder)
+    print(json.dumps(result) if options.json else json.dumps(result, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
