@@ -9,7 +9,8 @@ work included, over the packets relayed. `added_delay_p99_ms` is from the sendin
 arrival at the far end of the relay, by time stamps in the packet. `loop_lag_p99_ms` is how long the
 worker's loop was away from its sockets in a turn. The bare forwarder is a uvloop process that only
 learns sources and passes packets on; it is measured in the same run, in turn with ours. `*_paused`:
-the daemon is busy for 30 ms twice a second meanwhile. All calls are watched for digits and counted (RFC 3550 A.3, A.8).
+the daemon is busy for 30 ms twice a second meanwhile. All calls are watched for digits and counted
+(RFC 3550 A.3, A.8).
 """
 
 import argparse

@@ -18,12 +18,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from ccd.cli.text import width  # noqa: E402
-from ccd.cli.top import frame_lines  # noqa: E402
-from ccd.control.client import ControlClient  # noqa: E402
-from tests.peers.pjsip import PjsipPhone  # noqa: E402
-from tests.peers.ports import free_block, free_port  # noqa: E402
-from tests.peers.tones import check_heard  # noqa: E402
+from ccd.cli.text import width
+from ccd.cli.top import frame_lines
+from ccd.control.client import ControlClient
+from tests.peers.pjsip import PjsipPhone
+from tests.peers.ports import free_block, free_port
+from tests.peers.tones import check_heard
 
 NUMBER = "+33123456789"
 TONES = {"alice": 500, "bob": 700, "carol": 900, "Dora": 1100, "Emil": 1300, "Fay": 1500, "Gus": 1700}
@@ -86,7 +86,9 @@ class Demo:
     async def show(self) -> None:
         """One frame of `ccctl top`."""
         frame = await self.ask("top")
-        print("\n".join("        │ " + line for line in frame_lines(frame, min(width(), 100) - 10)), flush=True)
+        print(
+            "\n".join("        │ " + line for line in frame_lines(frame, min(width(), 100) - 10)), flush=True
+        )
 
     def phone(self, name: str, **options: Any) -> PjsipPhone:
         return PjsipPhone(
@@ -126,7 +128,7 @@ class Demo:
             self.caller("Dora") as dora, self.caller("Emil") as emil, self.caller("Fay") as fay,
             self.caller("Gus") as gus,
         ):  # fmt: skip
-            self.say("three softphones' worth of people: Alice and Bob registered (digest)")
+            self.say("Alice's and Bob's softphones registered (digest)")
             await asyncio.gather(self.log_in(alice), self.log_in(bob))
             self.say("Alice and Bob dialled *41: logged in, ready")
             await self.show()
@@ -200,7 +202,8 @@ class Demo:
     # -- the end: does it add up? --------------------------------------------------------------------
 
     async def account(self) -> None:
-        rows = [await self.ask("interaction.show", interaction=str(number)) for number in (1, 2, 3, 4)]
+        shown = [await self.ask("interaction.show", interaction=str(number)) for number in (1, 2, 3, 4)]
+        rows = [one["record"] for one in shown]
         print(f"\n{'':3}{'from':14}{'queue':9}{'outcome':11}{'waited':>8}{'talked':>8}  agents")
         for row in rows:
             print(
@@ -224,7 +227,12 @@ class Demo:
 
     def check_recordings(self) -> None:
         first, second = self.sides
-        pairs = {"1-1": ("Dora", first), "2-1": ("Emil", second), "3-1": ("Fay", first), "3-2": ("Fay", second)}
+        pairs = {
+            "1-1": ("Dora", first),
+            "2-1": ("Emil", second),
+            "3-1": ("Fay", first),
+            "3-2": ("Fay", second),
+        }
         for name, (left, right) in pairs.items():
             found = list((self.folder / "state/recordings").rglob(f"{name}.wav"))
             self.expect(len(found) == 1, f"recording {name} is missing")
@@ -248,7 +256,7 @@ async def main() -> int:
             async with asyncio.timeout(75):
                 await demo.play()
                 await demo.account()
-        except Exception as error:  # noqa: BLE001  whatever went wrong is shown with the daemon's log
+        except Exception as error:
             demo.failed.append(f"{type(error).__name__}: {error}")
             print((Path(name) / "ccd.log").read_text()[-4000:], file=sys.stderr)
         finally:

@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from ccd.errors import IllegalMove
+from ccd.model.commands import DialLeg
 from ccd.model.nouns import Cause, LegKind
 
 
@@ -99,6 +100,14 @@ class Party(msgspec.Struct, omit_defaults=True):
     early_media: bool = False
 
 
+class Sending(msgspec.Struct, frozen=True, array_like=True):
+    """A text on its way to a party."""
+
+    role: Role
+    message: str
+    text: str
+
+
 class Talk(msgspec.Struct, omit_defaults=True):
     """One interaction's parties."""
 
@@ -107,6 +116,8 @@ class Talk(msgspec.Struct, omit_defaults=True):
     phase: Phase = Phase.FLOW
     agent: Party | None = None
     third: Party | None = None
+    transferor: str = ""
+    """Agent who asked for the transfer under way, also when gone since."""
     language: str = ""
     music: str = "default"
     origin: str = ""
@@ -125,9 +136,15 @@ class Talk(msgspec.Struct, omit_defaults=True):
     ended_at: float = 0.0
     cause: Cause = Cause.NORMAL
     texts: list[str] = []
-    """Texts of the customer that no agent has got yet (bounded)."""
+    """Texts of the customer that no agent has taken yet (bounded)."""
+    opened: int = 0
+    """How many of `texts` the offer that rings has shown; the rest follows when it is taken."""
+    pending: DialLeg | None = None
+    """Offer of a written interaction that waits a moment for the first words of the customer."""
     seen: list[str] = []
-    """Ids of the newest texts, so that a copy is not relayed twice (bounded)."""
+    """Role and id of the newest texts, so that a copy is not relayed twice (bounded)."""
+    sending: list[Sending] = []
+    """Relayed, but not yet reported as delivered or failed: said again after a restart (bounded)."""
 
     def move(self, move: Move) -> None:
         """Change the phase by the table."""

@@ -14,13 +14,13 @@ import heapq
 import msgspec
 
 from ccd.bridging import events as ev
+from ccd.bridging import texts, thirds
 from ccd.bridging.state import BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind, OfferEnd, PromptPart
 
 ENDING_S = 10.0
 WHISPER_S = 15.0
-MOST_TEXTS = 50
 DEVICE_CHANNEL = "voice"
 """Channel instance that owns the agents' devices."""
 
@@ -32,7 +32,7 @@ _MISS = {
     Cause.LAPSED: OfferEnd.NO_ANSWER,
     Cause.CANCELLED: OfferEnd.NO_ANSWER,
 }
-_IN_QUEUE = (Phase.WAITING, Phase.OFFERED)
+_HEARS_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.CONNECTING)
 
 
 class Talks:
@@ -102,47 +102,56 @@ class Talks:
         talk.move(Move.QUEUE)
         talk.music, talk.whisper, talk.record = music, whisper, record
         self.answer(talk)
-        self._start_music(talk)
+        self.start_music(talk)
 
     def back_to_flow(self, talk: Talk) -> None:
         """The flow is in charge again (overflow without a target, failed transfer)."""
         talk.move(Move.TO_FLOW)
-        self._set_deadline(talk, 0.0)
+        self.set_deadline(talk, 0.0)
 
     def announce(self, talk: Talk, position: int) -> None:
         """Tell the waiting customer its place; music goes on afterwards."""
         if talk.customer.kind is LegKind.TEXT:
             self.commands.append(cmd.TellPosition(talk.customer.leg, position))
             return
-        if talk.phase not in _IN_QUEUE or talk.playing:
+        if talk.phase not in _HEARS_MUSIC or talk.playing:
             return
-        talk.playing = self._play_id()
+        talk.playing = self.play_id()
         parts = (PromptPart("queue/position"), PromptPart(number=position))
         self.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, parts, talk.language))
 
     def offer(
-        self, talk: Talk, offer: str, agent: str, devices: tuple[str, ...], card: cmd.OfferCard
+        self,
+        talk: Talk,
+        offer: str,
+        agent: str,
+        devices: tuple[str, ...],
+        card: cmd.OfferCard,
+        now: float,
     ) -> None:
         """Ring an agent's devices."""
         talk.move(Move.OFFER)
         kind = talk.customer.kind
-        talk.agent = Party(leg=self._leg_id(), kind=kind, agent=agent, offer=offer)
+        talk.agent = Party(leg=self.leg_id(), kind=kind, agent=agent, offer=offer)
         self.legs[talk.agent.leg] = (talk, Role.AGENT)
-        opening = tuple(talk.texts)
-        self.commands.append(
-            cmd.DialLeg(talk.agent.leg, kind, card, devices=devices, opening=opening, peer=talk.customer.leg)
-        )
+        dial = cmd.DialLeg(talk.agent.leg, kind, card, devices=devices, peer=talk.customer.leg)
+        if kind is LegKind.TEXT:
+            texts.offer(self, talk, dial, now)
+        else:
+            self.commands.append(dial)
 
     def withdraw_offer(self, talk: Talk, offer: str, cause: Cause) -> None:
-        """Take an offer back: the agent's devices stop ringing."""
+        """Take an offer back: the agent's devices stop ringing; the customer's music never stopped."""
         if talk.agent is None or talk.agent.offer != offer:
             return
-        self._release(talk, Role.AGENT, cause)
+        self.release(talk, Role.AGENT, cause)
         if talk.phase in {Phase.OFFERED, Phase.CONNECTING}:
-            talk.move(Move.OFFER_OVER)
-            self._set_deadline(talk, 0.0)
-            if not talk.playing:
-                self._start_music(talk)
+            self._offer_over(talk)
+
+    def _offer_over(self, talk: Talk) -> None:
+        talk.move(Move.OFFER_OVER)
+        talk.whispering, talk.pending, talk.opened = "", None, 0
+        self.set_deadline(talk, 0.0)
 
     def connect(self, talk: Talk, now: float) -> None:
         """The accepted offer holds: whisper to the agent if asked, then bridge."""
@@ -150,50 +159,12 @@ class Talks:
         if agent is None:
             return
         if talk.whisper and agent.kind is LegKind.AUDIO:
-            talk.whispering = self._play_id()
-            self._set_deadline(talk, now + WHISPER_S)
+            talk.whispering = self.play_id()
+            self.set_deadline(talk, now + WHISPER_S)
             parts = (PromptPart(talk.whisper),)
             self.commands.append(cmd.PlayPrompt(agent.leg, talk.whispering, parts, talk.language))
         else:
             self._bridge(talk)
-
-    def dial_out(
-        self,
-        talk: Talk,
-        address: str,
-        until: float,
-        caller_id: str = "",
-        *,
-        agent: str = "",
-        devices: tuple[str, ...] = (),
-        card: cmd.OfferCard | None = None,
-    ) -> None:
-        """Connect the customer to an outside address, or to an agent outside the queue."""
-        talk.move(Move.DIAL_OUT)
-        self.answer(talk)
-        self._set_deadline(talk, until)
-        if talk.customer.kind is LegKind.AUDIO:
-            self.commands.append(cmd.StartMusic(talk.customer.leg, "tone:ringback"))
-        self.dial_third(talk, address=address, agent=agent, devices=devices, card=card, caller_id=caller_id)
-
-    def dial_third(
-        self,
-        talk: Talk,
-        *,
-        address: str = "",
-        agent: str = "",
-        devices: tuple[str, ...] = (),
-        card: cmd.OfferCard | None = None,
-        caller_id: str = "",
-    ) -> None:
-        """Ring a third party (transfer target or outside address)."""
-        third = Party(leg=self._leg_id(), kind=talk.customer.kind, agent=agent, address=address)
-        talk.third = third
-        self.legs[third.leg] = (talk, Role.THIRD)
-        card = card or cmd.OfferCard(talk.interaction, caller=talk.origin, caller_name=talk.display)
-        self.commands.append(
-            cmd.DialLeg(third.leg, third.kind, card, devices, address, caller_id, peer=talk.customer.leg)
-        )
 
     def end(self, talk: Talk, cause: Cause, now: float) -> None:
         """End the interaction: every leg and recording; `Closed` follows when all are gone."""
@@ -203,11 +174,12 @@ class Talks:
         talk.cause, talk.ended_at = cause, now
         for recording in talk.recordings:
             self.commands.append(cmd.StopRecording(recording, talk.customer.leg))
-        self._release(talk, Role.AGENT, cause)
-        self._release(talk, Role.THIRD, cause)
+        for role, party in ((Role.AGENT, talk.agent), (Role.THIRD, talk.third)):
+            self.release(talk, role, cause if party and party.answered else Cause.CANCELLED)
+        talk.pending = None
         if not talk.customer_gone:
             self.commands.append(cmd.ReleaseLeg(talk.customer.leg, cause))
-        self._set_deadline(talk, now + ENDING_S)
+        self.set_deadline(talk, now + ENDING_S)
         self._close_if_done(talk)
 
     # -- facts about legs ------------------------------------------------------------------------
@@ -219,8 +191,10 @@ class Talks:
             return
         talk, role = found
         party = talk.third if role is Role.THIRD else talk.agent
-        self._note(talk, "ringing", leg=leg, role=role.value)
-        if early_media and party is not None and role is Role.THIRD and not party.early_media:
+        self.note(talk, "ringing", leg=leg, role=role.value)
+        if party is None or party.kind is LegKind.TEXT:
+            return
+        if early_media and role is Role.THIRD and not party.early_media and not party.answered:
             party.early_media = True
             self.commands.append(cmd.BridgeLegs(talk.customer.leg, leg))
 
@@ -234,10 +208,11 @@ class Talks:
             talk.agent.answered, talk.agent.device = True, device
             if talk.phase is Phase.OFFERED:
                 talk.move(Move.ACCEPT)
+                talk.pending = None
                 self.events.append(ev.AgentAccepted(talk.interaction, talk.agent.offer))
         elif role is Role.THIRD and talk.third is not None and not talk.third.answered:
             talk.third.answered, talk.third.device = True, device
-            self._third_answered(talk, talk.third)
+            thirds.answered(self, talk, talk.third)
 
     def ended(self, leg: str, cause: Cause, now: float) -> None:
         """A leg is gone."""
@@ -245,7 +220,7 @@ class Talks:
         if found is None:
             return
         talk, role = found
-        self._note(talk, "leg ended", leg=leg, role=role.value, cause=cause.value)
+        self.note(talk, "leg ended", leg=leg, role=role.value, cause=cause.value)
         if role is Role.CUSTOMER:
             talk.customer_gone = True
             if talk.phase is Phase.ENDING:
@@ -256,7 +231,7 @@ class Talks:
         elif role is Role.AGENT:
             self._agent_gone(talk, cause, now)
         else:
-            self._third_gone(talk, cause, now)
+            thirds.gone(self, talk, cause, now)
 
     def held(self, leg: str, on: bool) -> None:
         """A party put us on hold or took us back."""
@@ -268,11 +243,11 @@ class Talks:
         if party is None or party.held is on:
             return
         party.held = on
-        self._note(talk, "held" if on else "resumed", role=role.value)
+        self.note(talk, "held" if on else "resumed", role=role.value)
         if role is Role.AGENT and talk.phase is Phase.TALKING:
             if on:
                 self.commands.append(cmd.PartLegs(leg))
-                self._start_music(talk)
+                self.start_music(talk)
             else:
                 self.commands.append(cmd.BridgeLegs(talk.customer.leg, leg))
 
@@ -280,7 +255,7 @@ class Talks:
         """A party fell silent without a word: end its leg; its end follows as a fact."""
         found = self.legs.get(leg)
         if found is not None:
-            self._note(found[0], "media lost", leg=leg, silent_s=round(silent_s, 1))
+            self.note(found[0], "media lost", leg=leg, silent_s=round(silent_s, 1))
             self.commands.append(cmd.ReleaseLeg(leg, Cause.MEDIA_LOST))
 
     def prompt_ended(self, leg: str, play: str, completed: bool, note: str) -> None:
@@ -290,14 +265,14 @@ class Talks:
             return
         talk, role = found
         if note:
-            self._note(talk, "prompt failed", note=note)
+            self.note(talk, "prompt failed", note=note)
         if role is Role.AGENT and play == talk.whispering:
             if talk.phase is Phase.CONNECTING:
                 self._bridge(talk)
         elif role is Role.CUSTOMER and play == talk.playing:
             talk.playing = ""
-            if talk.phase in _IN_QUEUE:
-                self._start_music(talk)
+            if talk.phase in _HEARS_MUSIC:
+                self.start_music(talk)
             else:
                 self.events.append(ev.PromptOver(talk.interaction, play, completed, note))
 
@@ -307,35 +282,8 @@ class Talks:
         if talk is None:
             return
         talk.recordings.remove(recording)
-        self._note(talk, "recorded", recording=recording, path=path, seconds=round(seconds, 2), note=note)
+        self.note(talk, "recorded", recording=recording, path=path, seconds=round(seconds, 2), note=note)
         self._close_if_done(talk)
-
-    # -- texts ------------------------------------------------------------------------------------
-
-    def text(self, leg: str, message: str, text: str) -> None:
-        """A party wrote: relay it, or keep it for the agent to come. Always acknowledged."""
-        self.commands.append(cmd.AcknowledgeText(leg, message))
-        found = self.legs.get(leg)
-        if found is None:
-            return
-        talk, role = found
-        if message in talk.seen:
-            return
-        talk.seen = [*talk.seen[-(MOST_TEXTS - 1) :], message]
-        self._note(talk, "text", role=role.value, characters=len(text))
-        if role is Role.CUSTOMER:
-            if talk.phase is Phase.TALKING and talk.agent is not None:
-                self.commands.append(cmd.SendText(talk.agent.leg, message, text))
-            else:
-                talk.texts = [*talk.texts[-(MOST_TEXTS - 1) :], text]
-        elif not talk.customer_gone:
-            self.commands.append(cmd.SendText(talk.customer.leg, message, text))
-
-    def text_failed(self, leg: str, message: str, cause: Cause) -> None:
-        """A text did not reach its party."""
-        found = self.legs.get(leg)
-        if found is not None:
-            self._note(found[0], "text failed", leg=leg, message=message, cause=cause.value)
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -358,27 +306,26 @@ class Talks:
             talk.deadline = 0.0
             if talk.phase is Phase.CONNECTING:
                 self._bridge(talk)
+            elif talk.phase is Phase.OFFERED:
+                texts.dial_pending(self, talk)
             elif talk.phase in {Phase.OUTSIDE_RINGING, Phase.TRANSFERRING} and talk.third is not None:
-                self._release(talk, Role.THIRD, Cause.NO_ANSWER, keep=True)
-                self._third_gone(talk, Cause.NO_ANSWER, now)
+                self.release(talk, Role.THIRD, Cause.NO_ANSWER, keep=True)
+                thirds.gone(self, talk, Cause.NO_ANSWER, now)
             elif talk.phase is Phase.ENDING:
-                self._note(talk, "closed late", open_recordings=len(talk.recordings))
+                self.note(talk, "closed late", open_recordings=len(talk.recordings))
                 self._close(talk)
 
-    def restarted(self, now: float) -> None:
-        """After a restart: audio is gone, texts live on (their channel takes them up again)."""
+    def restarted(self, now: float) -> list[Talk]:
+        """After a restart: audio is gone. The answer are the written ones, to be `texts.reopen`ed."""
+        written = []
         for talk in list(self.state.talks.values()):
-            if talk.customer.kind is LegKind.AUDIO:
-                for recording in list(talk.recordings):
-                    self.recording_ended(recording, "", 0.0, "cut by a restart")
-                if talk.interaction in self.state.talks:
-                    self.ended(talk.customer.leg, Cause.RESTART, now)
-            elif talk.agent is not None and talk.phase in {Phase.OFFERED, Phase.CONNECTING}:
-                offer = talk.agent.offer
-                self.legs.pop(talk.agent.leg, None)
-                talk.agent = None
-                talk.move(Move.OFFER_OVER)
-                self.events.append(ev.AgentMissed(talk.interaction, offer, OfferEnd.WITHDRAWN))
+            if talk.customer.kind is LegKind.TEXT:
+                written.append(talk)
+                continue
+            for recording in list(talk.recordings):
+                self.recording_ended(recording, "", 0.0, "cut by a restart")
+            self.ended(talk.customer.leg, Cause.RESTART, now)
+        return written
 
     # -- within ----------------------------------------------------------------------------------
 
@@ -388,14 +335,14 @@ class Talks:
             return
         talk.move(Move.BRIDGE)
         talk.whispering = talk.playing = ""
-        self._set_deadline(talk, 0.0)
+        self.set_deadline(talk, 0.0)
         self.join_agent(talk, agent)
         self.events.append(ev.Bridged(talk.interaction, agent.agent))
 
     def join_agent(self, talk: Talk, agent: Party) -> None:
         """Let customer and agent hear or read each other."""
         if agent.kind is LegKind.TEXT:
-            talk.texts = []
+            texts.give_rest(self, talk, Role.AGENT)
             return
         self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
         if talk.record:
@@ -412,71 +359,25 @@ class Talks:
         phase = talk.phase
         if phase in {Phase.OFFERED, Phase.CONNECTING}:
             end = OfferEnd.VANISHED if phase is Phase.CONNECTING else _MISS.get(cause, OfferEnd.UNREACHABLE)
-            talk.move(Move.OFFER_OVER)
-            talk.whispering = ""
-            self._set_deadline(talk, 0.0)
+            self._offer_over(talk)
             self.events.append(ev.AgentMissed(talk.interaction, agent.offer, end))
         elif phase in {Phase.TALKING, Phase.TRANSFERRING}:
             self.events.append(ev.TalkOver(talk.interaction, agent.agent, by_agent=True))
             if phase is Phase.TALKING:
                 self.end(talk, cause, now)
 
-    def _third_answered(self, talk: Talk, third: Party) -> None:
-        self._set_deadline(talk, 0.0)
-        if talk.phase is Phase.OUTSIDE_RINGING:
-            talk.move(Move.OUT_ANSWERED)
-            self.commands.append(cmd.BridgeLegs(talk.customer.leg, third.leg))
-            self._note(talk, "outside answered", address=third.address)
-            return
-        transferor = talk.agent
-        self.stop_recordings(talk)
-        if transferor is not None:
-            self.commands.append(cmd.ReportTransfer(transferor.leg, done=True))
-            self._release(talk, Role.AGENT, Cause.TRANSFERRED)
-        if third.agent:
-            talk.move(Move.BRIDGE)
-            talk.agent, talk.third = third, None
-            self.legs[third.leg] = (talk, Role.AGENT)
-            self.join_agent(talk, third)
-        else:
-            talk.move(Move.TO_OUTSIDE)
-            self.commands.append(cmd.BridgeLegs(talk.customer.leg, third.leg))
-        from_agent = transferor.agent if transferor else ""
-        self.events.append(ev.TransferDone(talk.interaction, from_agent, third.agent, third.address))
-
-    def _third_gone(self, talk: Talk, cause: Cause, now: float) -> None:
-        third, talk.third = talk.third, None
-        if third is None:
-            return
-        self._set_deadline(talk, 0.0)
-        if talk.phase is Phase.OUTSIDE_RINGING:
-            self.commands.append(cmd.StopPrompt(talk.customer.leg))
-            self.events.append(ev.OutsideFailed(talk.interaction, cause))
-        elif talk.phase is Phase.OUTSIDE:
-            self.end(talk, cause, now)
-        elif talk.phase is Phase.TRANSFERRING:
-            stranded = talk.agent is None
-            if talk.agent is not None:
-                talk.move(Move.TRANSFER_FAILED)
-                self.commands.append(cmd.ReportTransfer(talk.agent.leg, done=False, cause=cause))
-                if not talk.agent.held:
-                    self.commands.append(cmd.BridgeLegs(talk.customer.leg, talk.agent.leg))
-            self.events.append(ev.TransferFailed(talk.interaction, cause, third.agent, stranded))
-
     def stop_recordings(self, talk: Talk) -> None:
         for recording in talk.recordings:
             self.commands.append(cmd.StopRecording(recording, talk.customer.leg))
 
-    def release_agent(self, talk: Talk, cause: Cause) -> None:
-        """End the agent's leg and forget it; nothing more is heard of it."""
-        self._release(talk, Role.AGENT, cause)
-
-    def _release(self, talk: Talk, role: Role, cause: Cause, *, keep: bool = False) -> None:
+    def release(self, talk: Talk, role: Role, cause: Cause, *, keep: bool = False) -> None:
+        """End the leg of agent or third and (unless `keep`) forget it; nothing more is heard of it."""
         party = talk.agent if role is Role.AGENT else talk.third
         if party is None:
             return
         self.legs.pop(party.leg, None)
-        self.commands.append(cmd.ReleaseLeg(party.leg, cause))
+        if talk.pending is None or talk.pending.leg != party.leg:  # else it was never dialled
+            self.commands.append(cmd.ReleaseLeg(party.leg, cause))
         if keep:
             return
         if role is Role.AGENT:
@@ -486,9 +387,6 @@ class Talks:
 
     def start_music(self, talk: Talk) -> None:
         """Let the customer hear the queue's music."""
-        self._start_music(talk)
-
-    def _start_music(self, talk: Talk) -> None:
         if talk.customer.kind is LegKind.AUDIO and not talk.customer_gone:
             self.commands.append(cmd.StartMusic(talk.customer.leg, talk.music))
 
@@ -504,24 +402,24 @@ class Talks:
             self._recordings.pop(recording, None)
         self.events.append(ev.Closed(talk.interaction, talk.cause, talk.ended_at))
 
-    def _set_deadline(self, talk: Talk, at: float) -> None:
+    def set_deadline(self, talk: Talk, at: float) -> None:
+        """When ringing outside, a transfer, a whisper or the end is given up; 0: never."""
         talk.deadline = at
         if at:
             heapq.heappush(self._deadlines, (at, talk.interaction))
 
-    def set_deadline(self, talk: Talk, at: float) -> None:
-        """When to give up what rings outside or for a transfer."""
-        self._set_deadline(talk, at)
-
-    def _leg_id(self) -> str:
+    def leg_id(self) -> str:
+        """Id for a leg that we dial."""
         self.state.legs_made += 1
         return f"{DEVICE_CHANNEL}:d{self.state.legs_made}"
 
-    def _play_id(self) -> str:
+    def play_id(self) -> str:
+        """Id for a prompt, or for a text of ours."""
         self.state.plays_made += 1
         return f"b{self.state.plays_made}"
 
-    def _note(self, talk: Talk, what: str, **details: str | int | float) -> None:
+    def note(self, talk: Talk, what: str, **details: str | int | float) -> None:
+        """A line for the timeline; empty details are left out."""
         kept = {key: value for key, value in details.items() if value != ""}
         self.events.append(ev.Noted(talk.interaction, what, kept))
 

@@ -4,15 +4,17 @@ States: TALKING ──TRANSFER──▶ TRANSFERRING ──▶ TALKING (other ag
 | WAITING (who asked is gone and nobody answered, or the target is a queue).
 """
 
-from ccd.bridging.state import Move, Phase, Talk
+from ccd.bridging import thirds
+from ccd.bridging.state import Move, Phase, Role, Talk
 from ccd.bridging.talks import Talks
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind
 
 
 def can_transfer(talk: Talk, leg: str) -> bool:
-    """Only the agent in conversation may send the customer on."""
-    return talk.phase is Phase.TALKING and talk.agent is not None and talk.agent.leg == leg
+    """Only the agent in conversation may send the customer on; writing has no REFER."""
+    speaks = talk.agent is not None and talk.agent.leg == leg and talk.agent.kind is LegKind.AUDIO
+    return talk.phase is Phase.TALKING and speaks
 
 
 def refuse(talks: Talks, leg: str, cause: Cause) -> None:
@@ -25,13 +27,13 @@ def to_agent(
 ) -> None:
     """Ring another agent; the customer hears music."""
     _set_out(talks, talk, until)
-    talks.dial_third(talk, agent=agent, devices=devices, card=card)
+    thirds.dial(talks, talk, agent=agent, devices=devices, card=card)
 
 
 def to_outside(talks: Talks, talk: Talk, address: str, caller_id: str, until: float) -> None:
     """Ring an outside address; the customer hears music."""
     _set_out(talks, talk, until)
-    talks.dial_third(talk, address=address, caller_id=caller_id)
+    thirds.dial(talks, talk, address=address, caller_id=caller_id)
 
 
 def to_queue(talks: Talks, talk: Talk) -> None:
@@ -39,13 +41,16 @@ def to_queue(talks: Talks, talk: Talk) -> None:
     agent = talk.agent
     if agent is not None:
         talks.commands.append(cmd.ReportTransfer(agent.leg, done=True))
-        talks.release_agent(talk, Cause.TRANSFERRED)
+        talks.release(talk, Role.AGENT, Cause.TRANSFERRED)
     talks.stop_recordings(talk)
 
 
 def _set_out(talks: Talks, talk: Talk, until: float) -> None:
     talk.move(Move.TRANSFER)
     talks.set_deadline(talk, until)
-    if talk.agent is not None and talk.customer.kind is LegKind.AUDIO:
+    if talk.agent is None:
+        return
+    talk.transferor = talk.agent.agent
+    if not talk.agent.held:  # else they are parted and the music plays already
         talks.commands.append(cmd.PartLegs(talk.agent.leg))
-    talks.start_music(talk)
+        talks.start_music(talk)

@@ -22,7 +22,7 @@ class Why(StrEnum):
     REMOVED = "removed"
 
 
-class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One agent passed over."""
 
     agent: str
@@ -33,7 +33,7 @@ class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Pause reason, `load/capacity`, end of the missed offer, or why the device is gone."""
 
 
-class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
+class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One pass of the engine about one interaction."""
 
     at: float

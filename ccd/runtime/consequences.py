@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ccd.bridging import events as ev
+from ccd.bridging import thirds
 from ccd.bridging.state import Phase
 from ccd.channels.ledger import RecordRow
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
-from ccd.runtime.leaving import leave_engines
+from ccd.runtime.leaving import leave
+from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
 OVERFLOW_RING_S = 40.0
 """How long an overflow target outside, or an agent, rings."""
+MOST_OVERFLOWS = 20
+"""At one instant: full queues that overflow into each other (through a flow, too) would never end."""
+
+MOST_OVERFLOWS = 20
+"""More than this in one interaction: the queues' targets lead in a circle."""
 
 _WITHDRAWN = {OfferEnd.CUSTOMER_LEFT: Cause.CANCELLED, OfferEnd.NO_ANSWER: Cause.LAPSED}
 
@@ -51,7 +58,8 @@ def _flow_transfer(centre: "Centre", want: do.TransferTo) -> None:
     talk = centre.talks.get(want.interaction)
     if talk is not None:
         centre.history.note(want.interaction, centre.now, "dial outside", address=want.address)
-        centre.talks.dial_out(talk, want.address, centre.now + want.ring_timeout_s, talk.origin)
+        until = centre.now + want.ring_timeout_s
+        thirds.dial_out(centre.talks, talk, want.address, until, talk.origin)
 
 
 def _flow_hangup(centre: "Centre", want: do.HangUp) -> None:
@@ -60,8 +68,7 @@ def _flow_hangup(centre: "Centre", want: do.HangUp) -> None:
     if talk is None or info is None:
         return
     centre.history.note(want.interaction, centre.now, "flow ended", note=want.note)
-    leave_engines(centre, info, talk.phase, want.cause)
-    centre.talks.end(talk, want.cause, centre.now)
+    leave(centre, info, talk, want.cause)
 
 
 def _flow_chose(centre: "Centre", want: do.Chose) -> None:
@@ -93,7 +100,7 @@ def _offer(centre: "Centre", decision: dec.Offer) -> None:
     centre.history.offer_made(
         info.id, decision.queue, decision.agent, decision.offer, decision.waited_s, centre.now
     )
-    centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, centre.card(info))
+    centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, centre.card(info), centre.now)
 
 
 def _withdrawn(centre: "Centre", decision: dec.OfferWithdrawn) -> None:
@@ -101,8 +108,8 @@ def _withdrawn(centre: "Centre", decision: dec.OfferWithdrawn) -> None:
     if talk is not None:
         cause = _WITHDRAWN.get(decision.end, Cause.ANSWERED_ELSEWHERE)
         centre.talks.withdraw_offer(talk, decision.offer, cause)
-        note = {"agent": decision.agent, "offer": decision.offer, "end": decision.end.value}
-        centre.history.note(decision.interaction, centre.now, "offer_withdrawn", **note)
+    note = {"agent": decision.agent, "offer": decision.offer, "end": decision.end.value}
+    centre.history.note(decision.interaction, centre.now, "offer_withdrawn", **note)
 
 
 def _missed(centre: "Centre", decision: dec.Missed) -> None:
@@ -114,31 +121,50 @@ def _missed(centre: "Centre", decision: dec.Missed) -> None:
 def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     talk = centre.talks.get(decision.interaction)
     info = centre.state.interactions.get(decision.interaction)
-    if talk is None or info is None:
+    if talk is None or info is None or talk.phase is not Phase.WAITING:
         return
     target = decision.target
     centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=decision.why)
-    if target.queue:
+    if _in_circles(centre, info):
+        centre.push([do.HangUp(info.id, Cause.CONGESTION, "overflows in circles")])
+    elif target.queue:
         centre.enqueue(info, target.queue)
-        return
-    if target.address or target.agent:
+    elif target.agent:
+        _overflow_to_agent(centre, info, target.agent)
+    elif target.address:
         until = centre.now + OVERFLOW_RING_S
-        rule = centre.state.rules.agents.get(target.agent)
-        if rule is not None:
-            info.helper = target.agent
-            centre.push(centre.router.occupy(target.agent, info.id, 100, centre.now))
-            centre.talks.dial_out(
-                talk, "", until, agent=rule.name, devices=rule.devices, card=centre.card(info)
-            )
-        else:
-            centre.talks.dial_out(talk, target.address, until, talk.origin)
-        return
-    centre.talks.back_to_flow(talk)
-    if target.flow:
+        thirds.dial_out(centre.talks, talk, target.address, until, talk.origin)
+    elif target.flow:
+        centre.talks.back_to_flow(talk)
         start = centre.flows.start
         centre.push(start(info.id, target.flow, centre.now, talk.language, kind=info.kind, answered=True))
     else:
+        centre.talks.back_to_flow(talk)
         _resume(centre, info.id, decision.why)
+
+
+def _in_circles(centre: "Centre", info: Interaction) -> bool:
+    if info.overflowed_at != centre.now:
+        info.overflowed_at, info.overflows = centre.now, 0
+    info.overflows += 1
+    return info.overflows > MOST_OVERFLOWS
+
+
+def _overflow_to_agent(centre: "Centre", info: Interaction, agent: str) -> None:
+    """Ring an agent outside the queue, who need not be logged in; one with work is not disturbed."""
+    talk = centre.talks.state.talks[info.id]
+    rule = centre.state.rules.agents.get(agent)
+    view = centre.router.agent_view(agent, centre.now)
+    if rule is None or view is None or not view.reachable or view.load:
+        why = Cause.BUSY if view is not None and view.load else Cause.UNREACHABLE
+        centre.history.note(info.id, centre.now, "outside failed", agent=agent, cause=why.value)
+        centre.talks.back_to_flow(talk)
+        _resume(centre, info.id, why.value)
+        return
+    info.helper = agent
+    centre.push(centre.router.occupy(agent, info.id, 100, centre.now))
+    until, card = centre.now + OVERFLOW_RING_S, centre.card(info)
+    thirds.dial_out(centre.talks, talk, "", until, agent=agent, devices=rule.devices, card=card)
 
 
 def _resume(centre: "Centre", interaction: str, why: str) -> None:
@@ -214,9 +240,7 @@ def _customer_gone(centre: "Centre", event: ev.CustomerGone) -> None:
     info = centre.state.interactions.get(event.interaction)
     if talk is None or info is None:
         return
-    leave_engines(centre, info, event.phase, event.cause)
-    centre.settle()
-    centre.talks.end(talk, event.cause, centre.now)
+    leave(centre, info, talk, event.cause)
 
 
 def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
@@ -232,9 +256,6 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
 
 
 def _agent_missed(centre: "Centre", event: ev.AgentMissed) -> None:
-    talk = centre.talks.get(event.interaction)
-    if talk is not None and talk.phase is Phase.WAITING:
-        centre.talks.start_music(talk)
     centre.push(centre.router.missed(event.offer, event.end, centre.now))
 
 
@@ -272,6 +293,9 @@ def _transferred(centre: "Centre", event: ev.TransferDone) -> None:
     info.helper = ""
     to = event.to_agent or event.address
     centre.history.note(info.id, centre.now, "transferred", agent=event.from_agent, to=to)
+    record = centre.history.record(info.id)
+    if record is not None and event.to_agent:
+        record.agents.append(event.to_agent)
     centre.push(centre.router.move(info.id, event.to_agent or None, centre.now))
 
 

@@ -2,19 +2,25 @@
 
 from typing import TYPE_CHECKING
 
-from ccd.bridging.state import Phase
+from ccd.bridging.state import Talk
 from ccd.model.nouns import Cause
+from ccd.routing.phases import Phase
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
 
-def leave_engines(centre: "Centre", info: Interaction, phase: Phase, cause: Cause) -> None:
-    """The interaction is over: take it out of routing and of its flow."""
+def leave(centre: "Centre", info: Interaction, talk: Talk, cause: Cause) -> None:
+    """The interaction is over: end its legs, then take it out of routing and of its flow.
+
+    In this order: the agent's phone hears the end of this call before it rings for the next one.
+    """
+    centre.talks.end(talk, cause, centre.now)
     centre.flows.stop(info.id, centre.now)
-    if phase in {Phase.WAITING, Phase.OFFERED, Phase.CONNECTING}:
-        centre.push(centre.router.withdraw(info.id, centre.now, cause))
-    elif phase in {Phase.TALKING, Phase.TRANSFERRING}:
+    place = centre.router.state.places.get(info.id)
+    if place is not None and place.phase is Phase.CONNECTED:
         centre.push(centre.router.finish(info.id, centre.now))
+    elif place is not None:
+        centre.push(centre.router.withdraw(info.id, centre.now, cause))
     centre.free_helper(info)

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.bridging import transfer
-from ccd.bridging.state import Phase
+from ccd.bridging import texts, transfer
+from ccd.bridging.state import Phase, Talk
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target
-from ccd.runtime.leaving import leave_engines
+from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     state.boot, state.draining = fact.boot, False
     state.services.clear()
     centre.router.drain(False)
-    centre.talks.restarted(centre.now)
+    written = centre.talks.restarted(centre.now)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -32,8 +32,21 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
         else:
             del state.bindings[device]
     state.lost.clear()
+    for talk in written:
+        _reopen(centre, talk)
     for agent in state.rules.agents:
         centre.update_reach(agent, "restart")
+
+
+def _reopen(centre: "Centre", talk: Talk) -> None:
+    """A written interaction goes on: its agent's leg, which lived in the former process, is opened anew."""
+    info = centre.state.interactions[talk.interaction]
+    party = talk.agent or talk.third
+    rule = centre.state.rules.agents.get(party.agent) if party is not None else None
+    if party is not None and party.agent and rule is None:
+        centre.talks.ended(party.leg, Cause.UNREACHABLE, centre.now)
+    else:
+        texts.reopen(centre.talks, talk, rule.devices if rule else (), centre.card(info))
 
 
 def _stopped(centre: "Centre", _: facts.DaemonStopped) -> None:
@@ -51,6 +64,7 @@ def _rules(centre: "Centre", fact: facts.RulesLoaded) -> None:
 
 def _drain(centre: "Centre", fact: facts.DrainAsked) -> None:
     centre.state.draining = fact.on
+    centre.router.drain(fact.on)
 
 
 def _time(centre: "Centre", _: facts.TimePassed) -> None:
@@ -61,6 +75,8 @@ def _time(centre: "Centre", _: facts.TimePassed) -> None:
 
 def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     state = centre.state
+    if fact.leg in centre.talks.legs:
+        return  # the same arrival twice
     flow = fact.flow or state.rules.numbers.get(fact.target, "")
     if state.draining:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.OVERLOAD))
@@ -102,6 +118,8 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
 
 def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
     state = centre.state
+    if fact.leg in state.services:
+        return  # the same call twice
     agent = centre.owners.get(fact.device, "")
     if not agent:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.FORBIDDEN))
@@ -110,7 +128,7 @@ def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
     if prompt is None:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.NOT_FOUND))
         return
-    play = f"f{fact.leg}"
+    play = f"x{fact.leg}" if prompt == "agent/refused" else f"f{fact.leg}"
     state.services[fact.leg] = play
     language = state.rules.agents[agent].language or state.rules.language
     centre.out.append(cmd.AnswerLeg(fact.leg))
@@ -187,8 +205,9 @@ def _digit(centre: "Centre", fact: facts.DigitPressed) -> None:
 
 def _prompt_ended(centre: "Centre", fact: facts.PromptEnded) -> None:
     if centre.state.services.get(fact.leg) == fact.play:
-        if not fact.completed and fact.note:
-            tone = cmd.PlayTone(fact.leg, f"t{fact.leg}", "confirm")
+        if not fact.completed and fact.note and not fact.play.startswith("t"):
+            sound = "error" if fact.play.startswith("x") else "confirm"
+            tone = cmd.PlayTone(fact.leg, f"t{fact.leg}", sound)
             centre.state.services[fact.leg] = tone.play
             centre.out.append(tone)
         else:
@@ -203,20 +222,17 @@ def _recorded(centre: "Centre", fact: facts.RecordingEnded) -> None:
 
 def _text(centre: "Centre", fact: facts.TextReceived) -> None:
     found = centre.talks.legs.get(fact.leg)
-    in_flow = (
-        found is not None and found[0].phase is Phase.FLOW and found[0].customer.leg == fact.leg
-    ) and fact.message not in found[0].seen
-    centre.talks.text(fact.leg, fact.message, fact.text)
-    if found is not None and in_flow:
+    fresh = texts.take(centre.talks, fact.leg, fact.message, fact.text)
+    if found is not None and fresh and found[0].phase is Phase.FLOW and found[0].customer.leg == fact.leg:
         centre.push(centre.flows.text(found[0].interaction, fact.text, centre.now))
 
 
 def _delivered(centre: "Centre", fact: facts.TextDelivered) -> None:
-    """Nothing yet: delivery is shown by the channel."""
+    texts.settled(centre.talks, fact.leg, fact.message)
 
 
 def _text_failed(centre: "Centre", fact: facts.TextFailed) -> None:
-    centre.talks.text_failed(fact.leg, fact.message, fact.cause)
+    texts.settled(centre.talks, fact.leg, fact.message, failed=fact.cause)
 
 
 def _availability(centre: "Centre", fact: facts.AvailabilityAsked) -> None:
@@ -268,8 +284,7 @@ def _hangup(centre: "Centre", fact: facts.HangupAsked) -> None:
     if talk is None or info is None or talk.phase is Phase.ENDING:
         return
     centre.history.note(info.id, centre.now, "hung up", by=fact.by)
-    leave_engines(centre, info, talk.phase, Cause.NORMAL)
-    centre.talks.end(talk, Cause.NORMAL, centre.now)
+    leave(centre, info, talk, Cause.NORMAL)
 
 
 def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:

@@ -27,6 +27,9 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """When it first entered a queue: kept across overflow and transfer, so the place is kept too."""
     priority: int | None = None
     outcome: Outcome | None = None
+    overflows: int = 0
+    """Since `overflowed_at` without time passing: what goes round in circles is ended."""
+    overflowed_at: float = 0.0
     helper: str = ""
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
 

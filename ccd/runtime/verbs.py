@@ -5,6 +5,7 @@ fact and answer when it is durable. Raises `Refused` for what does not exist, wi
 """
 
 import os
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ from ccd.runtime.loop import Runtime
 Call = Callable[[dict[str, Any], str], Any | Awaitable[Any]]
 MOST_TRACED = 200
 """SIP messages shown unless more are asked for."""
+_DIGEST = re.compile(r'(?im)^((?:proxy-)?authorization[ \t]*:.*?\bresponse[ \t]*=[ \t]*"?)[0-9a-f]+')
+"""Passwords can be guessed from a digest, and traces are pasted into tickets."""
 _TOPICS = ("sip", "media", "counters")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -155,26 +158,22 @@ class Console:
 
     def status(self, _asked: _None) -> views.View:
         """The daemon and the centre in a few figures, with counters of the channels."""
-        now = self._doors.clock.now()
-        return {**views.status(self._centre, now), "alarms": self._alarms(now), "daemon": self._daemon(now)}
+        return {**self._with_own(views.status(self._centre, self._glance())), "daemon": self._daemon()}
 
     def top(self, _asked: _None) -> views.View:
         """One frame of the live view."""
-        now = self._doors.clock.now()
-        frame = views.top(self._centre, now)
-        frame["status"]["alarms"] = self._alarms(now)
-        frame["daemon"] = self._daemon(now, counters=False)
-        return frame
+        frame = views.top(self._centre, self._glance())
+        self._with_own(frame["status"])
+        return {**frame, "daemon": self._daemon(counters=False)}
 
     def agents(self, asked: _OfQueue) -> list[views.View]:
         """All agents, or those of a queue."""
-        queue = asked.queue
-        self._know_queue(queue)
-        return views.agents(self._centre, self._doors.clock.now(), queue)
+        self._know_queue(asked.queue)
+        return views.agents(self._glance(), asked.queue)
 
     def queues(self, _asked: _None) -> list[views.View]:
         """All queues."""
-        return views.queues(self._centre, self._doors.clock.now())
+        return views.queues(self._centre, self._glance())
 
     def interactions(self, asked: _Listing) -> views.View:
         """Running interactions."""
@@ -194,7 +193,11 @@ class Console:
         """Every decision about an interaction, in words."""
         name = asked.interaction
         record = self._centre.history.record(name) or await self._filed(name)
-        return {"interaction": name, "lines": explain(record), "traces": views.plain(record.traces)}
+        return {
+            "interaction": name,
+            "lines": explain(record, views.zone(record)),
+            "traces": views.plain(record.traces),
+        }
 
     def trunks(self, _asked: _None) -> list[views.View]:
         """Trunks of all channels."""
@@ -214,6 +217,7 @@ class Console:
             record = self._centre.history.record(name) or await self._filed(name)
             legs = views.legs_of(self._centre, name, record)
             rows = [{"leg": leg, **row} for leg in legs for row in self._gather("sip trace", leg)]
+        rows = [{**row, "message": _DIGEST.sub(r"\1…", row.get("message", ""))} for row in rows]
         rows.sort(key=lambda row: row.get("at", 0.0))
         limit = max(asked.limit, 0)
         return {
@@ -225,7 +229,7 @@ class Console:
 
     def report(self, _asked: _None) -> views.View:
         """Figures by queue, today and in all."""
-        return views.report(self._centre, self._doors.clock.now())
+        return views.report(self._centre, self._glance())
 
     # -- acting ----------------------------------------------------------------------------------
 
@@ -327,20 +331,23 @@ class Console:
                 rows += [{"channel": name, **row} for row in told or []]
         return rows
 
-    def _alarms(self, now: float) -> list[views.View]:
-        alarms = views.alarms(self._centre, now)
+    def _glance(self) -> views.Glance:
+        return views.Glance(self._centre, self._doors.clock.now())
+
+    def _with_own(self, status: views.View) -> views.View:
+        """The daemon's own alarms before those of the centre."""
         if self._doors.runtime.pressure().stalled:
             why = "the ledger cannot be written; new calls are refused until it can"
-            alarms.insert(0, {"what": "ledger stalled", "name": "", "why": why})
-        return alarms
+            status["alarms"].insert(0, views.alarm("ledger stalled", "", why))
+        return status
 
-    def _daemon(self, now: float, counters: bool = True) -> views.View:
+    def _daemon(self, counters: bool = True) -> views.View:
         """The process itself."""
         pressure = self._doors.runtime.pressure()
         shown: views.View = {
             "version": __version__,
             "pid": os.getpid(),
-            "up_s": max(0.0, now - self._since),
+            "up_s": max(0.0, self._doors.clock.now() - self._since),
             "cpu_s": cpu_seconds(),
             "memory_mb": _memory_mb(),
             "behind_s": pressure.oldest_s,

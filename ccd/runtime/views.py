@@ -5,6 +5,7 @@ Nothing here changes anything. Durations are seconds at `now`; times are seconds
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from enum import Enum
 from typing import Any
 
@@ -34,70 +35,91 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
+class Glance:
+    """All agents and queues as of one moment: made once for all parts of an answer."""
+
+    __slots__ = ("agents", "now", "queues")
+
+    def __init__(self, centre: Centre, now: float) -> None:
+        rules, router = centre.state.rules, centre.router
+        self.now = now
+        agents = [router.agent_view(name, now) for name in sorted(rules.agents)]
+        self.agents: list[AgentView] = [view for view in agents if view is not None]
+        queues = [router.queue_view(name, now) for name in sorted(rules.queues)]
+        self.queues: list[QueueView] = [view for view in queues if view is not None]
+
+    def waiting(self) -> dict[str, int]:
+        """How many wait in each queue."""
+        return {view.queue: view.waiting for view in self.queues}
+
+
 # -- the whole ---------------------------------------------------------------------------------
 
 
-def status(centre: Centre, now: float) -> View:
+def status(centre: Centre, glance: Glance) -> View:
     """The centre in a few figures."""
     state = centre.state
-    doing = Counter(view.doing for view in _agent_views(centre, now))
+    doing = Counter(view.doing for view in glance.agents)
     return {
         "draining": state.draining,
         "interactions": len(state.interactions),
         "phases": dict(Counter(talk.phase.value for talk in centre.talks.state.talks.values())),
         "interactions_made": state.interactions_made,
-        "waiting": sum(view.waiting for view in _queue_views(centre, now)),
+        "waiting": sum(view.waiting for view in glance.queues),
         "agents": {"all": len(state.rules.agents), **dict(doing)},
         "queues": len(state.rules.queues),
         "devices_bound": len(state.bindings),
-        "alarms": alarms(centre, now),
+        "alarms": alarms(centre, glance),
     }
 
 
-def alarms(centre: Centre, now: float) -> list[View]:
-    """What a person should look at: `what`, `name`, `why`."""
+def alarms(centre: Centre, glance: Glance) -> list[View]:
+    """What a person should look at."""
     state = centre.state
-    found = [{"what": "trunk down", "name": name, "why": why} for name, why in sorted(state.trunks.items())]
+    found = [alarm("trunk down", name, why) for name, why in sorted(state.trunks.items())]
     for device, why in sorted(state.lost.items()):
         owner = centre.owners.get(device, "")
-        found.append({"what": "phone lost", "name": f"{device} ({owner})" if owner else device, "why": why})
+        found.append(alarm("phone lost", f"{device} ({owner})" if owner else device, why))
+    phoneless = [view for view in glance.agents if view.doing == "no_device"]
     found += [
-        {"what": "ready without a phone", "name": view.agent, "why": view.unreachable_why}
-        for view in _agent_views(centre, now)
-        if view.doing == "no_device"
-        and not any(device in state.lost for device in state.rules.agents[view.agent].devices)
+        alarm("ready without a phone", view.agent, view.unreachable_why)
+        for view in phoneless
+        if not _has_lost(centre, view.agent)
     ]
+    unmanned = [view for view in glance.queues if view.waiting and not view.logged_in]
     found += [
-        {
-            "what": "queue without agents",
-            "name": queue.queue,
-            "why": f"{queue.waiting} waiting, nobody logged in",
-        }
-        for queue in _queue_views(centre, now)
-        if queue.waiting and not queue.logged_in
+        alarm("queue without agents", view.queue, f"{view.waiting} waiting, nobody logged in")
+        for view in unmanned
     ]
-    faults = centre.history.check(waiting_by_queue(centre, now))
-    return found + [{"what": "figures", "name": "", "why": fault} for fault in faults]
+    return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
 
 
-def top(centre: Centre, now: float, listed: int = 40) -> View:
+def alarm(what: str, name: str, why: str) -> View:
+    """One alarm: the kind of thing, which one, and why."""
+    return {"what": what, "name": name, "why": why}
+
+
+def _has_lost(centre: Centre, agent: str) -> bool:
+    return any(device in centre.state.lost for device in centre.state.rules.agents[agent].devices)
+
+
+def top(centre: Centre, glance: Glance, listed: int = 40) -> View:
     """One frame of `ccctl top`."""
     return {
-        "at": now,
-        "status": status(centre, now),
-        "queues": queues(centre, now),
-        "agents": agents(centre, now),
-        "interactions": interactions(centre, now, limit=listed),
+        "at": glance.now,
+        "status": status(centre, glance),
+        "queues": queues(centre, glance),
+        "agents": agents(glance),
+        "interactions": interactions(centre, glance.now, limit=listed),
     }
 
 
 # -- agents and queues ---------------------------------------------------------------------------
 
 
-def agents(centre: Centre, now: float, queue: str = "") -> list[View]:
+def agents(glance: Glance, queue: str = "") -> list[View]:
     """All agents, or those of one queue."""
-    views = _agent_views(centre, now)
-    return [plain(view) for view in views if not queue or queue in view.queues]
+    return [_agent_row(view) for view in glance.agents if not queue or queue in view.queues]
 
 
 def agent(centre: Centre, name: str, now: float) -> View:
@@ -105,40 +127,28 @@ def agent(centre: Centre, name: str, now: float) -> View:
     view = centre.router.agent_view(name, now)
     if view is None:
         raise Refused("agent.unknown", f"there is no agent {name!r}")
-    shown: View = plain(view)
-    return shown
+    return _agent_row(view)
 
 
-def queues(centre: Centre, now: float) -> list[View]:
+def _agent_row(view: AgentView) -> View:
+    """What `plain` gives, at a tenth of its cost: a centre has hundreds of agents and a frame a second."""
+    row = msgspec.structs.asdict(view)
+    row["availability"] = view.availability.value
+    row["totals"] = msgspec.structs.asdict(view.totals)
+    return row
+
+
+def queues(centre: Centre, glance: Glance) -> list[View]:
     """All queues, each with its figures of today."""
-    today = {row.queue: row for row in centre.history.report(now, waiting_by_queue(centre, now)).queues}
-    shown = []
-    for view in _queue_views(centre, now):
-        row = today.get(view.queue)
-        shown.append({**plain(view), "today": plain(row) if row is not None else None})
-    return shown
+    today = {row.queue: row for row in centre.history.report(glance.now, glance.waiting()).queues}
+    return [{**plain(view), "today": plain(today.get(view.queue))} for view in glance.queues]
 
 
-def waiting_by_queue(centre: Centre, now: float) -> dict[str, int]:
-    """How many wait in each queue."""
-    return {view.queue: view.waiting for view in _queue_views(centre, now)}
-
-
-def report(centre: Centre, now: float) -> View:
+def report(centre: Centre, glance: Glance) -> View:
     """Figures by queue, today and since the ledger began, with what does not add up in them."""
-    waiting = waiting_by_queue(centre, now)
-    today, total = centre.history.report(now, waiting), centre.history.report_total(waiting)
+    waiting = glance.waiting()
+    today, total = centre.history.report(glance.now, waiting), centre.history.report_total(waiting)
     return {"today": plain(today), "total": plain(total)}
-
-
-def _agent_views(centre: Centre, now: float) -> list[AgentView]:
-    views = (centre.router.agent_view(name, now) for name in sorted(centre.state.rules.agents))
-    return [view for view in views if view is not None]
-
-
-def _queue_views(centre: Centre, now: float) -> list[QueueView]:
-    views = (centre.router.queue_view(name, now) for name in sorted(centre.state.rules.queues))
-    return [view for view in views if view is not None]
 
 
 # -- interactions --------------------------------------------------------------------------------
@@ -204,7 +214,7 @@ def interaction(centre: Centre, name: str, now: float) -> View | None:
         "variables": centre.flows.variables(name),
         "recordings": list(talk.recordings) if talk is not None else [],
         "record": plain(record) if record is not None else None,
-        "timeline": words.tell(record) if record is not None else [],
+        "timeline": words.tell(record, zone(record)) if record is not None else [],
     }
 
 
@@ -222,8 +232,13 @@ def ended(record: Record) -> View:
         "agent": record.agents[-1] if record.agents else "",
         "age_s": max(0.0, record.ended_at - record.began_at),
         "record": plain(record),
-        "timeline": words.tell(record),
+        "timeline": words.tell(record, zone(record)),
     }
+
+
+def zone(record: Record) -> tzinfo:
+    """The time zone of this machine when the interaction began: people read the clock on the wall."""
+    return datetime.fromtimestamp(record.began_at).astimezone().tzinfo or UTC
 
 
 def _parties(talk: Talk) -> list[View]:

@@ -6,6 +6,7 @@ full parser, which then says what is wrong. What RFC 4475 §3.1.2 calls invalid 
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from ccd.sip.address import Address, parse_addresses
 from ccd.sip.grammar import (
@@ -30,6 +31,8 @@ _well_formed_address = WELL_FORMED_ADDRESS.fullmatch
 _well_formed_via = VIA.fullmatch
 _well_formed_uri = SIP_URI.fullmatch
 _well_formed_cseq = CSEQ.fullmatch
+REMEMBERED = 1024
+"""Values found good of late: From, To and Via of one call come several times, a Contact with each call."""
 
 
 def check_request_line(method: str, uri: str, version: str) -> None:
@@ -48,6 +51,7 @@ def check_request_line(method: str, uri: str, version: str) -> None:
         raise SipParseError(f"headers in a request URI: {excerpt(uri)}")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _vias(value: str) -> None:
     if _well_formed_via(value) and "[" not in value:
         return
@@ -55,11 +59,13 @@ def _vias(value: str) -> None:
         Via.parse(part)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _address(value: str) -> None:
     if not (_well_formed_address(value) and "%" not in value and "[" not in value):
         Address.parse(value)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _addresses(value: str) -> None:
     if not (_well_formed_address(value) and "%" not in value and "[" not in value):
         parse_addresses(value)
@@ -70,6 +76,7 @@ def _contacts(value: str) -> None:
         _addresses(value)
 
 
+@lru_cache(maxsize=64)
 def _cseq(value: str) -> None:
     match = _well_formed_cseq(value)
     if match is None or len(match[1]) > 9:

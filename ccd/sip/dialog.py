@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ccd.sip.address import Address
-from ccd.sip.grammar import SipParseError
+from ccd.sip.grammar import SipParseError, is_token
 from ccd.sip.message import Request, Response
 from ccd.sip.uri import SipUri, Uri
 
@@ -41,17 +41,17 @@ class Dialog:
     def __init__(
         self,
         call_id: str,
-        local: Address,
+        local: str,
         local_tag: str,
-        remote: Address,
+        remote: str,
         remote_tag: str,
         remote_target: Uri,
         route_set: list[str],
     ) -> None:
         self.call_id = call_id
-        self.local_uri = _without_tag(local)
+        self.local_uri = without_tag(local)
         self.local_tag = local_tag
-        self.remote_uri = _without_tag(remote)
+        self.remote_uri = without_tag(remote)
         self.remote_tag = remote_tag
         self.remote_target = remote_target
         self.route_set = route_set
@@ -72,10 +72,10 @@ class Dialog:
         """
         dialog = cls(
             request.call_id,
-            request.to,
+            request.get("To") or "",
             to_tag,
-            request.from_,
-            request.from_.tag or "",
+            request.get("From") or "",
+            request.from_tag or "",
             _target(request),
             request.get_all("Record-Route"),
         )
@@ -92,10 +92,10 @@ class Dialog:
         """
         dialog = cls(
             request.call_id,
-            request.from_,
-            request.from_.tag or "",
-            response.to,
-            response.to.tag or "",
+            request.get("From") or "",
+            request.from_tag or "",
+            response.get("To") or "",
+            response.to_tag or "",
             response.contacts[0].uri if response.contacts else request.uri,
             response.get_all("Record-Route")[::-1],
         )
@@ -202,10 +202,15 @@ class Dialog:
 
 def key_of(request: Request) -> DialogKey:
     """The key of the dialog in which a request or an ACK came to us."""
-    return (request.call_id, request.to.tag or "", request.from_.tag or "")
+    return (request.call_id, request.to_tag or "", request.from_tag or "")
 
 
-def _without_tag(address: Address) -> str:
+def without_tag(text: str) -> str:
+    """The address in a From or To, without any parameter of the header; as it came where that is plain."""
+    head, bracket, tail = text.rpartition(">")
+    if bracket and text[0] in '<"' and (not tail or (tail[:5] == ";tag=" and is_token(tail, 5))):
+        return head + ">"
+    address = Address.parse(text)
     return str(Address(address.display, address.uri))
 
 

@@ -155,7 +155,7 @@ class Endpoint(Runner):
         set_via(ack, flow, tx.sent_by, COOKIE + self._chance.token(16))
         data = ack.to_bytes()
         if not tx.over:
-            tx.acks[ack.to.tag or ""] = (flow, data)
+            tx.acks[ack.to_tag or ""] = (flow, data)
         self.out.append((flow, data))
 
     def cancel(self, tx: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()) -> None:
@@ -211,7 +211,7 @@ class Endpoint(Runner):
 
     def _receive_new(self, request: Request, key: Key, flow: Flow, now: float) -> None:
         answer_flow = stamp(request, flow)
-        to_tag = request.to.tag
+        to_tag = request.to_tag
         invite = request.method == "INVITE"
         room = self._limit if invite or to_tag else self._limit // 2
         if len(self._clients) + len(self._servers) >= room:
@@ -220,7 +220,7 @@ class Endpoint(Runner):
             return
         merge_key = None
         if invite and not to_tag:
-            merge_key = (request.call_id, request.from_.tag, request.cseq.number)
+            merge_key = (request.call_id, request.from_tag, request.cseq.number)
             if merge_key in self._by_merge:  # the same call by two ways (§8.2.2.2)
                 self.counters["merged_requests"] += 1
                 self._reply_stateless(request, answer_flow, 482)
@@ -239,14 +239,14 @@ class Endpoint(Runner):
         self.events.append(RequestArrived(tx, request, flow))
 
     def _open_server(self, request: Request, key: Key, answer_flow: Flow, flow: Flow) -> ServerTransaction:
-        tx = ServerTransaction(request, answer_flow, flow, key, request.to.tag or self._chance.token(10))
+        tx = ServerTransaction(request, answer_flow, flow, key, request.to_tag or self._chance.token(10))
         self._servers[key] = tx
         self._join_flow(tx)
         return tx
 
     def _receive_ack(self, ack: Request, tx: ServerTransaction | None, flow: Flow, now: float) -> None:
         if tx is None:
-            tx = self._by_ack.get((ack.call_id, ack.to.tag, ack.cseq.number))
+            tx = self._by_ack.get((ack.call_id, ack.to_tag, ack.cseq.number))
         if tx is None:
             self.counters["stray_acks"] += 1
             self.events.append(AckArrived(ack, flow, None))
@@ -265,7 +265,7 @@ class Endpoint(Runner):
         self._move(invite, Input.CANCEL, now, cancel)
 
     def _reply_stateless(self, request: Request, flow: Flow, status: int, retry_after_s: int = 0) -> None:
-        response = Response.to_request(request, status, None, request.to.tag or self._chance.token(10))
+        response = Response.to_request(request, status, None, request.to_tag or self._chance.token(10))
         if retry_after_s:
             response.add("Retry-After", str(retry_after_s))
         self.out.append((flow, response.to_bytes()))
@@ -273,7 +273,7 @@ class Endpoint(Runner):
     # Responses in
 
     def _receive_response(self, response: Response, now: float) -> None:
-        tx = self._clients.get((response.via.branch, response.cseq.method))
+        tx = self._clients.get((response.branch, response.cseq.method))
         if tx is None:
             self.counters["stray_responses"] += 1
             return

@@ -154,6 +154,9 @@ class CSeq(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> "CSeq":
         """SipParseError if it is no number and method, or the number is out of range."""
+        known = _FIRST_CSEQS.get(text)
+        if known is not None:
+            return known
         match = CSEQ.fullmatch(text)
         if match is None:
             raise SipParseError(f"not a CSeq: {excerpt(text)}")
@@ -162,6 +165,11 @@ class CSeq(msgspec.Struct, frozen=True):
             raise SipParseError(f"CSeq number out of range: {excerpt(text)}")
         return cls(number, match[2])
 
+
+_FIRST_CSEQS = {
+    f"{number} {method}": CSeq(number, method) for method in ("INVITE", "ACK", "BYE") for number in range(1, 33)
+}
+"""What nearly every call says; values are frozen, so all may share them."""
 
 _auth_param = re.compile(rf"({TOKEN})[ \t]*=[ \t]*({QUOTED}|[^\s,\"]+)", re.DOTALL)
 

@@ -19,7 +19,7 @@ def server_key(request: Request, method: str) -> Key:
     # RFC 2543 peers: no unique branch.
     return (
         request.raw_uri,
-        request.from_.tag,
+        request.from_tag,
         request.call_id,
         request.cseq.number,
         via.host,

@@ -167,7 +167,7 @@ class Runner:
 
     def _expect_ack(self, tx: ServerTransaction) -> None:
         response: Response = self._message
-        tx.ack_key = (response.call_id, response.to.tag, response.cseq.number)
+        tx.ack_key = (response.call_id, response.to_tag, response.cseq.number)
         self._by_ack[tx.ack_key] = tx
         self._by_dialog[tx.ack_key[:2]] = tx
 
@@ -182,7 +182,7 @@ class Runner:
 
     def _tell_success(self, tx: ClientTransaction) -> None:
         response: Response = self._message
-        tag = response.to.tag or ""
+        tag = response.to_tag or ""
         if tag not in tx.acks and len(tx.acks) < MOST_FORKS:
             tx.acks[tag] = None
             self._tell(tx)

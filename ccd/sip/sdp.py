@@ -325,8 +325,22 @@ def answer(
         taken.attributes = [*_describe(payloads), (ours, None)]
         described.media.append(taken)
     if negotiated is None:
-        raise Incompatible(f"the offer has no audio stream with one of {', '.join(codecs)} over plain RTP")
+        raise _nothing_for_us(codecs)
     return described, negotiated
+
+
+def check_offer(remote_offer: SessionDescription, codecs: Sequence[str]) -> None:
+    """Raises Incompatible as `answer` would."""
+    wanted = {_encoding(name) for name in codecs}
+    for media in remote_offer.media:
+        if _choose(media, wanted) is not None:
+            _checked_host(remote_offer.host_of(media))
+            return
+    raise _nothing_for_us(codecs)
+
+
+def _nothing_for_us(codecs: Sequence[str]) -> Incompatible:
+    return Incompatible(f"the offer has no audio stream with one of {', '.join(codecs)} over plain RTP")
 
 
 def read_answer(our_offer: SessionDescription, answered: SessionDescription) -> Negotiated:

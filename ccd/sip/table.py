@@ -4,15 +4,18 @@ Headers are always changed through the methods (`add`, `set`, `remove`, `prepend
 `headers` list itself; typed values are made when first asked for and kept until a header changes.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from ccd.sip.address import Address, read_seconds
-from ccd.sip.grammar import SipParseError, excerpt, is_token, split_list, without_breaks
+from ccd.sip.grammar import TOKEN, SipParseError, excerpt, is_token, split_list, without_breaks
 from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Via, canonical_name
 
 STAR: Final = "*"
 """What `Contact: *` stands for: all bindings (RFC 3261 §10.2.2)."""
+
+_token = re.compile(TOKEN).fullmatch
 
 Parsed = TypeVar("Parsed")
 Headers = Iterable[tuple[str, str]]
@@ -48,7 +51,9 @@ class Message:
 
     def get_all(self, name: str) -> list[str]:
         """All values of a header in order; list headers (Via, Contact, Allow…) split into elements."""
-        name = canonical_name(name)
+        name = NAMES.get(name) or canonical_name(name)
+        if self._first is not None and name not in self._first:
+            return []
         values = [value for header, value in self.headers if header == name]
         if name not in LIST_HEADERS:
             return values
@@ -87,8 +92,12 @@ class Message:
         """Replace the first Via element only, e.g. to note where the request really came from."""
         at, value = next((i, v) for i, (name, v) in enumerate(self.headers) if name == "Via")
         rest = split_list(value)[1:]
-        self.headers[at] = ("Via", ", ".join([str(via), *rest]))
-        self._changed()
+        text = ", ".join([str(via), *rest])
+        self.headers[at] = ("Via", text)
+        if self._first is not None:
+            self._first["Via"] = text
+        self._cache.pop("Via", None)
+        self._cache["top Via"] = via
 
     def set_body(self, body: bytes, content_type: str) -> None:
         """Give the message a body and its Content-Type."""
@@ -134,6 +143,37 @@ class Message:
     @property
     def to(self) -> Address:
         return self._typed("To", Address.parse)
+
+    @property
+    def from_tag(self) -> str | None:
+        """The tag of From, as `from_.tag`; the usual shape is read without making an Address."""
+        return self._tag("From")
+
+    @property
+    def to_tag(self) -> str | None:
+        """The tag of To, as `to.tag`."""
+        return self._tag("To")
+
+    def _tag(self, name: str) -> str | None:
+        text = (self._first or {}).get(name) or self.get(name)
+        if text is None:
+            raise SipParseError(f"{name} is missing")
+        _, bracket, tail = text.rpartition(">")
+        if bracket and not tail:
+            return None
+        if bracket and tail[:5] == ";tag=" and _token(tail, 5):
+            return tail[5:]
+        return self._typed(name, Address.parse).tag
+
+    @property
+    def branch(self) -> str | None:
+        """The branch of the top Via, as `via.branch`."""
+        text = (self._first or {}).get("Via") or self.get("Via")
+        if text is None:
+            raise SipParseError("Via is missing")
+        head, found, rest = text.partition(";branch=")
+        branch = rest.partition(";")[0]
+        return branch if found and "," not in head and '"' not in head and _token(branch) else self.via.branch
 
     @property
     def call_id(self) -> str:

@@ -6,7 +6,7 @@ neither is challenged as a device, and so turned away.
 
 from typing import TYPE_CHECKING
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, Refused
 from ccd.model import facts
 from ccd.model.nouns import ChannelClass, LegKind
 from ccd.sip import sdp
@@ -21,6 +21,7 @@ from ccd.voice.trunk import Trunk
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
+UNREADABLE = "sip-body"
 _KNOWN_EXTENSIONS: frozenset[str] = frozenset()
 """Option tags that a caller may require of us (RFC 3261 §20.32): none yet."""
 
@@ -44,16 +45,20 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         if found is None:
             return
         device = found
-    problem = _sdp_problem(request, channel.codecs)
-    if problem is not None:
-        status, words = problem
-        stack.reply(event.tx, status, headers=(("Warning", f'399 ccd "{words}"'),))
+    offer: sdp.SessionDescription | None = None
+    try:
+        offer = _offer_of(request, channel.codecs)
+    except CcdError as fault:
+        status = {"sip-malformed": 400, UNREADABLE: 415}.get(fault.code, 488)
+        headers = (("Warning", f'399 ccd "{_plain(fault)}"'), ("Accept", "application/sdp"))
+        stack.reply(event.tx, status, headers=headers)
         return
     if trunk is not None and not channel.trunks.take(trunk.name):
         stack.reply(event.tx, 503, headers=(("Retry-After", "10"),))
         return
     leg = IncomingLeg(channel, f"{channel.name}:{channel.chance.token(10)}", event.tx, event.flow)
     leg.trunk, leg.device = trunk.name if trunk is not None else "", device
+    leg.offer = offer
     channel.legs[leg.id] = leg
     channel.remember_call(request.call_id, leg.id)
     if trunk is not None:
@@ -99,20 +104,16 @@ def _dialled(channel: "VoiceChannel", request: Request) -> str:
     return user if user[:1] in {"*", "#"} else number_of(uri, channel.settings.daemon.country)
 
 
-def _sdp_problem(request: Request, codecs: tuple[str, ...]) -> tuple[int, str] | None:
-    """Why the body cannot be used: said at once, before anybody is told of the call."""
+def _offer_of(request: Request, codecs: tuple[str, ...]) -> sdp.SessionDescription | None:
+    """The SDP offer, None where the caller leaves the offer to us. Raises for one that cannot be used:
+    said at once, before anybody is told of the call."""
     if not request.body:
         return None
     if request.content_type != "application/sdp":
-        return 415, "only application/sdp is understood"
-    try:
-        offered = sdp.parse_sdp(request.body)
-        sdp.answer(offered, "127.0.0.1", 9, codecs)
-    except SipParseError as fault:
-        return 400, _plain(fault)
-    except CcdError as fault:
-        return 488, _plain(fault)
-    return None
+        raise Refused(UNREADABLE, "only application/sdp is understood")
+    offer = sdp.parse_sdp(request.body)
+    sdp.check_offer(offer, codecs)
+    return offer
 
 
 def _plain(fault: CcdError) -> str:

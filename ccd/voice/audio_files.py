@@ -64,15 +64,16 @@ class Library:
             if made is None:
                 raise Misconfigured("tone", f"there is no tone {name!r}")
             return Clip(made)
-        if not is_name(name):
-            raise Misconfigured("prompt", f"{name!r} is not a prompt name (letters, digits, - _ . and /)")
+        if not is_name(name) or (kind != MUSIC and not is_name(kind)):
+            problem = "one of them is not a name (letters, digits, - _ . and /)"
+            raise Misconfigured("prompt", f"prompt {name!r} in language {kind!r}: {problem}")
         where = self._music if kind == MUSIC else [directory / kind for directory in self._prompts]
         for directory in where:
             path = directory / f"{name}.wav"
             if path.is_file():
                 return load(path)
         places = ", ".join(str(directory / f"{name}.wav") for directory in where)
-        what = "music" if kind == MUSIC else f"prompt {name!r} in language {kind!r}"
+        what = f"music {name!r}" if kind == MUSIC else f"prompt {name!r} in language {kind!r}"
         raise Misconfigured("prompt", f"{what} is missing; looked for {places}")
 
 

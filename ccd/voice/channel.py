@@ -18,7 +18,7 @@ from ccd.errors import CcdError
 from ccd.ids import Chance
 from ccd.model import commands as cmd
 from ccd.model import facts
-from ccd.model.nouns import Binding, Cause, ChannelClass, LegKind
+from ccd.model.nouns import Binding, Cause, ChannelClass
 from ccd.model.settings import Settings
 from ccd.sip.dialog import Dialog, DialogKey, key_of
 from ccd.sip.endpoint import (
@@ -36,12 +36,12 @@ from ccd.sip.endpoint import (
 )
 from ccd.sip.message import Request, Response
 from ccd.sip.uri import SipUri
-from ccd.voice import arrivals, dialling, engine
+from ccd.voice import arrivals, engine
 from ccd.voice.call_leg import ALLOW, CallLeg
-from ccd.voice.causes import refusal
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.limits import Behind, Door
 from ccd.voice.media_hearing import hear
+from ccd.voice.performing import PERFORM
 from ccd.voice.registrar import Registrar
 from ccd.voice.stack import SipStack
 from ccd.voice.texts import TextLeg
@@ -80,6 +80,8 @@ class VoiceChannel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        """What the timer was last set for."""
         self._stopped = False
 
     # -- Channel ---------------------------------------------------------------------------------------
@@ -195,7 +197,7 @@ class VoiceChannel:
 
     def _on_request(self, event: RequestArrived) -> None:
         request = event.request
-        if request.to.tag:
+        if request.to_tag:
             leg = self.dialogs.get(key_of(request))
             if leg is not None:
                 self.remember_call(request.call_id, leg.id)
@@ -310,6 +312,12 @@ class VoiceChannel:
         """The agent's text is answered once it is durable."""
         self._unacknowledged[leg, message] = tx
 
+    def acknowledge_text(self, leg: str, message: str) -> None:
+        """It is: 200 to the phone that sent it."""
+        tx = self._unacknowledged.pop((leg, message), None)
+        if tx is not None:
+            self.stack.reply(tx, 200)
+
     def call_later(self, delay_s: float, call: Callable[[], Any]) -> asyncio.TimerHandle:
         """A timer of a leg."""
         assert self._loop is not None  # noqa: S101  legs live after start
@@ -328,10 +336,14 @@ class VoiceChannel:
 
     def _set_timer(self) -> None:
         """One timer for registrations, qualify and trunks."""
-        deadlines = [at for at in (self.registrar.next_deadline(), self.trunks.next_deadline()) if at]
-        if not deadlines or self._loop is None or self._stopped:
+        first, second = self.registrar.next_deadline(), self.trunks.next_deadline()
+        deadline = second if first is None or (second is not None and second < first) else first
+        if deadline == self._deadline and self._timer is not None:
             return
-        delay = max(0.005, min(deadlines) - self.clock.now())
+        self._deadline = deadline
+        if deadline is None or self._loop is None or self._stopped:
+            return
+        delay = max(0.005, deadline - self.clock.now())
         due = self._loop.time() + delay
         if self._timer is not None and not self._timer.cancelled():
             if self._loop.time() < self._timer.when() <= due + 0.05:
@@ -340,6 +352,7 @@ class VoiceChannel:
         self._timer = self._loop.call_at(due, self._wake)
 
     def _wake(self) -> None:
+        self._timer = None
         now = self.clock.now()
         self.registrar.expire(now)
         self.trunks.expire(now)
@@ -365,135 +378,3 @@ class VoiceChannel:
 
 def _nowhere(_fact: facts.AnyFact) -> None:
     """Nobody listens: not started, or stopped."""
-
-
-# -- commands, one function each -----------------------------------------------------------------------------
-
-
-def _answer(channel: VoiceChannel, command: cmd.AnswerLeg) -> None:
-    leg = channel.legs.get(command.leg)
-    if isinstance(leg, IncomingLeg):
-        leg.answer()
-
-
-def _ring(channel: VoiceChannel, command: cmd.RingLeg) -> None:
-    leg = channel.legs.get(command.leg)
-    if isinstance(leg, IncomingLeg):
-        leg.ring()
-
-
-def _release(channel: VoiceChannel, command: cmd.ReleaseLeg) -> None:
-    leg = channel.legs.get(command.leg)
-    if leg is not None:
-        leg.release(command.cause)
-    text = channel.texts.get(command.leg)
-    if text is not None:
-        text.release(command.cause)
-
-
-def _dial(channel: VoiceChannel, command: cmd.DialLeg) -> None:
-    if command.kind is LegKind.TEXT:
-        dialling.open_text(channel, command)
-    else:
-        dialling.dial(channel, command)
-
-
-def _play(channel: VoiceChannel, command: cmd.PlayPrompt) -> None:
-    channel.engine.perform(
-        engine.Play(command.leg, command.play, command.parts, command.language, barge=command.barge)
-    )
-
-
-def _tone(channel: VoiceChannel, command: cmd.PlayTone) -> None:
-    channel.engine.perform(engine.Play(command.leg, command.play, tone=command.tone))
-
-
-def _stop(channel: VoiceChannel, command: cmd.StopPrompt) -> None:
-    channel.engine.perform(engine.Stop(command.leg))
-
-
-def _music(channel: VoiceChannel, command: cmd.StartMusic) -> None:
-    channel.engine.perform(engine.Music(command.leg, command.music))
-
-
-def _bridge(channel: VoiceChannel, command: cmd.BridgeLegs) -> None:
-    a, b = channel.legs.get(command.a), channel.legs.get(command.b)
-    if a is None or b is None:
-        return
-    _unbridge(channel, a)
-    _unbridge(channel, b)
-    a.peer, b.peer = b.id, a.id
-    channel.engine.perform(engine.Join(a.id, b.id))
-
-
-def _unbridge(channel: VoiceChannel, leg: CallLeg) -> None:
-    peer = channel.legs.get(leg.peer)
-    if peer is not None and peer.peer == leg.id:
-        peer.peer = ""
-    leg.peer = ""
-
-
-def _part(channel: VoiceChannel, command: cmd.PartLegs) -> None:
-    leg = channel.legs.get(command.leg)
-    if leg is not None:
-        _unbridge(channel, leg)
-        channel.engine.perform(engine.Part(leg.id))
-
-
-def _record(channel: VoiceChannel, command: cmd.StartRecording) -> None:
-    path = dialling.recording_path(channel, command.recording)
-    if command.leg in channel.legs:
-        channel.engine.perform(engine.Record(command.recording, command.leg, command.peer, path))
-    else:
-        channel.post(facts.RecordingEnded(command.recording, "", 0.0, "the leg was gone"))
-
-
-def _stop_record(channel: VoiceChannel, command: cmd.StopRecording) -> None:
-    channel.engine.perform(engine.StopRecord(command.recording, command.leg))
-
-
-def _report_transfer(channel: VoiceChannel, command: cmd.ReportTransfer) -> None:
-    leg = channel.legs.get(command.leg)
-    if leg is not None:
-        told = refusal(command.cause)
-        status, phrase = (200, "OK") if command.done else (told.status, told.phrase)
-        leg.report_transfer(status, phrase)
-
-
-def _send_text(channel: VoiceChannel, command: cmd.SendText) -> None:
-    text = channel.texts.get(command.leg)
-    if text is not None:
-        text.send(command.message, command.text)
-    else:
-        channel.post(facts.TextFailed(command.leg, command.message, Cause.UNREACHABLE))
-
-
-def _acknowledge(channel: VoiceChannel, command: cmd.AcknowledgeText) -> None:
-    tx = channel._unacknowledged.pop((command.leg, command.message), None)
-    if tx is not None:
-        channel.stack.reply(tx, 200)
-
-
-def _position(channel: VoiceChannel, command: cmd.TellPosition) -> None:
-    """Audio legs are told by prompts."""
-
-
-PERFORM: dict[type, Callable[[VoiceChannel, Any], None]] = {
-    cmd.AnswerLeg: _answer,
-    cmd.RingLeg: _ring,
-    cmd.ReleaseLeg: _release,
-    cmd.DialLeg: _dial,
-    cmd.PlayPrompt: _play,
-    cmd.PlayTone: _tone,
-    cmd.StopPrompt: _stop,
-    cmd.StartMusic: _music,
-    cmd.BridgeLegs: _bridge,
-    cmd.PartLegs: _part,
-    cmd.StartRecording: _record,
-    cmd.StopRecording: _stop_record,
-    cmd.ReportTransfer: _report_transfer,
-    cmd.SendText: _send_text,
-    cmd.AcknowledgeText: _acknowledge,
-    cmd.TellPosition: _position,
-}
-"""Every command has its function; a test holds the table whole."""

@@ -8,6 +8,7 @@ from ccd.model.nouns import Cause
 from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import Flow, ServerTransaction
 from ccd.sip.message import Request
+from ccd.sip.sdp import SessionDescription
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_cancel, read_reasons, reason_header, refusal
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 class IncomingLeg(CallLeg):
     """The server side of an INVITE."""
 
-    __slots__ = ("_released", "invite")
+    __slots__ = ("_released", "invite", "offer")
 
     def __init__(self, channel: "VoiceChannel", leg: str, tx: ServerTransaction, flow: Flow) -> None:
         super().__init__(channel, leg, LegState.ARRIVED)
         self.invite: ServerTransaction | None = tx
         self.flow = flow
         self.call_id = tx.request.call_id
+        self.offer: SessionDescription | None = None
+        """The caller's, until it is answered."""
         self._released: Cause | None = None
         tx.owner = self
 
@@ -48,7 +51,8 @@ class IncomingLeg(CallLeg):
         request: Request = tx.request
         self.session = session = Session(*self.channel.media_place(place, self.flow), self.channel.codecs)
         try:
-            body = session.answer(request.body) if request.body else session.offer()
+            offer, self.offer = self.offer, None
+            body = session.answer(offer or request.body) if request.body else session.offer()
         except CcdError as fault:
             self.channel.engine.perform(engine.OpenLeg(self.id, place[1]))
             self._refuse(488, "Not Acceptable Here", Cause.INCOMPATIBLE)

@@ -5,7 +5,6 @@ its legs are reported failed, its recordings are closed with what is on disk.
 """
 
 import asyncio
-import os
 from collections import deque
 from functools import partial
 from typing import Any, Final
@@ -14,8 +13,6 @@ import structlog
 
 from ccd.clock import monotonic
 from ccd.errors import TryLater
-from ccd.media.g711 import RATE
-from ccd.media.wav import HEADER_BYTES, header
 from ccd.model.settings import MediaSettings
 from ccd.voice.engine import (
     AnyMediaCommand,
@@ -29,7 +26,7 @@ from ccd.voice.engine import (
 )
 from ccd.voice.media_link import MediaLink
 from ccd.voice.media_protocol import AskReport, Begin, PortsReady, Reload, Trouble, WorkerReport
-from ccd.voice.recorder import PART
+from ccd.voice.recorder import rescue
 
 LOCAL: Final = "127.0.0.1"
 START_S: Final = 10.0
@@ -295,16 +292,3 @@ class EmbeddedEngine:
                 self._on_fact(link, fact)
         self._of_leg.clear()
         self._of_port.clear()
-
-
-def rescue(record: Record) -> Recorded:
-    """Make a recording whole that a dead worker left: the header counts what is there."""
-    note = "the media worker died while it was recorded"
-    try:
-        with open(record.path + PART, "r+b") as file:
-            size = max(0, os.fstat(file.fileno()).st_size - HEADER_BYTES)
-            file.write(header(RATE, 2, size - size % 4))
-        os.replace(record.path + PART, record.path)
-    except OSError as error:
-        return Recorded(record.recording, record.left, record.path, 0.0, f"{note}; {error.strerror}")
-    return Recorded(record.recording, record.left, record.path, size / (4 * RATE), note)

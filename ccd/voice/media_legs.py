@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from ccd.clock import monotonic
 from ccd.errors import CcdError
 from ccd.media.g711 import check_codec
 from ccd.media.leg import Leg, Source
@@ -115,7 +116,10 @@ class Legs:
             return
         address: Source | None = None
         if stream.host not in NOWHERE and 0 < stream.port < 65536:
-            address = (stream.host, stream.port)
+            if self.pool.is_address(stream.host):
+                address = (stream.host, stream.port)
+            else:
+                self._tell(Trouble(f"leg {leg.name}: {stream.host!r} is no address for our RTP sockets"))
         leg.set_stream(codec, stream.payload, stream.digits, address, stream.send, stream.receive, now)
 
     def _close(self, command: CloseLeg, now: float) -> None:
@@ -195,9 +199,9 @@ class Legs:
         waiting = Playout(play, (), loop, barge)
         leg.fetching = waiting
         library = self.library
-        self.reading.put(lambda: self._read(library, leg, keys, waiting, now))
+        self.reading.put(lambda: self._read(library, leg, keys, waiting))
 
-    def _read(self, library: Library, leg: Leg, keys: list[Key], waiting: Playout, now: float) -> After:
+    def _read(self, library: Library, leg: Leg, keys: list[Key], waiting: Playout) -> After:
         """On the reading thread."""
         found: list[Clip] = []
         problem = ""
@@ -205,20 +209,23 @@ class Legs:
             found = library.find(keys)
         except CcdError as error:
             problem = error.message
+            if waiting.loop:
+                found = library.find([music_key("")])
         except Exception as error:  # one broken file must not end the thread
             problem = f"prompt cannot be read: {error!r}"
-        return lambda: self._fetched(leg, found, waiting, problem, now)
+        return lambda: self._fetched(leg, found, waiting, problem)
 
-    def _fetched(self, leg: Leg, clips: list[Clip], waiting: Playout, problem: str, now: float) -> None:
+    def _fetched(self, leg: Leg, clips: list[Clip], waiting: Playout, problem: str) -> None:
         if leg.fetching is not waiting:
             return  # stopped, replaced or closed meanwhile
         leg.fetching = None
         if problem:
             self._tell(Trouble(problem))
+        if problem and not clips:
             if waiting.play:
                 self._tell(PlayEnded(leg.name, waiting.play, completed=False, note=problem))
             return
-        self._begin(leg, Playout(waiting.play, clips, waiting.loop, waiting.barge), now)
+        self._begin(leg, Playout(waiting.play, clips, waiting.loop, waiting.barge), monotonic())
 
     def _begin(self, leg: Leg, playout: Playout, now: float) -> None:
         leg.play(playout)
@@ -261,6 +268,13 @@ class Legs:
 
     def _lost(self, leg: Leg, silent_s: float) -> None:
         self._tell(PeerLost(leg.name, round(silent_s, 1)))
+
+    def fail(self, leg: Leg, error: Exception, now: float) -> None:
+        """A fault of ours in one leg: end that leg, keep the others."""
+        self._tell(Trouble(f"leg {leg.name} failed: {error!r}"))
+        self._tell(LegFailed(leg.name, f"fault in the media worker: {error!r}"))
+        if self.legs.get(leg.name) is leg:
+            self._close(CloseLeg(leg.name), now)
 
     def counts(self) -> tuple[int, int]:
         """Packets received and sent since the start."""

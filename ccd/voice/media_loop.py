@@ -25,6 +25,7 @@ from ccd.voice.media_protocol import (
     OpenPorts,
     PortsReady,
     Reload,
+    Trouble,
     Unpacker,
     WorkerCommand,
     WorkerReport,
@@ -32,6 +33,8 @@ from ccd.voice.media_protocol import (
 )
 from ccd.voice.media_upkeep import Upkeep
 
+BUSY: Final = 1.6
+"""Gather only when the last turn was less than this many `gather` ago: else there is nothing to."""
 MAX_EVENTS: Final = 512
 LAG_STEPS: Final = 500
 LAG_STEP_S: Final = 0.0001
@@ -82,7 +85,7 @@ class MediaLoop:
     def run(self) -> None:
         """Until the control socket closes."""
         gather, poll, pool, legs = self._gather, self._epoll.poll, self._pool, self._legs
-        last = 0.0
+        last, busy = 0.0, BUSY * gather
         try:
             while self._running:
                 events = poll(self._patience(), MAX_EVENTS)
@@ -101,7 +104,7 @@ class MediaLoop:
                     self._flush()
                 away = monotonic() - now
                 self._note(away)
-                if events and now - last < 3 * gather and away < gather:
+                if events and away < gather and now - last < busy:
                     time.sleep(gather - away)
                 last = now
         finally:
@@ -143,6 +146,9 @@ class MediaLoop:
                     other.port.send(view[:size], other.address)  # type: ignore[union-attr]
             except OSError:
                 continue  # nothing there after all, or no way to the far end: RTP loses packets
+            except Exception as error:  # a bug in one leg must not end the others
+                if port.leg is not None:
+                    self._legs.fail(port.leg, error, now)
 
     def _take_other(self, fd: int, mask: int, now: float) -> None:
         other = self._others.get(fd)
@@ -212,7 +218,10 @@ class MediaLoop:
         elif isinstance(command, AskReport):
             self._facts.append(self._report())
         elif not isinstance(command, Begin):
-            self._legs.perform(command, now)
+            try:
+                self._legs.perform(command, now)
+            except Exception as error:  # a bug in one command must not end the others
+                self._facts.append(Trouble(f"{type(command).__name__} failed: {error!r}"))
 
     def _announce(self, now: float) -> None:
         """Tell which ports may be given out now."""

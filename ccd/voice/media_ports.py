@@ -67,6 +67,14 @@ class PortPool:
     def next_due(self) -> float:
         return self._resting[0][0] + REST_GRAIN_S if self._resting else float("inf")
 
+    def is_address(self, host: str) -> bool:
+        """Whether our sockets can send there without asking a name server."""
+        try:
+            socket.inet_pton(self._family, host)
+        except (OSError, UnicodeError, ValueError):
+            return False
+        return True
+
     def ask(self, count: int) -> None:
         self._asked += count
 

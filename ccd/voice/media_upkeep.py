@@ -31,7 +31,8 @@ class Upkeep:
         self._lost = lost
         self._heap: list[tuple[float, int, Leg]] = []
         self._count = count()
-        self._lost_legs: set[Leg] = set()
+        self._lost_legs: dict[Leg, float] = {}
+        """Legs reported lost, and when each was heard last."""
 
     @property
     def next_due(self) -> float:
@@ -39,7 +40,8 @@ class Upkeep:
 
     def add(self, leg: Leg, now: float, spread: float) -> None:
         """Begin; `spread` (0 to 1) shifts the first report, so that legs do not report together."""
-        self._push(leg, now + INTERVAL_S * (0.5 + spread))
+        wait = INTERVAL_S * (0.5 + spread)
+        self._push(leg, now + (min(wait, self._dead_after) if self._dead_after else wait))
 
     def _push(self, leg: Leg, due: float) -> None:
         due = (int(due / GRAIN_S) + 1) * GRAIN_S
@@ -47,7 +49,7 @@ class Upkeep:
 
     def close(self, leg: Leg, now: float) -> None:
         """The leg is about to close: say BYE if it ever reported. Its heap entry lapses by itself."""
-        self._lost_legs.discard(leg)
+        self._lost_legs.pop(leg, None)
         if isinstance(leg.rtcp, Reports):
             self._send(leg, leg.rtcp.bye(now, now + self._wall))
 
@@ -85,9 +87,9 @@ class Upkeep:
         """Report a party that has been silent too long; when to look again."""
         silent = now - leg.heard
         if silent < self._dead_after:
-            self._lost_legs.discard(leg)
+            self._lost_legs.pop(leg, None)
             return leg.heard + self._dead_after
-        if leg not in self._lost_legs:
-            self._lost_legs.add(leg)
+        if self._lost_legs.get(leg) != leg.heard:
+            self._lost_legs[leg] = leg.heard
             self._lost(leg, silent)
         return now + INTERVAL_S

@@ -5,14 +5,18 @@ ends when the socket closes, so it never outlives its daemon.
 """
 
 import gc
+import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Final
 
 from ccd.voice.media_loop import READ_SIZE, MediaLoop
 from ccd.voice.media_protocol import Begin, Unpacker, WorkerCommand
 
+NICE: Final = -10
+"""Audio goes before reports, snapshots and whatever else the machine does, where we may (LimitNICE=)."""
 SWITCH_S: Final = 0.0005
 """Longest wait for the GIL while a thread aside computes."""
 
@@ -34,6 +38,8 @@ def main() -> None:
     """Entry of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when we end, by closing the socket
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with suppress(OSError):  # not root and no LimitNICE: then like everybody else
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()

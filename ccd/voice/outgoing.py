@@ -87,6 +87,10 @@ class OutgoingLeg(CallLeg):
         self._early = False
         self._worst: tuple[int, Cause, int, int] = (-1, Cause.UNREACHABLE, 0, 0)
 
+    def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
+        super().over(cause, remote=remote, sip_status=sip_status, q850=q850, note=note)
+        self._attempts = []  # what they still hear finds us gone; no circle for the garbage collector
+
     def dial(self, candidates: list[Candidate], *, at_once: bool) -> None:
         """Begin: all candidates together (an agent's devices) or one after another (trunks)."""
         if at_once:

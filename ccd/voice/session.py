@@ -46,9 +46,9 @@ class Session:
         self.offering = sdp.offer(self.host, self.port, codecs, session_id=self.id, version=self.version)
         return self.offering.to_bytes()
 
-    def answer(self, body: bytes) -> bytes:
+    def answer(self, offer: bytes | sdp.SessionDescription) -> bytes:
         """Answer the far end's offer. Raises `SipParseError` or `Incompatible`; nothing is changed then."""
-        offered = sdp.parse_sdp(body)
+        offered = sdp.parse_sdp(offer) if isinstance(offer, bytes) else offer
         codecs = self.codecs if self.stream is None else _first(self.stream.codec, self.codecs)
         described, agreed = sdp.answer(
             offered, self.host, self.port, codecs, session_id=self.id, version=self.version + 1

@@ -20,6 +20,11 @@ from ccd.sip.events import Flow
 from ccd.sip.message import KEEPALIVE_PING, Request, Response, SipParseError, StreamParser
 
 READS_A_WAKE = 64
+GATHER_S = 0.008
+"""Waking up costs more than a datagram does: under traffic we look so often, and take all that came."""
+DENSE_S = 0.012
+"""Datagrams closer together than this are traffic; a lone one is never kept waiting."""
+MOST_FLOWS = 8192
 RECEIVE_BUFFER = 4 << 20
 LARGEST_DATAGRAM = 65535
 
@@ -83,18 +88,50 @@ class UdpListener:
         self._taker = taker
         self._counts = counts
         self._loop = asyncio.get_running_loop()
+        self._flows: dict[tuple[str, int], Flow] = {}
+        self._read_at = 0.0
+        self._gathering: asyncio.TimerHandle | None = None
         self._loop.add_reader(sock, self._read)
 
     def _read(self) -> None:
-        receive, take, key = self._sock.recvfrom, self._taker.take_datagram, self.key
-        for _ in range(READS_A_WAKE):
+        """Datagrams came after a pause: take them at once. Under traffic, look again every `GATHER_S`."""
+        self._take_all()
+        now = self._loop.time()
+        if now - self._read_at < DENSE_S and self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock)
+            self._gathering = self._loop.call_later(GATHER_S, self._gather)
+        self._read_at = now
+
+    def _gather(self) -> None:
+        """What came meanwhile, all in one wake-up; nothing: wait for the socket again."""
+        self._gathering = None
+        if self._take_all():
+            self._read_at = self._loop.time()
+            if self._sock.fileno() >= 0:
+                self._gathering = self._loop.call_later(GATHER_S, self._gather)
+        else:
+            self._loop.add_reader(self._sock, self._read)
+
+    def _take_all(self) -> int:
+        """Read until nothing is left (or enough for one turn of the loop); how many came."""
+        receive, take, flows = self._sock.recvfrom, self._taker.take_datagram, self._flows
+        for count in range(READS_A_WAKE):
             try:
                 data, address = receive(LARGEST_DATAGRAM)
             except (BlockingIOError, InterruptedError):
-                return
+                return count
             except OSError:
                 continue  # an ICMP error of an earlier datagram; its transaction times out
-            take(data, Flow("UDP", address[0], address[1], key))
+            flow = flows.get(address)
+            take(data, self._flow(address) if flow is None else flow)
+        return READS_A_WAKE
+
+    def _flow(self, address: tuple[str, int]) -> Flow:
+        """The flow of a peer, kept: most datagrams come from peers that were heard before."""
+        if len(self._flows) >= MOST_FLOWS:
+            self._flows.clear()
+        flow = self._flows[address] = Flow("UDP", address[0], address[1], self.key)
+        return flow
 
     def send(self, flow: Flow, data: bytes) -> bool:
         """False when this peer cannot be reached from here. A full buffer counts as loss on the way."""
@@ -107,6 +144,8 @@ class UdpListener:
         return True
 
     def close(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
         self._loop.remove_reader(self._sock)
         self._sock.close()
 

@@ -1,0 +1,139 @@
+"""Written interactions: who gets whose words, and nothing said is lost.
+
+- before an agent takes it, the customer's texts are kept; the offer shows those that there are;
+- an offer waits `FIRST_WORDS_S` for the first text: a visitor arrives a moment before it;
+- what the customer adds while it is offered follows as soon as the agent takes it;
+- a text that its channel has not reported as delivered or failed is said again after a restart: at
+  least once, because a text was acknowledged to its writer before it left.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ccd.bridging.state import Party, Phase, Role, Sending, Talk
+from ccd.model import commands as cmd
+from ccd.model.nouns import Cause
+
+if TYPE_CHECKING:
+    from ccd.bridging.talks import Talks
+
+FIRST_WORDS_S = 2.0
+"""Longest an offer waits for the customer's first text."""
+MOST_TEXTS = 50
+NO_WORDS = "(nothing written yet)"
+
+
+def offer(talks: "Talks", talk: Talk, dial: cmd.DialLeg, now: float) -> None:
+    """Show an interaction to an agent's devices, once there is something to show."""
+    talk.pending = dial
+    if talk.texts:
+        dial_pending(talks, talk)
+    else:
+        talks.set_deadline(talk, now + FIRST_WORDS_S)
+
+
+def dial_pending(talks: "Talks", talk: Talk) -> None:
+    """Show the offer now, with the words that there are."""
+    dial, talk.pending = talk.pending, None
+    if dial is not None:
+        talks.set_deadline(talk, 0.0)
+        talks.commands.append(msgspec.structs.replace(dial, opening=opening(talk)))
+
+
+def opening(talk: Talk) -> tuple[str, ...]:
+    """What the first message of a leg shows; never empty, because empty means `go on` to a channel."""
+    talk.opened = len(talk.texts)
+    return tuple(talk.texts) or (NO_WORDS,)
+
+
+def take(talks: "Talks", leg: str, message: str, text: str) -> bool:
+    """A party wrote: relay it, or keep it for the agent to come. Always acknowledged; True if new."""
+    talks.commands.append(cmd.AcknowledgeText(leg, message))
+    found = talks.legs.get(leg)
+    if found is None:
+        return False
+    talk, role = found
+    seen = f"{role.value} {message}"
+    if seen in talk.seen:
+        return False
+    talk.seen = [*talk.seen[-(MOST_TEXTS - 1) :], seen]
+    talks.note(talk, "text", role=role.value, characters=len(text))
+    if role is not Role.CUSTOMER:
+        if not talk.customer_gone:
+            _relay(talks, talk, Role.CUSTOMER, message, text)
+    elif talk.phase is Phase.TALKING:
+        _relay(talks, talk, Role.AGENT, message, text)
+    elif talk.phase is Phase.OUTSIDE:
+        _relay(talks, talk, Role.THIRD, message, text)
+    else:
+        _keep(talk, text)
+        if talk.phase is Phase.OFFERED and talk.pending is not None:
+            dial_pending(talks, talk)
+    return True
+
+
+def _keep(talk: Talk, text: str) -> None:
+    talk.texts = [*talk.texts, text]
+    if len(talk.texts) > MOST_TEXTS:
+        talk.texts = talk.texts[1:]
+        talk.opened = max(0, talk.opened - 1)
+
+
+def give_rest(talks: "Talks", talk: Talk, role: Role) -> None:
+    """Somebody took it: what the offer did not show follows."""
+    rest, talk.texts, talk.opened = talk.texts[talk.opened :], [], 0
+    for text in rest:
+        _relay(talks, talk, role, talks.play_id(), text)
+
+
+def _relay(talks: "Talks", talk: Talk, role: Role, message: str, text: str) -> None:
+    party = _party(talk, role)
+    if party is None:
+        return
+    talk.sending = [*talk.sending[-(MOST_TEXTS - 1) :], Sending(role, message, text)]
+    talks.commands.append(cmd.SendText(party.leg, message, text))
+
+
+def _party(talk: Talk, role: Role) -> Party | None:
+    return {Role.CUSTOMER: talk.customer, Role.AGENT: talk.agent, Role.THIRD: talk.third}[role]
+
+
+def settled(talks: "Talks", leg: str, message: str, failed: Cause | None = None) -> None:
+    """A text reached its party, or (`failed`) did not."""
+    found = talks.legs.get(leg)
+    if found is None:
+        return
+    talk, role = found
+    talk.sending = [each for each in talk.sending if (each.role, each.message) != (role, message)]
+    if failed is not None:
+        talks.note(talk, "text failed", leg=leg, message=message, cause=failed.value)
+
+
+def reopen(talks: "Talks", talk: Talk, devices: tuple[str, ...], card: cmd.OfferCard) -> None:
+    """After a restart: the customer's channel has its leg still, the agent's leg is opened anew.
+
+    `devices` are those that the rules give the agent now; one that answered before is the only one asked.
+    What the last run may not have carried out is asked for again: both channels take it once.
+    """
+    if not talk.customer_gone:
+        if talk.phase is Phase.ENDING:
+            talks.commands.append(cmd.ReleaseLeg(talk.customer.leg, talk.cause))
+        elif talk.customer.answered:
+            talks.commands.append(cmd.AnswerLeg(talk.customer.leg))
+    if talk.pending is not None:
+        dial_pending(talks, talk)
+    else:
+        for party in (talk.agent, talk.third):
+            if party is not None:
+                asked = (party.device,) if party.device in devices else devices
+                words = () if party.answered else opening(talk)
+                talks.commands.append(
+                    cmd.DialLeg(
+                        party.leg, party.kind, card, asked, party.address, "", words, talk.customer.leg
+                    )
+                )
+    for each in talk.sending:
+        to = _party(talk, each.role)
+        if to is not None:
+            talks.commands.append(cmd.SendText(to.leg, each.message, each.text))

@@ -1,0 +1,130 @@
+"""`ccctl agents` and `ccctl agent …`: who is there, and declaring availability for somebody."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ccd.cli.completion import agent_names, queue_names
+from ccd.cli.session import Json, session_of
+from ccd.cli.status import WORDS
+from ccd.cli.text import clean, duration, since, table
+
+HEADS = ("AGENT", "STATE", "FOR", "LOAD", "WORK", "QUEUES", "DONE", "MISSED", "BUSY")
+RIGHT = ("FOR", "LOAD", "DONE", "MISSED", "BUSY")
+
+Name = Annotated[str, typer.Argument(help="Name of the agent.", autocompletion=agent_names)]
+
+
+def register(app: typer.Typer) -> None:
+    """`agents` and `agent …`."""
+    app.command("agents")(agents)
+    one = typer.Typer(no_args_is_help=True, help="Declare an agent's availability.", rich_markup_mode=None)
+    for name, verb in (("login", login), ("logout", logout), ("pause", pause), ("ready", ready)):
+        one.command(name)(verb)
+    app.add_typer(one, name="agent")
+
+
+def agents(
+    context: typer.Context,
+    queue: Annotated[str, typer.Option(help="Only those of this queue.", autocompletion=queue_names)] = "",
+    json: Json = False,
+) -> None:
+    """List the agents. What each does, for how long, with which interactions.
+
+    \b
+    Example:
+      ccctl agents
+      ccctl agents --queue sales
+    """
+    args = {"queue": queue} if queue else {}
+    session_of(context).show("agents", json, agent_table, **args)
+
+
+def login(context: typer.Context, agent: Name, json: Json = False) -> None:
+    """Log an agent in, ready for work.
+
+    \b
+    Example:
+      ccctl agent login alice
+    """
+    session_of(context).show("agent.login", json, _said, agent=agent)
+
+
+def logout(context: typer.Context, agent: Name, json: Json = False) -> None:
+    """Log an agent out; a conversation that runs goes on.
+
+    \b
+    Example:
+      ccctl agent logout alice
+    """
+    session_of(context).show("agent.logout", json, _said, agent=agent)
+
+
+def pause(
+    context: typer.Context,
+    agent: Name,
+    reason: Annotated[str, typer.Argument(help="Reason, by its name or its code.")] = "",
+    json: Json = False,
+) -> None:
+    """Pause an agent. No new work until ready.
+
+    \b
+    Example:
+      ccctl agent pause alice lunch
+    """
+    session_of(context).show("agent.pause", json, _said, agent=agent, reason=reason)
+
+
+def ready(context: typer.Context, agent: Name, json: Json = False) -> None:
+    """Make an agent ready. Ends pause and wrap-up.
+
+    \b
+    Example:
+      ccctl agent ready alice
+    """
+    session_of(context).show("agent.ready", json, _said, agent=agent)
+
+
+def agent_table(rows: list[dict[str, Any]], most: int = 0) -> list[str]:
+    """A line an agent."""
+    if not rows:
+        return ["no agents"]
+    return table(HEADS, [_row(row) for row in rows], RIGHT, most)
+
+
+def state(row: dict[str, Any]) -> str:
+    """`free`, `paused: lunch`, `wrap-up`, `without phone: not registered`."""
+    word: str = WORDS.get(row["doing"], row["doing"])
+    if row["doing"] == "paused" and row["reason"]:
+        return f"{word}: {row['reason']}"
+    if row["doing"] == "no_device" and row["unreachable_why"]:
+        return f"{word}: {row['unreachable_why']}"
+    return word
+
+
+def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+    lasts = {"idle": row["idle_s"], "wrap_up": row["wrap_up_s"]}.get(row["doing"], row["since_s"])
+    held = [*row["interactions"], *row["outside"]]
+    totals = row["totals"]
+    return (
+        row["agent"],
+        state(row),
+        since(lasts),
+        f"{row['load']}/{row['capacity']}",
+        ",".join(held) or "-",
+        ",".join(row["queues"]) or "-",
+        totals["handled"],
+        totals["missed"],
+        f"{row['occupancy_pct']:.0f} %",
+    )
+
+
+def _said(row: dict[str, Any]) -> list[str]:
+    said = f"{row['agent']} is {state(row)}"
+    if row["doing"] == "no_device":
+        said = f"{row['agent']} is ready, but {state(row)}"
+    if row["doing"] == "wrap_up":
+        said += f", {duration(row['wrap_up_s'])} left"
+    if row["doing"] in {"talking", "ringing"} and row["availability"] != "ready":
+        said += f", then {WORDS[row['availability']]}"
+    return [clean(said)]

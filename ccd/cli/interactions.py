@@ -1,0 +1,145 @@
+"""`ccctl interactions` and `ccctl interaction …`: what runs, what happened to one, why, and ending it."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from ccd.cli.completion import agent_names, interaction_names, queue_names
+from ccd.cli.session import Json, session_of
+from ccd.cli.status import PHASES
+from ccd.cli.text import clean, duration, pairs, since, table
+
+HEADS = ("ID", "CHANNEL", "STATE", "QUEUE", "PLACE", "AGENT", "FROM", "TO", "AGE", "WAITS")
+RIGHT = ("PLACE", "AGE", "WAITS")
+
+Number = Annotated[
+    str, typer.Argument(help="Number of the interaction.", autocompletion=interaction_names, metavar="ID")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """`interactions` and `interaction …`."""
+    app.command("interactions")(interactions)
+    one = typer.Typer(no_args_is_help=True, help="Look at one interaction, or end it.", rich_markup_mode=None)
+    for name, verb in (("show", show), ("explain", explain), ("hangup", hangup)):
+        one.command(name)(verb)
+    app.add_typer(one, name="interaction")
+
+
+def interactions(
+    context: typer.Context,
+    queue: Annotated[str, typer.Option(help="Only those of this queue.", autocompletion=queue_names)] = "",
+    agent: Annotated[str, typer.Option(help="Only those of this agent.", autocompletion=agent_names)] = "",
+    limit: Annotated[int, typer.Option(help="List at most so many, the oldest first.", min=1)] = 200,
+    json: Json = False,
+) -> None:
+    """List what runs, the oldest first.
+
+    \b
+    Example:
+      ccctl interactions
+      ccctl interactions --queue sales --limit 20
+    """
+    session_of(context).show("interactions", json, interaction_table, queue=queue, agent=agent, limit=limit)
+
+
+def show(context: typer.Context, interaction: Number, json: Json = False) -> None:
+    """Show an interaction. Running or ended, its parties and its timeline.
+
+    \b
+    Example:
+      ccctl interaction show 4711
+    """
+    session_of(context).show("interaction.show", json, _shown, interaction=interaction)
+
+
+def explain(context: typer.Context, interaction: Number, json: Json = False) -> None:
+    """Explain every decision about it. Who was chosen, who was passed over and why.
+
+    \b
+    Example:
+      ccctl interaction explain 4711
+    """
+    session_of(context).show("interaction.explain", json, _explained, interaction=interaction)
+
+
+def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
+    """End a running interaction. All its parties are hung up.
+
+    \b
+    Example:
+      ccctl interaction hangup 4711
+    """
+    session_of(context).show("interaction.hangup", json, _hung_up, interaction=interaction)
+
+
+def interaction_table(answer: dict[str, Any], most: int = 0) -> list[str]:
+    """A line an interaction."""
+    rows = answer["listed"]
+    if not rows:
+        return ["no interactions"]
+    lines = table(HEADS, [_row(row) for row in rows], RIGHT, most)
+    left = answer["all"] - len(rows)
+    return [*lines, f"… and {left} more"] if left > 0 else lines
+
+
+def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        row["interaction"],
+        row["channel"],
+        PHASES.get(row["phase"], row["phase"]),
+        row["queue"] or "-",
+        row["position"] or "-",
+        row["agent"] or "-",
+        row["display"] or row["origin"] or "withheld",
+        row["target"],
+        duration(row["age_s"]),
+        since(row["waiting_s"]),
+    )
+
+
+def _shown(answer: dict[str, Any]) -> Iterator[str]:
+    record = answer["record"] or {}
+    ended = "" if answer["running"] else f"{record.get('outcome', '')} ({record.get('cause', '')})"
+    agents = ", ".join(record.get("agents", [])) or answer["agent"]
+    waited = duration(record["waited_s"]) if record.get("waited_s") else ""
+    talked = duration(record["talked_s"]) if record.get("talked_s") else ""
+    yield from pairs(
+        [
+            ("interaction", answer["interaction"]),
+            ("channel", f"{answer['channel']} ({answer['channel_class']})"),
+            (
+                "from",
+                " ".join(part for part in (answer.get("display"), answer["origin"]) if part) or "withheld",
+            ),
+            ("to", answer["target"]),
+            ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
+            ("step", answer.get("step", "")),
+            ("queue", answer["queue"]),
+            ("place", answer.get("position") or ""),
+            ("agents", agents),
+            ("lasted", duration(answer["age_s"])),
+            ("waited", waited or (duration(answer["waiting_s"]) if answer.get("waiting_s") else "")),
+            ("talked", talked),
+        ]
+    )
+    if answer.get("parties"):
+        yield ""
+        yield from table(("PARTY", "LEG", "WHO", "STATE"), [_party(each) for each in answer["parties"]])
+    yield ""
+    yield from (clean(line) for line in answer["timeline"])
+
+
+def _party(party: dict[str, Any]) -> tuple[str, ...]:
+    state = "held" if party["held"] else "answered" if party["answered"] else "open"
+    who = party["agent"] or party["address"] or "-"
+    return (party["role"], party["leg"], who + (f" ({party['device']})" if party["device"] else ""), state)
+
+
+def _explained(answer: dict[str, Any]) -> list[str]:
+    return [clean(line) for line in answer["lines"]]
+
+
+def _hung_up(answer: dict[str, Any]) -> list[str]:
+    return [f"interaction {clean(answer['interaction'])} is hung up"]

@@ -1,0 +1,96 @@
+"""`ccctl`: looks at a running ccd and steers it, over its control socket. One file a noun.
+
+Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 no daemon reachable, 4 try later.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ccd import __version__
+from ccd.cli import (
+    agents,
+    completion,
+    configuration,
+    devices,
+    interactions,
+    prompts,
+    queues,
+    report,
+    sip,
+    status,
+    top,
+    trunks,
+)
+from ccd.cli.session import SOCKET_VARIABLE, Session, session_of
+from ccd.control.client import DEFAULT_SOCKET
+from ccd.errors import CcdError
+
+NOUNS = (
+    status,
+    top,
+    agents,
+    queues,
+    interactions,
+    trunks,
+    devices,
+    sip,
+    report,
+    configuration,
+    prompts,
+    completion,
+)
+
+
+def build() -> typer.Typer:
+    """The whole command, for `main`, the tests and the reference page."""
+    app = typer.Typer(
+        name="ccctl", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    app.callback()(_root)
+    for noun in NOUNS:
+        noun.register(app)
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"ccctl {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    context: typer.Context,
+    socket: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=SOCKET_VARIABLE, help=f"Control socket of the daemon (default: {DEFAULT_SOCKET})."
+        ),
+    ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Look at a running ccd and steer it.
+
+    Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 no daemon reachable, 4 try later.
+    """
+    if socket is not None and context.obj is not None:
+        session_of(context).socket = socket
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run; ends by `SystemExit` with the exit code."""
+    session = Session()
+    try:
+        build()(args=list(sys.argv[1:] if argv is None else argv), obj=session, prog_name="ccctl")
+    except CcdError as error:
+        sys.exit(session.fail(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""`ccctl queues`: who waits where, and the figures of today."""
+
+from typing import Any
+
+import typer
+
+from ccd.cli.session import Json, session_of
+from ccd.cli.text import duration, percent, since, table
+
+HEADS = ("QUEUE", "WAIT", "FOR", "TALK", "FREE", "ON", "OFFER", "DONE", "LOST", "OVER", "SL", "ASA")
+
+
+def register(app: typer.Typer) -> None:
+    """`queues`."""
+    app.command("queues")(queues)
+
+
+def queues(context: typer.Context, json: Json = False) -> None:
+    """List the queues.
+
+    WAIT so many, the first FOR so long; FREE agents of those logged ON. Then figures of today (UTC): offered,
+    DONE handled, LOST abandoned, OVER overflowed, SL service level, ASA average speed of answer.
+
+    \b
+    Example:
+      ccctl queues
+      ccctl queues --json | jq '.[] | {queue, waiting}'
+    """
+    session_of(context).show("queues", json, queue_table)
+
+
+def queue_table(rows: list[dict[str, Any]], most: int = 0) -> list[str]:
+    """A line a queue."""
+    if not rows:
+        return ["no queues"]
+    return table(HEADS, [_row(row) for row in rows], HEADS[1:], most)
+
+
+def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+    today = row["today"] or {}
+    return (
+        row["queue"],
+        row["waiting"],
+        since(row["longest_wait_s"]),
+        row["talking"],
+        row["free"],
+        row["logged_in"],
+        today.get("offered", 0),
+        today.get("handled", 0),
+        today.get("abandoned", 0),
+        today.get("overflowed", 0),
+        percent(today.get("service_level_pct")),
+        duration(today.get("asa_s")),
+    )

@@ -1,0 +1,142 @@
+"""Words on the terminal: durations, times, tables that fit, and nothing that steers the terminal.
+
+What customers send (names, numbers, SIP messages) is printed too, so every control character is made
+visible before it reaches the screen.
+"""
+
+import shutil
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+WIDTH = 80
+"""Columns where the output is not a terminal (and COLUMNS is not set)."""
+GAP = "  "
+NARROWEST = 5
+"""A column is not cut below this."""
+
+
+def width() -> int:
+    """Columns of the terminal."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
+def clean(value: Any, lines: bool = False) -> str:
+    """A value without control and direction characters; line ends are kept if `lines`."""
+    text = "" if value is None else str(value)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if (lines and char == "\n") else _visible(char) for char in text)
+
+
+def _visible(char: str) -> str:
+    if char.isprintable():
+        return char
+    return " " if char == "\t" or unicodedata.category(char) == "Zs" else "·"
+
+
+def cells(text: str) -> int:
+    """Columns that a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(char) for char in text)
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in {"W", "F"} else 1
+
+
+def spread(text: str) -> list[str]:
+    """One string a column: a wide character has an empty one after it, a combining one joins the last."""
+    out: list[str] = []
+    for char in text:
+        size = _cells(char)
+        if size == 0 and out:
+            out[-1] += char
+        else:
+            out += [char, ""][: max(size, 1)]
+    return out
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many columns; an ellipsis stands for what is left out."""
+    if cells(text) <= most:
+        return text
+    if most <= 1:
+        return "…"[:most]
+    taken, out = 0, ""
+    for char in text:
+        taken += _cells(char)
+        if taken > most - 1:
+            break
+        out += char
+    return out + "…"
+
+
+def pad(text: str, columns: int, right: bool = False) -> str:
+    """Filled with spaces to so many columns."""
+    fill = " " * max(0, columns - cells(text))
+    return fill + text if right else text + fill
+
+
+def duration(seconds: float | None) -> str:
+    """`0:07`, `1:23`, `1:02:03`, `3d 04h`; `-` for none."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    if whole >= 86_400:
+        return f"{whole // 86_400}d {whole % 86_400 // 3600:02}h"
+    if whole >= 3600:
+        return f"{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}"
+    return f"{whole // 60}:{whole % 60:02}"
+
+
+def since(seconds: float) -> str:
+    """A duration where nought means that there is nothing to tell."""
+    return duration(seconds) if seconds else "-"
+
+
+def percent(value: float | None) -> str:
+    """`87 %`; `-` where there was nothing to divide by."""
+    return "-" if value is None else f"{value:.0f} %"
+
+
+def clock(at: float, millis: bool = False) -> str:
+    """Time of day here: `14:03:59`, with `.123` if asked."""
+    moment = datetime.fromtimestamp(at)
+    return moment.strftime("%H:%M:%S") + (f".{moment.microsecond // 1000:03}" if millis else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 agent`, `2 agents`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[Any]], right: Iterable[str] = (), most: int = 0
+) -> list[str]:
+    """Lines of an aligned table no wider than the terminal (or `most`): the widest column gives way first.
+
+    `right` names the columns aligned to the right.
+    """
+    body = [[clean(value) for value in row] for row in rows]
+    sizes = [max(cells(line[at]) for line in [list(heads), *body]) for at in range(len(heads))]
+    limit = most or width()
+    while sum(sizes) + len(GAP) * (len(sizes) - 1) > limit and max(sizes) > NARROWEST:
+        sizes[sizes.index(max(sizes))] -= 1
+    flush = [head in set(right) for head in heads]
+    lines = []
+    for row in [list(heads), *body]:
+        parts = [pad(cut(value, sizes[at]), sizes[at], flush[at]) for at, value in enumerate(row)]
+        lines.append(cut(GAP.join(parts).rstrip(), limit))
+    return lines
+
+
+def pairs(values: Iterable[tuple[str, Any]]) -> list[str]:
+    """`name  value` lines, empty values left out, long ones broken under themselves."""
+    kept = [(name, clean(value)) for name, value in values if value not in ("", None, [])]
+    column = max((cells(name) for name, _ in kept), default=0)
+    return [f"{pad(name, column)}  {cut(value, width() - column - 2)}" for name, value in kept]

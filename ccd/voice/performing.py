@@ -1,0 +1,142 @@
+"""What each command of the core does to the voice channel: one function a command, one table of them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ccd.model import commands as cmd
+from ccd.model import facts
+from ccd.model.nouns import Cause, LegKind
+from ccd.voice import dialling, engine
+from ccd.voice.call_leg import CallLeg
+from ccd.voice.causes import refusal
+from ccd.voice.incoming import IncomingLeg
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+
+def _answer(channel: "VoiceChannel", command: cmd.AnswerLeg) -> None:
+    leg = channel.legs.get(command.leg)
+    if isinstance(leg, IncomingLeg):
+        leg.answer()
+
+
+def _ring(channel: "VoiceChannel", command: cmd.RingLeg) -> None:
+    leg = channel.legs.get(command.leg)
+    if isinstance(leg, IncomingLeg):
+        leg.ring()
+
+
+def _release(channel: "VoiceChannel", command: cmd.ReleaseLeg) -> None:
+    leg = channel.legs.get(command.leg)
+    if leg is not None:
+        leg.release(command.cause)
+    text = channel.texts.get(command.leg)
+    if text is not None:
+        text.release(command.cause)
+
+
+def _dial(channel: "VoiceChannel", command: cmd.DialLeg) -> None:
+    if command.kind is LegKind.TEXT:
+        dialling.open_text(channel, command)
+    else:
+        dialling.dial(channel, command)
+
+
+def _play(channel: "VoiceChannel", command: cmd.PlayPrompt) -> None:
+    channel.engine.perform(
+        engine.Play(command.leg, command.play, command.parts, command.language, barge=command.barge)
+    )
+
+
+def _tone(channel: "VoiceChannel", command: cmd.PlayTone) -> None:
+    channel.engine.perform(engine.Play(command.leg, command.play, tone=command.tone))
+
+
+def _stop(channel: "VoiceChannel", command: cmd.StopPrompt) -> None:
+    channel.engine.perform(engine.Stop(command.leg))
+
+
+def _music(channel: "VoiceChannel", command: cmd.StartMusic) -> None:
+    channel.engine.perform(engine.Music(command.leg, command.music))
+
+
+def _bridge(channel: "VoiceChannel", command: cmd.BridgeLegs) -> None:
+    a, b = channel.legs.get(command.a), channel.legs.get(command.b)
+    if a is None or b is None:
+        return
+    _unbridge(channel, a)
+    _unbridge(channel, b)
+    a.peer, b.peer = b.id, a.id
+    channel.engine.perform(engine.Join(a.id, b.id))
+
+
+def _unbridge(channel: "VoiceChannel", leg: CallLeg) -> None:
+    peer = channel.legs.get(leg.peer)
+    if peer is not None and peer.peer == leg.id:
+        peer.peer = ""
+    leg.peer = ""
+
+
+def _part(channel: "VoiceChannel", command: cmd.PartLegs) -> None:
+    leg = channel.legs.get(command.leg)
+    if leg is not None:
+        _unbridge(channel, leg)
+        channel.engine.perform(engine.Part(leg.id))
+
+
+def _record(channel: "VoiceChannel", command: cmd.StartRecording) -> None:
+    path = dialling.recording_path(channel, command.recording)
+    if command.leg in channel.legs:
+        channel.engine.perform(engine.Record(command.recording, command.leg, command.peer, path))
+    else:
+        channel.post(facts.RecordingEnded(command.recording, "", 0.0, "the leg was gone"))
+
+
+def _stop_record(channel: "VoiceChannel", command: cmd.StopRecording) -> None:
+    channel.engine.perform(engine.StopRecord(command.recording, command.leg))
+
+
+def _report_transfer(channel: "VoiceChannel", command: cmd.ReportTransfer) -> None:
+    leg = channel.legs.get(command.leg)
+    if leg is not None:
+        told = refusal(command.cause)
+        status, phrase = (200, "OK") if command.done else (told.status, told.phrase)
+        leg.report_transfer(status, phrase)
+
+
+def _send_text(channel: "VoiceChannel", command: cmd.SendText) -> None:
+    text = channel.texts.get(command.leg)
+    if text is not None:
+        text.send(command.message, command.text)
+    else:
+        channel.post(facts.TextFailed(command.leg, command.message, Cause.UNREACHABLE))
+
+
+def _acknowledge(channel: "VoiceChannel", command: cmd.AcknowledgeText) -> None:
+    channel.acknowledge_text(command.leg, command.message)
+
+
+def _position(channel: "VoiceChannel", command: cmd.TellPosition) -> None:
+    """Audio legs are told by prompts."""
+
+
+PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
+    cmd.AnswerLeg: _answer,
+    cmd.RingLeg: _ring,
+    cmd.ReleaseLeg: _release,
+    cmd.DialLeg: _dial,
+    cmd.PlayPrompt: _play,
+    cmd.PlayTone: _tone,
+    cmd.StopPrompt: _stop,
+    cmd.StartMusic: _music,
+    cmd.BridgeLegs: _bridge,
+    cmd.PartLegs: _part,
+    cmd.StartRecording: _record,
+    cmd.StopRecording: _stop_record,
+    cmd.ReportTransfer: _report_transfer,
+    cmd.SendText: _send_text,
+    cmd.AcknowledgeText: _acknowledge,
+    cmd.TellPosition: _position,
+}
+"""Every command has its function; a test holds the table whole."""
