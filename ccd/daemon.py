@@ -90,6 +90,7 @@ class Daemon:
             clock=self.clock,
             reload=self.reload,
             drain=self.drain,
+            diff=self.diff,
         )
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
         self.control = ControlServer(socket_path, settings.control, verbs(doors))
@@ -177,6 +178,12 @@ class Daemon:
         late = [line for line in changes if line[2:].startswith(NEEDS_RESTART)]
         log.info("reloaded", by=by, changes=len(changes), needs_restart=late)
         return changes
+
+    async def diff(self) -> list[str]:
+        """What a reload would change."""
+        from ccd.config.diff import diff
+
+        return diff(self.settings, await asyncio.to_thread(_load, self.config, self.overrides))
 
     def drain(self, on: bool, by: str) -> None:
         """Take no new interaction (or take them again)."""

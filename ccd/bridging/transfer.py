@@ -36,13 +36,14 @@ def to_outside(talks: Talks, talk: Talk, address: str, caller_id: str, until: fl
     thirds.dial(talks, talk, address=address, caller_id=caller_id)
 
 
-def to_queue(talks: Talks, talk: Talk) -> None:
-    """Free the agent; the composition then lets the customer wait in the queue."""
+def to_queue(talks: Talks, talk: Talk) -> str:
+    """Free the agent, whose name is the answer; the composition then lets the customer wait in the queue."""
     agent = talk.agent
     if agent is not None:
         talks.commands.append(cmd.ReportTransfer(agent.leg, done=True))
         talks.release(talk, Role.AGENT, Cause.TRANSFERRED)
     talks.stop_recordings(talk)
+    return agent.agent if agent is not None else ""
 
 
 def _set_out(talks: Talks, talk: Talk, until: float) -> None:

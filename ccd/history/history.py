@@ -93,12 +93,21 @@ class History:
             add_note(record, Note(now, "queued", details))
 
     def offer_made(
-        self, interaction: str, queue: str, agent: str, offer: str, waited_s: float, now: float
+        self,
+        interaction: str,
+        queue: str,
+        agent: str,
+        offer: str,
+        waited_s: float,
+        now: float,
+        leg: str = "",
     ) -> None:
-        """It was put to an agent."""
-        self.note(
-            interaction, now, "offer", offer=offer, agent=agent, queue=queue, waited_s=round(waited_s, 1)
-        )
+        """It was put to an agent; `leg` is the one that rings there."""
+        details: dict[str, Detail] = {"offer": offer, "agent": agent, "queue": queue}
+        details["waited_s"] = round(waited_s, 1)
+        if leg:
+            details["leg"] = leg
+        self.note(interaction, now, "offer", **details)
 
     def offer_missed(
         self, interaction: str, queue: str, agent: str, offer: str, end: OfferEnd, now: float

@@ -180,4 +180,3 @@ class Settings(Frozen, frozen=True):
     channels: dict[str, ChannelSettings] = {}
     sources: tuple[str, ...] = ()
     """Files it was read from."""
-

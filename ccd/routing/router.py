@@ -23,7 +23,7 @@ from ccd.routing.desks import count_time, release, start_wrap_up, stop_wrap_up, 
 from ccd.routing.index import Desk, turn_of
 from ccd.routing.matching import Matching
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.state import Place, RoutingState
+from ccd.routing.state import Miss, Place, RoutingState
 from ccd.routing.views import AgentView, QueueView, view_agent, view_queue
 
 
@@ -99,10 +99,12 @@ class Router:
         kind: LegKind,
         priority: int | None = None,
         entered_at: float | None = None,
+        passed_on_by: str = "",
     ) -> list[Decision]:
         """Put an interaction into a queue: offered at once, lined up, or given back when the queue is full.
 
-        `entered_at` keeps the place of one that waited before. Each call counts as offered. Raises
+        `entered_at` keeps the place of one that waited before. `passed_on_by`: the agent who sent it here
+        is not offered it again before `retry_same_after_s`. Each call counts as offered. Raises
         `IllegalMove` when the interaction is here already.
         """
         if interaction in self.state.places:
@@ -125,6 +127,10 @@ class Router:
         out: list[Decision] = []
         full = at.rule.max_length is not None and at.waiting() >= at.rule.max_length
         self.state.places[interaction] = place
+        if passed_on_by and at.rule.retry_same_after_s > 0:
+            retry_at = now + at.rule.retry_same_after_s
+            place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
+            self._matching.deadlines.push(retry_at, Due.RETRY, interaction, passed_on_by)
         if at.rule.max_wait_s is not None:
             self._matching.deadlines.push(now + at.rule.max_wait_s, Due.MAX_WAIT, interaction)
         if self._matching.seek_agent(at, place, "arrived", now, out):
@@ -195,16 +201,50 @@ class Router:
         """The conversation is over: its agent goes to wrap-up or takes the next. Raises `IllegalMove`
         for one that is not in conversation: that is `withdraw`."""
         out: list[Decision] = []
+        desk = self._finish(interaction, now, out)
+        if desk is not None:
+            self._matching.freed(desk, "agent free", now, out)
+        return out
+
+    def _finish(self, interaction: str, now: float, out: list[Decision]) -> Desk | None:
+        """End a conversation, but let its agent not look for work yet."""
         place = self.state.places.get(interaction)
         if place is None:
-            return out
+            return None
         place.phase = next_phase(place.phase, Event.FINISH, interaction)
         del self.state.places[interaction]
         queue = self._matching.index.queues.get(place.queue)
         if queue is not None:
             queue.talking -= 1
-        desk = self._part(place, now, out)
-        self._matching.freed(desk, "agent free", now, out)
+        return self._part(place, now, out)
+
+    def requeue(
+        self,
+        interaction: str,
+        queue: str,
+        now: float,
+        *,
+        channel_class: ChannelClass,
+        kind: LegKind,
+        priority: int | None = None,
+        entered_at: float | None = None,
+        passed_on_by: str = "",
+    ) -> list[Decision]:
+        """`finish` and `enqueue` in one: the customer lines up before the agent looks for the next work."""
+        out: list[Decision] = []
+        desk = self._finish(interaction, now, out)
+        out += self.enqueue(
+            interaction,
+            queue,
+            now,
+            channel_class=channel_class,
+            kind=kind,
+            priority=priority,
+            entered_at=entered_at,
+            passed_on_by=passed_on_by,
+        )
+        if desk is not None:
+            self._matching.freed(desk, "agent free", now, out)
         return out
 
     def move(self, interaction: str, agent: str | None, now: float) -> list[Decision]:

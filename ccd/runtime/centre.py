@@ -22,6 +22,7 @@ from ccd.model.nouns import Cause
 from ccd.model.rules import Target
 from ccd.routing.router import Router
 from ccd.runtime.consequences import CONSEQUENCES
+from ccd.runtime.leaving import leave
 from ccd.runtime.reactions import FACTS
 from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 
@@ -122,15 +123,26 @@ class Centre:
         """Add decisions or wants to the work list."""
         self.work.extend(items)
 
-    def enqueue(self, info: Interaction, queue: str, priority: int | None = None) -> None:
-        """Let an interaction wait in a queue; its first entry keeps its place."""
+    def enqueue(
+        self,
+        info: Interaction,
+        queue: str,
+        priority: int | None = None,
+        *,
+        again: bool = False,
+        passed_on_by: str = "",
+    ) -> None:
+        """Let an interaction wait in a queue; its first entry keeps its place.
+
+        `again`: out of a conversation, which ends for its agent in the same move.
+        """
         talk = self.talks.get(info.id)
         rule = self.state.rules.queues.get(queue)
         if talk is None:
             return
         if rule is None:
             self.history.note(info.id, self.now, "no such queue", queue=queue)
-            self.talks.end(talk, Cause.FAULT, self.now)
+            leave(self, info, talk, Cause.FAULT)
             return
         if priority is not None:
             info.priority = priority
@@ -138,8 +150,9 @@ class Centre:
         info.entered_at = info.entered_at or self.now
         self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
         self.history.queued(info.id, queue, self.now, info.priority or 0)
+        enter = self.router.requeue if again else self.router.enqueue
         self.push(
-            self.router.enqueue(
+            enter(
                 info.id,
                 queue,
                 self.now,
@@ -147,6 +160,7 @@ class Centre:
                 kind=info.kind,
                 priority=info.priority,
                 entered_at=info.entered_at,
+                passed_on_by=passed_on_by,
             )
         )
 
@@ -161,14 +175,20 @@ class Centre:
             caller_name=info.display,
         )
 
-    def update_reach(self, agent: str, why: str) -> None:
-        """Tell routing whether any of the agent's devices can be reached."""
+    def update_reach(self, agent: str) -> None:
+        """Tell routing whether any of the agent's devices can be reached, and if not, why."""
         rule = self.state.rules.agents.get(agent)
         if rule is None:
             return
-        state = self.state
-        reachable = any(state.bindings.get(device) and device not in state.lost for device in rule.devices)
-        self.push(self.router.set_reachable(agent, reachable, self.now, why))
+        state, why = self.state, "no device registered"
+        for device in rule.devices:
+            if not state.bindings.get(device):
+                continue
+            if device not in state.lost:
+                self.push(self.router.set_reachable(agent, True, self.now, ""))
+                return
+            why = state.lost[device]
+        self.push(self.router.set_reachable(agent, False, self.now, why))
 
     def free_helper(self, info: Interaction) -> None:
         """The agent occupied outside routing is free again."""

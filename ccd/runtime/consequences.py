@@ -26,9 +26,6 @@ OVERFLOW_RING_S = 40.0
 MOST_OVERFLOWS = 20
 """At one instant: full queues that overflow into each other (through a flow, too) would never end."""
 
-MOST_OVERFLOWS = 20
-"""More than this in one interaction: the queues' targets lead in a circle."""
-
 _WITHDRAWN = {OfferEnd.CUSTOMER_LEFT: Cause.CANCELLED, OfferEnd.NO_ANSWER: Cause.LAPSED}
 
 
@@ -97,10 +94,16 @@ def _offer(centre: "Centre", decision: dec.Offer) -> None:
     if talk is None or info is None or rule is None or talk.phase is not Phase.WAITING:
         centre.push(centre.router.missed(decision.offer, OfferEnd.WITHDRAWN, centre.now))
         return
-    centre.history.offer_made(
-        info.id, decision.queue, decision.agent, decision.offer, decision.waited_s, centre.now
-    )
     centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, centre.card(info), centre.now)
+    centre.history.offer_made(
+        info.id,
+        decision.queue,
+        decision.agent,
+        decision.offer,
+        decision.waited_s,
+        centre.now,
+        leg=talk.agent.leg if talk.agent is not None else "",
+    )
 
 
 def _withdrawn(centre: "Centre", decision: dec.OfferWithdrawn) -> None:
@@ -307,8 +310,7 @@ def _transfer_failed(centre: "Centre", event: ev.TransferFailed) -> None:
     centre.free_helper(info)
     centre.history.note(info.id, centre.now, "transfer failed", cause=event.cause.value)
     if event.stranded:
-        centre.push(centre.router.finish(info.id, centre.now))
-        centre.enqueue(info, info.queue)
+        centre.enqueue(info, info.queue, again=True)
 
 
 def _closed(centre: "Centre", event: ev.Closed) -> None:

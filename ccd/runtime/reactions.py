@@ -35,7 +35,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     for talk in written:
         _reopen(centre, talk)
     for agent in state.rules.agents:
-        centre.update_reach(agent, "restart")
+        centre.update_reach(agent)
 
 
 def _reopen(centre: "Centre", talk: Talk) -> None:
@@ -59,7 +59,7 @@ def _rules(centre: "Centre", fact: facts.RulesLoaded) -> None:
     centre.flows.load_rules(fact.rules)
     centre.push(centre.router.load_rules(fact.rules, centre.now))
     for agent in fact.rules.agents:
-        centre.update_reach(agent, "reload")
+        centre.update_reach(agent)
 
 
 def _drain(centre: "Centre", fact: facts.DrainAsked) -> None:
@@ -249,7 +249,7 @@ def _bound(centre: "Centre", fact: facts.DeviceBound) -> None:
     bound = fact.binding
     centre.state.bindings.setdefault(bound.device, {})[bound.binding] = bound
     centre.state.lost.pop(bound.device, None)
-    centre.update_reach(centre.owners.get(bound.device, ""), "registered")
+    centre.update_reach(centre.owners.get(bound.device, ""))
 
 
 def _unbound(centre: "Centre", fact: facts.DeviceUnbound) -> None:
@@ -258,17 +258,17 @@ def _unbound(centre: "Centre", fact: facts.DeviceUnbound) -> None:
         bindings.pop(fact.binding, None)
         if not bindings:
             del centre.state.bindings[fact.device]
-    centre.update_reach(centre.owners.get(fact.device, ""), fact.cause)
+    centre.update_reach(centre.owners.get(fact.device, ""))
 
 
 def _reachable(centre: "Centre", fact: facts.DeviceReachable) -> None:
     if centre.state.lost.pop(fact.device, None) is not None:
-        centre.update_reach(centre.owners.get(fact.device, ""), "answers again")
+        centre.update_reach(centre.owners.get(fact.device, ""))
 
 
 def _lost(centre: "Centre", fact: facts.DeviceLost) -> None:
     centre.state.lost[fact.device] = fact.cause
-    centre.update_reach(centre.owners.get(fact.device, ""), fact.cause)
+    centre.update_reach(centre.owners.get(fact.device, ""))
 
 
 def _trunk(centre: "Centre", fact: facts.TrunkChanged) -> None:
@@ -298,9 +298,8 @@ def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
     target = centre.extensions.get(fact.target) or Target(address=fact.target)
     until = centre.now + TRANSFER_S
     if target.queue:
-        transfer.to_queue(centre.talks, talk)
-        centre.push(centre.router.finish(info.id, centre.now))
-        centre.enqueue(info, target.queue)
+        asked_by = transfer.to_queue(centre.talks, talk)
+        centre.enqueue(info, target.queue, again=True, passed_on_by=asked_by)
     elif target.agent:
         view = centre.router.agent_view(target.agent, centre.now)
         if view is None or view.doing != "idle":

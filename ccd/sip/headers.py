@@ -167,7 +167,9 @@ class CSeq(msgspec.Struct, frozen=True):
 
 
 _FIRST_CSEQS = {
-    f"{number} {method}": CSeq(number, method) for method in ("INVITE", "ACK", "BYE") for number in range(1, 33)
+    f"{number} {method}": CSeq(number, method)
+    for method in ("INVITE", "ACK", "BYE")
+    for number in range(1, 33)
 }
 """What nearly every call says; values are frozen, so all may share them."""
 

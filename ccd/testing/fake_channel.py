@@ -24,6 +24,7 @@ from ccd.model.facts import (
     LegHeld,
     LegResumed,
     LegRinging,
+    MediaLost,
     PromptEnded,
     RecordingEnded,
     TextDelivered,
@@ -155,11 +156,11 @@ class FakeChannel:
         self._tell(AgentDialled(leg, device, target))
         return leg
 
-    def ring(self, leg: str) -> None:
-        """The far end of a dialled leg rings."""
+    def ring(self, leg: str, early_media: bool = False) -> None:
+        """The far end of a dialled leg rings; `early_media`: with sound of its own."""
         if self._live(leg).state is LegState.DIALLED:
             self.legs[leg].state = LegState.RINGING
-            self._tell(LegRinging(leg))
+            self._tell(LegRinging(leg, early_media))
 
     def answer(self, leg: str, device: str = "") -> None:
         """The far end of a dialled leg accepts; `device` defaults to the first that was dialled."""
@@ -203,6 +204,20 @@ class FakeChannel:
         """The party puts us on hold, or takes us off."""
         self._live(leg)
         self._tell(LegHeld(leg) if on else LegResumed(leg))
+
+    def lose_media(self, leg: str, silent_s: float = 30.0) -> None:
+        """Nothing was heard of the party for so long."""
+        self._live(leg)
+        self._tell(MediaLost(leg, silent_s))
+
+    def vanish(self) -> None:
+        """The process dies: every leg and recording is gone, and nobody is told."""
+        self.legs.clear()
+        self._recordings.clear()
+
+    def recording(self) -> set[str]:
+        """Recordings that run."""
+        return set(self._recordings)
 
     def transfer(self, leg: str, target: str) -> None:
         """The party asks to send its peer elsewhere."""

@@ -1,0 +1,157 @@
+"""What must hold in a centre between any two facts, whatever happened before.
+
+Each function gives the faults that it finds, in words; none is the answer one wants.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ccd.bridging.state import Phase as TalkPhase
+from ccd.history.history import History
+from ccd.model.nouns import DEFAULT_LOAD, Availability
+from ccd.model.rules import Rules
+from ccd.routing.phases import Phase
+from ccd.routing.state import AgentState, Place
+from ccd.runtime.centre import Centre
+from ccd.testing.fake_channel import FakeChannel
+
+_QUEUED = (TalkPhase.WAITING, TalkPhase.OFFERED, TalkPhase.CONNECTING)
+
+
+def faults(centre: Centre, channels: Mapping[str, FakeChannel]) -> list[str]:
+    """Everything that is wrong now."""
+    return [
+        *idle_beside_work(centre),
+        *loads(centre),
+        *agreement(centre),
+        *figures(centre),
+        *leaks(centre, channels),
+    ]
+
+
+def idle_beside_work(centre: Centre) -> Iterator[str]:
+    """No free agent beside a waiting interaction that it may serve."""
+    state, rules = centre.router.state, centre.state.rules
+    for place in state.places.values():
+        queue = rules.queues.get(place.queue)
+        if place.phase is not Phase.WAITING or queue is None:
+            continue
+        for name in queue.agents:
+            agent = state.agents.get(name)
+            if agent is not None and _may_serve(rules, agent, place):
+                yield f"agent {name} is free beside interaction {place.interaction} in {place.queue}"
+
+
+def _may_serve(rules: Rules, agent: AgentState, place: Place) -> bool:
+    rule, queue = rules.agents.get(agent.name), rules.queues[place.queue]
+    load = queue.load.get(place.channel_class, DEFAULT_LOAD[place.channel_class])
+    return (
+        rule is not None
+        and agent.availability is Availability.READY
+        and agent.reachable
+        and agent.wrap_up is None
+        and agent.name not in place.missed
+        and rule.capacity - agent.load >= load
+    )
+
+
+def loads(centre: Centre) -> Iterator[str]:
+    """Load is the sum of what is held, and within the capacity unless the rules lowered it since."""
+    state = centre.router.state
+    holders: dict[str, str] = {}
+    for name, agent in state.agents.items():
+        if agent.load != sum(agent.held.values()) + sum(agent.outside.values()):
+            yield f"agent {name} has load {agent.load}, but holds {agent.held} and {agent.outside}"
+        for interaction in agent.held:
+            if interaction in holders:
+                yield f"interaction {interaction} is held by {holders[interaction]} and {name}"
+            holders[interaction] = name
+            place = state.places.get(interaction)
+            if place is None or place.agent != name:
+                yield f"agent {name} holds interaction {interaction}, which is not there"
+        for interaction in agent.outside:
+            if interaction not in centre.state.interactions:
+                yield f"agent {name} is occupied by interaction {interaction}, which is over"
+        rule = centre.state.rules.agents.get(name)
+        if rule is not None and agent.load > rule.capacity:
+            yield f"agent {name} has load {agent.load} of {rule.capacity}"
+
+
+def agreement(centre: Centre) -> Iterator[str]:
+    """Composition, bridging, routing and history know the same interactions in the same state."""
+    talks, places = centre.talks.state.talks, centre.router.state.places
+    if centre.work or centre.talks.commands or centre.talks.events:
+        yield "something was left to do after the turn"
+    known = centre.state.interactions.keys()
+    if known != talks.keys() or known != centre.history.state.open.keys():
+        yield f"interactions {sorted(known)}, talks {sorted(talks)}, open {sorted(centre.history.state.open)}"
+    for name, place in places.items():
+        talk = talks.get(name)
+        if talk is None:
+            yield f"interaction {name} is over, but {place.phase.value} in {place.queue}"
+    for name, talk in talks.items():
+        found = places.get(name)
+        want = {
+            TalkPhase.WAITING: Phase.WAITING,
+            TalkPhase.OFFERED: Phase.OFFERED,
+            TalkPhase.CONNECTING: Phase.ACCEPTED,
+            TalkPhase.TALKING: Phase.CONNECTED,
+            TalkPhase.TRANSFERRING: Phase.CONNECTED,
+        }.get(talk.phase)
+        if (found.phase if found is not None else None) != want:
+            yield f"interaction {name} is {talk.phase.value}, for routing {found.phase if found else 'gone'}"
+        if found is not None and talk.agent is not None and talk.agent.agent != found.agent:
+            yield f"interaction {name} is with {talk.agent.agent}, for routing with {found.agent}"
+        if talk.customer_gone and talk.phase is not TalkPhase.ENDING:
+            yield f"interaction {name} is {talk.phase.value} without its customer"
+
+
+def figures(centre: Centre) -> Iterator[str]:
+    """offered = handled + abandoned + overflowed + waiting, in history and in routing."""
+    waiting: dict[str, int] = {}
+    for place in centre.router.state.places.values():
+        if place.phase is not Phase.CONNECTED:
+            waiting[place.queue] = waiting.get(place.queue, 0) + 1
+    yield from centre.history.check(waiting)
+    for name, totals in centre.router.state.queues.items():
+        known = centre.history.state.totals.get(name)
+        ours = (totals.offered, totals.handled, totals.abandoned, totals.overflowed)
+        theirs = (known.offered, known.handled, known.abandoned, known.overflowed) if known else (0, 0, 0, 0)
+        if ours != theirs:
+            yield f"queue {name}: routing counts {ours}, history {theirs}"
+
+
+def leaks(centre: Centre, channels: Mapping[str, FakeChannel]) -> Iterator[str]:
+    """Channels hold no leg and no recording that nobody knows of, and lack none that is counted on."""
+    recordings = {each for talk in centre.talks.state.talks.values() for each in talk.recordings}
+    for channel in channels.values():
+        for leg in channel.legs:
+            if leg not in centre.talks.legs and leg not in centre.state.services:
+                yield f"leg {leg} is up and nobody knows of it"
+        if stray := channel.recording() - recordings:
+            yield f"recordings {sorted(stray)} run and nobody knows of them"
+    for leg, (talk, role) in centre.talks.legs.items():
+        channel_of = channels.get(leg.partition(":")[0])
+        waits = talk.pending is not None and talk.pending.leg == leg
+        if channel_of is not None and leg not in channel_of.legs and not waits:
+            yield f"leg {leg} of interaction {talk.interaction} ({role.value}) is not up"
+    for device, bindings in centre.state.bindings.items():
+        if not bindings:
+            yield f"device {device} is kept without a binding"
+
+
+def same_state(one: Centre, other: Centre) -> str:
+    """Empty when the two are in the same state to the byte; else the first part that differs."""
+    if one.dump() == other.dump():
+        return ""
+    a, b = msgspec.to_builtins(one.state), msgspec.to_builtins(other.state)
+    for part in a:
+        if a[part] != b[part]:
+            return f"{part}: {a[part]} is not {b[part]}"
+    return "the order of something differs"
+
+
+def totals_add_up(history: History) -> bool:
+    """With nobody waiting: offered = handled + abandoned + overflowed."""
+    return not history.check({})

@@ -1,0 +1,311 @@
+"""Every verb of ccctl: its help, its JSON, its exit codes; and what people see of a centre at work."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from ccd.cli import agents, interactions, queues, report, status, top
+from ccd.cli.main import build, main
+from ccd.cli.reference import reference, walk
+from ccd.cli.session import LATER, REFUSED, UNREACHABLE, WRONG, exit_code
+from ccd.cli.text import cells
+from ccd.control.client import Declined, Unreachable
+from ccd.errors import CcdError, IllegalMove, Misconfigured, PeerBroke, Refused, TryLater
+from tests.unit.control_room import ESCAPE, Room
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
+VERBS = dict(walk(typer.main.get_command(build())))
+LOCAL = {("check",), ("prompts", "build"), ("prompts", "list"), ("completion",)}
+NEEDS = {"agent": "alice", "interaction": "1"}
+FOLDER = Path(__file__).parents[2] / "conf"
+
+
+def run(*argv: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    return int(ended.value.code or 0)
+
+
+def needed(command: Any) -> list[str]:
+    """Values for the arguments without which a verb does not work."""
+    return [
+        NEEDS[each.name] for each in command.params if each.param_type_name == "argument" and each.required
+    ]
+
+
+# -- every verb ------------------------------------------------------------------------------------------
+
+
+def test_the_verbs_of_the_brief_are_there() -> None:
+    asked = (
+        "status, top, agents, agent login, agent logout, agent pause, agent ready, queues, interactions, "
+        "interaction show, interaction explain, interaction hangup, trunks, devices, sip trace, report, "
+        "check, diff, reload, drain, prompts build, prompts list, completion"
+    )
+    assert {" ".join(words) for words in VERBS} == set(asked.split(", "))
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_help_has_an_example_and_words_for_every_option(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words, "--help") == 0
+    shown = capsys.readouterr().out
+    assert "Example:" in shown
+    assert f"  ccctl {' '.join(words)}" in shown
+    assert "--json" in shown
+    assert all(each.help for each in VERBS[words].params)
+    assert all(cells(line) <= 80 for line in shown.splitlines())
+
+
+@pytest.mark.parametrize("words", VERBS.keys() - LOCAL, ids=" ".join)
+def test_without_a_daemon_every_verb_says_so(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = str(tmp_path / "no.sock")
+    values = needed(VERBS[words])
+    assert run("--socket", nowhere, *words, *values) == UNREACHABLE
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert (
+        told.err
+        == f"ccctl: no daemon at {nowhere}: there is no such socket — start ccd, or name it with --socket\n"
+    )
+    assert run("--socket", nowhere, *words, *values, "--json") == UNREACHABLE
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "unreachable"
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_wrong_usage_is_code_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*words, "--colour") == WRONG
+    assert "No such option" in capsys.readouterr().err
+
+
+def test_the_socket_may_be_named_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CCD_SOCKET", str(tmp_path / "env.sock"))
+    assert run("status") == UNREACHABLE
+    assert "env.sock" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Declined("refused", "a", "b"), REFUSED),
+        (Declined("fault", "a", "b"), REFUSED),
+        (Declined("usage", "a", "b"), WRONG),
+        (Declined("misconfigured", "a", "b"), WRONG),
+        (Declined("try_later", "a", "b"), LATER),
+        (Unreachable("a", "b"), UNREACHABLE),
+        (Refused("a", "b"), REFUSED),
+        (Misconfigured("a", "b"), WRONG),
+        (TryLater("a", "b"), LATER),
+        (PeerBroke("a", "b"), REFUSED),
+        (IllegalMove("a", "b"), REFUSED),
+    ],
+)
+def test_exit_codes(error: CcdError, code: int) -> None:
+    assert exit_code(error) == code
+
+
+def test_the_page_is_not_stale() -> None:
+    assert PAGE.read_text() == reference(), "run: python -m ccd.cli.reference > docs/reference/ccctl.md"
+
+
+def test_status_starts_fast(tmp_path: Path) -> None:
+    """0.4 s of CPU from the shell's prompt to the answer, the best of three."""
+    used = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        argv = [sys.executable, "-m", "ccd.cli.main", "--socket", str(tmp_path / "no"), "status"]
+        assert subprocess.run(argv, capture_output=True, check=False).returncode == UNREACHABLE
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(used) < 0.4
+
+
+def test_a_start_does_not_load_what_it_does_not_need() -> None:
+    asked = "import sys, ccd.cli.main; print([m for m in sys.modules if m in %r])"
+    heavy = ("rich", "msgspec", "structlog", "uvloop", "asyncio", "ccd.config.load", "phonenumbers")
+    done = subprocess.run(
+        [sys.executable, "-c", asked % (heavy,)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+# -- verbs that ask no daemon ------------------------------------------------------------------------------
+
+
+def test_check_tells_faults_and_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ccd.toml").write_text('[queues.sales]\nagents = ["eve"]\n')
+    assert run("check", str(tmp_path)) == WRONG
+    assert "ccd.toml:2:" in capsys.readouterr().err
+    assert run("check", str(tmp_path), "--json") == WRONG
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_check_of_the_reference_configuration_is_good(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", str(FOLDER)) == 0
+    assert "good" in capsys.readouterr().out
+
+
+def test_diff_of_two_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in (("old", ""), ("new", '[daemon]\ncountry = "DE"\n'), ("bad", "nonsense = 1\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ccd.toml").write_text(text)
+    old, new, bad = (str(tmp_path / name) for name in ("old", "new", "bad"))
+    assert run("diff", old, new) == 0
+    assert "daemon.country" in capsys.readouterr().out
+    assert run("diff", old, old) == 0
+    assert capsys.readouterr().out == "no difference\n"
+    assert run("diff", old, bad) == WRONG
+    assert "nonsense" in capsys.readouterr().err
+    assert run("diff", old) == WRONG
+
+
+def test_prompts_are_listed_with_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "en" / "queue").mkdir(parents=True)
+    (tmp_path / "en" / "texts.toml").write_text(
+        '[texts]\nwelcome = "Welcome."\n"queue/hold" = "Please hold."\n'
+    )
+    (tmp_path / "en" / "queue" / "hold.wav").write_bytes(b"")
+    assert run("prompts", "list", str(tmp_path), "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["queue/hold"]["recorded"] is True
+    assert rows["welcome"] == {"language": "en", "name": "welcome", "recorded": False, "text": "Welcome."}
+    assert run("prompts", "list", str(tmp_path)) == 0
+    assert "MISSING" in capsys.readouterr().out
+    assert run("prompts", "list", str(tmp_path), "--language", "de") == REFUSED
+    assert "it has: en" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_that_the_shell_takes(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("completion", shell) == 0
+    assert "_CCCTL_COMPLETE" in capsys.readouterr().out
+    assert run("completion", "tcsh") == WRONG
+
+
+def test_completion_offers_verbs() -> None:
+    environ = {**os.environ, "_CCCTL_COMPLETE": "complete_bash", "COMP_WORDS": "ccctl age", "COMP_CWORD": "1"}
+    argv = [sys.executable, "-c", "import sys; sys.argv[0]='ccctl'; from ccd.cli.main import main; main()"]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["agents", "agent"]
+
+
+# -- what people see -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def room() -> AsyncIterator[Room]:
+    async with Room() as running:
+        yield running
+
+
+async def busy(room: Room) -> None:
+    """Alice talks, bob is at lunch, two wait, one of them with an evil name."""
+    await room.ready("alice")
+    await room.ask("agent.pause", agent="bob", reason="lunch")
+    await room.talk()
+    await room.call(display=ESCAPE)
+    await room.call("+332")
+    room.clock.advance(83)
+
+
+async def test_tables_of_a_busy_centre(room: Room) -> None:
+    await busy(room)
+    heads, alice, bob, carol = agents.agent_table(await room.ask("agents"), 80)
+    assert heads.split()[:3] == ["AGENT", "STATE", "FOR"]
+    assert alice.split()[:2] == ["alice", "talking"]
+    assert " 100/100 " in alice
+    assert bob.startswith("bob    paused: lunch  1:23")
+    assert "logged out" in carol
+    _, sales, support = queues.queue_table(await room.ask("queues"), 80)
+    assert sales.split()[:6] == ["sales", "1", "1:23", "1", "0", "2"]
+    assert support.split()[:6] == ["support", "1", "1:23", "0", "0", "0"]
+    _, first, second, third = interactions.interaction_table(await room.ask("interactions"), 80)
+    assert first.split()[:5] == ["1", "voice", "talking", "sales", "-"]
+    assert second.split()[:5] == ["2", "voice", "waiting", "sales", "1"]
+    assert third.split()[:5] == ["3", "voice", "waiting", "support", "1"]
+
+
+async def test_a_name_that_steers_terminals_is_shown_harmless(room: Room) -> None:
+    await busy(room)
+    shown = interactions.interaction_table(await room.ask("interactions"), 120)
+    shown += list(interactions._shown(await room.ask("interaction.show", interaction="2")))
+    shown += top.frame_lines(await room.ask("top"), 120)
+    assert any("Eve·[2J·X" in line for line in shown)
+    assert all(char.isprintable() for line in shown for char in line)
+
+
+async def test_a_frame_of_top_fits_the_screen(room: Room) -> None:
+    await busy(room)
+    for _ in range(30):
+        await room.call()
+    frame = await room.ask("top")
+    for columns, height in ((80, 24), (60, 15), (200, 60), (40, 10)):
+        lines = top.frame_lines(frame, columns, height)
+        assert len(lines) <= height
+        assert all(cells(line) <= columns for line in lines if not line.startswith("! "))
+    lines = top.frame_lines(frame, 80, 24)
+    assert lines[1].startswith("interactions 33: 32 waiting, 1 talking")
+    assert any("more" in line for line in lines)
+    assert any(line.startswith("QUEUE") for line in lines)
+    assert any(line.startswith("AGENT") for line in lines)
+    assert any(line.startswith("! queue without agents support") for line in lines)
+    assert len(top.frame_lines(frame, 80)) > 33
+
+
+async def test_status_in_words(room: Room) -> None:
+    await busy(room)
+    shown = "\n".join(status._lines(await room.ask("status")))
+    assert "interactions  3: 2 waiting, 1 talking; 3 interactions so far" in shown
+    assert "agents        3: 1 talking, 1 paused, 1 logged out" in shown
+    assert "! queue without agents support: 1 waiting, nobody logged in" in shown
+    assert "alarms" not in shown
+
+
+async def test_report_adds_up_in_its_last_line(room: Room) -> None:
+    await busy(room)
+    lines = list(report._lines((await room.ask("report"))["today"]))
+    assert lines[-1].split() == ["all", "3", "1", "0", "0", "2"]
+
+
+async def test_show_and_explain_read_like_a_story(room: Room) -> None:
+    await busy(room)
+    shown = list(interactions._shown(await room.ask("interaction.show", interaction="1")))
+    assert "state        talking" in shown
+    assert "agents       alice" in shown
+    assert any(line.startswith("agent     voice:d1") for line in shown)
+    said = interactions._explained(await room.ask("interaction.explain", interaction="1"))
+    assert any("passed over bob: paused: lunch" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("agent.login", "alice is ready, but without phone: "),
+        ("agent.pause", "alice is paused: pause"),
+        ("agent.logout", "alice is logged out"),
+    ],
+)
+async def test_what_an_agent_verb_says(room: Room, verb: str, said: str) -> None:
+    (line,) = agents._said(await room.ask(verb, agent="alice"))
+    assert line.startswith(said)
+
+
+async def test_pausing_a_talking_agent_tells_what_comes_after(room: Room) -> None:
+    await room.ready("alice")
+    await room.talk()
+    assert agents._said(await room.ask("agent.pause", agent="alice")) == ["alice is talking, then paused"]

@@ -1,0 +1,337 @@
+"""The verbs of the console over a real centre: what they show, what they post, what they refuse."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from ccd.errors import Misconfigured, Refused
+from ccd.model import facts
+from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind
+from ccd.model.settings import LedgerSettings
+from tests.unit.control_room import BY, RULES, Room, until
+
+VERBS = {
+    "status", "top", "agents", "agent.login", "agent.logout", "agent.pause", "agent.ready", "queues",
+    "interactions", "interaction.show", "interaction.explain", "interaction.hangup", "trunks", "devices",
+    "sip.trace", "report", "reload", "diff", "drain",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def room() -> AsyncIterator[Room]:
+    async with Room() as running:
+        yield running
+
+
+def stored(room: Room, kind: type[Any]) -> list[Any]:
+    """Facts of one type in the ledger, as a restart would read them."""
+    import msgspec
+
+    decode = msgspec.msgpack.Decoder(facts.AnyFact).decode
+    found = [decode(entry.fact) for entry in room.ledger.read(0)]
+    return [fact for fact in found if isinstance(fact, kind)]
+
+
+async def test_the_table_has_every_verb(room: Room) -> None:
+    assert set(room.verbs) == VERBS
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+async def test_arguments_that_do_not_exist_are_refused_by_every_verb(room: Room, verb: str) -> None:
+    with pytest.raises(Refused) as caught:
+        await room.ask(verb, colour="red")
+    assert caught.value.code == "control.args"
+    assert "arguments are:" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("verb", "args"),
+    [
+        ("agent.login", {}),
+        ("agent.login", {"agent": 7}),
+        ("agent.pause", {"agent": "alice", "reason": None}),
+        ("interactions", {"limit": "many"}),
+        ("interaction.show", {"interaction": ["1"]}),
+        ("drain", {"on": "yes"}),
+    ],
+)
+async def test_arguments_of_a_wrong_kind_are_refused(room: Room, verb: str, args: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="wrong arguments"):
+        await room.ask(verb, **args)
+
+
+async def test_every_looking_verb_gives_json(room: Room) -> None:
+    await room.ready("alice")
+    await room.talk()
+    await room.call(display="é")
+    for verb in ("status", "top", "agents", "queues", "interactions", "trunks", "devices", "report"):
+        assert json.loads(json.dumps(await room.ask(verb))), verb
+    for verb in ("interaction.show", "interaction.explain", "sip.trace"):
+        assert json.loads(json.dumps(await room.ask(verb, interaction="1"))), verb
+
+
+# -- agents ------------------------------------------------------------------------------------------
+
+
+async def test_login_makes_ready_and_names_who_asked(room: Room) -> None:
+    room.bind("alice")
+    shown = await room.ask("agent.login", agent="alice")
+    assert (shown["availability"], shown["doing"]) == ("ready", "idle")
+    asked = stored(room, facts.AvailabilityAsked)
+    assert asked == [facts.AvailabilityAsked("alice", Availability.READY, by=BY)]
+    assert room.centre.router.state.agents["alice"].by == BY
+
+
+@pytest.mark.parametrize(("said", "reason"), [("lunch", "lunch"), ("2", "training"), ("", "pause")])
+async def test_pause_takes_a_reason_by_name_or_code(room: Room, said: str, reason: str) -> None:
+    await room.ready("alice")
+    shown = await room.ask("agent.pause", agent="alice", reason=said)
+    assert (shown["availability"], shown["reason"]) == ("paused", reason)
+
+
+async def test_an_unknown_reason_is_refused_and_nothing_is_posted(room: Room) -> None:
+    await room.ready("alice")
+    with pytest.raises(Refused, match="did you mean lunch"):
+        await room.ask("agent.pause", agent="alice", reason="lunhc")
+    assert len(stored(room, facts.AvailabilityAsked)) == 1
+
+
+async def test_any_reason_will_do_where_none_is_set_up(room: Room) -> None:
+    import msgspec
+
+    room.runtime.post(facts.RulesLoaded(msgspec.structs.replace(RULES, pause_reasons={})))
+    await room.runtime.settled()
+    shown = await room.ask("agent.pause", agent="alice", reason="dentist")
+    assert shown["reason"] == "dentist"
+
+
+@pytest.mark.parametrize("verb", ["agent.login", "agent.logout", "agent.pause", "agent.ready"])
+async def test_an_unknown_agent_is_refused_with_the_nearest_name(room: Room, verb: str) -> None:
+    with pytest.raises(Refused, match="did you mean alice") as caught:
+        await room.ask(verb, agent="alicia")
+    assert caught.value.code == "agent.unknown"
+    assert not stored(room, facts.AvailabilityAsked)
+
+
+async def test_logout_while_talking_keeps_the_conversation(room: Room) -> None:
+    await room.ready("alice")
+    leg, agent_leg = await room.talk()
+    shown = await room.ask("agent.logout", agent="alice")
+    assert (shown["availability"], shown["doing"]) == ("logged_out", "talking")
+    assert room.channel.legs[leg].peer == agent_leg
+
+
+async def test_ready_ends_wrap_up(room: Room) -> None:
+    await room.ready("alice")
+    leg, _ = await room.talk()
+    await room.leave(leg, after_s=5)
+    (before, *_) = await room.ask("agents", queue="sales")
+    assert (before["doing"], before["wrap_up_s"]) == ("wrap_up", 30.0)
+    shown = await room.ask("agent.ready", agent="alice")
+    assert (shown["doing"], shown["wrap_up_s"]) == ("idle", 0.0)
+
+
+async def test_agents_of_a_queue(room: Room) -> None:
+    assert [row["agent"] for row in await room.ask("agents")] == ["alice", "bob", "carol"]
+    assert [row["agent"] for row in await room.ask("agents", queue="support")] == ["carol"]
+    with pytest.raises(Refused, match="did you mean support"):
+        await room.ask("agents", queue="suport")
+
+
+# -- interactions --------------------------------------------------------------------------------------
+
+
+async def test_show_follows_an_interaction_from_running_to_ended(room: Room) -> None:
+    await room.ready("alice")
+    leg, agent_leg = await room.talk()
+    running = await room.ask("interaction.show", interaction="1")
+    assert (running["running"], running["phase"], running["agent"]) == (True, "talking", "alice")
+    assert [(party["role"], party["leg"]) for party in running["parties"]] == [
+        ("customer", leg),
+        ("agent", agent_leg),
+    ]
+    await room.leave(leg, after_s=12)
+    ended = await room.ask("interaction.show", interaction="1")
+    assert (ended["running"], ended["record"]["outcome"]) == (False, "handled")
+    assert ended["record"]["talked_s"] == pytest.approx(12)
+    assert any("bridged" in line for line in ended["timeline"])
+
+
+async def test_an_interaction_that_ended_just_now_is_found() -> None:
+    """Its record is still on its way to the ledger."""
+    async with Room(LedgerSettings(commit_every_ms=50.0)) as room:
+        leg = await room.call()
+        room.channel.end(leg, Cause.CANCELLED)
+        await until(lambda: "1" not in room.centre.state.interactions)
+        assert room.ledger.record("1") is None
+        shown = await room.ask("interaction.show", interaction="1")
+        assert shown["record"]["outcome"] == "abandoned"
+
+
+async def test_an_unknown_interaction_is_refused(room: Room) -> None:
+    for verb in ("interaction.show", "interaction.explain", "interaction.hangup", "sip.trace"):
+        with pytest.raises(Refused, match="no interaction '4711'"):
+            await room.ask(verb, interaction="4711")
+
+
+async def test_explain_says_who_was_passed_over_running_or_ended(room: Room) -> None:
+    await room.ready("alice")
+    await room.ask("agent.pause", agent="bob", reason="lunch")
+    leg, _ = await room.talk()
+    running = await room.ask("interaction.explain", interaction="1")
+    assert any("offered to alice" in line for line in running["lines"])
+    assert any("passed over bob" in line and "lunch" in line for line in running["lines"])
+    await room.leave(leg)
+    ended = await room.ask("interaction.explain", interaction="1")
+    assert ended["lines"][: len(running["lines"])] == running["lines"]
+    assert ended["traces"] == running["traces"]
+
+
+async def test_hangup_ends_all_legs_and_says_who_did_it(room: Room) -> None:
+    await room.ready("alice")
+    leg, agent_leg = await room.talk()
+    assert await room.ask("interaction.hangup", interaction="1") == {"interaction": "1", "hung_up": True}
+    await room.runtime.settled()
+    assert set(room.channel.ended) == {leg, agent_leg}
+    shown = await room.ask("interaction.show", interaction="1")
+    assert not shown["running"]
+    assert any(f"by {BY}" in line for line in shown["timeline"])
+
+
+async def test_hangup_of_an_ended_interaction_says_so(room: Room) -> None:
+    await room.leave(await room.call())
+    with pytest.raises(Refused, match="has ended already"):
+        await room.ask("interaction.hangup", interaction="1")
+
+
+async def test_interactions_can_be_narrowed(room: Room) -> None:
+    await room.ready("alice")
+    await room.talk()
+    for number in ("+331", "+332", "+331", "+331"):
+        await room.call(number)
+    sales = await room.ask("interactions", queue="sales")
+    assert [(row["interaction"], row["position"]) for row in sales["listed"]] == [
+        ("1", 0),
+        ("2", 1),
+        ("4", 2),
+        ("5", 3),
+    ]
+    assert [row["interaction"] for row in (await room.ask("interactions", agent="alice"))["listed"]] == ["1"]
+    few = await room.ask("interactions", limit=2)
+    assert (few["all"], len(few["listed"])) == (5, 2)
+    with pytest.raises(Refused, match="no queue"):
+        await room.ask("interactions", queue="nowhere")
+    with pytest.raises(Refused, match="no agent"):
+        await room.ask("interactions", agent="nobody")
+
+
+# -- channels --------------------------------------------------------------------------------------------
+
+
+async def test_devices_name_their_agents_and_rows_their_channel(room: Room) -> None:
+    rows = await room.ask("devices")
+    assert [(row["device"], row["agent"], row["channel"]) for row in rows] == [
+        ("alice", "alice", "voice"),
+        ("bob", "bob", "voice"),
+    ]
+    (trunk,) = await room.ask("trunks")
+    assert (trunk["trunk"], trunk["channel"]) == ("carrier", "voice")
+
+
+async def test_trace_of_late_is_limited_to_the_newest(room: Room) -> None:
+    whole = await room.ask("sip.trace")
+    assert [message["at"] for message in whole["messages"]] == [1.0, 1.1, 1.2, 1.9, 2.0]
+    newest = await room.ask("sip.trace", limit=1)
+    assert (newest["all"], [message["at"] for message in newest["messages"]]) == (5, [2.0])
+
+
+async def test_trace_of_an_interaction_asks_for_each_of_its_legs(room: Room) -> None:
+    arrived = facts.LegArrived("voice:traced", "voice", ChannelClass.VOICE, LegKind.AUDIO, "+336", "+331")
+    room.runtime.post(arrived)
+    await room.runtime.settled()
+    traced = await room.ask("sip.trace", interaction="1")
+    assert traced["legs"] == ["voice:traced"]
+    assert {message["leg"] for message in traced["messages"]} == {"voice:traced"}
+    assert traced["all"] == 5
+
+
+async def test_trace_shows_no_digest(room: Room) -> None:
+    (*_, register) = (await room.ask("sip.trace"))["messages"]
+    assert 'username="alice", response="…", uri="sip:ccd"' in register["message"]
+    assert "6629fae" not in register["message"]
+
+
+async def test_trace_knows_the_legs_of_an_ended_interaction(room: Room) -> None:
+    await room.ready("alice")
+    leg, agent_leg = await room.talk()
+    await room.leave(leg)
+    assert set((await room.ask("sip.trace", interaction="1"))["legs"]) == {leg, agent_leg}
+
+
+# -- the daemon --------------------------------------------------------------------------------------------
+
+
+async def test_status_counts_what_runs_and_tells_alarms(room: Room) -> None:
+    await room.ready("alice")
+    await room.talk()
+    await room.call()
+    shown = await room.ask("status")
+    assert (shown["interactions"], shown["waiting"], shown["phases"]) == (2, 1, {"talking": 1, "waiting": 1})
+    assert shown["agents"] == {"all": 3, "talking": 1, "logged_out": 2}
+    assert shown["daemon"]["channels"] == {"voice": "voice"}
+    assert shown["daemon"]["counters"]["runtime"]["facts"] == room.runtime.figures["facts"]
+    assert shown["daemon"]["counters"]["voice"] == {"sip": {"transactions": 0, "refused": {}}}
+    assert shown["daemon"]["memory_mb"] > 1
+
+
+async def test_a_stalled_ledger_is_an_alarm(room: Room) -> None:
+    room.ledger.full = True
+    room.bind("alice")
+    await until(lambda: room.runtime.pressure().stalled)
+    assert (await room.ask("status"))["alarms"][0]["what"] == "ledger stalled"
+    room.ledger.full = False
+    await room.runtime.settled()
+    assert (await room.ask("top"))["status"]["alarms"] == []
+
+
+async def test_reload_passes_on_who_asked_and_what_is_wrong(room: Room) -> None:
+    assert await room.ask("reload") == {"changes": ["+ agents.eve"]}
+    room.fault = Misconfigured("config", "conf/ccd.toml:3: no — yes")
+    with pytest.raises(Misconfigured):
+        await room.ask("reload")
+    assert room.reloads == [BY, BY]
+
+
+async def test_diff_without_a_door_is_refused(room: Room) -> None:
+    with pytest.raises(Refused, match="two folders"):
+        await room.ask("diff")
+
+
+async def test_drain_and_back(room: Room) -> None:
+    await room.call()
+    assert await room.ask("drain") == {"draining": True, "interactions": 1}
+    assert await room.ask("drain", on=False) == {"draining": False, "interactions": 1}
+    assert room.drains == [(True, BY), (False, BY)]
+
+
+async def test_an_acting_verb_answers_under_steady_traffic() -> None:
+    """`settled` would wait for a pause that does not come."""
+    async with Room(LedgerSettings(commit_every_ms=0.0)) as room:
+        running = True
+
+        def more() -> None:
+            if running:
+                room.runtime.post(facts.DeviceReachable("bob"))
+                asyncio.get_running_loop().call_soon(more)
+
+        more()
+        async with asyncio.timeout(10):
+            shown = await room.ask("agent.login", agent="alice")
+        running = False
+        assert shown["availability"] == "ready"
+        assert facts.AvailabilityAsked("alice", Availability.READY, by=BY) in stored(
+            room, facts.AvailabilityAsked
+        )

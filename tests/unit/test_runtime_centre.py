@@ -1,0 +1,326 @@
+"""The composition: its tables are whole, and no order of facts whatever breaks it."""
+
+import random
+from collections.abc import Callable
+from typing import get_args
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ccd.bridging import events as ev
+from ccd.ivr import do
+from ccd.model import commands as cmd
+from ccd.model import facts
+from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind, OfferEnd
+from ccd.model.rules import (
+    AgentRule,
+    Enqueue,
+    FlowRule,
+    Hangup,
+    Menu,
+    Play,
+    QueueRule,
+    Rules,
+    Target,
+    Transfer,
+)
+from ccd.routing import decisions as dec
+from ccd.runtime.centre import Centre
+from ccd.runtime.consequences import CONSEQUENCES
+from ccd.runtime.reactions import FACTS
+from ccd.testing import invariants
+from ccd.voice.performing import PERFORM
+
+
+def subclasses(base: type, module: str) -> set[type]:
+    return {each for each in base.__subclasses__() if each.__module__ == module}
+
+
+def test_every_fact_has_a_reaction() -> None:
+    assert set(FACTS) == set(get_args(facts.AnyFact)) == subclasses(facts.Fact, facts.__name__)
+
+
+def test_every_answer_of_an_engine_has_a_consequence() -> None:
+    answers = {
+        *subclasses(do.Do, do.__name__),
+        *subclasses(dec.Decided, dec.__name__),
+        *subclasses(ev.Event, ev.__name__),
+    }
+    assert set(CONSEQUENCES) == answers
+    assert set(get_args(ev.AnyEvent)) == subclasses(ev.Event, ev.__name__)
+
+
+def test_every_command_has_a_performer() -> None:
+    assert set(PERFORM) == set(get_args(cmd.AnyCommand)) == subclasses(cmd.Command, cmd.__name__)
+
+
+# -- any facts in any order ------------------------------------------------------------------------------
+
+AGENTS = ("ann", "bob", "cat")
+
+
+def make_rules(variant: int) -> Rules:
+    """A small centre in which everything can happen; variants for reloads."""
+    agents = {
+        name: AgentRule(name=name, devices=(f"{name}-1", f"{name}-2"), extension=str(200 + number))
+        for number, name in enumerate(AGENTS)
+        if not (variant == 1 and name == "cat")
+    }
+    names = tuple(agents)
+    queues = {
+        "sales": QueueRule(
+            name="sales",
+            agents=names,
+            extension="300",
+            wrap_up_s=5.0,
+            record=True,
+            announce_position=True,
+            max_length=2,
+            overflow=Target(queue="help"),
+            on_miss={OfferEnd.NO_ANSWER: 2},
+        ),
+        "help": QueueRule(
+            name="help",
+            agents=names[:2],
+            extension="301",
+            whisper="whisper",
+            max_wait_s=45.0,
+            retry_same_after_s=0.0,
+            overflow=(Target(agent="ann"), Target(flow="ivr"), Target(address="+33900"))[variant % 3],
+        ),
+        "full": QueueRule(name="full", max_length=0, overflow=Target(flow="full")),
+    }
+    if variant == 2:
+        del queues["help"]
+    flows = {
+        "ivr": FlowRule(
+            name="ivr",
+            steps=(
+                Menu(prompt="m", choices={"1": "s", "2": "h", "3": "out"}, on_no_input="h"),
+                Enqueue(queue="sales", id="s"),
+                Play(prompts=("sorry",)),
+                Enqueue(queue="help", id="h"),
+                Transfer(address="+33800", id="out"),
+                Hangup(prompt="bye"),
+            ),
+        ),
+        "full": FlowRule(name="full", steps=(Enqueue(queue="full"),)),
+        "straight": FlowRule(name="straight", steps=(Enqueue(queue="sales"), Enqueue(queue="help"))),
+    }
+    return Rules(
+        agents=agents,
+        queues=queues,
+        flows=flows,
+        numbers={"+331": "ivr", "+332": "full", "+333": "straight"},
+        pause_reasons={"1": "lunch"},
+    )
+
+
+class Chaos:
+    """A bare centre to which anything happens; nobody carries out its commands."""
+
+    def __init__(self) -> None:
+        self.centre = Centre()
+        self.now = 1000.0
+        self.log: list[tuple[float, facts.AnyFact]] = []
+        self.plays: list[tuple[str, str]] = [("voice:nobody", "b0")]
+        self.recordings: list[str] = ["0-1"]
+        self.legs: list[str] = ["voice:nobody"]
+        self.tell(facts.DaemonStarted("test", "b"))
+        self.tell(facts.RulesLoaded(make_rules(0)))
+
+    def tell(self, fact: facts.AnyFact) -> None:
+        self.log.append((self.now, fact))
+        for command in self.centre.turn(fact, self.now):
+            if isinstance(command, cmd.PlayPrompt | cmd.PlayTone):
+                self.plays.append((command.leg, command.play))
+            elif isinstance(command, cmd.StartRecording):
+                self.recordings.append(command.recording)
+            elif isinstance(command, cmd.DialLeg):
+                assert command.devices or command.address, command
+                self.legs.append(command.leg)
+        self.check()
+
+    def check(self) -> None:
+        centre = self.centre
+        for look in (invariants.loads, invariants.idle_beside_work, invariants.agreement, invariants.figures):
+            assert list(look(centre)) == [], self.log[-8:]
+
+    def leg(self, number: int) -> str:
+        """Mostly one that is up, now and then one that is over or never was."""
+        live = [*self.centre.talks.legs, *self.centre.state.services]
+        pool = live if number % 7 and live else self.legs
+        return pool[number % len(pool)]
+
+    def dialled(self, number: int) -> str:
+        """Mostly the leg of an agent or a third party."""
+        live = [leg for leg in self.centre.talks.legs if leg.startswith("voice:d")]
+        return live[number % len(live)] if live and number % 11 else self.leg(number)
+
+    def fresh(self, number: int) -> str:
+        leg = f"{'web' if number % 3 == 0 else 'voice'}:c{len(self.legs)}" if number % 9 else self.leg(number)
+        self.legs.append(leg)
+        return leg
+
+
+def arrive(chaos: Chaos, a: int, b: int) -> None:
+    leg = chaos.fresh(a)
+    text = leg.startswith("web")
+    target = ("+331", "+331", "+332", "+333", "+333", "+339")[b % 6]
+    chaos.tell(
+        facts.LegArrived(
+            leg,
+            leg.partition(":")[0],
+            ChannelClass.LIVE_TEXT if text else ChannelClass.VOICE,
+            LegKind.TEXT if text else LegKind.AUDIO,
+            "+3361",
+            target,
+        )
+    )
+
+
+def pass_time(chaos: Chaos, a: int, b: int) -> None:
+    due = chaos.centre.next_deadline()
+    if due is not None and b % 4:
+        chaos.now = max(chaos.now, due - 0.001 if b % 4 == 1 else due)
+    else:
+        chaos.now += a
+    chaos.tell(facts.TimePassed())
+
+
+def end_prompt(chaos: Chaos, a: int, b: int) -> None:
+    leg, play = chaos.plays[-1 - a % min(len(chaos.plays), 6)]
+    chaos.tell(facts.PromptEnded(leg, play, b % 3 > 0, "no file" if b % 3 == 0 else ""))
+
+
+def end_recording(chaos: Chaos, a: int, b: int) -> None:
+    chaos.tell(facts.RecordingEnded(chaos.recordings[a % len(chaos.recordings)], "x.wav", 1.0))
+
+
+def of(make: Callable[[Chaos, int, int], facts.AnyFact]) -> Callable[[Chaos, int, int], None]:
+    return lambda chaos, a, b: chaos.tell(make(chaos, a, b))
+
+
+CAUSES = list(Cause)
+TARGETS = ("200", "201", "202", "300", "301", "+33700", "nobody", "*41", "*44", "*43", "*421", "*429", "*42")
+STATES = (Availability.READY,) * 4 + (Availability.PAUSED, Availability.LOGGED_OUT)
+
+ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
+    "arrive": arrive,
+    "time": pass_time,
+    "prompt ended": end_prompt,
+    "recording ended": end_recording,
+    "answer": of(lambda c, a, b: facts.LegAnswered(c.dialled(a), f"{AGENTS[b % 3]}-1")),
+    "ring": of(lambda c, a, b: facts.LegRinging(c.dialled(a), b % 2 == 0)),
+    "end": of(lambda c, a, b: facts.LegEnded(c.leg(a), CAUSES[b % len(CAUSES)])),
+    "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "1239"[b % 4])),
+    "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
+    "resume": of(lambda c, a, b: facts.LegResumed(c.leg(a))),
+    "transfer": of(lambda c, a, b: facts.TransferAsked(c.dialled(a), TARGETS[b % len(TARGETS)])),
+    "dial": of(lambda c, a, b: facts.AgentDialled(c.fresh(a), f"{AGENTS[b % 3]}-1", TARGETS[a % len(TARGETS)])),
+    "lose media": of(lambda c, a, b: facts.MediaLost(c.leg(a), 30.0)),
+    "text": of(lambda c, a, b: facts.TextReceived(c.leg(a), "hello", f"m{b}")),
+    "delivered": of(lambda c, a, b: facts.TextDelivered(c.leg(a), f"m{b}")),
+    "text failed": of(lambda c, a, b: facts.TextFailed(c.leg(a), f"m{b}", Cause.UNREACHABLE)),
+    "ask": of(lambda c, a, b: facts.AvailabilityAsked((*AGENTS, "zoe")[a % 4], STATES[b % 6], "lunch")),
+    "end wrap-up": of(lambda c, a, b: facts.WrapUpEndAsked((*AGENTS, "zoe")[a % 4])),
+    "bind": of(
+        lambda c, a, b: facts.DeviceBound(Binding(f"{AGENTS[a % 3]}-{1 + b % 2}", "1", "{}", c.now + 600 * (b % 3)))
+    ),
+    "unbind": of(lambda c, a, b: facts.DeviceUnbound(f"{AGENTS[a % 3]}-{1 + b % 2}", "1", "expired")),
+    "lost": of(lambda c, a, b: facts.DeviceLost(f"{AGENTS[a % 3]}-{1 + b % 2}", "silent")),
+    "reachable": of(lambda c, a, b: facts.DeviceReachable(f"{AGENTS[a % 3]}-{1 + b % 2}")),
+    "trunk": of(lambda c, a, b: facts.TrunkChanged("carrier", b % 2 == 0)),
+    "hangup": of(lambda c, a, b: facts.HangupAsked(str(a % (c.centre.state.interactions_made + 2)), "test")),
+    "drain": of(lambda c, a, b: facts.DrainAsked(a % 5 == 0, "test")),
+    "rules": of(lambda c, a, b: facts.RulesLoaded(make_rules(b % 4))),
+    "restart": of(lambda c, a, b: facts.DaemonStarted("test", "b")),
+    "stopped": of(lambda c, a, b: facts.DaemonStopped()),
+}  # fmt: skip
+
+OFTEN = {"arrive": 4, "answer": 6, "transfer": 4, "prompt ended": 3, "time": 3, "ask": 2, "bind": 2, "end": 2}
+SELDOM = {"restart", "drain", "rules", "stopped", "unbind", "lost"}
+WEIGHTED = [name for name in sorted(ACTIONS) for _ in range(OFTEN.get(name, 1))]
+
+
+def test_the_chaos_knows_every_fact() -> None:
+    chaos = Chaos()
+    for number in range(40):
+        for action in ACTIONS.values():
+            action(chaos, number * 5 + 1, number)
+    assert {type(fact) for _, fact in chaos.log} == set(FACTS)
+
+
+def wake(chaos: Chaos) -> None:
+    for name in AGENTS:
+        chaos.tell(facts.DeviceBound(Binding(f"{name}-1", "1", "{}", chaos.now + 1e6)))
+        chaos.tell(facts.AvailabilityAsked(name, Availability.READY))
+
+
+def finish(chaos: Chaos) -> None:
+    """Everybody leaves and every recording closes: nothing may be left."""
+    for leg in list(chaos.centre.talks.legs):
+        chaos.tell(facts.LegEnded(leg, Cause.NORMAL))
+    for recording in chaos.recordings:
+        chaos.tell(facts.RecordingEnded(recording, "x.wav", 1.0))
+    chaos.now += 1
+    chaos.tell(facts.TimePassed())
+    for leg in list(chaos.centre.talks.legs):  # dialled since
+        chaos.tell(facts.LegEnded(leg, Cause.NORMAL))
+    chaos.now += 60
+    while (due := chaos.centre.next_deadline()) is not None:
+        chaos.now = max(chaos.now, due)
+        chaos.tell(facts.TimePassed())
+    assert not chaos.centre.state.interactions
+    assert not chaos.centre.talks.legs
+    for agent in chaos.centre.router.state.agents.values():
+        assert agent.load == 0
+
+
+def replays(chaos: Chaos, cut: int) -> None:
+    """The same facts give the same state, also by way of a snapshot after `cut` of them."""
+    fresh = Centre()
+    for at, fact in chaos.log[:cut]:
+        fresh.turn(fact, at)
+    resumed = Centre()
+    resumed.load(fresh.dump())
+    assert resumed.dump() == fresh.dump()
+    for at, fact in chaos.log[cut:]:
+        assert fresh.turn(fact, at) == resumed.turn(fact, at)
+    assert invariants.same_state(chaos.centre, fresh) == ""
+    assert invariants.same_state(fresh, resumed) == ""
+    packed = [
+        (at, msgspec.msgpack.decode(msgspec.msgpack.encode(f), type=facts.AnyFact)) for at, f in chaos.log
+    ]
+    assert packed == chaos.log
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(WEIGHTED), st.integers(0, 40), st.integers(0, 40)), max_size=60)
+
+
+@given(steps=STEPS, cut=st.integers(0, 10_000), awake=st.booleans())
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_order_of_facts_breaks_the_centre(
+    steps: list[tuple[str, int, int]], cut: int, awake: bool
+) -> None:
+    chaos = Chaos()
+    if awake:
+        wake(chaos)
+    for name, a, b in steps:
+        ACTIONS[name](chaos, a, b)
+    replays(chaos, cut % len(chaos.log))
+    finish(chaos)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_long_chaos_adds_up(seed: int) -> None:
+    chance = random.Random(seed)
+    chaos = Chaos()
+    wake(chaos)
+    weights = [0.1 if name in SELDOM else 1.0 for name in WEIGHTED]
+    for name in chance.choices(WEIGHTED, weights, k=1200):
+        ACTIONS[name](chaos, chance.randrange(1000), chance.randrange(1000))
+    replays(chaos, chance.randrange(len(chaos.log)))
+    finish(chaos)
