@@ -37,6 +37,7 @@ from ccd.runtime.verbs import Doors, verbs
 from ccd.storage.sqlite import SqliteLedger
 from ccd.voice.channel import VoiceChannel
 from ccd.voice.media_engine import EmbeddedEngine
+from ccd.voice.media_link import child_environment
 
 log = structlog.get_logger("ccd")
 HOUSEKEEPING_S = 10.0
@@ -51,7 +52,6 @@ class Daemon:
         self.config = config
         self.overrides = overrides
         self.settings = settings
-        self.notifier = Notifier(os.environ)
         self.ended = asyncio.Event()
         self.draining = False
         state_dir = _directory(settings.daemon.state_dir, 0o750)
@@ -71,7 +71,7 @@ class Daemon:
             spec = _adapter(each.adapter)
             self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
         argv = [sys.executable, "-m", "ccd.daemon", "snapshot", str(self.ledger_path)]
-        self.snapshots = SnapshotSpawner(argv, _report_snapshot)
+        self.snapshots = SnapshotSpawner(argv, _report_snapshot, env=child_environment())
         self.runtime = Runtime(
             self.centre,
             ledger,
@@ -94,6 +94,7 @@ class Daemon:
         )
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
         self.control = ControlServer(socket_path, settings.control, verbs(doors))
+        self.notifier = Notifier(os.environ)
         log.info("replayed", facts=replayed.facts, seconds=round(replayed.seconds, 3))
 
     def _snapshot_due(self) -> None:

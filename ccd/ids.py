@@ -35,31 +35,52 @@ class SystemChance:
         return secrets.randbelow(limit)
 
 
-class FastChance:
-    """Unique tokens at low cost for ids that need not be secret (branches, Call-IDs, legs).
+_POOL_BYTES = 4096
 
-    Seeded once from the system; 5 random bits a character.
+
+class FastChance:
+    """Unguessable tokens at low cost (tags, branches, Call-IDs, legs): the kernel's chance, fetched in gulps.
+
+    5 random bits a character. A plain generator will not do: who has seen a few hundred tags of one could
+    work out the next ones and end other people's calls (RFC 3261 §19.3 asks for cryptographic chance).
     """
 
-    __slots__ = ("_random",)
+    __slots__ = ("_at", "_pool")
 
-    def __init__(self, seed: int | None = None) -> None:
-        self._random = random.Random(secrets.randbits(128) if seed is None else seed)
+    def __init__(self) -> None:
+        self._pool = b""
+        self._at = 0
+
+    def _bits(self, count: int) -> int:
+        start = self._at
+        self._at = end = start + (count + 7 >> 3)
+        if end > len(self._pool):
+            start, self._at = 0, end - start
+            self._pool = secrets.token_bytes(max(_POOL_BYTES, self._at))
+            end = self._at
+        return int.from_bytes(self._pool[start:end], "big")
 
     def token(self, length: int = 12) -> str:
-        bits = self._random.getrandbits(5 * length)
+        bits = self._bits(5 * length)
         pairs = _PAIRS
         text = "".join([pairs[bits >> shift & 1023] for shift in range(0, 5 * length, 10)])
         return text if len(text) == length else text[:length]
 
     def below(self, limit: int) -> int:
-        return self._random.randrange(limit)
+        return secrets.randbelow(limit)
 
 
 class SeededChance(FastChance):
     """The same tokens again for the same seed: tests and rehearsals."""
 
-    __slots__ = ()
+    __slots__ = ("_random",)
 
     def __init__(self, seed: int = 1) -> None:
-        super().__init__(seed)
+        super().__init__()
+        self._random = random.Random(seed)
+
+    def _bits(self, count: int) -> int:
+        return self._random.getrandbits(count)
+
+    def below(self, limit: int) -> int:
+        return self._random.randrange(limit)

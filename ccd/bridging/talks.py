@@ -402,6 +402,16 @@ class Talks:
             self._recordings.pop(recording, None)
         self.events.append(ev.Closed(talk.interaction, talk.cause, talk.ended_at))
 
+    def discard(self, talk: Talk) -> list[cmd.AnyCommand]:
+        """Take an interaction out by force (a bug of ours): its legs are released, nothing else happens."""
+        parties = [party for party in (talk.customer, talk.agent, talk.third) if party is not None]
+        self.state.talks.pop(talk.interaction, None)
+        for party in parties:
+            self.legs.pop(party.leg, None)
+        for recording in talk.recordings:
+            self._recordings.pop(recording, None)
+        return [cmd.ReleaseLeg(party.leg, Cause.FAULT) for party in parties]
+
     def set_deadline(self, talk: Talk, at: float) -> None:
         """When ringing outside, a transfer, a whisper or the end is given up; 0: never."""
         talk.deadline = at

@@ -9,8 +9,8 @@ from ccd.cli.session import Json, session_of
 from ccd.cli.status import WORDS
 from ccd.cli.text import clean, duration, since, table
 
-HEADS = ("AGENT", "STATE", "FOR", "LOAD", "WORK", "QUEUES", "DONE", "MISSED", "BUSY")
-RIGHT = ("FOR", "LOAD", "DONE", "MISSED", "BUSY")
+HEADS = ("AGENT", "STATE", "FOR", "LOAD", "WORK", "QUEUES", "HANDLED", "MISSED", "BUSY")
+RIGHT = ("FOR", "LOAD", "HANDLED", "MISSED", "BUSY")
 
 Name = Annotated[str, typer.Argument(help="Name of the agent.", autocompletion=agent_names)]
 

@@ -7,8 +7,8 @@ import typer
 from ccd.cli.session import Json, session_of
 from ccd.cli.text import duration, table
 
-HEADS = ("DEVICE", "AGENT", "STATE", "SOURCE", "EXPIRES", "TRIP", "PHONE")
-RIGHT = ("EXPIRES", "TRIP")
+HEADS = ("DEVICE", "AGENT", "STATE", "SOURCE", "EXPIRES", "ROUND TRIP", "PHONE")
+RIGHT = ("EXPIRES", "ROUND TRIP")
 
 
 def register(app: typer.Typer) -> None:

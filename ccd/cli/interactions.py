@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ccd.cli.completion import agent_names, interaction_names, queue_names
+from ccd.cli.ended import MOST, ended_table, start
 from ccd.cli.session import Json, session_of
 from ccd.cli.status import PHASES
 from ccd.cli.text import clean, duration, pairs, since, table
@@ -31,17 +32,34 @@ def interactions(
     context: typer.Context,
     queue: Annotated[str, typer.Option(help="Only those of this queue.", autocompletion=queue_names)] = "",
     agent: Annotated[str, typer.Option(help="Only those of this agent.", autocompletion=agent_names)] = "",
-    limit: Annotated[int, typer.Option(help="List at most so many, the oldest first.", min=1)] = 200,
+    limit: Annotated[
+        int | None, typer.Option(help="List at most so many: 200, of the ended 50.", min=1, max=MOST)
+    ] = None,
+    ended: Annotated[bool, typer.Option("--ended", help="Those that are over, the newest first.")] = False,
+    since: Annotated[
+        str, typer.Option(help="With --ended: not before; 90m, 2h, 7d ago, or a date.", metavar="TIME")
+    ] = "",
     json: Json = False,
 ) -> None:
-    """List what runs, the oldest first.
+    """List what runs, the oldest first; or what is over, the newest first.
 
     \b
     Example:
       ccctl interactions
       ccctl interactions --queue sales --limit 20
+      ccctl interactions --ended --since 2h
+      ccctl interactions --ended --since 2026-11-22
     """
-    session_of(context).show("interactions", json, interaction_table, queue=queue, agent=agent, limit=limit)
+    args: dict[str, Any] = {"queue": queue} | ({"limit": limit} if limit is not None else {})
+    if ended:
+        if agent:
+            raise typer.BadParameter("--agent is for what runs; leave it or --ended out")
+        args |= start(since) if since else {}
+        session_of(context).show("interactions.ended", json, ended_table, **args)
+        return
+    if since:
+        raise typer.BadParameter("--since is for what is over: add --ended")
+    session_of(context).show("interactions", json, interaction_table, agent=agent, **args)
 
 
 def show(context: typer.Context, interaction: Number, json: Json = False) -> None:

@@ -7,7 +7,10 @@ import typer
 from ccd.cli.session import Json, session_of
 from ccd.cli.text import duration, percent, since, table
 
-HEADS = ("QUEUE", "WAIT", "FOR", "TALK", "FREE", "ON", "OFFER", "DONE", "LOST", "OVER", "SL", "ASA")
+HEADS = (
+    "QUEUE", "WAITING", "FOR", "TALKING", "FREE", "AGENTS",
+    "OFFERED", "HANDLED", "ABANDONED", "OVERFLOWED", "SL", "ASA",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -18,8 +21,9 @@ def register(app: typer.Typer) -> None:
 def queues(context: typer.Context, json: Json = False) -> None:
     """List the queues.
 
-    WAIT so many, the first FOR so long; FREE agents of those logged ON. Then figures of today (UTC): offered,
-    DONE handled, LOST abandoned, OVER overflowed, SL service level, ASA average speed of answer.
+    So many WAITING, the first FOR so long; so many FREE of the AGENTS logged in. Then figures of today
+    (UTC): OFFERED, HANDLED, ABANDONED, OVERFLOWED, SL service level, ASA average speed of answer. Narrow
+    terminals have short heads: OFF, HAND, ABD, OVF.
 
     \b
     Example:

@@ -8,7 +8,11 @@ import typer
 from ccd.cli.session import Json, session_of
 from ccd.cli.text import clean, duration, percent, table
 
-HEADS = ("QUEUE", "OFFERED", "HANDLED", "LOST", "OVER", "WAIT", "SL", "ASA", "AHT", "LOST %", "MAX WAIT")
+HEADS = (
+    "QUEUE", "OFFERED", "HANDLED", "ABANDONED", "OVERFLOWED", "WAITING",
+    "SL", "ASA", "AHT", "ABANDONED %", "MAX WAIT",
+)  # fmt: skip
+SHARES = ("handled", "abandoned", "overflowed", "waiting")
 
 
 def register(app: typer.Typer) -> None:
@@ -23,28 +27,47 @@ def report(
 ) -> None:
     """Print the figures by queue. Of today (UTC), or since the ledger began.
 
-    OFFERED = HANDLED + LOST (abandoned) + OVER (overflowed) + WAIT since the ledger began; the report
-    says so when that does not hold. SL, ASA, AHT: the formulas stand in docs/kpi.md.
+    The last line sums up: offered = handled + abandoned + overflowed + waiting. Of a day it also names those
+    who waited when it began; and the report says so when the figures do not add up. SL (service level),
+    ASA, AHT: the formulas stand in docs/kpi.md. Narrow terminals have short heads: OFF, HAND, ABD, OVF.
 
     \b
     Example:
       ccctl report
       ccctl report --total --json
     """
-    session_of(context).show("report", json, lambda answer: _lines(answer["total" if total else "today"]))
+    session_of(context).show(
+        "report", json, lambda answer: _lines(answer["total" if total else "today"], day=not total)
+    )
 
 
-def _lines(span: dict[str, Any]) -> Iterator[str]:
+def _lines(span: dict[str, Any], day: bool) -> Iterator[str]:
     yield clean(span["span"])
     rows = span["queues"]
     if not rows:
         yield "no queues"
         return
-    counts = ("offered", "handled", "abandoned", "overflowed", "waiting")
+    sums = span["sums"]
     body = [_row(row) for row in rows]
-    body.append(("all", *(sum(row[count] for row in rows) for count in counts), "", "", "", "", ""))
+    body.append(("all", sums["offered"], *(sums[name] for name in SHARES), "", "", "", "", ""))
     yield from table(HEADS, body, HEADS[1:])
+    yield ""
+    yield from _equation(sums, day)
     yield from (f"! {clean(fault)}" for fault in span["faults"])
+
+
+def _equation(sums: dict[str, int], day: bool) -> Iterator[str]:
+    """Where everybody who was offered is now; those who waited at midnight belong to the day too."""
+    brought = sums["brought"]
+    right = " + ".join(f"{name} {sums[name]}" for name in SHARES)
+    if brought == 0:
+        yield f"offered {sums['offered']} = {right}"
+    elif day and brought > 0:
+        yield f"offered {sums['offered']} + from the day before {brought} = {right}"
+    else:
+        yield f"offered {sums['offered']} is not {right}"
+        missing = f"{brought} too many" if brought > 0 else f"{-brought} missing"
+        yield f"! the figures do not add up: {missing} on the right (a fault of ccd: report it)"
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:

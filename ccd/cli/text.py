@@ -15,6 +15,24 @@ WIDTH = 80
 GAP = "  "
 NARROWEST = 5
 """A column is not cut below this."""
+ROOMY = 100
+"""From so many columns on, the heads of tables are whole words."""
+SHORT = {
+    "OFFERED": "OFF",
+    "HANDLED": "HAND",
+    "ABANDONED": "ABD",
+    "OVERFLOWED": "OVF",
+    "ABANDONED %": "ABD %",
+    "WAITING": "WAIT",
+    "WAITED": "WAIT",
+    "TALKING": "TALK",
+    "TALKED": "TALK",
+    "CHANNEL": "CHAN",
+    "REGISTRATION": "REG",
+    "ROUND TRIP": "TRIP",
+    "IN USE": "USE",
+}
+"""Heads on narrower ones."""
 
 
 def width() -> int:
@@ -110,6 +128,13 @@ def clock(at: float, millis: bool = False) -> str:
     return moment.strftime("%H:%M:%S") + (f".{moment.microsecond // 1000:03}" if millis else "")
 
 
+def ended(at: float, now: float) -> str:
+    """When something ended: the time of day, or the day and the hour where it was not today."""
+    moment = datetime.fromtimestamp(at)
+    same = moment.date() == datetime.fromtimestamp(now).date()
+    return moment.strftime("%H:%M:%S" if same else "%m-%d %H:%M")
+
+
 def counted(number: int, noun: str) -> str:
     """`1 agent`, `2 agents`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
@@ -120,19 +145,31 @@ def table(
 ) -> list[str]:
     """Lines of an aligned table no wider than the terminal (or `most`): the widest column gives way first.
 
-    `right` names the columns aligned to the right.
+    `right` names the columns aligned to the right. Heads stand as in `SHORT` where it is not `ROOMY`.
     """
-    body = [[clean(value) for value in row] for row in rows]
-    sizes = [max(cells(line[at]) for line in [list(heads), *body]) for at in range(len(heads))]
     limit = most or width()
-    while sum(sizes) + len(GAP) * (len(sizes) - 1) > limit and max(sizes) > NARROWEST:
-        sizes[sizes.index(max(sizes))] -= 1
     flush = [head in set(right) for head in heads]
+    shown = list(heads) if limit >= ROOMY else [SHORT.get(head, head) for head in heads]
+    body = [[clean(value) for value in row] for row in rows]
+    sizes = [max(cells(line[at]) for line in [shown, *body]) for at in range(len(shown))]
+    room = limit - len(GAP) * (len(sizes) - 1)
+    _shrink(sizes, room, [max(NARROWEST, cells(head)) for head in shown])
+    _shrink(sizes, room, [NARROWEST] * len(shown))
+    named = [head[:size] for head, size in zip(shown, sizes, strict=True)]
     lines = []
-    for row in [list(heads), *body]:
+    for row in [named, *body]:
         parts = [pad(cut(value, sizes[at]), sizes[at], flush[at]) for at, value in enumerate(row)]
         lines.append(cut(GAP.join(parts).rstrip(), limit))
     return lines
+
+
+def _shrink(sizes: list[int], room: int, least: list[int]) -> None:
+    """Make columns narrower until they fit or none is wider than its least: always the widest that can."""
+    while sum(sizes) > room:
+        able = [at for at, size in enumerate(sizes) if size > least[at]]
+        if not able:
+            return
+        sizes[max(able, key=sizes.__getitem__)] -= 1
 
 
 def pairs(values: Iterable[tuple[str, Any]]) -> list[str]:

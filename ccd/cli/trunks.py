@@ -7,8 +7,8 @@ import typer
 from ccd.cli.session import Json, session_of
 from ccd.cli.text import table
 
-HEADS = ("TRUNK", "STATE", "HOST", "REG", "REACH", "TRIP", "USE", "NOTE")
-RIGHT = ("TRIP", "USE")
+HEADS = ("TRUNK", "STATE", "HOST", "REGISTRATION", "REACH", "ROUND TRIP", "IN USE", "NOTE")
+RIGHT = ("ROUND TRIP", "IN USE")
 
 
 def register(app: typer.Typer) -> None:

@@ -16,6 +16,12 @@ class Key(msgspec.Struct, frozen=True):
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    pattern: str = ""
+    """Regular expression for the whole text."""
+    must: str = ""
+    """`pattern` in words, after "must be"."""
+    cure: str = ""
+    """What to write instead of what `pattern` does not allow, or of what is no text."""
     path: bool = False
     """A file or folder: made absolute."""
     name: bool = False
@@ -52,7 +58,12 @@ KEYS: dict[str, Key] = {
         low=1000, high=100_000_000, doc="A snapshot after so many facts keeps the next start short."
     ),
     "ControlSettings.socket": Key(path=True),
-    "ControlSettings.mode": Key(doc="Permissions of the socket, in octal digits."),
+    "ControlSettings.mode": Key(
+        pattern="0?[0-7]{3}",
+        must="three octal digits: the permissions of owner, group and others",
+        cure='write them in quotes, e.g. "0660" for owner and group',
+        doc="Permissions of the socket, in octal digits.",
+    ),
     "ControlSettings.group": Key(doc="Group that may use `ccctl`; empty: that of the daemon."),
     "TransportSettings.protocol": Key(choices=_PROTOCOLS),
     "TransportSettings.host": Key(doc="Local address to listen on; `0.0.0.0` or `::` for all."),

@@ -63,9 +63,7 @@ def _must_be_host(reader: Reader, path: Path, text: str) -> None:
 def _control(reader: Reader, settings: Settings) -> None:
     mode = settings.control.mode
     path: Path = ("control", "mode")
-    if not re.fullmatch(r"0?[0-7]{3}", mode):
-        reader.fault(path, f'"{mode}" are no permissions', 'write octal digits, e.g. "0660"')
-    elif int(mode, 8) & 0o007:
+    if int(mode, 8) & 0o007:
         reader.fault(path, f"{mode} lets everybody steer the centre", 'write "0660" and set control.group')
     socket = settings.control.socket or f"{settings.daemon.runtime_dir}/control.sock"
     if len(socket.encode()) > _SOCKET_BYTES:

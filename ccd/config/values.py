@@ -5,6 +5,7 @@ field's default behind, so that everything else can still be checked in the same
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import cache
@@ -156,11 +157,16 @@ class Reader:
 
     def _text(self, kind: inspect.StrType, path: Path, raw: object, key: Key) -> Any:
         if not isinstance(raw, str):
-            self.fault(path, f"must be text, is {shown(raw)}", "write it in quotes")
+            self.fault(
+                path, f"must be {key.must or 'text'}, is {shown(raw)}", key.cure or "write it in quotes"
+            )
             return BAD
         if key.choices and raw not in key.choices:
             cure = did_you_mean(raw, key.choices, f"choose one of: {listed(key.choices)}")
             self.fault(path, f"must be one of {listed(key.choices)}, is {shown(raw)}", cure)
+            return BAD
+        if key.pattern and not re.fullmatch(key.pattern, raw):
+            self.fault(path, f"must be {key.must}, is {shown(raw)}", key.cure)
             return BAD
         size = len(raw)
         if size < (kind.min_length or 0) or (kind.max_length is not None and size > kind.max_length):

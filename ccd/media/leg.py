@@ -317,7 +317,7 @@ class Leg:
     def _admit(self, source: Source, ssrc: int, sequence: int, now: float) -> bool:
         """Decide on a packet of another source or SSRC; learn it, or count it as bad."""
         if source != self.source:
-            if self.source is not None and ssrc != self.in_ssrc and now - self.heard < RELATCH_S:
+            if self.source is not None and not self._may_take_over(self.source, source, ssrc, now):
                 self.bad += 1
                 return False
             if not (self.source is None and source == self._former and now < self._former_until):
@@ -329,6 +329,20 @@ class Leg:
         if ssrc != self.in_ssrc:
             self._begin(ssrc, sequence)
         return True
+
+    def _may_take_over(self, held: Source, source: Source, ssrc: int, now: float) -> bool:
+        """Whether another source may replace the one that holds the stream.
+
+        The one that SDP named may always; so may the same stream from another address (a phone that moved).
+        Else the holder must be silent, and where it is the very host that SDP named, no other host gets in:
+        else whoever sprays our ports would be sent the sound of a party that is on hold.
+        """
+        named = self._named
+        if ssrc == self.in_ssrc or (named is not None and source[:2] == named[:2]):
+            return True
+        if now - self.heard < RELATCH_S:
+            return False
+        return named is None or held[0] != named[0] or source[0] == named[0]
 
     def _begin(self, ssrc: int, sequence: int) -> None:
         """A new incoming stream: count it from here."""

@@ -7,7 +7,7 @@ stream, a pause, a clock that runs away) the arrival time is taken again.
 
 from typing import Final
 
-from ccd.media.g711 import PCMU, RATE, SILENCE, decode, table
+from ccd.media.g711 import RATE, SILENCE, decode, table
 from ccd.media.packet import TIMESTAMP_MASK
 
 DRIFT: Final = RATE // 10
@@ -18,26 +18,26 @@ MAX_AHEAD: Final = RATE * 10
 
 
 class Track:
-    """Coded audio of one party since the start of the recording."""
+    """Coded audio of one party since the start of the recording, in one law."""
 
-    __slots__ = ("_anchor", "_base", "_codec", "_silence", "_start", "_table", "_taken", "_tapped", "_window")
+    __slots__ = ("_anchor", "_codec", "_silence", "_start", "_table", "_taken", "_tapped", "_window")
 
-    def __init__(self, clock: int) -> None:
-        """`clock`: the instant at which the recording starts, in samples."""
+    def __init__(self, clock: int, codec: str) -> None:
+        """`clock`: the instant at which the recording starts, in samples; `codec`: the law it keeps."""
         self._start = clock
         self._taken = 0
-        self._codec = ""
-        self._silence = b""
+        self._codec = codec
+        self._silence = bytes([SILENCE[codec]])
         self._window = bytearray()
         self._anchor: int | None = None
         """Place minus timestamp of the present stream."""
-        self._tapped = ""
+        self._tapped = codec
         self._table: bytes | None = None
 
     def put(self, payload: bytes | bytearray, timestamp: int, clock: int, codec: str) -> None:
         """A packet that arrived at `clock`."""
         if codec != self._tapped:
-            self._learn(codec)
+            self._tapped, self._table = codec, table(codec, self._codec)
         arrived = clock - self._start
         place = arrived if self._anchor is None else (timestamp + self._anchor) & TIMESTAMP_MASK
         if not -DRIFT <= place - arrived <= DRIFT:
@@ -59,28 +59,20 @@ class Track:
             window.extend(self._silence * (end + ROOM - len(window)))
         window[at:end] = payload
 
-    def _learn(self, codec: str) -> None:
-        """The party's codec is known, or changed: a track keeps the first one it had."""
-        if not self._codec:
-            self._codec = codec
-            self._silence = bytes([SILENCE[codec]])
-            self._window = bytearray(self._silence * ROOM)
-        self._tapped = codec
-        self._table = table(codec, self._codec)
-
-    def take(self, samples: int) -> bytes:
-        """The next `samples` of the recording as linear 16-bit audio."""
+    def take(self, samples: int) -> bytearray:
+        """The next `samples` of the recording, coded."""
         self._taken += samples
-        if not self._codec:
-            return bytes(2 * samples)
-        part = self._window[:samples]
-        del self._window[:samples]
-        if len(part) < samples:
-            part.extend(self._silence * (samples - len(part)))
-        if len(self._window) < ROOM:
-            self._window.extend(self._silence * (ROOM - len(self._window)))
-        return decode(part, self._codec)
+        window = self._window
+        if len(window) < samples:
+            window.extend(self._silence * (samples - len(window)))
+        part = window[:samples]
+        del window[:samples]
+        return part
 
-    @property
-    def codec(self) -> str:
-        return self._codec or PCMU
+
+def interleave(left: bytearray, right: bytearray, codec: str) -> bytes:
+    """Two channels of the same length and law as linear stereo."""
+    both = bytearray(2 * len(left))
+    both[::2] = left
+    both[1::2] = right
+    return decode(both, codec)

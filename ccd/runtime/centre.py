@@ -23,6 +23,7 @@ from ccd.model.rules import Target
 from ccd.routing.router import Router
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.leaving import leave
+from ccd.runtime.leaving import leave
 from ccd.runtime.reactions import FACTS
 from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 
@@ -46,6 +47,9 @@ class Centre:
         self.out: list[cmd.AnyCommand] = []
         self.work: deque[Any] = deque()
         self.records: list[RecordRow] = []
+        self._item: Any = None
+        """Fact or answer of an engine that is being worked on."""
+        self._rescue: list[cmd.AnyCommand] = []
         self.index_rules()
 
     def index_rules(self) -> None:
@@ -62,23 +66,48 @@ class Centre:
     # -- what the runtime needs --------------------------------------------------------------------
 
     def turn(self, fact: facts.AnyFact, now: float) -> list[cmd.AnyCommand]:
-        """Take one fact; return what is to be done outside, in order."""
+        """Take one fact; return what is to be done outside, in order.
+
+        A bug raises (the runtime reports it and goes on); the one interaction that it struck is closed, and
+        what that takes outside follows with the next turn, which is due at once.
+        """
         self.now = now
-        self.out = []
-        if self.work or self.talks.commands or self.talks.events:
-            self._forget_broken_turn()
-        FACTS[type(fact)](self, fact)
-        self.settle()
+        self.out, self._rescue = self._rescue, []
+        self._item = fact
+        try:
+            FACTS[type(fact)](self, fact)
+            self.settle()
+        except Exception:
+            self._close_broken()
+            raise
         return self.out
 
-    def _forget_broken_turn(self) -> None:
-        """The last turn raised (a bug): what it left half done must not leak into this one."""
+    def _close_broken(self) -> None:
+        """Close the interaction at which a turn broke off; nothing half done may leak into the next."""
         self.work.clear()
         self.talks.take()
+        name = getattr(self._item, "interaction", "")
+        found = self.talks.legs.get(getattr(self._item, "leg", ""))
+        talk = found[0] if found is not None else self.talks.get(name)
+        self.out = []
+        if talk is None:
+            return
+        info = self.state.interactions.get(talk.interaction)
+        self.history.note(talk.interaction, self.now, "closed by a fault of ours")
+        try:
+            if info is not None:
+                leave(self, info, talk, Cause.FAULT)
+            self.settle()
+            self._rescue = self.out
+        except Exception:  # the engines cannot let go of it in order: take it out by force
+            self.work.clear()
+            begun, _ = self.talks.take()
+            self._rescue = [*self.out, *begun, *self.talks.discard(talk)]  # type: ignore[list-item]
+            self.state.interactions.pop(talk.interaction, None)
 
     def next_deadline(self) -> float | None:
         """When a `TimePassed` is due."""
-        nearest: float | None = None
+        nearest: float | None = self.now if self._rescue else None
         for engine in (self.router, self.flows, self.talks):
             at = engine.next_deadline()
             if at is not None and (nearest is None or at < nearest):
@@ -116,7 +145,7 @@ class Centre:
                 work.extend(events)
             if not work:
                 return
-            item = work.popleft()
+            item = self._item = work.popleft()
             CONSEQUENCES[type(item)](self, item)
 
     def push(self, items: list[Any]) -> None:

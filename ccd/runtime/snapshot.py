@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -44,7 +44,7 @@ def make_snapshot(ledger: Ledger, turns: Turns) -> SnapshotMade | None:
 class SnapshotSpawner:
     """Runs the command that makes a snapshot: one at a time, at low priority, for a bounded time."""
 
-    __slots__ = ("_argv", "_nice", "_report", "_task", "_timeout_s")
+    __slots__ = ("_argv", "_env", "_nice", "_report", "_task", "_timeout_s")
 
     def __init__(
         self,
@@ -52,8 +52,13 @@ class SnapshotSpawner:
         report: Callable[[int, str], None],
         timeout_s: float = 300.0,
         nice: int = 10,
+        env: Mapping[str, str] | None = None,
     ) -> None:
-        """`report` gets exit code and last words of each run (0: saved; negative: ended by a signal)."""
+        """`report` gets exit code and last words of each run (0: saved; negative: ended by a signal).
+
+        `env` is the environment of the command; None: all of ours.
+        """
+        self._env = env
         self._argv = tuple(argv)
         self._report = report
         self._timeout_s = timeout_s
@@ -85,6 +90,7 @@ class SnapshotSpawner:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
+                env=self._env,
             )
         except OSError as error:
             self._report(127, f"{self._argv[0]} cannot be started: {error.strerror}")

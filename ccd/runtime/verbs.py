@@ -30,6 +30,10 @@ MOST_TRACED = 200
 """SIP messages shown unless more are asked for."""
 _DIGEST = re.compile(r'(?im)^((?:proxy-)?authorization[ \t]*:.*?\bresponse[ \t]*=[ \t]*"?)[0-9a-f]+')
 """Passwords can be guessed from a digest, and traces are pasted into tickets."""
+MOST_ENDED = 50
+"""Ended interactions listed unless more are asked for."""
+ENDED_LIMIT = 1000
+"""And never more: the ledger's thread, which has calls to write, reads them."""
 _TOPICS = ("sip", "media", "counters")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -61,6 +65,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "agent.ready": _act(console.ready, _OneAgent),
         "queues": _look(console.queues, _None),
         "interactions": _look(console.interactions, _Listing),
+        "interactions.ended": _look(console.ended, _Ended),
         "interaction.show": _look(console.show, _OneInteraction),
         "interaction.explain": _look(console.explain, _OneInteraction),
         "interaction.hangup": _act(console.hangup, _OneInteraction),
@@ -102,6 +107,15 @@ class _Listing(_Args, frozen=True):
     queue: str = ""
     agent: str = ""
     limit: int = views.MOST_LISTED
+
+
+class _Ended(_Args, frozen=True):
+    since: float = 0.0
+    """Seconds since the epoch."""
+    within_s: float = 0.0
+    """Seconds before now, as another way to say it; 0: no bound."""
+    queue: str = ""
+    limit: int = MOST_ENDED
 
 
 class _OneInteraction(_Args, frozen=True):
@@ -182,6 +196,21 @@ class Console:
             self._know_agent(asked.agent)
         now = self._doors.clock.now()
         return views.interactions(self._centre, now, asked.queue, asked.agent, max(asked.limit, 0))
+
+    async def ended(self, asked: _Ended) -> views.View:
+        """Ended interactions, the newest first; `more` when there are others beyond the limit."""
+        self._know_queue(asked.queue)
+        now = self._doors.clock.now()
+        since = max(asked.since, now - asked.within_s if asked.within_s > 0 else 0.0, 0.0)
+        limit = min(max(asked.limit, 0), ENDED_LIMIT)
+        await self._doors.runtime.stored()
+
+        def look(ledger: Ledger) -> list[views.View]:
+            rows = ledger.records(since=since, queue=asked.queue, limit=limit + 1)
+            return [views.ended_row(row) for row in rows]
+
+        found = await self._doors.runtime.ask(look)
+        return {"at": now, "since": since, "more": len(found) > limit, "listed": found[:limit]}
 
     async def show(self, asked: _OneInteraction) -> views.View:
         """One interaction, running or ended."""

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ccd.bridging.state import Party, Role, Talk
+from ccd.channels.ledger import RecordRow
 from ccd.errors import Refused
 from ccd.history import explain as words
 from ccd.history.state import Record
@@ -22,6 +23,9 @@ from ccd.runtime.state import Interaction
 View = dict[str, Any]
 MOST_LISTED = 200
 """Interactions listed at a time unless more are asked for."""
+OFFERED = "offered"
+SHARES = ("handled", "abandoned", "overflowed", "waiting")
+"""Together they make up what was offered."""
 
 
 def plain(value: Any) -> Any:
@@ -145,10 +149,20 @@ def queues(centre: Centre, glance: Glance) -> list[View]:
 
 
 def report(centre: Centre, glance: Glance) -> View:
-    """Figures by queue, today and since the ledger began, with what does not add up in them."""
+    """Figures by queue and their sums, today and since the ledger began, with what does not add up in them.
+
+    `brought` of the sums are those that left or wait without having been offered in that span: who waited
+    at midnight, as to a day; other than 0 it is a fault as to the whole.
+    """
     waiting = glance.waiting()
     today, total = centre.history.report(glance.now, waiting), centre.history.report_total(waiting)
-    return {"today": plain(today), "total": plain(total)}
+    return {"today": _with_sums(plain(today)), "total": _with_sums(plain(total))}
+
+
+def _with_sums(span: View) -> View:
+    sums = {name: sum(row[name] for row in span["queues"]) for name in (OFFERED, *SHARES)}
+    sums["brought"] = sum(sums[name] for name in SHARES) - sums[OFFERED]
+    return {**span, "sums": sums}
 
 
 # -- interactions --------------------------------------------------------------------------------
@@ -234,6 +248,30 @@ def ended(record: Record) -> View:
         "record": plain(record),
         "timeline": words.tell(record, zone(record)),
     }
+
+
+def ended_row(row: RecordRow) -> View:
+    """A line of the list of those that are over; of a record that cannot be read what its row has."""
+    shown: View = {
+        "interaction": row.interaction,
+        "channel": row.channel,
+        "origin": "",
+        "target": "",
+        "queue": row.queue,
+        "outcome": row.outcome,
+        "cause": "",
+        "agents": [],
+        "waited_s": None,
+        "talked_s": None,
+        "began_at": row.began_at,
+        "ended_at": row.ended_at,
+    }
+    try:
+        record = words.decode_record(row.body)
+    except Refused:
+        return shown
+    told = ("origin", "target", "cause", "agents", "waited_s", "talked_s")
+    return {**shown, **{name: plain(getattr(record, name)) for name in told}}
 
 
 def zone(record: Record) -> tzinfo:

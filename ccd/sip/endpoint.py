@@ -45,6 +45,11 @@ __all__ = [
 ]
 
 
+LARGE = 4096
+MOST_LARGE_BYTES = 64 << 20
+"""Requests beyond `LARGE` octets are kept (they are, for half a minute) up to this sum; then 513."""
+
+
 class Endpoint(Runner):
     """Client and server transactions of one element.
 
@@ -76,6 +81,7 @@ class Endpoint(Runner):
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One UDP datagram. Never raises for what the peer sent."""
+        self._size = len(data)
         try:
             message = parse(data)
         except SipParseError as error:
@@ -84,10 +90,14 @@ class Endpoint(Runner):
             else:
                 self.refuse(error, flow)
             return
-        self.receive_message(message, flow, now)
+        self._receive(message, flow, now)
 
     def receive_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """One message from a stream, already parsed. Never raises for what the peer sent."""
+        self._size = message.size
+        self._receive(message, flow, now)
+
+    def _receive(self, message: Request | Response, flow: Flow, now: float) -> None:
         try:
             if isinstance(message, Response):
                 self._receive_response(message, now)
@@ -156,6 +166,9 @@ class Endpoint(Runner):
         data = ack.to_bytes()
         if not tx.over:
             tx.acks[ack.to_tag or ""] = (flow, data)
+            tx.request = tx.request.outline()  # a forked 2xx may still need it, for 64*T1
+        if tx.state is State.ACCEPTED:
+            tx.sent = b""
         self.out.append((flow, data))
 
     def cancel(self, tx: ClientTransaction, now: float, headers: Iterable[tuple[str, str]] = ()) -> None:
@@ -194,6 +207,22 @@ class Endpoint(Runner):
             response.add(name, value)
         return self.respond(tx, response, now)
 
+    def dismiss(
+        self, tx: ServerTransaction, status: int, now: float, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Refuse a request and forget it at once (§8.2.7): nothing is kept for, or sent again to, a stranger.
+
+        A lost answer is made up for by the request's own retransmission.
+        """
+        self._now = now
+        response = Response.to_request(tx.request, status, None, tx.to_tag)
+        for name, value in headers:
+            response.add(name, value)
+        self.out.append((tx.flow, response.to_bytes()))
+        tx.last_status = status
+        tx.state = State.TERMINATED
+        self._end(tx)
+
     # Requests in
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
@@ -213,10 +242,7 @@ class Endpoint(Runner):
         answer_flow = stamp(request, flow)
         to_tag = request.to_tag
         invite = request.method == "INVITE"
-        room = self._limit if invite or to_tag else self._limit // 2
-        if len(self._clients) + len(self._servers) >= room:
-            self.counters["refused_busy"] += 1
-            self._reply_stateless(request, answer_flow, 503, self._retry_after_s)
+        if self._full(request, answer_flow, self._limit if invite or to_tag else self._limit // 2):
             return
         merge_key = None
         if invite and not to_tag:
@@ -238,10 +264,25 @@ class Endpoint(Runner):
             self._move(accepted, Input.BYE, now)
         self.events.append(RequestArrived(tx, request, flow))
 
+    def _full(self, request: Request, flow: Flow, room: int) -> bool:
+        """Whether there is no room for the state of one more request; it is answered then."""
+        if len(self._clients) + len(self._servers) >= room:
+            self.counters["refused_busy"] += 1
+            self._reply_stateless(request, flow, 503, self._retry_after_s)
+            return True
+        if self._size > LARGE and self._large_bytes + self._size > MOST_LARGE_BYTES:
+            self.counters["refused_large"] += 1
+            self._reply_stateless(request, flow, 513)
+            return True
+        return False
+
     def _open_server(self, request: Request, key: Key, answer_flow: Flow, flow: Flow) -> ServerTransaction:
         tx = ServerTransaction(request, answer_flow, flow, key, request.to_tag or self._chance.token(10))
         self._servers[key] = tx
         self._join_flow(tx)
+        if self._size > LARGE:
+            tx.size = self._size
+            self._large_bytes += self._size
         return tx
 
     def _receive_ack(self, ack: Request, tx: ServerTransaction | None, flow: Flow, now: float) -> None:
@@ -256,6 +297,8 @@ class Endpoint(Runner):
 
     def _receive_cancel(self, cancel: Request, key: Key, flow: Flow, now: float) -> None:
         invite = self._servers.get(server_key(cancel, "INVITE"))
+        if invite is None and self._full(cancel, flow, self._limit // 2):
+            return
         tx = self._open_server(cancel, key, stamp(cancel, flow), flow)
         if invite is None:
             self.reply(tx, 481, now)

@@ -28,6 +28,8 @@ __all__ = [
 
 MAX_MESSAGE_BYTES: Final = 65536
 MAX_HEADER_LINES: Final = 512
+MAX_LINE_CHARS: Final = 8192
+"""Values that were found good are remembered: without a bound on each they could fill the memory."""
 
 
 class Request(Message):
@@ -67,11 +69,17 @@ class Request(Message):
             found = self._cache["uri"] = parse_uri(self.raw_uri)
         return found
 
+    def outline(self) -> "Request":
+        """Only what makes a dialog: enough for as long as an answered request is kept to absorb copies."""
+        kept = [header for header in self.headers if header[0] in _OF_DIALOG]
+        return Request(self.method, self.raw_uri, kept, b"", self.charset)
+
     def start_line(self) -> str:
         return f"{self.method} {self.raw_uri} SIP/2.0"
 
 
 _COPIED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
+_OF_DIALOG = frozenset(("From", "To", "Call-ID", "CSeq", "Contact"))
 
 
 class Response(Message):
@@ -161,9 +169,13 @@ def _read(head: bytes, body: bytes) -> Request | Response:
         raise SipParseError("a carriage return or line feed alone in the headers")
     if len(lines) > MAX_HEADER_LINES:
         raise SipParseError("too many header lines", 513)
+    if len(head) > MAX_LINE_CHARS and max(map(len, lines)) > MAX_LINE_CHARS:
+        raise SipParseError("a header line is too long", 513)
     table = _read_headers(lines)
     if table is None:
         lines = _folds.sub(" ", text).split("\r\n")
+        if max(map(len, lines)) > MAX_LINE_CHARS:
+            raise SipParseError("a header line is too long", 513)
         table = _read_headers(lines) or ([], {}, {})
     headers, first, faults = table
     start = lines[0]

@@ -19,6 +19,7 @@ from ccd.sip.hop import same_hop
 from ccd.sip.message import Message, Response
 from ccd.sip.timers import Timers
 from ccd.sip.transaction import (
+    OTHER_SERVER,
     Action,
     ClientTransaction,
     Input,
@@ -61,6 +62,7 @@ class Runner:
                 "late_responses",
                 "merged_requests",
                 "refused_busy",
+                "refused_large",
             ),
             0,
         )
@@ -76,6 +78,8 @@ class Runner:
         self._timers: Timers[Transaction, Input] = Timers()
         self._message: Any = None  # what the move is about; each action knows its type
         self._flow: Flow | None = None
+        self._size = 0  # octets of the message being received
+        self._large_bytes = 0  # of the large requests that are kept
         self._perform: dict[Action, Callable[[Any], None]] = {
             Action.RESEND: self._resend,
             Action.SEND: self._send,
@@ -119,6 +123,8 @@ class Runner:
         tx.last_status = response.status
         tx.sent = response.to_bytes()
         self.out.append((tx.flow, tx.sent))
+        if response.status >= 200 and tx.moves is OTHER_SERVER:
+            tx.request = tx.request.outline()
 
     def _back_off(self, tx: Transaction) -> None:
         tx.interval *= 2
@@ -195,6 +201,8 @@ class Runner:
 
     def _tell_ack(self, tx: ServerTransaction) -> None:
         self.events.append(AckArrived(self._message, self._flow or tx.source, tx, tx.owner))
+        # From here on it only absorbs copies, thousands of them at a time: keep no more than that needs.
+        tx.owner, tx.sent, tx.request = None, b"", tx.request.outline()
 
     def _tell_cancel(self, tx: ServerTransaction) -> None:
         self.events.append(CancelArrived(tx, self._message, tx.owner))
@@ -222,6 +230,7 @@ class Runner:
             tx.acks.clear()
         else:
             self._servers.pop(tx.key, None)
+            self._large_bytes -= tx.size
             if tx.ack_key is not None:
                 self._by_ack.pop(tx.ack_key, None)
                 if self._by_dialog.get(tx.ack_key[:2]) is tx:

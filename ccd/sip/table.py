@@ -99,6 +99,11 @@ class Message:
         self._cache.pop("Via", None)
         self._cache["top Via"] = via
 
+    @property
+    def size(self) -> int:
+        """About how many octets the message takes, start line and names of headers left out."""
+        return sum([len(value) for _, value in self.headers]) + len(self.body)
+
     def set_body(self, body: bytes, content_type: str) -> None:
         """Give the message a body and its Content-Type."""
         self.set("Content-Type", content_type)

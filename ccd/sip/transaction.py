@@ -320,7 +320,7 @@ class ClientTransaction(Transaction):
 class ServerTransaction(Transaction):
     """A request of theirs."""
 
-    __slots__ = ("ack_key", "merge_key", "source", "to_tag")
+    __slots__ = ("ack_key", "merge_key", "size", "source", "to_tag")
 
     def __init__(self, request: Request, flow: Flow, source: Flow, key: Key, to_tag: str) -> None:
         if request.method == "INVITE":
@@ -333,3 +333,5 @@ class ServerTransaction(Transaction):
         """The tag for our responses: the request's own, or a fresh one when it has none."""
         self.ack_key: Key | None = None
         self.merge_key: Key | None = None
+        self.size = 0
+        """Octets of the request where it is a large one."""

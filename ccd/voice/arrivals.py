@@ -29,22 +29,25 @@ _KNOWN_EXTENSIONS: frozenset[str] = frozenset()
 def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     """A call: from a trunk it becomes an interaction, from a device it is something an agent dialled."""
     stack, request = channel.stack, event.request
-    ground = channel.door.admit(len(channel.dialogs), channel.clock.now())
+    trunk = _trunk_of(channel, event)
+    device = ""
+    if trunk is None:  # first of all: a flood of strangers must not use up the room of those we know
+        found = channel.registrar.authenticate(event)
+        if found is None:
+            return
+        device = found
+    ground = channel.door.admit(max(len(channel.dialogs), len(channel.legs)), channel.clock.now())
     if ground:
         retry = (("Retry-After", str(channel.settings.sip.retry_after_s)),)
         stack.reply(event.tx, 503, headers=retry)
+        return
+    if not request.contacts:
+        stack.reply(event.tx, 400, reason="Contact Missing")
         return
     unknown = [tag for tag in request.get_all("Require") if tag.lower() not in _KNOWN_EXTENSIONS]
     if unknown:
         stack.reply(event.tx, 420, headers=(("Unsupported", ", ".join(unknown)),))
         return
-    trunk = _trunk_of(channel, event)
-    device = ""
-    if trunk is None:
-        found = channel.registrar.authenticate(event)
-        if found is None:
-            return
-        device = found
     offer: sdp.SessionDescription | None = None
     try:
         offer = _offer_of(request, channel.codecs)

@@ -185,6 +185,8 @@ class CallLeg:
         """One request in the dialog; nobody waits for more than its final response."""
         if self.dialog is None or self.flow is None:
             return
+        if self.device and self.flow.reliable:
+            self.flow = self.channel.flow_now(self.device, self.flow)
         request = self.dialog.request(method, None, headers, body, kind)
         self.channel.stack.request(request, self.flow, owner=self)
 

@@ -160,6 +160,8 @@ class VoiceChannel:
                 **self.stack.report(),
                 "legs": len(self.legs),
                 "dialogs": len(self.dialogs),
+                "texts": len(self.texts),
+                "texts_unacknowledged": len(self._unacknowledged),
                 "refused": dict(self.door.refused),
             }
         return self.engine.report() if topic == "media" else None
@@ -223,8 +225,10 @@ class VoiceChannel:
     # -- what legs ask of the channel ---------------------------------------------------------------------
 
     def answer_invite(self, tx: ServerTransaction, body: bytes, leg: CallLeg) -> None:
-        """200 OK with SDP."""
+        """200 OK with SDP; the proxies that want to stay in the path stand in it (§12.1.1)."""
         response = Response.to_request(tx.request, 200, None, tx.to_tag)
+        for hop in tx.request.get_all("Record-Route"):
+            response.add("Record-Route", hop)
         for name, value in self.contact_header(leg):
             response.add(name, value)
         response.add("Allow", ALLOW)
@@ -241,7 +245,9 @@ class VoiceChannel:
 
     def media_place(self, place: tuple[str, int], flow: Flow) -> tuple[str, int]:
         """Host and port for our SDP."""
-        host = self.settings.media.host or self.stack.advertised(flow)[0]
+        host = self.settings.media.host
+        if host in {"", "0.0.0.0", "::"}:  # noqa: S104  listening everywhere says nothing of where we are
+            host = self.stack.advertised(flow)[0]
         return host, place[1]
 
     def flow_of(self, dialog: Dialog, flow: Flow, trunk: str) -> Flow:
@@ -259,6 +265,13 @@ class VoiceChannel:
             return self.stack.flow_for(hop)
         except CcdError:
             return flow
+
+    def flow_now(self, device: str, flow: Flow) -> Flow:
+        """The connection of a device in a call; one that came back over another is reached there."""
+        bindings = self.registrar.bindings(device)
+        if not bindings or any(bound.flow == flow for bound in bindings):
+            return flow
+        return bindings[0].flow
 
     def remember_call(self, call_id: str, leg: str) -> None:
         """For `sip trace`: which Call-IDs belonged to a leg."""

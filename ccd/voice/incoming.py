@@ -37,7 +37,8 @@ class IncomingLeg(CallLeg):
     def ring(self) -> None:
         """180 Ringing."""
         if self.state is LegState.ARRIVED and self.invite is not None:
-            self.channel.stack.reply(self.invite, 180, headers=self.channel.contact_header(self))
+            route = [("Record-Route", hop) for hop in self.invite.request.get_all("Record-Route")]
+            self.channel.stack.reply(self.invite, 180, headers=(*route, *self.channel.contact_header(self)))
 
     def answer(self) -> None:
         """200 OK with our SDP; media flows from here on, the ACK confirms."""

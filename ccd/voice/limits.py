@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ccd.model.settings import SipSettings
 
-MOST_BEHIND_S = 0.5
+MOST_BEHIND_S = 2.0
 BURST_S = 0.5
 
 Behind = Callable[[], tuple[float, bool]]

@@ -129,8 +129,7 @@ class Legs:
         port = leg.port
         assert isinstance(port, Port)  # noqa: S101  the shell's slot, typed as object
         self.recorder.leg_closed(leg, now)
-        leg.fetching = None
-        leg.stop()
+        self._hush(leg)
         leg.part()
         self.pace.remove(leg)
         self.upkeep.close(leg, now)

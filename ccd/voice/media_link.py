@@ -20,6 +20,13 @@ MAX_UNSENT: Final = 32 << 20
 FIRST_PORTS: Final = 64
 STOP_S: Final = 5.0
 PROGRAM: Final = "ccd.voice.media_worker"
+_INHERITED: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
+
+
+def child_environment() -> dict[str, str]:
+    """What a process of ours needs of our environment: not the secrets that stand there (`env:NAME`)."""
+    own = os.environ.items()
+    return {name: value for name, value in own if name in _INHERITED or name.startswith("PYTHON")}
 
 
 class MediaLink:
@@ -84,7 +91,7 @@ class MediaLink:
             pass_fds=(number,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**child_environment(), "PYTHONPATH": path},
         )
 
     def send(self, command: Any) -> None:

@@ -9,6 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, Final
 
 from ccd.clock import SystemClock, monotonic
@@ -17,6 +18,7 @@ from ccd.media.g711 import RATE
 from ccd.media.leg import Leg
 from ccd.media.packet import MAX_PACKET
 from ccd.voice.audio_files import Library
+from ccd.voice.engine import LegClosed
 from ccd.voice.media_legs import Legs
 from ccd.voice.media_ports import Port, PortPool
 from ccd.voice.media_protocol import (
@@ -40,6 +42,8 @@ LAG_STEPS: Final = 500
 LAG_STEP_S: Final = 0.0001
 """The histogram of turns: 500 steps of 0.1 ms."""
 READ_SIZE: Final = 1 << 18
+QUIET_S: Final = 0.2
+"""Facts that nobody acts on wait so long for others to travel with."""
 
 
 class MediaLoop:
@@ -59,6 +63,8 @@ class MediaLoop:
         self._gather = begin.gather_ms / 1000.0
         self._epoll = select.epoll()
         self._facts: list[Any] = []
+        self._quiet: list[LegClosed] = []
+        self._quiet_due = inf
         self._unsent = b""
         self._buffer = bytearray(MAX_PACKET + 20)
         self._view = memoryview(self._buffer)
@@ -68,7 +74,7 @@ class MediaLoop:
             self._pool,
             lambda lost: Upkeep(begin.dead_after_s, wall_offset, self._send_rtcp, lost),
             Library(begin.prompts, begin.music),
-            self._facts.append,
+            self._tell,
         )
         self._running = True
         self._stray = 0
@@ -100,7 +106,7 @@ class MediaLoop:
                     legs.recorder.run(now)
                 if pool.binding or pool.next_due <= now:
                     self._announce(now)
-                if self._facts:
+                if self._facts or now >= self._quiet_due:
                     self._flush()
                 away = monotonic() - now
                 self._note(away)
@@ -115,8 +121,14 @@ class MediaLoop:
         if self._pool.binding:
             return 0.0
         legs = self._legs
-        due = min(legs.pace.next_due, legs.upkeep.next_due, legs.recorder.next_due, self._pool.next_due)
-        return -1.0 if due == float("inf") else max(0.0, due - monotonic())
+        due = min(
+            legs.pace.next_due,
+            legs.upkeep.next_due,
+            legs.recorder.next_due,
+            self._pool.next_due,
+            self._quiet_due,
+        )
+        return -1.0 if due == inf else max(0.0, due - monotonic())
 
     def _note(self, away: float) -> None:
         step = int(away / LAG_STEP_S)
@@ -259,12 +271,23 @@ class MediaLoop:
         self._worst_lag = legs.pace.worst_late_s = 0.0
         return report
 
+    def _tell(self, fact: Any) -> None:
+        """Statistics of closed legs can wait for company: each frame wakes the daemon up."""
+        if isinstance(fact, LegClosed):
+            if not self._quiet:
+                self._quiet_due = monotonic() + QUIET_S
+            self._quiet.append(fact)
+        else:
+            self._facts.append(fact)
+
     def _flush(self) -> None:
         """Send the facts of this turn; what the socket does not take waits for it."""
         data = self._unsent
-        if self._facts:
-            data += pack(self._facts)
+        if self._facts or self._quiet:
+            data += pack(self._facts + self._quiet)
             self._facts.clear()
+            self._quiet.clear()
+            self._quiet_due = inf
         try:
             done = self._control.send(data) if data else 0
         except BlockingIOError:

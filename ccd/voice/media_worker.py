@@ -17,7 +17,7 @@ from ccd.voice.media_protocol import Begin, Unpacker, WorkerCommand
 
 NICE: Final = -10
 """Audio goes before reports, snapshots and whatever else the machine does, where we may (LimitNICE=)."""
-SWITCH_S: Final = 0.0005
+SWITCH_S: Final = 0.0002
 """Longest wait for the GIL while a thread aside computes."""
 
 

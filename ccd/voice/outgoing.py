@@ -89,7 +89,9 @@ class OutgoingLeg(CallLeg):
 
     def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
         super().over(cause, remote=remote, sip_status=sip_status, q850=q850, note=note)
-        self._attempts = []  # what they still hear finds us gone; no circle for the garbage collector
+        # What attempts still hear finds us gone. No circle for the garbage collector, no SDP kept for nothing.
+        self._attempts = []
+        self.session = None
 
     def dial(self, candidates: list[Candidate], *, at_once: bool) -> None:
         """Begin: all candidates together (an agent's devices) or one after another (trunks)."""

@@ -4,7 +4,6 @@ The file grows in batches under `PATH.part`; its header is made right after each
 crash loses a second at most; at the end it is renamed to `PATH`.
 """
 
-import audioop
 import heapq
 import os
 from collections.abc import Callable
@@ -13,13 +12,13 @@ from typing import Final
 
 from ccd.media.g711 import RATE
 from ccd.media.leg import Leg
-from ccd.media.track import Track
+from ccd.media.track import Track, interleave
 from ccd.media.wav import HEADER_BYTES, header
 from ccd.voice.engine import Record, Recorded
 from ccd.voice.media_aside import After, Aside
 
 BATCH_S: Final = 1.5
-GRAIN_S: Final = 0.25
+GRAIN_S: Final = 0.05
 """Batches of many recordings fall together on this grid."""
 LAG: Final = RATE // 4
 """Samples kept back in a batch, so that late packets still find their place (250 ms)."""
@@ -39,11 +38,11 @@ class _File:
         self.size = 0
         self.problem = ""
 
-    def append(self, left: bytes, right: bytes) -> None:
-        """Write both channels, then the header that counts them."""
+    def append(self, left: bytearray, right: bytearray, codec: str) -> None:
+        """Write both channels (coded), then the header that counts them."""
         if self.problem:
             return
-        sound = audioop.add(audioop.tostereo(left, 2, 1, 0), audioop.tostereo(right, 2, 0, 1), 2)
+        sound = interleave(left, right, codec)
         try:
             if self._fd < 0:
                 os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
@@ -76,15 +75,16 @@ class _File:
 class _Recording:
     """The side of the loop."""
 
-    __slots__ = ("clock", "command", "file", "left", "legs", "right", "taken")
+    __slots__ = ("clock", "codec", "command", "file", "left", "legs", "right", "taken")
 
     def __init__(self, command: Record, left: Leg, right: Leg, clock: int) -> None:
         self.command = command
         self.legs = (left, right)
         self.clock = clock
         self.taken = 0
-        self.left = Track(clock)
-        self.right = Track(clock)
+        self.codec = left.codec
+        self.left = Track(clock, left.codec)
+        self.right = Track(clock, left.codec)
         self.file = _File(command.path)
 
 
@@ -140,7 +140,7 @@ class Recorder:
         recording.taken += samples
         left, right = recording.left.take(samples), recording.right.take(samples)
         file = recording.file
-        self._aside.put(lambda: file.append(left, right))
+        self._aside.put(lambda: file.append(left, right, recording.codec))
 
     def stop(self, name: str, now: float) -> None:
         """Close one; answered by `Recorded` when the file is whole."""
@@ -156,7 +156,7 @@ class Recorder:
         """On the writer's thread."""
         file, command = recording.file, recording.command
         if not file.size:
-            file.append(b"", b"")
+            file.append(bytearray(), bytearray(), recording.codec)
         file.finish()
         fact = Recorded(command.recording, command.left, command.path, file.size / (4 * RATE), file.problem)
         return lambda: self._hear(fact)

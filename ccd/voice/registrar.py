@@ -37,6 +37,10 @@ class RegistrarStack(Stack, Protocol):
         """Answer a server transaction."""
         ...
 
+    def dismiss(self, tx: Any, status: int, headers: Any = ()) -> None:
+        """Answer a server transaction and forget it."""
+        ...
+
     def flow_to(self, host: str, port: int, protocol: str) -> Flow:
         """The flow from a listener of ours to that address; raises `Refused` or `TryLater`."""
         ...
@@ -119,12 +123,19 @@ class Registrar:
         admission = self._authentication.check(event.request, device, event.flow.host, now)
         if admission is Admission.GRANTED:
             return True
+        invite = event.request.method == "INVITE"  # its state would outlive a spoofed one by 32 s
         if admission in {Admission.FORBIDDEN, Admission.BLOCKED}:
-            self._stack.reply(event.tx, 403)
+            if invite:
+                self._stack.dismiss(event.tx, 403)
+            else:
+                self._stack.reply(event.tx, 403)
         else:
             stale = admission is Admission.STALE
             challenges = self._authentication.challenges(event.request, device, event.flow.host, stale, now)
-            self._stack.reply(event.tx, 401, headers=challenges)
+            if invite:
+                self._stack.dismiss(event.tx, 401, headers=challenges)
+            else:
+                self._stack.reply(event.tx, 401, headers=challenges)
         return False
 
     def device_at(self, flow: Flow) -> str:

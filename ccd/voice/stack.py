@@ -6,6 +6,7 @@ Everything that waits for a time waits in the endpoint's heap; this shell only w
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -24,7 +25,16 @@ from ccd.sip.uri import SipUri
 from ccd.voice.transport import Counters, TcpHome, TcpLimits, UdpListener, bind_udp, where
 
 MOST_ADVERTISED = 4096
-SHORTEST_NAP_S = 0.001
+SHORTEST_NAP_S = 0.02
+"""SIP's timers count in halves of seconds: those that come due close together share one wake-up."""
+
+MOST_TRACED_BYTES = 4096
+"""What is kept of one message for the trace: a flood of huge ones must not fill the memory."""
+_CREDENTIALS = re.compile(
+    rb"^((?:proxy-)?authorization[ \t]*:[ \t]*)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
+)
+_USERNAME = re.compile(rb'\busername[ \t]*=[ \t]*"[^"\r\n]*"', re.IGNORECASE)
+_NONCE = re.compile(rb'\bnonce[ \t]*=[ \t]*"[^"\r\n]*"', re.IGNORECASE)
 
 OnEvent = Callable[[Event], None]
 
@@ -120,6 +130,11 @@ class SipStack:
         self._flush()
         return sent
 
+    def dismiss(self, tx: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Refuse a request and keep nothing of it: for those who have not shown who they are."""
+        self.endpoint.dismiss(tx, status, self._clock.now(), headers)
+        self._flush()
+
     def send_ack(self, tx: ClientTransaction, ack: Request, flow: Flow) -> None:
         """Send the ACK for a 2xx to `tx`; repeated by itself for each copy of the 2xx."""
         self.endpoint.send_ack(tx, ack, flow, self._clock.now())
@@ -189,7 +204,7 @@ class SipStack:
         for at, direction, flow, what in self._traced:
             data = what if isinstance(what, bytes) else what.to_bytes()
             if wanted in data:
-                found.append(Traced(at, direction, flow, data))
+                found.append(Traced(at, direction, flow, masked(data)))
         return found
 
     def report(self) -> dict[str, object]:
@@ -205,13 +220,14 @@ class SipStack:
 
     def take_datagram(self, data: bytes, flow: Flow) -> None:
         now = self._clock.now()
-        self._traced.append((now, "in", flow, data))
+        self._traced.append((now, "in", flow, data if len(data) < MOST_TRACED_BYTES else _head(data)))
         self.endpoint.receive(data, flow, now)
         self._flush()
 
     def take_message(self, message: Request | Response, flow: Flow) -> None:
         now = self._clock.now()
-        self._traced.append((now, "in", flow, message))
+        small = message.size < MOST_TRACED_BYTES
+        self._traced.append((now, "in", flow, message if small else _head(message.to_bytes())))
         self.endpoint.receive_message(message, flow, now)
         self._flush()
 
@@ -238,7 +254,8 @@ class SipStack:
                     batch, endpoint.out = endpoint.out, []
                     now = self._clock.now()
                     for flow, data in batch:
-                        self._traced.append((now, "out", flow, data))
+                        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
+                        self._traced.append((now, "out", flow, kept))
                         self._send(flow, data)
                 else:
                     self._tell(endpoint.events.popleft())
@@ -309,6 +326,23 @@ class SipStack:
             if (":" in bound) == (":" in host):
                 return _split(settings.advertise, bound_port) if settings.advertise else (host, bound_port)
         return (host, port or 5060)
+
+
+def masked(data: bytes) -> bytes:
+    """A message as it may be shown: who authenticates stays, what a password could be guessed from goes."""
+    if b"uth" not in data:
+        return data
+    data = _CREDENTIALS.sub(_without_proof, data)
+    return _NONCE.sub(b'nonce="(masked)"', data)
+
+
+def _without_proof(found: re.Match[bytes]) -> bytes:
+    who = _USERNAME.search(found[2])
+    return found[1] + (who[0] + b" " if who else b"") + b"(masked)"
+
+
+def _head(data: bytes) -> bytes:
+    return data[:MOST_TRACED_BYTES] + b"\r\n(%d octets in all)\r\n" % len(data)
 
 
 def _ignore(_event: Event) -> None:

@@ -67,7 +67,13 @@ def shown_name(card: OfferCard) -> str:
     wait = f"{card.waited_s // 60}:{card.waited_s % 60:02d}"
     who = card.caller_name or card.caller or "anonymous"
     parts = [card.queue, wait, who] if card.queue else [who]
-    return " · ".join(parts).replace("\\", "").replace('"', "'")[:80]
+    return quotable(" · ".join(parts))[:80]
+
+
+def quotable(text: str) -> str:
+    """Words of a stranger, fit to stand in quotes in a header: one line, nothing that needs escaping."""
+    shown = "".join([char if char.isprintable() else " " for char in text])
+    return shown.replace("\\", "").replace('"', "'").encode("utf-8", "replace").decode()
 
 
 def shown_user(card: OfferCard, interaction: str) -> str:

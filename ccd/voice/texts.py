@@ -18,12 +18,23 @@ from ccd.model.nouns import Cause
 from ccd.sip.endpoint import ResponseArrived, ServerTransaction, TransactionFailed
 from ccd.sip.message import Request
 from ccd.sip.registrations import Bound
+from ccd.voice.targets import quotable
 
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 MOST_BYTES = 16_000
 _CLOSE, _REFUSE = "/close", "/refuse"
+
+
+_CONTROLS = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\n\t")
+"""What no text needs and a phone might act on."""
+
+
+def _body(text: str) -> bytes:
+    """The text as it leaves; what is too long for one message is cut between two characters."""
+    data = text.translate(_CONTROLS).encode("utf-8", "replace")
+    return data if len(data) <= MOST_BYTES else data[:MOST_BYTES].decode("utf-8", "ignore").encode()
 
 
 class Post:
@@ -91,7 +102,7 @@ class TextLeg:
         """One MESSAGE to one binding."""
         channel, bound = self.channel, post.binding
         domain = channel.settings.sip.domain
-        shown = (self.card.caller_name or "visitor").replace('"', "'").replace("\\", "")
+        shown = quotable(self.card.caller_name or "visitor")[:80]
         self.said += 1
         headers = [
             ("Max-Forwards", "70"),
@@ -101,7 +112,7 @@ class TextLeg:
             ("CSeq", f"{self.said} MESSAGE"),
             ("Content-Type", "text/plain;charset=utf-8"),
         ]
-        request = Request.create("MESSAGE", bound.contact, headers, text.encode()[:MOST_BYTES])
+        request = Request.create("MESSAGE", bound.contact, headers, _body(text))
         channel.remember_call(request.call_id, self.id)
         channel.stack.request(request, bound.flow, owner=post)
 

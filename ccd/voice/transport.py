@@ -20,9 +20,9 @@ from ccd.sip.events import Flow
 from ccd.sip.message import KEEPALIVE_PING, Request, Response, SipParseError, StreamParser
 
 READS_A_WAKE = 64
-GATHER_S = 0.005
+GATHER_S = 0.008
 """Waking up costs more than a datagram does: under traffic we look so often, and take all that came."""
-DENSE_S = 0.015
+DENSE_S = 0.016
 """Datagrams closer together than this are traffic; a lone one is never kept waiting."""
 MOST_FLOWS = 8192
 RECEIVE_BUFFER = 4 << 20

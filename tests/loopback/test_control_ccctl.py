@@ -72,6 +72,8 @@ LOOKING = [
     ("queues",),
     ("interactions",),
     ("interactions", "--queue", "sales", "--agent", "alice", "--limit", "5"),
+    ("interactions", "--ended"),
+    ("interactions", "--ended", "--since", "2h", "--queue", "sales", "--limit", "5"),
     ("interaction", "show", "1"),
     ("interaction", "explain", "1"),
     ("trunks",),

@@ -307,6 +307,14 @@ async def test_an_address_that_is_none_is_not_looked_up(site: Site) -> None:
     assert not site.of(LegFailed)
 
 
+async def test_a_prompt_that_is_still_being_read_ends_with_its_leg(site: Site) -> None:
+    await site.add("a", Party())
+    site.engine.perform(Play("a", "p1", (PromptPart("tone"),), "xx"))
+    site.engine.perform(CloseLeg("a"))
+    await wait_for(lambda: site.of(LegClosed))
+    assert site.of(PlayEnded) == [PlayEnded("a", "p1", completed=False)]
+
+
 async def test_reload_reads_prompts_anew(site: Site) -> None:
     a = await site.add("a", Party())
     site.engine.perform(Play("a", "p1", (PromptPart("tone"),), "xx"))

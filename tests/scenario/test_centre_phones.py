@@ -122,6 +122,20 @@ def test_an_agent_who_vanishes_between_accept_and_bridge() -> None:
     assert sim.rings_at(first) == "bob" and sim.rings_at(third) == ""
 
 
+def test_music_goes_on_after_a_position_that_ends_during_the_whisper() -> None:
+    sim = centre("ann", whisper="w", announce_position=True, announce_every_s=10.0)
+    sim.ask("ann", Availability.PAUSED)
+    sim.phone("ann-phone", Behaviour(answers_after=0.5, hangs_up_after=1.9))
+    call = sim.call()
+    sim.run(12.8)
+    assert sim.heard(call).play
+    sim.ask("ann", Availability.READY)
+    sim.run(0.6)
+    assert sim.talk(call).phase == "connecting" and sim.heard(call).play
+    sim.run(2)
+    assert sim.talk(call).phase == "waiting" and sim.heard(call).music == "default"
+
+
 def test_the_customer_leaves_during_the_whisper() -> None:
     sim = centre("ann", whisper="sales-whisper", wrap_up_s=30.0)
     call = sim.call()

@@ -7,7 +7,7 @@ from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, OfferEnd
 from ccd.model.rules import Target
 from ccd.testing.parties import BUSY, NEVER, REJECTS, Behaviour
-from tests.scenario.centre_rules import TICK, centre, doing, totals, whats
+from tests.scenario.centre_rules import TICK, centre, doing, totals
 
 
 def test_the_longest_waiting_is_served_first() -> None:

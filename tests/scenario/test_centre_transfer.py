@@ -33,6 +33,7 @@ def test_to_an_agent_who_accepts() -> None:
     sim.run(2)
     assert sim.agent_of(call) == "cat" and reports(sim) == [(True, Cause.NORMAL)]
     assert sim.voice.ended[leg] is Cause.TRANSFERRED
+    assert cmd.StopRecording("1-1", call) in sim.commands, "each agent has a file of one's own"
     assert (doing(sim, "ann"), doing(sim, "cat")) == ("wrap_up", "talking")
     sim.run(8)
     sim.hang_up(call)
@@ -128,8 +129,11 @@ def test_the_customer_leaves_in_the_transfer() -> None:
     third = sim.talk(call).third
     assert third is not None
     sim.run(5)
+    sim.voice._recordings.clear()  # its end is not reported
     sim.hang_up(call)
     assert sim.voice.ended[third.leg] is Cause.CANCELLED and leg in sim.voice.ended
+    assert (doing(sim, "ann"), doing(sim, "cat")) == ("idle", "idle"), "before the recording is closed"
+    sim.run(10)
     assert sim.record(call).outcome == "handled"
     assert (doing(sim, "ann"), doing(sim, "cat")) == ("idle", "idle")
 
@@ -139,6 +143,7 @@ def test_to_a_queue_the_age_is_kept() -> None:
     younger = sim.call()
     sim.act(sim.voice.transfer, leg, "301")
     assert reports(sim) == [(True, Cause.NORMAL)] and sim.voice.ended[leg] is Cause.TRANSFERRED
+    assert cmd.StopRecording("1-1", call) in sim.commands
     place = sim.centre.router.state.places["1"]
     assert place.queue == "help" and place.entered_at == sim.centre.state.interactions["1"].arrived_at
     assert sim.heard(call).music == "default" and doing(sim, "ann") == "wrap_up"

@@ -1,5 +1,7 @@
 """Words on the terminal: what fits, what is aligned, and what can do no harm there."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +95,22 @@ def test_a_table_never_wraps(rows: list[tuple[str, str, int]], most: int) -> Non
 def test_the_widest_column_gives_way_first() -> None:
     (_, line) = text.table(("A", "B", "C"), [("short", "x" * 60, "y" * 10)], most=40)
     assert line == "short  " + "x" * 20 + "…  " + "y" * 10
+
+
+@given(st.integers(0, 60), st.integers(20, 140))
+def test_heads_lose_no_letter_before_all_values_did(size: int, most: int) -> None:
+    heads = ("NAME", "OVERFLOWED", "ABANDONED")
+    shown, _ = text.table(heads, [("x" * size, "7" * size, "8" * size)], most=most)
+    assert "…" not in shown
+    fits = sum(len(text.SHORT.get(head, head)) for head in heads) + 4 <= most
+    assert shown.split() == [head if most >= text.ROOMY else text.SHORT.get(head, head) for head in heads]
+    assert fits
+
+
+def test_the_day_is_told_where_it_is_not_today() -> None:
+    noon = datetime(2026, 11, 22, 12).timestamp()
+    assert text.ended(noon - 60, noon) == "11:59:00"
+    assert text.ended(noon - 86_400, noon) == "11-21 12:00"
 
 
 def test_pairs_leave_out_what_is_empty() -> None:

@@ -6,19 +6,21 @@ import resource
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from ccd.cli import agents, interactions, queues, report, status, top
+from ccd.cli import agents, ended, interactions, queues, report, status, top
 from ccd.cli.main import build, main
 from ccd.cli.reference import reference, walk
 from ccd.cli.session import LATER, REFUSED, UNREACHABLE, WRONG, exit_code
-from ccd.cli.text import cells
+from ccd.cli.text import ROOMY, SHORT, cells
 from ccd.control.client import Declined, Unreachable
 from ccd.errors import CcdError, IllegalMove, Misconfigured, PeerBroke, Refused, TryLater
+from ccd.runtime import verbs as console
 from tests.unit.control_room import ESCAPE, Room
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
@@ -278,8 +280,144 @@ async def test_status_in_words(room: Room) -> None:
 
 async def test_report_adds_up_in_its_last_line(room: Room) -> None:
     await busy(room)
-    lines = list(report._lines((await room.ask("report"))["today"]))
-    assert lines[-1].split() == ["all", "3", "1", "0", "0", "2"]
+    for span, day in (("today", True), ("total", False)):
+        *_, everything, empty, equation = report._lines((await room.ask("report"))[span], day)
+        assert everything.split() == ["all", "3", "1", "0", "0", "2"]
+        assert empty == ""
+        assert equation == "offered 3 = handled 1 + abandoned 0 + overflowed 0 + waiting 2"
+
+
+async def test_those_who_waited_at_midnight_belong_to_the_day(room: Room) -> None:
+    await busy(room)
+    room.clock.advance(86_400)
+    today = (await room.ask("report"))["today"]
+    assert today["sums"]["brought"] == 2
+    *_, line = report._lines(today, day=True)
+    right = "handled 0 + abandoned 0 + overflowed 0 + waiting 2"
+    assert line == f"offered 0 + from the day before 2 = {right}"
+
+
+@pytest.mark.parametrize(("more", "said"), [(5, "5 missing"), (-2, "2 too many")])
+async def test_a_report_that_does_not_add_up_says_so(room: Room, more: int, said: str) -> None:
+    await busy(room)
+    room.centre.history.state.totals["sales"].offered += more
+    *_, equation, alarm, fault = report._lines((await room.ask("report"))["total"], day=False)
+    assert equation == f"offered {3 + more} is not handled 1 + abandoned 0 + overflowed 0 + waiting 2"
+    assert alarm.startswith(f"! the figures do not add up: {said}")
+    assert fault.startswith(f"! queue sales: offered {2 + more} is not")
+
+
+async def test_a_day_with_fewer_ends_than_offers_does_not_add_up_either(room: Room) -> None:
+    await busy(room)
+    (today,) = room.centre.history.state.days.values()
+    today["sales"].offered += 1
+    lines = list(report._lines((await room.ask("report"))["today"], day=True))
+    assert lines[-1].startswith("! the figures do not add up: 1 missing")
+
+
+async def test_heads_are_whole_words_where_there_is_room(room: Room) -> None:
+    await busy(room)
+    rows = await room.ask("queues")
+    assert queues.queue_table(rows, 100)[0].split() == list(queues.HEADS)
+    narrow = "QUEUE WAIT FOR TALK FREE AGENTS OFF HAND ABD OVF SL ASA"
+    assert queues.queue_table(rows, 99)[0].split() == narrow.split()
+    assert queues.queue_table(rows, 80)[0].split() == narrow.split()
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+async def test_no_head_is_cut_whatever_stands_below(
+    room: Room, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    await busy(room)
+    await room.leave(await room.call("+333"))
+    rows = [{**row, "queue": row["queue"] * 9} for row in await room.ask("queues")]
+    answer = await room.ask("report")
+    for row in answer["today"]["queues"]:
+        row["queue"] *= 9
+    past = await room.ask("interactions.ended")
+    past["listed"][0]["agents"] = ["alice", "bob", "carol", "dave", "eve"] * 3
+    people = [{**row, "interactions": ["1"] * 20} for row in await room.ask("agents")]
+    for lines, heads in (
+        (queues.queue_table(rows), queues.HEADS),
+        (list(report._lines(answer["today"], day=True))[1:], report.HEADS),
+        (ended.ended_table(past), ended.HEADS),
+        (agents.agent_table(people), agents.HEADS),
+    ):
+        shown = heads if columns >= ROOMY else [SHORT.get(head, head) for head in heads]
+        assert " ".join(lines[0].split()) == " ".join(shown)
+        assert any("…" in line for line in lines[1:])
+
+
+async def test_what_is_over_in_a_table(room: Room) -> None:
+    await room.ready("alice")
+    leg, _ = await room.talk()
+    await room.leave(await room.call(), after_s=4)
+    await room.leave(leg, after_s=9)
+    answer = await room.ask("interactions.ended")
+    heads, first, second = ended.ended_table(answer, 80)
+    assert heads.split() == ["ID", "CHAN", "FROM", "QUEUE", "OUTCOME", "WAIT", "TALK", "AGENTS", "ENDED"]
+    last = datetime.fromtimestamp(room.clock.now())
+    assert first.split() == [
+        "1",
+        "voice",
+        "+33612345678",
+        "sales",
+        "handled",
+        "-",
+        "0:13",
+        "alice",
+        f"{last:%T}",
+    ]
+    assert second.split()[4:8] == ["abandoned", "0:04", "-", "-"]
+    later = {**answer, "at": room.clock.now() + 86_400, "more": True}
+    *_, old, more = ended.ended_table(later, 80)
+    assert f"{last:%m-%d}" in old
+    assert more == "… and older ones (--limit, --since)"
+    answer["listed"][0]["talked_s"] = None
+    assert " unreadable " in ended.ended_table(answer, 80)[1]
+    assert ended.ended_table({"listed": [], "since": 0.0}) == ["no ended interactions"]
+    assert ended.ended_table({"listed": [], "since": 9.0}) == ["no ended interactions since then"]
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("90s", {"within_s": 90.0}),
+        ("2h", {"within_s": 7200.0}),
+        ("7d", {"within_s": 604_800.0}),
+        ("1w", {"within_s": 604_800.0}),
+        ("2026-11-22", {"since": datetime(2026, 11, 22).timestamp()}),
+        ("2026-11-22 14:30", {"since": datetime(2026, 11, 22, 14, 30).timestamp()}),
+        ("1970-01-02T00:00:00+00:00", {"since": 86_400.0}),
+    ],
+)
+def test_since_when(said: str, asked: dict[str, float]) -> None:
+    assert ended.start(said) == asked
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("--ended", "--since", "yesterday"), "90m, 2h, 7d or a date"),
+        (("--ended", "--since", "2026-13-01"), "is no time"),
+        (("--ended", "--since", "9999999999999999h"), "is no time"),
+        (("--ended", "--since", "٢h"), "is no time"),
+        (("--since", "2h"), "add --ended"),
+        (("--ended", "--agent", "alice"), "leave it or --ended out"),
+        (("--ended", "--limit", "1001"), "'--limit'"),
+        (("--ended", "--limit", "0"), "'--limit'"),
+    ],
+)
+def test_wrong_wishes_for_what_is_over(
+    argv: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("interactions", *argv) == WRONG
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_ccctl_and_the_daemon_agree_on_the_longest_list() -> None:
+    assert ended.MOST == console.ENDED_LIMIT
 
 
 async def test_show_and_explain_read_like_a_story(room: Room) -> None:

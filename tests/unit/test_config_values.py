@@ -123,3 +123,21 @@ def test_a_target_must_be_answered(tmp_path: Path) -> None:
 def test_two_channels_cannot_listen_on_one_port(tmp_path: Path) -> None:
     text = HEAD + '[channels.web2]\nadapter = "odd"\nhost = "h"\n'
     assert [key for _, key, _ in faults_of(tmp_path, text)] == ["channels.web2.port"]
+
+
+@pytest.mark.parametrize("mode", ["0660", "660", "0600", "770", "0000"])
+def test_permission_bits(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "ccd.toml").write_text(f'[control]\nmode = "{mode}"\n')
+    assert load(tmp_path, {}).control.mode == mode
+
+
+@pytest.mark.parametrize(
+    "mode",
+    ['"0888"', '"rw-rw----"', '"66"', '"1660"', '"06600"', '""', '"0o660"', '"٦٦٠"', "660", "0o660", "true"],
+)
+def test_what_are_no_permission_bits(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "ccd.toml").write_text(f"[control]\nmode = {mode}\n")
+    _, (fault,) = check(tmp_path)
+    assert (fault.line, fault.key) == (2, "control.mode")
+    assert fault.problem.startswith("must be three octal digits: the permissions of owner, group and others,")
+    assert fault.cure == 'write them in quotes, e.g. "0660" for owner and group'

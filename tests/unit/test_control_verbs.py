@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from ccd.errors import Misconfigured, Refused
@@ -15,8 +16,8 @@ from tests.unit.control_room import BY, RULES, Room, until
 
 VERBS = {
     "status", "top", "agents", "agent.login", "agent.logout", "agent.pause", "agent.ready", "queues",
-    "interactions", "interaction.show", "interaction.explain", "interaction.hangup", "trunks", "devices",
-    "sip.trace", "report", "reload", "diff", "drain",
+    "interactions", "interactions.ended", "interaction.show", "interaction.explain",
+    "interaction.hangup", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
 
 
@@ -28,8 +29,6 @@ async def room() -> AsyncIterator[Room]:
 
 def stored(room: Room, kind: type[Any]) -> list[Any]:
     """Facts of one type in the ledger, as a restart would read them."""
-    import msgspec
-
     decode = msgspec.msgpack.Decoder(facts.AnyFact).decode
     found = [decode(entry.fact) for entry in room.ledger.read(0)]
     return [fact for fact in found if isinstance(fact, kind)]
@@ -54,6 +53,7 @@ async def test_arguments_that_do_not_exist_are_refused_by_every_verb(room: Room,
         ("agent.login", {"agent": 7}),
         ("agent.pause", {"agent": "alice", "reason": None}),
         ("interactions", {"limit": "many"}),
+        ("interactions.ended", {"since": "2h"}),
         ("interaction.show", {"interaction": ["1"]}),
         ("drain", {"on": "yes"}),
     ],
@@ -67,7 +67,10 @@ async def test_every_looking_verb_gives_json(room: Room) -> None:
     await room.ready("alice")
     await room.talk()
     await room.call(display="é")
-    for verb in ("status", "top", "agents", "queues", "interactions", "trunks", "devices", "report"):
+    for verb in (
+        "status", "top", "agents", "queues", "interactions", "interactions.ended",
+        "trunks", "devices", "report",
+    ):  # fmt: skip
         assert json.loads(json.dumps(await room.ask(verb))), verb
     for verb in ("interaction.show", "interaction.explain", "sip.trace"):
         assert json.loads(json.dumps(await room.ask(verb, interaction="1"))), verb
@@ -100,8 +103,6 @@ async def test_an_unknown_reason_is_refused_and_nothing_is_posted(room: Room) ->
 
 
 async def test_any_reason_will_do_where_none_is_set_up(room: Room) -> None:
-    import msgspec
-
     room.runtime.post(facts.RulesLoaded(msgspec.structs.replace(RULES, pause_reasons={})))
     await room.runtime.settled()
     shown = await room.ask("agent.pause", agent="alice", reason="dentist")
@@ -226,6 +227,74 @@ async def test_interactions_can_be_narrowed(room: Room) -> None:
         await room.ask("interactions", queue="nowhere")
     with pytest.raises(Refused, match="no agent"):
         await room.ask("interactions", agent="nobody")
+
+
+def numbers(answer: dict[str, Any]) -> list[str]:
+    return [row["interaction"] for row in answer["listed"]]
+
+
+async def test_ended_interactions_the_newest_first(room: Room) -> None:
+    await room.ready("alice")
+    leg, _ = await room.talk()
+    given_up = await room.call()
+    running = await room.call("+332")
+    await room.leave(given_up, after_s=4)
+    await room.leave(leg, after_s=9)
+    answer = await room.ask("interactions.ended")
+    assert (numbers(answer), answer["more"], answer["at"]) == (["1", "2"], False, room.clock.now())
+    first, second = answer["listed"]
+    assert (first["outcome"], first["talked_s"], first["agents"]) == ("handled", 13.0, ["alice"])
+    assert (first["channel"], first["origin"], first["target"], first["queue"]) == (
+        "voice",
+        "+33612345678",
+        "+331",
+        "sales",
+    )
+    assert (second["outcome"], second["waited_s"], second["agents"]) == ("abandoned", 4.0, [])
+    assert second["ended_at"] == first["ended_at"] - 9
+    await room.leave(running)
+    assert numbers(await room.ask("interactions.ended")) == ["3", "1", "2"]
+
+
+async def test_ended_interactions_can_be_narrowed(room: Room) -> None:
+    for number in ("+331", "+332", "+331", "+333"):
+        await room.leave(await room.call(number), after_s=60)
+    assert numbers(await room.ask("interactions.ended")) == ["4", "3", "2", "1"]
+    assert numbers(await room.ask("interactions.ended", queue="sales")) == ["3", "1"]
+    few = await room.ask("interactions.ended", limit=2)
+    assert (numbers(few), few["more"]) == (["4", "3"], True)
+    exactly = await room.ask("interactions.ended", limit=4)
+    assert (len(exactly["listed"]), exactly["more"]) == (4, False)
+    assert numbers(await room.ask("interactions.ended", within_s=61)) == ["4", "3"]
+    ended_at = few["listed"][1]["ended_at"]
+    assert numbers(await room.ask("interactions.ended", since=ended_at)) == ["4", "3"]
+    assert numbers(await room.ask("interactions.ended", since=ended_at, within_s=5)) == ["4"]
+    assert numbers(await room.ask("interactions.ended", since=-1, within_s=1e300, limit=-1)) == []
+    with pytest.raises(Refused, match="did you mean sales"):
+        await room.ask("interactions.ended", queue="sale")
+
+
+async def test_the_list_of_ended_is_bounded_whatever_is_asked(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ccd.runtime.verbs.ENDED_LIMIT", 2)
+    for _ in range(3):
+        await room.leave(await room.call())
+    answer = await room.ask("interactions.ended", limit=10**6)
+    assert (len(answer["listed"]), answer["more"]) == (2, True)
+
+
+async def test_a_record_that_cannot_be_read_hides_no_other(room: Room) -> None:
+    await room.leave(await room.call())
+    await room.leave(await room.call(), after_s=1)
+    row = room.ledger.record("1")
+    assert row is not None
+    room.ledger.append([], [msgspec.structs.replace(row, body=b"spoilt")])
+    good, spoilt = (await room.ask("interactions.ended"))["listed"]
+    assert (good["interaction"], good["cause"]) == ("2", "normal")
+    assert (spoilt["interaction"], spoilt["queue"], spoilt["outcome"]) == ("1", "sales", "abandoned")
+    assert (spoilt["origin"], spoilt["cause"], spoilt["talked_s"]) == ("", "", None)
+    assert good.keys() == spoilt.keys()
 
 
 # -- channels --------------------------------------------------------------------------------------------

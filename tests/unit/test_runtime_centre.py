@@ -203,6 +203,11 @@ def of(make: Callable[[Chaos, int, int], facts.AnyFact]) -> Callable[[Chaos, int
     return lambda chaos, a, b: chaos.tell(make(chaos, a, b))
 
 
+def phone(number: int) -> str:
+    """Each agent has two."""
+    return f"{AGENTS[number // 2 % 3]}-{1 + number % 2}"
+
+
 CAUSES = list(Cause)
 TARGETS = ("200", "201", "202", "300", "301", "+33700", "nobody", "*41", "*44", "*43", "*421", "*429", "*42")
 STATES = (Availability.READY,) * 4 + (Availability.PAUSED, Availability.LOGGED_OUT)
@@ -212,26 +217,24 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "time": pass_time,
     "prompt ended": end_prompt,
     "recording ended": end_recording,
-    "answer": of(lambda c, a, b: facts.LegAnswered(c.dialled(a), f"{AGENTS[b % 3]}-1")),
+    "answer": of(lambda c, a, b: facts.LegAnswered(c.dialled(a), phone(b * 2))),
     "ring": of(lambda c, a, b: facts.LegRinging(c.dialled(a), b % 2 == 0)),
     "end": of(lambda c, a, b: facts.LegEnded(c.leg(a), CAUSES[b % len(CAUSES)])),
     "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "1239"[b % 4])),
     "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
     "resume": of(lambda c, a, b: facts.LegResumed(c.leg(a))),
     "transfer": of(lambda c, a, b: facts.TransferAsked(c.dialled(a), TARGETS[b % len(TARGETS)])),
-    "dial": of(lambda c, a, b: facts.AgentDialled(c.fresh(a), f"{AGENTS[b % 3]}-1", TARGETS[a % len(TARGETS)])),
+    "dial": of(lambda c, a, b: facts.AgentDialled(c.fresh(a), phone(b * 2), TARGETS[a % len(TARGETS)])),
     "lose media": of(lambda c, a, b: facts.MediaLost(c.leg(a), 30.0)),
     "text": of(lambda c, a, b: facts.TextReceived(c.leg(a), "hello", f"m{b}")),
     "delivered": of(lambda c, a, b: facts.TextDelivered(c.leg(a), f"m{b}")),
     "text failed": of(lambda c, a, b: facts.TextFailed(c.leg(a), f"m{b}", Cause.UNREACHABLE)),
     "ask": of(lambda c, a, b: facts.AvailabilityAsked((*AGENTS, "zoe")[a % 4], STATES[b % 6], "lunch")),
     "end wrap-up": of(lambda c, a, b: facts.WrapUpEndAsked((*AGENTS, "zoe")[a % 4])),
-    "bind": of(
-        lambda c, a, b: facts.DeviceBound(Binding(f"{AGENTS[a % 3]}-{1 + b % 2}", "1", "{}", c.now + 600 * (b % 3)))
-    ),
-    "unbind": of(lambda c, a, b: facts.DeviceUnbound(f"{AGENTS[a % 3]}-{1 + b % 2}", "1", "expired")),
-    "lost": of(lambda c, a, b: facts.DeviceLost(f"{AGENTS[a % 3]}-{1 + b % 2}", "silent")),
-    "reachable": of(lambda c, a, b: facts.DeviceReachable(f"{AGENTS[a % 3]}-{1 + b % 2}")),
+    "bind": of(lambda c, a, b: facts.DeviceBound(Binding(phone(a), "1", "{}", c.now + 600 * (b % 3)))),
+    "unbind": of(lambda c, a, b: facts.DeviceUnbound(phone(a), "1", "expired")),
+    "lost": of(lambda c, a, b: facts.DeviceLost(phone(a), "silent")),
+    "reachable": of(lambda c, a, b: facts.DeviceReachable(phone(a))),
     "trunk": of(lambda c, a, b: facts.TrunkChanged("carrier", b % 2 == 0)),
     "hangup": of(lambda c, a, b: facts.HangupAsked(str(a % (c.centre.state.interactions_made + 2)), "test")),
     "drain": of(lambda c, a, b: facts.DrainAsked(a % 5 == 0, "test")),

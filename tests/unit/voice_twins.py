@@ -42,6 +42,9 @@ class StackTwin:
         self.replies.append(response)
         return True
 
+    def dismiss(self, tx: Any, status: int, headers: Any = ()) -> None:
+        self.reply(tx, status, None, headers)
+
     def flow_to(self, host: str, port: int = 5060, protocol: str = "UDP") -> Flow:
         if ":" in host:
             raise Refused("sip-no-transport", "no transport over IPv6")

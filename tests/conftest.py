@@ -1,0 +1,61 @@
+"""What all tests share: which foreign programs are here, and plain words about those that are not.
+
+A test marked `needs("sipp", "baresip", …)` is skipped where one is missing, with the command that installs
+it; with CI set in the environment it fails instead: there, nothing may be skipped.
+"""
+
+import os
+
+import pytest
+
+from tests.peers import digits_pcap, netns, pjsip, process
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+_missing: dict[str, str] = {}
+
+
+def what_is_missing(need: str) -> str:
+    """Empty, or why the need cannot be met here and what helps."""
+    if need not in _missing:
+        _missing[need] = _look(need)
+    return _missing[need]
+
+
+def _look(need: str) -> str:
+    if need == "pjsua2":
+        return "" if pjsip.have_pjsua() else "pjsua2 is missing: pip install pjsua2-python"
+    if need == "raw":
+        return "" if digits_pcap.can_play() else "SIPp's digits need a raw socket: run as root"
+    if need == "netns":
+        return netns.why_not()
+    try:
+        process.program(need)
+    except process.PeerMissing as missing:
+        return str(missing)
+    return ""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*programs): sipp, baresip, pjsua2, raw, netns or any command")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        problems = [problem for problem in map(what_is_missing, mark.args) if problem]
+        if problems and IN_CI:
+            pytest.fail("nothing may be skipped in CI: " + "; ".join(problems), pytrace=False)
+        if problems:
+            pytest.skip("; ".join(problems))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Plain words at the end: what this machine could not test, and the command that changes it."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple):
+            reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+            reasons[reason] = reasons.get(reason, 0) + 1
+    if reasons:
+        terminalreporter.section("not tested on this machine")
+        for reason, count in sorted(reasons.items()):
+            terminalreporter.write_line(f"{count:4} tests: {reason}")

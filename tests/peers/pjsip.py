@@ -1,0 +1,245 @@
+"""A PJSIP phone (pjsua2) as a child process, with the same ways as `tests.peers.baresip`; also MESSAGE.
+
+At most 4 calls a process. What it hears is written to `heard-N.wav`, N being the call's number.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import itertools
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.peers.ports import free_block, free_port
+from tests.peers.process import PeerFailed, PeerMissing, PeerProcess
+from tests.peers.tones import write_tone
+
+AGENT = Path(__file__).with_name("pjsua_agent.py")
+_phones = itertools.count(1)
+
+
+def have_pjsua() -> bool:
+    """Whether the Python package pjsua2 is installed (pip install pjsua2-python)."""
+    return importlib.util.find_spec("pjsua2") is not None
+
+
+class PjsipPhone:
+    """`async with PjsipPhone("carol", "secret", registrar="127.0.0.1:5060", tone_hz=650) as phone:`"""
+
+    def __init__(
+        self,
+        user: str,
+        password: str = "",
+        *,
+        registrar: str = "",
+        domain: str = "",
+        tone_hz: float = 650,
+        tone_s: float = 60,
+        answer: str = "manual",
+        transport: str = "udp",
+        codecs: tuple[str, ...] = ("pcmu", "pcma"),
+        expires_s: int = 120,
+        register: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        folder: Path | None = None,
+        source: Path | None = None,
+    ) -> None:
+        """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
+        `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again.
+        """
+        if not have_pjsua():
+            raise PeerMissing("pjsua2 is missing: pip install pjsua2-python")
+        self.user = user
+        self.tone_hz = tone_hz
+        self.host = host
+        self.port = port or free_port(host)
+        self.uri = f"sip:{user}@{host}:{self.port}" + (";transport=tcp" if transport == "tcp" else "")
+        self.domain = domain or registrar or f"{host}:{self.port}"
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="pjsip-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.events: list[dict[str, Any]] = []
+        self._taken = 0
+        self._changed = asyncio.Condition()
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._numbers = itertools.count(1)
+        self._reading: asyncio.Task[None] | None = None
+        tone = source or write_tone(self.folder / "tone.wav", tone_hz, tone_s)
+        self._options: dict[str, Any] = {
+            "user": user,
+            "password": password,
+            "registrar": registrar,
+            "domain": self.domain,
+            "answer": answer,
+            "transport": transport,
+            "codecs": list(codecs),
+            "expires_s": expires_s,
+            "register": register,
+            "host": host,
+            "port": self.port,
+            "rtp_port": free_block(24, host),
+            "folder": str(self.folder),
+            "source": str(tone),
+        }
+        self._process = PeerProcess(
+            f"pjsip-{next(_phones)}-{user}", [sys.executable, str(AGENT)], self.folder, piped=True
+        )
+
+    # life
+
+    async def start(self, timeout_s: float = 10.0) -> None:
+        """Until it runs and, when it shall register, is registered."""
+        await self._process.start()
+        self._reading = asyncio.create_task(self._read())
+        await self._ask("start", timeout_s=timeout_s, **self._options)
+        if self._options["registrar"] and self._options["register"]:
+            event = await self.event("registered", "unregistered", timeout_s=timeout_s)
+            if event["event"] != "registered":
+                raise PeerFailed(self.words(f"not registered: {event['code']} {event['reason']}"))
+
+    async def stop(self) -> None:
+        """End calls, unregister, complete the recordings."""
+        if self._process.running:
+            with contextlib.suppress(PeerFailed, ConnectionError):
+                await self._ask("stop", timeout_s=2)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await self._process.process.wait()
+        await self._process.stop()
+        if self._reading is not None:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    # requests (call=0: the latest call)
+
+    async def dial(self, target: str, headers: dict[str, str] | None = None) -> int:
+        """A number (at the phone's domain) or a SIP URI; returns the call's number."""
+        if not target.startswith(("sip:", "sips:", "tel:")):
+            target = f"sip:{target}@{self.domain}"
+        return int((await self._ask("call", target=target, headers=headers or {}))["call"])
+
+    async def accept(self, call: int = 0, code: int = 200, reason: str = "") -> None:
+        """Answer a ringing call; `code` 486 or 603 refuses it."""
+        await self._ask("answer", call=call, code=code, reason=reason)
+
+    async def hangup(self, call: int = 0) -> None:
+        await self._ask("hangup", call=call)
+
+    async def hold(self, call: int = 0) -> None:
+        await self._ask("hold", call=call)
+
+    async def resume(self, call: int = 0) -> None:
+        await self._ask("resume", call=call)
+
+    async def press(self, digits: str, call: int = 0, method: str = "rfc2833") -> None:
+        """`method`: rfc2833 (RFC 4733 events) or info."""
+        await self._ask("press", digits=digits, call=call, method=method)
+
+    async def transfer(self, target: str, call: int = 0) -> None:
+        """Blind, by REFER; outcome in events `transfer`."""
+        await self._ask("transfer", target=target, call=call)
+
+    async def message(self, target: str, text: str) -> None:
+        """SIP MESSAGE; its fate comes as event `message_status`."""
+        await self._ask("message", target=target, text=text)
+
+    async def register(self, renew: bool = True) -> None:
+        """Register now (or unregister)."""
+        await self._ask("register", renew=renew)
+
+    async def stats(self, call: int = 0) -> dict[str, int]:
+        """RTP packets of a running call: received, lost, sent."""
+        answer = await self._ask("stats", call=call)
+        return {name: answer[name] for name in ("received", "lost", "sent")}
+
+    # what happens
+
+    async def event(
+        self,
+        *kinds: str,
+        timeout_s: float = 10.0,
+        where: Callable[[dict[str, Any]], bool] = lambda event: True,
+    ) -> dict[str, Any]:
+        """The next event of one of these kinds after the last one taken here: registered, incoming,
+        call_state, media, digit, message, message_status, transfer, recorded. Raises `PeerFailed`.
+        """
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                while True:
+                    for index in range(self._taken, len(self.events)):
+                        if self.events[index]["event"] in kinds and where(self.events[index]):
+                            self._taken = index + 1
+                            return self.events[index]
+                    await self._changed.wait()
+        except TimeoutError:
+            raise PeerFailed(
+                self.words(f"no {' or '.join(kinds)}; since: {self.events[self._taken :]}")
+            ) from None
+
+    async def state(self, wanted: str, timeout_s: float = 10.0, call: int = 0) -> dict[str, Any]:
+        """The next `call_state` CALLING, EARLY, CONNECTING, CONFIRMED or DISCONNECTED."""
+        return await self.event(
+            "call_state",
+            timeout_s=timeout_s,
+            where=lambda event: event["state"] == wanted and call in (0, event["call"]),
+        )
+
+    def heard(self, call: int = 1) -> Path:
+        """The WAV of what it heard in that call; complete after its event `recorded`."""
+        return self.folder / f"heard-{call}.wav"
+
+    def words(self, problem: str) -> str:
+        log = self.folder / "pjsip.log"
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
+        return f"{self._process.words(problem)}\n{tail}"
+
+    async def _ask(self, verb: str, timeout_s: float = 5.0, **values: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = waiting
+        stdin = self._process.process.stdin
+        assert stdin is not None
+        stdin.write(json.dumps({"id": number, "do": verb, **values}).encode() + b"\n")
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await waiting
+        except TimeoutError:
+            raise PeerFailed(self.words(f"no answer to {verb}")) from None
+        finally:
+            del self._answers[number]
+        if not answer["ok"]:
+            raise PeerFailed(self.words(f"{verb} {values}: {answer['problem']}"))
+        return answer
+
+    async def _read(self) -> None:
+        stdout = self._process.process.stdout
+        assert stdout is not None
+        async for line in stdout:
+            message = json.loads(line)
+            if "re" in message:
+                waiting = self._answers.get(message["re"])
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(message)
+                continue
+            async with self._changed:
+                self.events.append(message)
+                self._changed.notify_all()

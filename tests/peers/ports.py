@@ -1,0 +1,47 @@
+"""Free ports of the loopback, for peers that must be told theirs before they start.
+
+Ports are taken below the kernel's ephemeral range, so that no client socket grabs one in between, and
+are handed out once a process of ours, so that two peers started together never meet.
+"""
+
+import os
+import random
+import socket
+
+LOW = 20000
+HIGH = 32000
+
+_given: set[int] = set()
+_chance = random.Random(os.getpid())
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        with socket.socket(family, kind) as sock:
+            if kind == socket.SOCK_STREAM:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind((host, port))
+            except OSError:
+                return False
+    return True
+
+
+def free_block(size: int, host: str = "127.0.0.1") -> int:
+    """First port (even) of `size` neighbouring ports, each free for UDP and TCP.
+
+    Raises OSError when the loopback is full.
+    """
+    for _ in range(2000):
+        first = _chance.randrange(LOW, HIGH - size, 2)
+        block = range(first, first + size)
+        if _given.isdisjoint(block) and all(_is_free(host, port) for port in block):
+            _given.update(block)
+            return first
+    raise OSError(f"no {size} neighbouring free ports on {host} between {LOW} and {HIGH}")
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """One port free for UDP and TCP; the one above it is kept free too (phones open TLS there)."""
+    return free_block(2, host)
