@@ -213,7 +213,9 @@ class Daemon:
 
 def _directory(path: str, mode: int) -> Path:
     directory = Path(path)
-    directory.mkdir(mode=mode, parents=True, exist_ok=True)
+    if not directory.is_dir():
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(mode)
     return directory
 
 
@@ -312,6 +314,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigFaults as faults:
         print(render(faults.faults), file=sys.stderr)
         return 2
+    os.umask(0o027)  # recordings and their folders too: for owner and group, whatever started us
     configure(settings.daemon.log, settings.daemon.log_level, os.environ)
     try:
         return uvloop.run(serve(config, overrides, settings))

@@ -121,7 +121,7 @@ class Visits:
             return
         if leg in self._ended:
             line.put(encode("ended", cause=self._ended[leg]))
-        problem = self._refusal()
+        problem = self._refusal(now)
         if problem:
             self.counts["refused"] += 1
             line.put(encode("fault", problem=problem))
@@ -333,13 +333,24 @@ class Visits:
                 line.put(text, message)
             seen = seen and message != frame.after
 
-    def _refusal(self) -> str:
+    def _refusal(self, now: float) -> str:
         """Why no new visitor is taken now; empty when one is."""
         if self.draining:
             return "we take no new conversations at the moment, please try again later"
-        if len(self._visits) >= self.settings.max_visitors:
+        if len(self._visits) >= self.settings.max_visitors and not self._make_room(now):
             return "all places in the chat are taken, please try again in a few minutes"
         return ""
+
+    def _make_room(self, now: float) -> bool:
+        """When all places are taken, the oldest visitor who said hello but never wrote gives up his."""
+        for visit in self._visits.values():
+            if not visit.arrived and visit.line is not None and now - visit.budget_at >= HELLO_S:
+                self.counts["silent"] += 1
+                line = visit.line
+                del self._visits[visit.leg], self._lines[line]
+                line.close(TRY_LATER, "wrote nothing, and others wait")
+                return True
+        return False
 
     def _objection(self, visit: Visit, text: str, now: float) -> str:
         """Why a text is not taken; empty when it is."""

@@ -169,6 +169,8 @@ class Leg:
         """Take over what SDP negotiated. `address` None: unknown, learn it from the first packet."""
         self.codec, self.payload = codec, payload
         self.digits = -1 if digits is None else digits
+        if digits is None:
+            self._mouth = None  # whoever takes no digits any more gets none of those that wait
         if receives and not self.receives:
             self.heard = now
         self.sends, self.receives = sends, receives

@@ -23,7 +23,6 @@ from ccd.model.rules import Target
 from ccd.routing.router import Router
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.leaving import leave
-from ccd.runtime.leaving import leave
 from ccd.runtime.reactions import FACTS
 from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 

@@ -16,7 +16,7 @@ from ccd.sip.events import (
     TransactionFailed,
 )
 from ccd.sip.hop import same_hop
-from ccd.sip.message import Message, Response
+from ccd.sip.message import Message, Request, Response
 from ccd.sip.timers import Timers
 from ccd.sip.transaction import (
     OTHER_SERVER,
@@ -124,7 +124,7 @@ class Runner:
         tx.sent = response.to_bytes()
         self.out.append((tx.flow, tx.sent))
         if response.status >= 200 and tx.moves is OTHER_SERVER:
-            tx.request = tx.request.outline()
+            tx.request = Request(tx.request.method, "", [])  # nothing but `sent` is needed from here on
 
     def _back_off(self, tx: Transaction) -> None:
         tx.interval *= 2
@@ -202,7 +202,7 @@ class Runner:
     def _tell_ack(self, tx: ServerTransaction) -> None:
         self.events.append(AckArrived(self._message, self._flow or tx.source, tx, tx.owner))
         # From here on it only absorbs copies, thousands of them at a time: keep no more than that needs.
-        tx.owner, tx.sent, tx.request = None, b"", tx.request.outline()
+        tx.owner, tx.sent, tx.request = None, b"", Request("INVITE", "", [])
 
     def _tell_cancel(self, tx: ServerTransaction) -> None:
         self.events.append(CancelArrived(tx, self._message, tx.owner))

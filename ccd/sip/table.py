@@ -178,7 +178,8 @@ class Message:
             raise SipParseError("Via is missing")
         head, found, rest = text.partition(";branch=")
         branch = rest.partition(";")[0]
-        return branch if found and "," not in head and '"' not in head and _token(branch) else self.via.branch
+        plain = found and "," not in head and '"' not in head and ";branch" not in head.lower()
+        return branch if plain and _token(branch) else self.via.branch
 
     @property
     def call_id(self) -> str:

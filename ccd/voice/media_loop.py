@@ -183,14 +183,16 @@ class MediaLoop:
         """The packets whose beat has come."""
         buffer, view, pace = self._buffer, self._view, self._legs.pace
         for leg in pace.due(now):
-            size = leg.tick(buffer, now)
-            if size:
-                try:
+            try:
+                size = leg.tick(buffer, now)
+                if size:
                     leg.port.send(view[:size], leg.address)  # type: ignore[attr-defined]
-                except OSError:
-                    continue
-            elif not leg.paced:
-                pace.remove(leg)
+                elif not leg.paced:
+                    pace.remove(leg)
+            except OSError:
+                continue
+            except Exception as error:  # a bug in one leg must not end the others
+                self._legs.fail(leg, error, now)
 
     def _send_rtcp(self, leg: Leg, data: bytes) -> None:
         port, address = leg.port, leg.address

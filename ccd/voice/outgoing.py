@@ -89,7 +89,9 @@ class OutgoingLeg(CallLeg):
 
     def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
         super().over(cause, remote=remote, sip_status=sip_status, q850=q850, note=note)
-        # What attempts still hear finds us gone. No circle for the garbage collector, no SDP kept for nothing.
+        # What attempts still hear finds us gone: leave no circle for the garbage collector, and no SDP.
+        for attempt in self._attempts:
+            attempt.candidate.headers = []
         self._attempts = []
         self.session = None
 

@@ -330,10 +330,7 @@ class SipStack:
 
 def masked(data: bytes) -> bytes:
     """A message as it may be shown: who authenticates stays, what a password could be guessed from goes."""
-    if b"uth" not in data:
-        return data
-    data = _CREDENTIALS.sub(_without_proof, data)
-    return _NONCE.sub(b'nonce="(masked)"', data)
+    return _NONCE.sub(b'nonce="(masked)"', _CREDENTIALS.sub(_without_proof, data))
 
 
 def _without_proof(found: re.Match[bytes]) -> bytes:

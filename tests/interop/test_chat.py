@@ -10,6 +10,7 @@ import aiohttp
 
 from tests.interop.daemon_site import PASSWORD, Site
 from tests.interop.parties import bridged, caller, phone, talk
+from tests.interop.wire import Message
 from tests.loopback.webchat_visitor import Visitor
 from tests.peers.pjsip import PjsipPhone
 
@@ -124,3 +125,52 @@ async def test_a_stranger_cannot_write_into_a_conversation(make_site: Make, tmp_
         assert not visitor.of("text")
         assert (await agent.authorised("MESSAGE", uri, [kind], "hi, it is me")).status == 200
         assert (await visitor.get("text"))["text"] == "hi, it is me"
+
+
+async def test_a_waiting_and_a_running_chat_live_through_an_orderly_restart(make_site: Make) -> None:
+    """SIGTERM and start: who waited is offered, who was in conversation goes on in the same one."""
+    site: Site = await make_site(agents=2, chat=True, tables={"queues.chat": {"agents": ["a1"]}})
+    kind = ("Content-Type", "text/plain")
+    async with phone(site, "a1") as agent, aiohttp.ClientSession() as client:
+        url = f"http://127.0.0.1:{site.chat_port}/chat"
+        first, waiting = Visitor(await client.ws_connect(url)), Visitor(await client.ws_connect(url))
+        await first.hello(name="Ada")
+        await first.send("text", text="one", id="m1")
+        offer = await agent.incoming("MESSAGE")
+        agent.reply(offer, 200)
+        uri = correspondent(offer)
+        assert (await agent.authorised("MESSAGE", uri, [kind], "yes?")).status == 200
+        await first.get("text")
+        await site.ask("agent.pause", agent="a1", reason="lunch")
+        await waiting.hello(name="Bo")
+        await waiting.send("text", text="two", id="m2")
+        await waiting.get("ack")
+        assert await site.terminate() == 0
+        await site.start()
+        assert (await site.ask("interactions"))["all"] == 2
+        again, other = Visitor(await client.ws_connect(url)), Visitor(await client.ws_connect(url))
+        assert (await again.hello(token=first.token))["resumed"]
+        assert (await other.hello(token=waiting.token))["resumed"]
+        await again.send("text", text="three", id="m3")
+        relayed = await agent.incoming("MESSAGE")
+        agent.reply(relayed, 200)
+        assert correspondent(relayed) == uri and "three" in relayed.body
+        assert (await site.agent("a1"))["availability"] == "paused"
+        await site.ask("agent.ready", agent="a1")
+        late = await agent.incoming("MESSAGE")
+        agent.reply(late, 200)
+        assert "two" in late.body and correspondent(late) != uri
+        assert (await agent.authorised("MESSAGE", correspondent(late), [kind], "here")).status == 200
+        assert (await other.get("text"))["text"] == "here"
+        for talk_uri in (uri, correspondent(late)):
+            assert (await agent.authorised("MESSAGE", talk_uri, [kind], "/close")).status == 200
+        records = await site.until_records(2)
+        for each in (first, waiting, again, other):
+            await each.close()
+    assert [record.outcome for record in records] == ["handled", "handled"]
+
+
+def correspondent(message: Message) -> str:
+    found = re.search(r"sip:(chat-[^@>]+@[^>;]+)", message.get("From"))
+    assert found, message.headers
+    return f"sip:{found[1]}"

@@ -157,6 +157,7 @@ async def test_kill_9_at_random_moments_loses_nothing(make_site: Make, tmp_path:
         "queues.sales": {"agents": [*SPEAKERS, LUNCHING, ABSENT], "ring_timeout_s": 5.0},
         "queues.chat": {"agents": [WRITER]},
         "media": {"dead_after_s": 0.0},
+        "ledger": {"snapshot_every_facts": 1000},
     }
     site: Site = await make_site(agents=23, chat=True, media_ports=1600, tables=tables)
     seed = int(os.environ.get("CCD_SEED", "0")) or random.randrange(1_000_000)
@@ -177,6 +178,7 @@ async def test_kill_9_at_random_moments_loses_nothing(make_site: Make, tmp_path:
         registrations = [each for each in pen.seen if "REGISTER" in each.get("CSeq")]
         writer, chatting, traffic = Writer(pen), Chatting(site, client), Traffic(outside)
         try:
+            await asyncio.sleep(4.0)
             for _ in range(KILLS):
                 await asyncio.sleep(moments.uniform(0.4, 2.0))
                 await site.kill()
@@ -231,6 +233,7 @@ async def check_callers(site: Site, answered: set[str]) -> None:
     assert figures["offered"] == len(voice)
     assert figures["handled"] == sum(record.outcome == "handled" for record in voice)
     assert figures["handled"] > len(voice) / 2
+    assert any(row.get("event") == "snapshot saved" for row in site.log_lines()), "snapshots were in play"
 
 
 async def check_next_call(site: Site, outside: Ua) -> None:

@@ -3,6 +3,7 @@
 Run short by default; `CCD_SOAK=1` (make soak) runs what the project claims: 200 calls at 10 a second.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.daemon_site import PASSWORD, PRESS, Site, need
+from tests.interop.daemon_site import DIRECT, PASSWORD, PRESS, Site, need
 from tests.peers import netns, sipp
 from tests.peers.digits_pcap import can_play
 from tests.peers.sipp import Sipp, SippResult
@@ -112,3 +113,29 @@ async def test_lost_packets_delay_but_lose_no_call(make_site: Make, tmp_path: Pa
             await check_books(site, "sales", calls)
             space.lose(0)
             assert crowd.counted().failed == 0
+
+
+async def test_reloads_under_traffic_disturb_no_call(make_site: Make, tmp_path: Path) -> None:
+    """Every half second a changed configuration is taken over; agents and queues stay, calls go on."""
+    site: Site = await make_site(agents=AGENTS, media_ports=1200)
+    async with await phones(site, tmp_path / "phones"):
+        crowd = Sipp(
+            "uac_call",
+            site.address,
+            service=DIRECT,
+            rate=10,
+            calls=40,
+            keys={"talk_ms": 1000},
+            folder=tmp_path / "callers",
+        )
+        await crowd.start()
+        running = asyncio.ensure_future(crowd.wait())
+        for turn in range(100):
+            if running.done():
+                break
+            site.set("queues.sales", ring_timeout_s=20.0 + turn, display=f"Sales {turn}")
+            changes = (await site.ask("reload"))["changes"]
+            assert any("queues.sales" in line for line in changes)
+            await asyncio.sleep(0.5)
+        check_clean(await running, 40)
+        await check_books(site, "sales", 40)

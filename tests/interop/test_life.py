@@ -25,6 +25,15 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def frames(path: Path) -> int:
+    with wave.open(str(path)) as file:
+        return file.getnframes()
+
+
 def media_worker(site: Site) -> int:
     (worker,) = [pid for pid, line in children(site.pid).items() if "media_worker" in line]
     return worker
@@ -42,7 +51,7 @@ async def test_a_dead_media_worker_ends_its_calls_and_is_replaced(make_site: Mak
         await taken.expect("BYE")
         (record,) = await site.until_records(1)
         (recording,) = site.recordings()
-        assert wave.open(str(recording)).getnframes() > 0, "what was on disk is a whole file"
+        assert frames(recording) > 0, "what was on disk is a whole file"
         causes = [note.details.get("cause") for note in record.timeline if note.what == "leg ended"]
         assert "media_lost" in causes and record.cause == "media_lost", record.timeline
 
@@ -76,11 +85,11 @@ async def test_workers_do_not_outlive_a_killed_daemon(make_site: Make) -> None:
         await site.kill()
 
         async def gone() -> bool:
-            return not any(Path(f"/proc/{pid}").exists() for pid in workers)
+            return not any(alive(pid) for pid in workers)
 
         await site.until("the workers are gone", gone, 5.0)
         (recording,) = site.recordings()
-        assert wave.open(str(recording)).getnframes() >= 7000
+        assert frames(recording) >= 7000
         await site.start()
         again, _ = await talk(site, outside, agent)
         assert (await again.bye()).status == 200

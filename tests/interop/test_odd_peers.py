@@ -278,3 +278,27 @@ async def test_a_tcp_phone_that_comes_back_on_another_connection(make_site: Make
             again, _ = await talk(site, outside, fresh)
             assert (await again.bye()).status == 200
     assert record.outcome == "handled" and record.cause == "normal"
+
+
+async def test_a_phone_that_gives_up_digits_while_some_are_on_their_way(make_site: Make) -> None:
+    """Found by twisted messages: a re-INVITE without telephone-event in the midst of digits to that phone."""
+    site: Site = await make_site(agents=1)
+    far = await Rtp.open()
+    async with phone(site) as agent, caller(site) as outside:
+        call = await outside.call(DIRECT)
+        await call.answered()
+        taken = await Call.taken(agent)
+        taken.accept(sdp(port=far.port))
+        await taken.expect("ACK")
+        await bridged(site)
+        for digit in "123456":
+            assert (await call.ask("INFO", [("Content-Type", "application/dtmf")], digit)).status == 200
+        assert (await taken.ask("INVITE", body=sdp(port=far.port, codecs="0", version=2))).status == 200
+        await asyncio.sleep(0.3)
+        await bridged(site)
+        assert (await call.ask("INFO", [("Content-Type", "application/dtmf")], "9")).status == 200
+        info = await taken.expect("INFO")
+        assert "Signal=9" in info.body, "from now on by INFO"
+        assert (await call.bye()).status == 200
+        (record,) = await site.until_records(1)
+    assert record.cause == "normal"

@@ -11,7 +11,7 @@ from tests.interop.daemon_site import DIRECT, PASSWORD, PRESS, Site, need
 from tests.interop.parties import bridged, caller
 from tests.peers.baresip import Baresip
 from tests.peers.pjsip import PjsipPhone
-from tests.peers.sipp import Sipp
+from tests.peers.sipp import Sipp, register, run
 from tests.peers.tones import check_heard, heard_ms, read_wav, write_tone
 
 Make = Callable[..., Any]
@@ -265,3 +265,42 @@ async def test_a_phone_that_lost_its_cable_is_not_offered_a_caller(make_site: Ma
         (record,) = await site.until_records(1)
     assert record.agents == ["a2"]
     assert not [note for note in record.timeline if note.what == "offer_ended"]
+
+
+async def test_two_people_hear_each_other_while_the_centre_is_busy(make_site: Make, tmp_path: Path) -> None:
+    """Sixty other calls come and go with their audio; no hole over 40 ms in this one."""
+    need("sipp")
+    site: Site = await make_site(agents=12, media_ports=800, tables=sounds(tmp_path))
+    crowd = Sipp("uas_agent", folder=tmp_path / "phones", timeout_s=60)
+    others = [name for name in site.agents if name != "a1"]
+    accounts = [(name, PASSWORD) for name in others]
+    await register(accounts, site.address, port=crowd.port, domain=DOMAIN)
+    async with (
+        softphone(site, "a1", FIRST, tmp_path, answer="auto") as agent,
+        customer(site, tmp_path) as outside,
+        crowd,
+    ):
+        await site.login("a1")
+        await outside.dial(DIRECT)
+        await agent.event("CALL_ESTABLISHED")
+        await bridged(site)
+        await site.login(*others)
+        traffic = await run(
+            "uac_call",
+            site.address,
+            service=DIRECT,
+            rate=10,
+            calls=60,
+            keys={"talk_ms": 500},
+            folder=tmp_path / "callers",
+        )
+        assert traffic.failed == 0, traffic.errors
+        await outside.hangup()
+        await agent.event("CALL_CLOSED")
+        await until_ended(outside)
+        await site.until_records(61)
+    faults = [
+        check_heard(outside.heard(), FIRST, [CALLER], at_least_ms=5000),
+        check_heard(agent.heard()[0], CALLER, [FIRST], at_least_ms=5000),
+    ]
+    assert not any(faults), "\n".join(faults)

@@ -521,6 +521,11 @@ class Rtp(asyncio.DatagramProtocol):
         self._stamp += 160 if kind != 101 else 0
         self._transport.sendto(head + payload, to)
 
+    def throw(self, data: bytes, to: tuple[str, int]) -> None:
+        """Whatever it is."""
+        assert self._transport is not None
+        self._transport.sendto(data, to)
+
     async def talk(self, to: tuple[str, int], seconds: float, payload: bytes = b"\xff" * 160) -> None:
         """Packets each 20 ms."""
         for _ in range(round(seconds * 50)):

@@ -33,7 +33,7 @@ def memory_mb(pid: int) -> float:
 
 
 async def settled(outside: Ua) -> Message:
-    """The daemon has worked off what was thrown at it; asked again as any phone does when a datagram is lost."""
+    """The daemon worked off what was thrown at it; asked again, as phones do when a datagram is lost."""
     asked = outside.request("OPTIONS", "sip:127.0.0.1")
     for _ in range(10):
         with contextlib.suppress(TimeoutError):
@@ -70,12 +70,11 @@ def recorded() -> list[bytes]:
         )
     ]
     uri = f"sip:{DIRECT}@127.0.0.1"
-    for method in ("INVITE", "REGISTER", "OPTIONS", "MESSAGE", "BYE", "CANCEL", "ACK", "REFER", "INFO"):
-        body = sdp() if method == "INVITE" else ""
-        found.append(bytes(ua.request(method, uri, [*headers, ("Refer-To", "<sip:9@x>")], body)))
-    for status in (100, 180, 200, 401, 486, 503):
-        found.append(bytes(Message(f"SIP/2.0 {status} X", ua.request("INVITE", uri).headers, sdp())))
-    return found
+    methods = ("INVITE", "REGISTER", "OPTIONS", "MESSAGE", "BYE", "CANCEL", "ACK", "REFER", "INFO")
+    headers.append(("Refer-To", "<sip:9@x>"))
+    found += [bytes(ua.request(each, uri, headers, sdp() if each == "INVITE" else "")) for each in methods]
+    answers = [f"SIP/2.0 {status} X" for status in (100, 180, 200, 401, 486, 503)]
+    return found + [bytes(Message(each, ua.request("INVITE", uri).headers, sdp())) for each in answers]
 
 
 def mutated(chance: random.Random, seeds: list[bytes]) -> bytes:

@@ -25,6 +25,7 @@ HOW_TO_GET = {
     "iptables": "apt-get install iptables",
     "espeak-ng": "apt-get install espeak-ng",
     "sox": "apt-get install sox",
+    "kamailio": "apt-get install kamailio",
 }
 
 

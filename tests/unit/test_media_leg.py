@@ -273,14 +273,23 @@ def test_the_same_stream_from_another_port_is_followed(pair: Pair) -> None:
     assert pair.a.address == STRANGER
 
 
-def test_after_silence_another_stream_is_believed(pair: Pair) -> None:
+def test_after_silence_another_stream_of_the_host_is_believed(pair: Pair) -> None:
+    neighbour = (A_PHONE[0], 7000)
     pair.send(pair.a, 1)
     pair.pass_by(RELATCH_S - 0.001)
-    pair.send(pair.a, 1, source=STRANGER, ssrc=99)
+    pair.send(pair.a, 1, source=neighbour, ssrc=99)
     assert pair.a.address == A_PHONE
     pair.pass_by(0.002)
-    pair.send(pair.a, 2, source=STRANGER, ssrc=99)
-    assert pair.a.address == STRANGER
+    pair.send(pair.a, 2, source=neighbour, ssrc=99)
+    assert pair.a.address == neighbour
+
+
+def test_not_even_after_silence_is_another_host_believed_than_the_one_that_was_named(pair: Pair) -> None:
+    """A party on hold is silent for long: who sprays our ports must not be sent what it should hear."""
+    pair.send(pair.a, 1)
+    pair.pass_by(60.0)
+    pair.send(pair.a, 1, source=STRANGER, ssrc=99)
+    assert pair.a.address == A_PHONE
 
 
 def test_a_new_address_by_negotiation_is_used_at_once(pair: Pair) -> None:

@@ -1,0 +1,94 @@
+"""A carrier's proxy: Kamailio with digest registration and Record-Route, both directions, UDP and TCP."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need
+from tests.interop.parties import phone
+from tests.interop.wire import Call, Ua
+from tests.peers import sipp
+from tests.peers.kamailio import Kamailio
+from tests.peers.sipp import Sipp
+
+Make = Callable[..., Any]
+ACCOUNT, OUT = "0123456789", "+33123456790"
+FLOW = """
+[flows.out]
+[[flows.out.steps]]
+do = "transfer"
+address = "+33199887766"
+"""
+
+
+async def registered(make_site: Make, carrier: Kamailio, protocol: str) -> Site:
+    """A centre whose only trunk is registered there."""
+    trunk = {
+        "host": carrier.host,
+        "port": carrier.port,
+        "protocol": protocol,
+        "register": True,
+        "username": ACCOUNT,
+        "password": "env:CCD_INTEROP_PASSWORD",
+        "realm": carrier.realm,
+        "sources": ["127.0.0.1"],
+        "qualify_s": 0.0,
+    }
+    site: Site = await make_site(
+        agents=1, extra=FLOW, tables={"trunks.carrier": trunk, "numbers": {OUT: "out"}}
+    )
+
+    async def up() -> bool:
+        return bool((await site.ask("trunks"))[0]["up"])
+
+    await site.until("registered at Kamailio", up)
+    return site
+
+
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+async def test_calls_from_and_to_the_outside_through_a_proxy(
+    make_site: Make, tmp_path: Path, protocol: str
+) -> None:
+    need("kamailio", "sipp")
+    far = Sipp("uas_agent", folder=tmp_path / "far", timeout_s=60)
+    carrier = Kamailio(ACCOUNT, PASSWORD, carrier=far.address, folder=tmp_path / "kamailio")
+    async with carrier, far:
+        site = await registered(make_site, carrier, protocol)
+        async with phone(site) as agent, await Ua.open(carrier.address, user="+33140000077") as outside:
+            # in: the proxy finds us by our registration, our BYE goes back through it
+            call = await outside.call(DIRECT)
+            answer = await call.response(200)
+            assert any(f":{carrier.port}" in hop for hop in answer.all("Record-Route"))
+            route = [("Route", hop) for hop in reversed(answer.all("Record-Route"))]
+            outside.send(acknowledged(call, route))
+            taken = await Call.taken(agent)
+            assert "+33140000077" in taken.invite.get("From")
+            taken.accept()
+            await taken.expect("ACK")
+            assert (await taken.bye()).status == 200
+            await call.expect("BYE")
+            (record,) = await site.until_records(1)
+            assert record.outcome == "handled" and record.target == DIRECT
+            # out: challenged with 407 by the proxy, answered by the carrier behind it
+            result = await sipp.run(
+                "uac_call",
+                carrier.address,
+                service=OUT,
+                keys={"talk_ms": 1500},
+                folder=tmp_path / "near",
+                timeout_s=20,
+            )
+            assert result.clean and result.calls == 1, result.errors
+            records = await site.until_records(2)
+            words = [note.what for note in records[-1].timeline]
+            assert "outside answered" in words, records[-1].timeline
+
+
+def acknowledged(call: Call, route: list[tuple[str, str]]) -> bytes:
+    """An ACK by the route set of the answer."""
+    ack = call.within("ACK", route)
+    call.number -= 1
+    ack.headers = [(name, f"{call.number} ACK" if name == "CSeq" else value) for name, value in ack.headers]
+    return bytes(ack)

@@ -1,0 +1,156 @@
+"""The UDP listener: a lone datagram is taken at once; under traffic they are taken together."""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from ccd.model.settings import TransportSettings
+from ccd.sip.events import Flow
+from ccd.voice.transport import DENSE_S, GATHER_S, Counters, UdpListener
+
+PEER = ("192.0.2.7", 5060)
+
+
+class FakeLoop:
+    """Time by hand, one reader, timers in a list."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.reader: Callable[[], None] | None = None
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def add_reader(self, _sock: object, call: Callable[[], None]) -> None:
+        self.reader = call
+
+    def remove_reader(self, _sock: object) -> bool:
+        had, self.reader = self.reader is not None, None
+        return had
+
+    def call_later(self, delay: float, call: Callable[[], None]) -> Any:
+        entry = (self.now + delay, call)
+        self.timers.append(entry)
+
+        class Handle:
+            def cancel(handle) -> None:
+                if entry in self.timers:
+                    self.timers.remove(entry)
+
+        return Handle()
+
+    def run_timer(self) -> None:
+        self.now, call = self.timers.pop(0)
+        call()
+
+
+class FakeSocket:
+    family = socket.AF_INET
+
+    def __init__(self) -> None:
+        self.waiting: deque[bytes] = deque()
+        self.open = True
+
+    def getsockname(self) -> tuple[str, int]:
+        return ("127.0.0.1", 5060)
+
+    def fileno(self) -> int:
+        return 5 if self.open else -1
+
+    def close(self) -> None:
+        self.open = False
+
+    def recvfrom(self, _size: int) -> tuple[bytes, tuple[str, int]]:
+        if not self.waiting:
+            raise BlockingIOError
+        return self.waiting.popleft(), PEER
+
+
+class Taken:
+    def __init__(self) -> None:
+        self.data: list[bytes] = []
+        self.flows: list[Flow] = []
+
+    def take_datagram(self, data: bytes, flow: Flow) -> None:
+        self.data.append(data)
+        self.flows.append(flow)
+
+
+class Site:
+    """A listener on a fake loop and socket."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        self.loop, self.socket, self.taken = FakeLoop(), FakeSocket(), Taken()
+        monkeypatch.setattr(asyncio, "get_running_loop", lambda: self.loop)
+        settings = TransportSettings(protocol="udp", host="127.0.0.1", port=5060)
+        self.listener = UdpListener(
+            settings, cast(socket.socket, self.socket), cast(Any, self.taken), Counters()
+        )
+
+    def arrive(self, *data: bytes) -> None:
+        """Datagrams come; the loop calls the reader if there is one."""
+        self.socket.waiting.extend(data)
+        if self.loop.reader is not None:
+            self.loop.reader()
+
+
+def test_a_lone_datagram_is_taken_at_once_and_the_next_one_too(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    for count in range(1, 4):
+        site.arrive(b"x")
+        assert len(site.taken.data) == count
+        assert site.loop.timers == []
+        site.loop.now += DENSE_S
+
+
+def test_under_traffic_datagrams_wait_for_each_other(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1")
+    site.loop.now += DENSE_S / 2
+    site.arrive(b"2")
+    assert site.taken.data == [
+        b"1",
+        b"2",
+    ]  # the one that shows traffic is not kept waiting
+    site.arrive(b"3")
+    site.arrive(b"4")
+    assert site.taken.data == [b"1", b"2"]
+    began = site.loop.now
+    site.loop.run_timer()
+    assert site.loop.now - began == GATHER_S or abs(site.loop.now - began - GATHER_S) < 1e-9
+    assert site.taken.data == [b"1", b"2", b"3", b"4"]
+
+
+def test_when_nothing_comes_the_socket_is_watched_again(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1")
+    site.arrive(b"2")
+    site.arrive(b"3")
+    site.loop.run_timer()
+    assert site.taken.data == [b"1", b"2", b"3"]
+    site.loop.run_timer()
+    assert site.loop.timers == []
+    site.loop.now += DENSE_S
+    site.arrive(b"4")
+    assert site.taken.data[-1] == b"4"
+
+
+def test_closing_ends_the_gathering(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1")
+    site.arrive(b"2")
+    assert site.loop.timers
+    site.listener.close()
+    assert site.loop.timers == []
+    assert site.loop.reader is None
+
+
+def test_datagrams_of_one_peer_share_their_flow(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1", b"2")
+    first, second = site.taken.flows
+    assert first is second
+    assert first == Flow("UDP", *PEER, "127.0.0.1:5060")
