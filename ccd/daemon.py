@@ -25,6 +25,7 @@ from ccd.control.server import ControlServer
 from ccd.errors import CcdError
 from ccd.ids import FastChance, SystemChance
 from ccd.model import facts
+from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings
 from ccd.runtime.centre import Centre
 from ccd.runtime.log import configure
@@ -41,6 +42,7 @@ from ccd.voice.media_link import child_environment
 
 log = structlog.get_logger("ccd")
 HOUSEKEEPING_S = 10.0
+MOST_DESCRIPTORS = 65_536
 NEEDS_RESTART = ("daemon.", "ledger.", "control.", "sip.", "media.workers", "media.host", "media.port")
 """Keys whose change is taken only at the next start."""
 
@@ -54,6 +56,7 @@ class Daemon:
         self.settings = settings
         self.ended = asyncio.Event()
         self.draining = False
+        self.stopping = False
         state_dir = _directory(settings.daemon.state_dir, 0o750)
         self.runtime_dir = _directory(settings.daemon.runtime_dir, 0o755)
         self.ledger_path = Path(settings.ledger.path or state_dir / "ledger.sqlite")
@@ -195,20 +198,35 @@ class Daemon:
                 channel.drain(on)
         self.notifier.tell(STATUS=self._status())
 
+    def _would_cut(self) -> int:
+        """How many interactions a restart would end: those with audio; the written ones live on."""
+        return sum(info.kind is LegKind.AUDIO for info in self.centre.state.interactions.values())
+
     async def wind_down(self) -> None:
         """SIGTERM: finish what runs, for at most `drain_s`; a second signal ends at once."""
-        if self.draining:
+        if self.stopping:
             self.ended.set()
             return
+        self.stopping = True
         self.drain(True, "signal")
-        log.info("draining", interactions=len(self.centre.state.interactions))
+        log.info("draining", interactions=len(self.centre.state.interactions), calls=self._would_cut())
         try:
             async with asyncio.timeout(self.settings.daemon.drain_s):
-                while self.centre.state.interactions:  # noqa: ASYNC110  a few looks a second, only while stopping
+                while self._would_cut() and not self.ended.is_set():  # noqa: ASYNC110  few looks, at the end
                     await asyncio.sleep(0.2)
         except TimeoutError:
-            log.warning("drain over", still_running=len(self.centre.state.interactions))
+            log.warning("drain over", still_running=self._would_cut())
         self.ended.set()
+
+
+def _allow_descriptors() -> None:
+    """As many open files as the administrator allows: each connection of a phone is one."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, MOST_DESCRIPTORS) if hard != resource.RLIM_INFINITY else MOST_DESCRIPTORS
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _directory(path: str, mode: int) -> Path:
@@ -314,6 +332,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigFaults as faults:
         print(render(faults.faults), file=sys.stderr)
         return 2
+    _allow_descriptors()
     os.umask(0o027)  # recordings and their folders too: for owner and group, whatever started us
     configure(settings.daemon.log, settings.daemon.log_level, os.environ)
     try:

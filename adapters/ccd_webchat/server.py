@@ -9,7 +9,7 @@ import errno
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -103,6 +103,7 @@ class WebchatChannel:
         self._clock = clock
         self._visits = Visits(name, settings, chance)
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._connections = 0
         self._page, self._page_headers = page(settings.path)
@@ -118,8 +119,8 @@ class WebchatChannel:
     @property
     def port(self) -> int:
         """Port listened on; 0 when stopped."""
-        addresses = self._runner.addresses if self._runner is not None else []
-        return int(addresses[0][1]) if addresses else 0
+        sockets = self._server.sockets if self._server is not None else ()
+        return int(sockets[0].getsockname()[1]) if sockets else 0
 
     # -- the Channel protocol and its abilities ------------------------------------------------------
 
@@ -139,7 +140,9 @@ class WebchatChannel:
         )
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: self._handler(runner), self._settings.host, self._settings.port, backlog=128
+            )
         except OSError as error:
             await runner.cleanup()
             raise self._refuse_address(error) from error
@@ -151,6 +154,9 @@ class WebchatChannel:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -204,6 +210,14 @@ class WebchatChannel:
                 post(RecordingEnded(recording, "", 0.0, "a web chat has no sound to record"))
             case _:
                 pass  # music, bridges, ringing: the visitor takes no notice
+
+    def _handler(self, runner: web.AppRunner) -> asyncio.Protocol:
+        """What serves a new connection. Silent ones count too: they must not use up our descriptors."""
+        most = self._settings.max_visitors + 2 * SPARE_CONNECTIONS
+        if runner.server is None or len(runner.server.connections) >= most:
+            self._visits.counts["refused"] += 1
+            return _Closed()
+        return runner.server()
 
     def _refuse_address(self, error: OSError) -> Misconfigured | TryLater:
         where = f"{self._settings.host}:{self._settings.port}"
@@ -316,6 +330,13 @@ class WebchatChannel:
             return urlsplit(origin).netloc.lower() == host.lower()
         except ValueError:
             return False
+
+
+class _Closed(asyncio.Protocol):
+    """A connection for which there is no room."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()
 
 
 class _Complaints(logging.Handler):

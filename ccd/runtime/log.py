@@ -6,7 +6,7 @@ Under systemd each line begins with its priority (sd-daemon(3)) and has no time 
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -28,6 +28,30 @@ def _journal_line(_logger: Any, method: str, event: dict[str, Any]) -> str:
     return f"<{priority}>{what} {words}".rstrip().replace("\n", "\\n")
 
 
+class Lines:
+    """A stream that takes what it can: a full disk or a closed pipe under the log must not stop the work."""
+
+    __slots__ = ("__weakref__", "_stream", "lost")
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0
+        """Pieces that could not be written."""
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            self.lost += 1
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost += 1
+
+
 def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:
     """Set up structlog for the whole process; `kind`: `auto`, `console` or `json`."""
     if kind == "auto":
@@ -46,6 +70,6 @@ def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Lines(sys.stderr))),
         cache_logger_on_first_use=True,
     )

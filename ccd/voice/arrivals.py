@@ -39,7 +39,7 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     ground = channel.door.admit(max(len(channel.dialogs), len(channel.legs)), channel.clock.now())
     if ground:
         retry = (("Retry-After", str(channel.settings.sip.retry_after_s)),)
-        stack.reply(event.tx, 503, headers=retry)
+        stack.dismiss(event.tx, 503, headers=retry)  # a flood must not fill the table of transactions either
         return
     if not request.contacts:
         stack.reply(event.tx, 400, reason="Contact Missing")

@@ -1,4 +1,4 @@
-"""The unit: sandboxed to 2.0 or better, agreed with the daemon's own settings and the shipped configuration."""
+"""The unit: sandboxed to 2.0 or better, agreed with the daemon's settings and the shipped configuration."""
 
 import re
 import shutil

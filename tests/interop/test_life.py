@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import wave
 from collections.abc import Callable
@@ -196,6 +197,20 @@ async def test_sigterm_lets_calls_finish_and_takes_no_new_ones(make_site: Make) 
     assert record.outcome == "handled" and record.cause == "normal"
 
 
+async def test_sigterm_after_ccctl_drain_still_waits_and_a_second_one_does_not(make_site: Make) -> None:
+    site: Site = await make_site(agents=1, tables={"daemon": {"drain_s": 60.0}})
+    async with phone(site) as agent, caller(site) as outside:
+        call, taken = await talk(site, outside, agent)
+        await site.ask("drain", on=True)
+        os.kill(site.pid, signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        await bridged(site)
+        os.kill(site.pid, signal.SIGTERM)
+        await call.expect("BYE")
+        await taken.expect("BYE")
+        assert await site.process.wait(8.0) == 0
+
+
 async def test_sigterm_ends_what_takes_too_long(make_site: Make) -> None:
     site: Site = await make_site(agents=1, tables={"daemon": {"drain_s": 0.5}})
     async with phone(site) as agent, caller(site) as outside:
@@ -245,3 +260,39 @@ async def test_the_console_hangs_up_and_explains(make_site: Make) -> None:
         await taken.expect("BYE")
         (record,) = await site.until_records(1)
     assert record.outcome == "handled"
+
+
+async def test_a_full_disk_refuses_new_calls_and_heals(make_site: Make) -> None:
+    """The ledger cannot be written: 503 and an alarm; once there is room again nothing needs to be done."""
+    site: Site = await make_site(agents=1)
+    async with phone(site) as agent, caller(site) as outside:
+        call, taken = await talk(site, outside, agent)
+        limit = resource.RLIMIT_FSIZE
+        former = resource.prlimit(site.pid, limit)
+        resource.prlimit(site.pid, limit, (1, former[1]))
+        stuck = await outside.call(DIRECT)  # its fact is the first that cannot be kept
+
+        async def refused() -> bool:
+            extra = await outside.call(DIRECT)
+            try:
+                response = await extra.response(200, 0.5)
+            except TimeoutError:
+                return False
+            extra.ack_refusal(response)
+            return response.status == 503 and bool(response.get("Retry-After"))
+
+        await site.until("503 while nothing can be kept", refused, 15.0)
+        assert "ledger" in str((await site.ask("status"))["alarms"])
+        resource.prlimit(site.pid, limit, former)
+        assert (await stuck.response(200, 10.0)).status == 200
+        stuck.ack()
+        assert (await call.bye()).status == 200
+        await taken.expect("BYE")
+        ringing = await Call.taken(agent)
+        ringing.accept()
+        await ringing.expect("ACK")
+        await bridged(site)
+        assert (await stuck.bye()).status == 200
+        records = await site.until_records(2)
+        assert (await site.ask("status"))["alarms"] == []
+    assert all(record.outcome in {"handled", "abandoned"} for record in records)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -256,3 +257,27 @@ async def test_a_visitor_who_does_not_read_is_let_go(make_site: Make) -> None:  
         await conversation(site, web, agent)
         writer.transport.abort()
         del reader
+
+
+def descriptors(pid: int) -> int:
+    """Open files and sockets of a process."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+async def test_silent_connections_use_up_no_descriptors(make_site: Make) -> None:  # noqa: F811
+    """Connections that never say a word are bounded; calls, control and log do not notice them."""
+    site: Site = await make_site(agents=1, chat=True, tables={"channels.web": {"max_visitors": 20}})
+    async with phone(site) as agent, aiohttp.ClientSession() as web:
+        writers = []
+        try:
+            for _ in range(400):
+                _, writer = await asyncio.open_connection("127.0.0.1", site.chat_port)
+                writers.append(writer)
+            await asyncio.sleep(0.3)
+            assert descriptors(site.pid) < 250
+            assert (await site.ask("status"))["daemon"]
+        finally:
+            for writer in writers:
+                writer.close()
+        await asyncio.sleep(0.3)
+        await conversation(site, web, agent)

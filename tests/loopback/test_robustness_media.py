@@ -160,3 +160,24 @@ def test_who_may_take_over_a_stream() -> None:
     leg = fresh(evil)  # it was faster than the real one
     take(leg, named, 1, 77, 1.01)
     assert leg.source == named
+
+
+async def test_sound_for_places_that_cannot_be_reached(make_site: Make) -> None:  # noqa: F811
+    """SDP naming broadcast, reserved or absurd addresses: refused, or the worker lives with what fails."""
+    site: Site = await make_site(agents=1)
+    async with caller(site) as outside:
+        hosts = ("255.255.255.255", "240.0.0.1", "0.0.0.1", "224.0.0.1", "::1", "x.invalid", "127.0.0.1")
+        for host in hosts:
+            for port in (1, 9, 65535, 70000):
+                call = await outside.call(DIRECT, sdp(host, port))
+                answer = await call.response(200)
+                if answer.status >= 300:
+                    assert answer.status in {400, 488}, (host, port, answer.start)
+                    call.ack_refusal(answer)
+                    continue
+                call.ack()
+                await asyncio.sleep(0.06)  # music goes there
+                assert (await call.bye()).status == 200
+        await site.until_idle()
+    report = (await site.ask("status"))["daemon"]["counters"]["voice"]["media"]
+    assert report["restarts"] == 0 and report["legs"] == 0

@@ -119,7 +119,8 @@ def test_500_calls_over_a_lossy_line_all_complete_none_twice(loss: float, seed: 
     seed=st.integers(0, 2**32),
     loss=st.floats(0, 0.6),
     copies=st.floats(0, 1),
-    delay_s=st.floats(0.002, 3.0),
+    # The last copy leaves 0.5 s before the server forgets the first (timers E and J): later ones are new.
+    delay_s=st.floats(0.002, 0.5),
 )
 def test_nothing_happens_twice_and_all_ends_whatever_the_line_does(
     seed: int, loss: float, copies: float, delay_s: float
