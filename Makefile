@@ -75,7 +75,7 @@ bench-quick: venv ## the same, briefly: shows that the benches run, not how fast
 	@$(PY) bench/idle.py --json
 
 soak: venv ## the long runs: 200 SIPp calls at 10 a second, lost packets, kill -9 under traffic
-	@CCD_SOAK=1 $(PY) -m pytest -q --timeout 900 tests/interop/test_crowd.py tests/interop/test_crash.py
+	@CCD_SOAK=1 $(PY) -m pytest -q --timeout 900 tests/interop/test_crowd.py tests/interop/test_crash.py tests/interop/test_torn_messages.py
 
 # -- put in place ----------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ process: ready, reload (SIGHUP, whole or not at all), drain (SIGTERM), stop.
 
 import argparse
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from ccd.ids import FastChance, SystemChance
 from ccd.model import facts
 from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings
+from ccd.runtime import garbage
 from ccd.runtime.centre import Centre
 from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
@@ -124,9 +124,7 @@ class Daemon:
         runtime.start()
         await runtime.settled()
         await self.control.start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        garbage.settle()
         self.notifier.tell(READY="1", STATUS=self._status())
         log.info("ready", version=__version__, config=str(self.config), pid=os.getpid())
 
@@ -151,6 +149,7 @@ class Daemon:
                 self.runtime.refresh_time()
             if not self.runtime.pressure().stalled:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())
+            garbage.collect_if_quiet(self.voice.stack.endpoint.active + len(self.centre.state.interactions))
 
     def _status(self) -> str:
         running = len(self.centre.state.interactions)

@@ -18,8 +18,6 @@ APPLICATION_ID = 0x63636431  # "ccd1"
 CHECK_S = 0.25
 """Longest time for the check of the pages at start; a larger file is checked only in part."""
 _STEPS = 20_000
-_WAL_PAGES = 4000
-"""16 MB of log between two checkpoints: each costs an fsync or two, and the same pages are written once."""
 
 
 def connect(path: Path, sync: str, busy_timeout_s: float, *, create: bool) -> sqlite3.Connection:
@@ -45,7 +43,7 @@ def connect(path: Path, sync: str, busy_timeout_s: float, *, create: bool) -> sq
     try:
         db.execute("PRAGMA journal_mode = WAL").fetchone()
         db.execute(f"PRAGMA synchronous = {sync}")
-        db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        db.execute("PRAGMA wal_autocheckpoint = 0")  # see checkpoint.py
         db.execute("PRAGMA journal_size_limit = 67108864")
         db.execute("PRAGMA cache_size = -4096")
     except sqlite3.Error as error:

@@ -15,6 +15,7 @@ import msgspec
 
 from ccd.channels.ledger import Entry, RecordRow, Snapshot
 from ccd.errors import IllegalMove
+from ccd.storage.checkpoint import Checkpointer
 from ccd.storage.faults import translate, translated
 from ccd.storage.lock import FileLock
 from ccd.storage.order import check_entries, is_repeat
@@ -48,7 +49,7 @@ _NEXT_BATCHES = "SELECT first, entries FROM facts WHERE first >= ? AND first <= 
 class SqliteLedger:
     """A `Ledger` in one file. Blocking; to be used by one thread at a time."""
 
-    __slots__ = ("_db", "_lock", "_newest", "_path")
+    __slots__ = ("_checkpointer", "_db", "_lock", "_newest", "_path")
 
     def __init__(
         self, path: Path, sync: str = "normal", *, beside: bool = False, busy_timeout_s: float = 2.0
@@ -63,6 +64,7 @@ class SqliteLedger:
         self._path = path
         self._newest: tuple[int, int, float] | None = None  # (first, last, at) of the newest batch
         self._lock = None if beside else FileLock(path)
+        self._checkpointer = Checkpointer(path)
         try:
             self._db: sqlite3.Connection | None = connect(path, sync, busy_timeout_s, create=not beside)
             try:
@@ -94,6 +96,7 @@ class SqliteLedger:
             raise translate(error, self._path) from error
         if fresh:
             self._newest = (fresh[0].seq, fresh[-1].seq, fresh[-1].at)
+        self._checkpointer.committed()
 
     def last(self) -> tuple[int, float]:
         db = self._open()
@@ -179,6 +182,7 @@ class SqliteLedger:
         """Close the file and give the lock back. Idempotent."""
         if self._db is None:
             return
+        self._checkpointer.close()
         self._db.close()
         self._db = None
         if self._lock:

@@ -1,0 +1,70 @@
+"""Moving the write-ahead log into the database file, beside the commits and not among them.
+
+A checkpoint writes and syncs for tens of milliseconds. SQLite would do it inside some commit, and every
+command waiting for that commit with it. Here a thread with a connection of its own does it: a PASSIVE
+checkpoint holds up no writer. Under traffic without a pause the log is never empty at once and would grow for
+ever, so beyond `MOST_BYTES` it is started anew (RESTART), which holds writers for the little that is left.
+"""
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+
+EVERY_BYTES = 16 * 2**20
+MOST_BYTES = 256 * 2**20
+LOOK_EVERY = 256
+"""Commits between two looks at the log's size."""
+
+
+class Checkpointer:
+    """One thread a ledger file; started by the first look that finds work."""
+
+    __slots__ = ("_commits", "_log", "_path", "_stop", "_thread", "_wanted")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._wanted = Event()
+        self._stop = False
+        self._commits = 0
+        self._thread: Thread | None = None
+
+    def committed(self) -> None:
+        """To be called after each commit; cheap."""
+        self._commits += 1
+        if self._commits % LOOK_EVERY or self._size() < EVERY_BYTES:
+            return
+        if self._thread is None:
+            self._thread = Thread(target=self._work, name="ccd-checkpoint", daemon=True)
+            self._thread.start()
+        self._wanted.set()
+
+    def close(self) -> None:
+        """End the thread; waits for a checkpoint under way."""
+        self._stop = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _size(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
+
+    def _work(self) -> None:
+        while self._wanted.wait() and not self._stop:
+            self._wanted.clear()
+            with suppress(sqlite3.Error):  # locked or full: the log stays and the next look comes
+                self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Move what can be moved now. Raises `sqlite3.Error`."""
+        db = sqlite3.connect(self._path, timeout=0.5, isolation_level=None)
+        try:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if self._size() > MOST_BYTES:
+                db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        finally:
+            db.close()
