@@ -102,9 +102,11 @@ async def test_lost_packets_delay_but_lose_no_call(make_site: Make, tmp_path: Pa
                 site.address,
                 service=PRESS,
                 digits="1",
-                rate=4,
+                rate=2,
                 calls=calls,
-                keys={"talk_ms": 3500, "digit_wait_ms": 300, "linger_ms": 4000},
+                # longer than four repeats of a lost INVITE to the agent's phone take (0.5 + 1 + 2 + 4 s):
+                # a caller who hangs up before that has rightly abandoned
+                keys={"talk_ms": 8000, "digit_wait_ms": 300, "linger_ms": 4000},
                 folder=tmp_path / "callers",
                 prefix=space.prefix,
             )
