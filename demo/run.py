@@ -1,6 +1,6 @@
 """`make demo`: a scripted morning over real SIP and RTP, on loopback, as an ordinary user.
 
-Starts ccd with conf/demo in a folder of its own, three agents' softphones and their callers (PJSIP, a
+Starts ccd with conf/demo in a folder of its own, two agents' softphones and four callers (PJSIP, a
 stack that we did not write), plays the script below, shows the live view as it goes, and ends with a table
 that must add up: offered = handled + abandoned + overflowed + waiting, and each recording holds the
 voices (tones) that it should. Exit code 0 only when all of that is so.
