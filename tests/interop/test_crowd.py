@@ -43,18 +43,16 @@ async def phones(site: Site, folder: Path, **options: Any) -> Sipp:
     return crowd
 
 
-async def check_books(site: Site, queue: str, calls: int, abandoned: int = 0) -> None:
-    """One record a call, all but `abandoned` at most handled; the figures of the queue say the same."""
+async def check_books(site: Site, queue: str, calls: int) -> None:
+    """One record a call, each handled, and the figures of the queue say the same."""
     await site.until_idle()
     records = await site.until_records(calls)
     assert len(records) == calls
-    left = [record.outcome for record in records if record.outcome != "handled"]
-    assert left == ["abandoned"] * len(left)
-    assert len(left) <= abandoned
-    assert all(len(record.agents) == (record.outcome == "handled") for record in records), "none twice"
+    assert [record.outcome for record in records if record.outcome != "handled"] == []
+    assert all(len(record.agents) == 1 for record in records), "none was taken twice"
     figures = await site.figures(queue)
-    assert (figures["offered"], figures["handled"]) == (calls, calls - len(left))
-    assert (figures["abandoned"], figures["overflowed"], figures["waiting"]) == (len(left), 0, 0)
+    assert figures["offered"] == figures["handled"] == calls
+    assert figures["abandoned"] == figures["overflowed"] == figures["waiting"] == 0
     report = await site.ask("report")
     assert report["total"]["faults"] == []
     for row in await site.ask("agents"):
@@ -97,7 +95,9 @@ async def test_lost_packets_delay_but_lose_no_call(make_site: Make, tmp_path: Pa
     calls = 200 if SOAK else 40
     with netns.lossy_namespace() as space:
         site: Site = await make_site(agents=AGENTS, media_ports=1200, prefix=space.prefix)
-        async with await phones(site, tmp_path / "phones", prefix=space.prefix) as crowd:
+        # phones answer copies of a BYE for 64 * T1 (RFC 3261 §17.2.2): their 200 may be lost more than once
+        lingering = {"linger_ms": 32000}
+        async with await phones(site, tmp_path / "phones", prefix=space.prefix, keys=lingering) as crowd:
             space.lose(lost_pct)
             result = await sipp.run(
                 "uac_digits",
@@ -108,15 +108,14 @@ async def test_lost_packets_delay_but_lose_no_call(make_site: Make, tmp_path: Pa
                 calls=calls,
                 # longer than four repeats of a lost INVITE to the agent's phone take (0.5 + 1 + 2 + 4 s):
                 # a caller who hangs up before that has rightly abandoned
-                keys={"talk_ms": 8000, "digit_wait_ms": 300, "linger_ms": 4000},
+                keys={"talk_ms": 8000, "digit_wait_ms": 300},
+                timeout_s=180,
                 folder=tmp_path / "callers",
                 prefix=space.prefix,
             )
             assert space.lost() > calls * lost_pct / 20, "the network did lose packets"
             assert (result.successful, result.failed) == (calls, 0), result.errors[-2000:]
-            # Open question: at 5 %, in about one call in a hundred, the SIPp phone never answers an INVITE
-            # though it is sent seven times, and the caller hangs up. Whose fault it is, is not known yet.
-            await check_books(site, "sales", calls, abandoned=2 if lost_pct == 5 else 0)
+            await check_books(site, "sales", calls)
             space.lose(0)
             assert crowd.counted().failed == 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.wire import Ua
 from tests.peers import sipp
 from tests.peers.baresip import Baresip
 from tests.peers.digits_pcap import write_digits
@@ -187,6 +188,34 @@ async def test_each_scenario_meets_its_counterpart(
             caller, phones.address, keys=keys, calls=2, rate=10, timeout_s=10, folder=tmp_path / "uac"
         )
     assert result.clean and result.calls == 2, (result, result.errors)
+
+
+@pytest.mark.needs("sipp")
+@pytest.mark.parametrize(
+    ("callee", "answer"), [("uas_agent", 200), ("uas_instant", 200), ("uas_reject", 486)]
+)
+async def test_a_phone_whose_first_answers_were_lost_is_still_reached(
+    callee: str, answer: int, tmp_path: Path
+) -> None:
+    """The INVITE comes again after the 180 and the answer to it: SIPp alone would abort and fall silent."""
+    async with (
+        Sipp(callee, keys=FAST, folder=tmp_path / "uas") as phones,
+        await Ua.open(phones.address) as caller,
+    ):
+        call = await caller.call("a1")
+        first = await call.response(200)
+        for _ in range(3):
+            caller.send(call.invite)
+        again = await call.response(200)
+        assert first.status == again.status == answer
+        assert first.get("To") == again.get("To"), "one dialog, however often it is asked for"
+        if answer == 200:
+            call.ack()
+            assert (await call.bye()).status == 200
+        else:
+            call.ack_refusal(again)
+        served = await phones.stop()
+    assert (served.calls, served.successful, served.failed) == (1, 1, 0), served.errors
 
 
 @pytest.mark.needs("sipp")
