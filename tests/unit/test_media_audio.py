@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import math
-import shutil
 import struct
 import tomllib
 from array import array
@@ -302,7 +301,7 @@ def test_parts_in_order() -> None:
 # --- building --------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="needs espeak-ng: apt-get install espeak-ng")
+@pytest.mark.needs("espeak-ng")
 def test_only_what_is_missing_is_built(tmp_path: Path) -> None:
     folder = tmp_path / "en"
     (folder / "queue").mkdir(parents=True)
