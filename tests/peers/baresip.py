@@ -13,13 +13,11 @@ import itertools
 import json
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 from tests.peers.ports import free_block, free_port
 from tests.peers.process import PeerFailed, PeerProcess, program
+from tests.peers.steered import SteeredPhone
 from tests.peers.tones import write_tone
 
 MODULES = Path("/usr/lib/baresip/modules")
@@ -57,12 +55,14 @@ snd_path {recordings}
 """
 
 
-class Baresip:
+class Baresip(SteeredPhone):
     """One phone with one account; `async with` starts it (and registers it) and stops it.
 
     `Baresip("alice", "secret", registrar="127.0.0.1:5060", domain="example.test")`; without a registrar it is
-    a phone for direct calls (`phone.uri`).
+    a phone for direct calls (`phone.uri`). Events: `CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_CLOSED`…
     """
+
+    KIND = "type"
 
     def __init__(
         self,
@@ -97,13 +97,7 @@ class Baresip:
         self.recordings = self.folder / "recordings"
         self.recordings.mkdir(parents=True, exist_ok=True)
         self.registered = False
-        self.events: list[dict[str, Any]] = []
-        """Every event since the start, as baresip gave it."""
-        self._taken = 0
         self._registrar = registrar
-        self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._changed = asyncio.Condition()
-        self._tokens = itertools.count(1)
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         domain = domain or registrar or f"{host}:{self.port}"
@@ -129,11 +123,8 @@ class Baresip:
             account += f';outbound="sip:{registrar};transport={transport}"'
         (self.folder / "accounts").write_text(account + account_extra + "\n", encoding="utf-8")
         (self.folder / "contacts").touch()
-        self._process = PeerProcess(
-            f"baresip-{next(_phones)}-{user}",
-            [program("baresip"), "-f", str(self.folder), "-4", "-t", "900", "-v"],
-            self.folder,
-        )
+        argv = [program("baresip"), "-f", str(self.folder), "-4", "-t", "900", "-v"]
+        super().__init__(PeerProcess(f"baresip-{next(_phones)}-{user}", argv, self.folder))
 
     # life
 
@@ -153,10 +144,10 @@ class Baresip:
             async with asyncio.timeout(timeout_s):
                 while "OK" not in (told := await self.command("reginfo")):
                     if "ERR" in told or any(each["type"] == "REGISTER_FAIL" for each in self.events):
-                        raise PeerFailed(self._process.words(f"not registered: {told}"))
+                        raise PeerFailed(self.words(f"not registered: {told}"))
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise PeerFailed(self._process.words("not registered in time")) from None
+            raise PeerFailed(self.words("not registered in time")) from None
 
     async def _connect(self) -> asyncio.StreamReader:
         while True:
@@ -164,7 +155,7 @@ class Baresip:
                 reader, self._writer = await asyncio.open_connection(self.host, self.control_port)
             except OSError:
                 if not self._process.running:
-                    raise PeerFailed(self._process.words("ended at once")) from None
+                    raise PeerFailed(self.words("ended at once")) from None
                 await asyncio.sleep(0.05)
             else:
                 return reader
@@ -185,38 +176,20 @@ class Baresip:
         """As if its cable were pulled: gone without a word."""
         self._process.signal(signal.SIGKILL)
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
-
     # control
 
     async def command(self, name: str, params: str = "", timeout_s: float = 5.0) -> str:
         """One menu command; returns what it prints. Raises `PeerFailed` when baresip says no."""
-        assert self._writer is not None, "start() first"
-        token = str(next(self._tokens))
-        waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._answers[token] = waiting
-        body = json.dumps({"command": name, "params": params, "token": token}).encode()
-        self._writer.write(b"%d:%s," % (len(body), body))
-        try:
-            async with asyncio.timeout(timeout_s):
-                answer = await waiting
-        except TimeoutError:
-            raise PeerFailed(self._process.words(f"no answer to {name}")) from None
-        finally:
-            del self._answers[token]
+        writer = self._writer
+        assert writer is not None, "start() first"
+
+        def send(token: int) -> None:
+            body = json.dumps({"command": name, "params": params, "token": str(token)}).encode()
+            writer.write(b"%d:%s," % (len(body), body))
+
+        answer = await self._answer(name, send, timeout_s)
         if not answer.get("ok"):
-            raise PeerFailed(self._process.words(f"{name} {params}: {answer.get('data')}"))
+            raise PeerFailed(self.words(f"{name} {params}: {answer.get('data')}"))
         return str(answer.get("data", ""))
 
     async def dial(self, target: str) -> None:
@@ -247,41 +220,7 @@ class Baresip:
             await self.command("sndcode", "\x04")  # releases the key
             await asyncio.sleep(0.1)
 
-    # what happens
-
-    async def event(
-        self,
-        *kinds: str,
-        timeout_s: float = 10.0,
-        where: Callable[[dict[str, Any]], bool] = lambda event: True,
-    ) -> dict[str, Any]:
-        """The next event of one of these types after the last one that was taken here.
-
-        So it does not matter whether it came before or after one began to wait. Raises `PeerFailed`.
-        """
-        try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                while True:
-                    for index in range(self._taken, len(self.events)):
-                        if self.events[index]["type"] in kinds and where(self.events[index]):
-                            self._taken = index + 1
-                            return self.events[index]
-                    await self._changed.wait()
-        except TimeoutError:
-            types = [event["type"] for event in self.events[self._taken :]]
-            raise PeerFailed(self._process.words(f"no {' or '.join(kinds)}; since: {types}")) from None
-
-    async def stream(self) -> AsyncIterator[dict[str, Any]]:
-        """All events from the first on, as they come."""
-        for index in itertools.count():
-            async with self._changed:
-                while index >= len(self.events):
-                    await self._changed.wait()
-            yield self.events[index]
-
-    def count(self, kind: str) -> int:
-        """How many events of this type came (`CALL_INCOMING`, `CALL_ESTABLISHED`, `CALL_CLOSED`…)."""
-        return sum(event["type"] == kind for event in self.events)
+    # what it has heard
 
     def heard(self) -> list[Path]:
         """WAVs of what it received, oldest call first. Complete once the call has ended."""
@@ -302,10 +241,6 @@ class Baresip:
                 return
             message = json.loads(body[:-1])
             if message.get("response"):
-                waiting = self._answers.get(str(message.get("token", "")))
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(message)
-                continue
-            async with self._changed:
-                self.events.append(message)
-                self._changed.notify_all()
+                self._answered(int(message.get("token") or 0), message)
+            else:
+                await self._told(message)

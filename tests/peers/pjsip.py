@@ -10,13 +10,12 @@ import itertools
 import json
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.peers.ports import free_block, free_port
 from tests.peers.process import PeerFailed, PeerMissing, PeerProcess
+from tests.peers.steered import SteeredPhone
 from tests.peers.tones import write_tone
 
 AGENT = Path(__file__).with_name("pjsua_agent.py")
@@ -28,8 +27,13 @@ def have_pjsua() -> bool:
     return importlib.util.find_spec("pjsua2") is not None
 
 
-class PjsipPhone:
-    """`async with PjsipPhone("carol", "secret", registrar="127.0.0.1:5060", tone_hz=650) as phone:`"""
+class PjsipPhone(SteeredPhone):
+    """`async with PjsipPhone("carol", "secret", registrar="127.0.0.1:5060", tone_hz=650) as phone:`
+
+    Events: registered, incoming, call_state, media, digit, message, message_status, transfer, recorded.
+    """
+
+    KIND = "event"
 
     def __init__(
         self,
@@ -63,11 +67,6 @@ class PjsipPhone:
         self.domain = domain or registrar or f"{host}:{self.port}"
         self.folder = folder or Path(tempfile.mkdtemp(prefix="pjsip-"))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.events: list[dict[str, Any]] = []
-        self._taken = 0
-        self._changed = asyncio.Condition()
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._numbers = itertools.count(1)
         self._reading: asyncio.Task[None] | None = None
         tone = source or write_tone(self.folder / "tone.wav", tone_hz, tone_s)
         self._options: dict[str, Any] = {
@@ -86,9 +85,8 @@ class PjsipPhone:
             "folder": str(self.folder),
             "source": str(tone),
         }
-        self._process = PeerProcess(
-            f"pjsip-{next(_phones)}-{user}", [sys.executable, str(AGENT)], self.folder, piped=True
-        )
+        argv = [sys.executable, str(AGENT)]
+        super().__init__(PeerProcess(f"pjsip-{next(_phones)}-{user}", argv, self.folder, piped=True))
 
     # life
 
@@ -115,19 +113,6 @@ class PjsipPhone:
             self._reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reading
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     # requests (call=0: the latest call)
 
@@ -173,28 +158,6 @@ class PjsipPhone:
 
     # what happens
 
-    async def event(
-        self,
-        *kinds: str,
-        timeout_s: float = 10.0,
-        where: Callable[[dict[str, Any]], bool] = lambda event: True,
-    ) -> dict[str, Any]:
-        """The next event of one of these kinds after the last one taken here: registered, incoming,
-        call_state, media, digit, message, message_status, transfer, recorded. Raises `PeerFailed`.
-        """
-        try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                while True:
-                    for index in range(self._taken, len(self.events)):
-                        if self.events[index]["event"] in kinds and where(self.events[index]):
-                            self._taken = index + 1
-                            return self.events[index]
-                    await self._changed.wait()
-        except TimeoutError:
-            raise PeerFailed(
-                self.words(f"no {' or '.join(kinds)}; since: {self.events[self._taken :]}")
-            ) from None
-
     async def state(self, wanted: str, timeout_s: float = 10.0, call: int = 0) -> dict[str, Any]:
         """The next `call_state` CALLING, EARLY, CONNECTING, CONFIRMED or DISCONNECTED."""
         return await self.event(
@@ -210,22 +173,16 @@ class PjsipPhone:
     def words(self, problem: str) -> str:
         log = self.folder / "pjsip.log"
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
-        return f"{self._process.words(problem)}\n{tail}"
+        return f"{super().words(problem)}\n{tail}"
 
     async def _ask(self, verb: str, timeout_s: float = 5.0, **values: Any) -> dict[str, Any]:
-        number = next(self._numbers)
-        waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._answers[number] = waiting
         stdin = self._process.process.stdin
         assert stdin is not None
-        stdin.write(json.dumps({"id": number, "do": verb, **values}).encode() + b"\n")
-        try:
-            async with asyncio.timeout(timeout_s):
-                answer = await waiting
-        except TimeoutError:
-            raise PeerFailed(self.words(f"no answer to {verb}")) from None
-        finally:
-            del self._answers[number]
+
+        def send(token: int) -> None:
+            stdin.write(json.dumps({"id": token, "do": verb, **values}).encode() + b"\n")
+
+        answer = await self._answer(verb, send, timeout_s)
         if not answer["ok"]:
             raise PeerFailed(self.words(f"{verb} {values}: {answer['problem']}"))
         return answer
@@ -236,10 +193,6 @@ class PjsipPhone:
         async for line in stdout:
             message = json.loads(line)
             if "re" in message:
-                waiting = self._answers.get(message["re"])
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(message)
-                continue
-            async with self._changed:
-                self.events.append(message)
-                self._changed.notify_all()
+                self._answered(message["re"], message)
+            else:
+                await self._told(message)
