@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import re
-import socket
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +18,7 @@ from ccd.model.settings import MediaSettings, Settings, SipSettings, TransportSe
 from ccd.testing.contract import ChannelContract, DrainContract, until
 from ccd.voice.channel import VoiceChannel
 from ccd.voice.media_engine import EmbeddedEngine
+from tests.peers.ports import free_block, free_port
 
 HOST = "127.0.0.1"
 SDP = f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\n"
@@ -103,7 +103,10 @@ class VoiceOutside:
     async def start(cls, folder: Path) -> "VoiceOutside":
         self = cls()
         port = free_port()
-        media = MediaSettings(workers=0, host=HOST, port_min=42000, port_max=42100, recordings=str(folder))
+        first = free_block(102)
+        media = MediaSettings(
+            workers=0, host=HOST, port_min=first, port_max=first + 100, recordings=str(folder)
+        )
         trunk = TrunkSettings(name="carrier", host=HOST, port=free_port(), sources=(HOST,), qualify_s=0)
         settings = Settings(
             rules=Rules(),
@@ -173,13 +176,6 @@ class VoiceOutside:
     async def close(self) -> None:
         await self.channel.stop()
         self.carrier.transport.close()
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class TestVoiceChannel(DrainContract):
