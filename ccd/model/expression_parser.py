@@ -15,25 +15,14 @@ Every level that can hold itself is counted; more than `MOST_DEPTH` of them open
 """
 
 from collections.abc import Callable
-from typing import Final
 
 from ccd.model.expression_text import ExpressionFault, Kind, Token, nearest
 from ccd.model.expression_tree import And, Call, Chain, Compare, Items, Literal, Minus, Name, Node, Not, Or
+from ccd.model.expression_values import FUNCTIONS, NO_BOUND
 
 MOST_DEPTH = 16
 """Most brackets, `not`, minus signs and functions inside one another."""
-MANY = 1000
-"""No bound but that of the text."""
-FUNCTIONS: Final[dict[str, tuple[int, int]]] = {
-    "min": (1, MANY),
-    "max": (1, MANY),
-    "len": (1, 1),
-    "lower": (1, 1),
-    "starts_with": (2, 2),
-    "contains": (2, 2),
-}
-"""Name of each function → fewest and most arguments."""
-COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+SIGNS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 
 
 def parse_tokens(tokens: list[Token]) -> Node:
@@ -85,7 +74,7 @@ class _Parser:
     def _left_over(self) -> ExpressionFault:
         """The fault of a token that cannot follow what was read."""
         here = self._here
-        if (here.kind is Kind.SIGN and here.text in COMPARISONS) or self._is(Kind.WORD, "in"):
+        if (here.kind is Kind.SIGN and here.text in SIGNS) or self._is(Kind.WORD, "in"):
             return ExpressionFault(
                 here.column, "comparisons cannot be chained", 'write "a < b and b < c" for "a < b < c"'
             )
@@ -129,7 +118,7 @@ class _Parser:
     def _comparison(self) -> Node:
         left = self._sum()
         here = self._here
-        if here.kind is Kind.SIGN and here.text in COMPARISONS:
+        if here.kind is Kind.SIGN and here.text in SIGNS:
             self._take()
             return Compare(here.column, here.text, left, self._sum())
         if self._is(Kind.WORD, "in"):
@@ -197,15 +186,14 @@ class _Parser:
         return Items(opened.column, self._listed(opened, "]", self._either))
 
     def _call(self, name: Token) -> Node:
-        bounds = FUNCTIONS.get(name.text)
-        if bounds is None:
+        function = FUNCTIONS.get(name.text)
+        if function is None:
             known = "the functions are " + ", ".join(FUNCTIONS)
             cure = nearest(name.text, FUNCTIONS, known)
             raise ExpressionFault(name.column, f"there is no function {name.shown()}", cure)
         arguments = self._listed(self._take(), ")", self._either)
-        fewest, most = bounds
-        if not fewest <= len(arguments) <= most:
-            wanted = "at least 1" if most == MANY else str(most)
+        if not function.fewest <= len(arguments) <= function.most:
+            wanted = str(function.most) if function.most < NO_BOUND else f"at least {function.fewest}"
             raise ExpressionFault(
                 name.column,
                 f"{name.shown()} has {len(arguments)} arguments",

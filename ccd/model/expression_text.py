@@ -66,6 +66,7 @@ _NUMBER = re.compile(r"[0-9]++(?:\.[0-9]++)?+")
 _TEXT = re.compile(r"\"([^\"]*+)\"|'([^']*+)'")
 _NAME = re.compile(r"[^\W\d]\w*+(?:\.(?:\w++|\"[^\".]++\"|'[^'.]++'))*+")
 _SKILL = re.compile(r"[^\W\d]\w*+(?:[-.]\w++)*+")
+_PLAIN = re.compile(r"\w++")
 _SIGN = re.compile(r"<=|>=|==|!=|[<>()\[\],+\-*/]")
 _QUOTE = re.compile("[\"']")
 _FOREIGN = {
@@ -74,7 +75,7 @@ _FOREIGN = {
     "|": 'write "or"',
     "!": 'write "not", or "!=" to compare',
     "%": "percentages are plain numbers: write 80 for 80 %",
-    ".": "write 0.5, not .5; a dot joins two parts of a name without spaces",
+    ".": "write 0.5, not .5; a dot joins two parts of a name, without spaces",
     "“": "write straight quotes",
     "”": "write straight quotes",
     "’": "write straight quotes",
@@ -104,6 +105,12 @@ def tokens(text: str, longest: int, hyphens: bool = False) -> list[Token]:
 def is_skill_name(text: str) -> bool:
     """Whether a requirement can name a skill of this name: letters, digits, `_`, and `-` or `.` inside."""
     return len(text) <= MOST_NAME and text.lower() not in WORDS and _SKILL.fullmatch(text) is not None
+
+
+def written(name: str) -> str:
+    """A dotted name as an expression writes it: odd parts in quotes, `queue.'after-sales'.ewt_s`."""
+    parts = name.split(".")
+    return ".".join(part if _PLAIN.fullmatch(part) else f"'{part}'" for part in parts)
 
 
 def nearest(word: str, known: Collection[str], otherwise: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias, Union
 import msgspec
 
 Scalar: TypeAlias = bool | int | float | str | None
-Value: TypeAlias = Scalar | tuple[Scalar, ...]
+Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007
 """What an expression works on: truth, number, text, list of such, or `None` for a missing value."""
 
 

@@ -296,3 +296,10 @@ def test_names_of_skills(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "and", "Not", "2nd", "a b", "a-", "a.", "-a", "a'b", "x" * 101])
 def test_what_is_no_name_of_a_skill(name: str) -> None:
     assert not is_skill_name(name)
+
+
+@given(st.one_of(st.text(), st.from_regex(r"[\w.-]{1,8}", fullmatch=True)))
+def test_a_name_of_a_skill_is_what_a_requirement_reads_as_one(name: str) -> None:
+    result = made(name)
+    reads_as_one = isinstance(result, Requirement) and result.skills == {name}
+    assert is_skill_name(name) is reads_as_one
