@@ -1,0 +1,115 @@
+"""A simulated pool of agents with one queue that estimates its waits, and perhaps another that does not.
+
+Seeded, first come first served, exponential times. Each arrival that finds all agents busy is given an
+estimate by every estimator; the wait that came true judges it.
+"""
+
+import heapq
+import random
+from collections import deque
+
+import msgspec
+
+from ccd.routing.ewt import ESTIMATORS, Ewt, EwtRule
+from ccd.routing.told import Accuracy
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What the pool is put to."""
+
+    agents: int
+    ratio: float
+    """Offered load of our queue over agents."""
+    patience_s: float
+    elsewhere: float = 0.0
+    """Offered load of the other queue over agents."""
+    aht_s: float = 240.0
+    configured_aht_s: float = 180.0
+
+
+class WaitingPool:
+    """One run; `accuracy` by the estimator's name is what comes of it."""
+
+    def __init__(self, load: Load, seed: int) -> None:
+        self.load = load
+        self.dice = random.Random(seed)
+        self.now = 0.0
+        self.free = load.agents
+        self.line: deque[str] = deque()
+        self.since: dict[str, float] = {}
+        self.ours = 0
+        self.served = 0
+        self.told: dict[str, dict[str, float]] = {}
+        self.accuracy = {name: Accuracy() for name in ESTIMATORS}
+        self.waits_s = 0.0
+        rules = (EwtRule(name, aht_s=load.configured_aht_s) for name in ESTIMATORS)
+        self.folds = {rule.estimator: Ewt(rule) for rule in rules}
+        self.events: list[tuple[float, int, str, str]] = []
+        self.count = 0
+        for number in range(load.agents):
+            self.tell("available", f"agent {number}")
+        self.later(self.rate(load.ratio), "arrives", "ours")
+        if load.elsewhere:
+            self.later(self.rate(load.elsewhere), "arrives", "other")
+
+    def rate(self, ratio: float) -> float:
+        return ratio * self.load.agents / self.load.aht_s
+
+    def later(self, rate: float, what: str, who: str) -> None:
+        self.count += 1
+        heapq.heappush(self.events, (self.now + self.dice.expovariate(rate), self.count, what, who))
+
+    def tell(self, what: str, who: str) -> None:
+        for fold in self.folds.values():
+            getattr(fold, what)(who, self.now)
+
+    def run(self, served: int) -> "WaitingPool":
+        """Until so many of ours were served; the first tenth is not judged."""
+        while self.served < served:
+            self.now, _, what, who = heapq.heappop(self.events)
+            getattr(self, f"_{what}")(who)
+            while self.free and self.line:
+                self._serve(self.line.popleft(), judged=self.served > served / 10)
+        return self
+
+    def _arrives(self, kind: str) -> None:
+        self.later(self.rate(self.load.ratio if kind == "ours" else self.load.elsewhere), "arrives", kind)
+        who = f"{kind} {self.count}"
+        self.since[who] = self.now
+        self.line.append(who)
+        if self.load.patience_s:
+            self.later(1 / self.load.patience_s, "gives_up", who)
+        if kind == "ours":
+            self.ours += 1
+            self.tell("entered", who)
+            if not self.free:
+                found = {name: fold.estimate(self.ours, self.now) for name, fold in self.folds.items()}
+                self.told[who] = {name: each for name, each in found.items() if each is not None}
+
+    def _gives_up(self, who: str) -> None:
+        if self.since.pop(who, None) is None:
+            return
+        self.line.remove(who)
+        self.told.pop(who, None)
+        if who.startswith("ours"):
+            self.ours -= 1
+            self.tell("abandoned", who)
+
+    def _serve(self, who: str, judged: bool) -> None:
+        waited_s = self.now - self.since.pop(who)
+        self.free -= 1
+        if who.startswith("ours"):
+            self.ours -= 1
+            self.served += 1
+            self.tell("bridged", who)
+            told = self.told.pop(who, {})
+            if judged:
+                self.waits_s += waited_s if told else 0.0
+                for name, estimate_s in told.items():
+                    self.accuracy[name].came_true(estimate_s, waited_s)
+        self.later(1 / self.load.aht_s, "ends", who)
+
+    def _ends(self, who: str) -> None:
+        self.free += 1
+        if who.startswith("ours"):
+            self.tell("finished", who)
