@@ -17,8 +17,11 @@ from ccd.errors import Refused
 
 MOST_AGENTS = 10_000
 """Largest pool that is computed."""
-MOST_WAITING = 2_000_000
+MOST_WAITING = 250_000
 """Erlang A is not computed where more would wait: a pool so far overloaded has no figures worth a wait."""
+SHORTEST_S, LONGEST_S = 0.001, 1e9
+"""Handling times and patiences that are computed."""
+_TIMES = f"give {SHORTEST_S:g} to {LONGEST_S:g} s"
 HOUR_S = 3600.0
 _NOTHING = 1e-18
 """A term below this share of the largest one ends a sum."""
@@ -159,8 +162,8 @@ class ErlangA:
     def __init__(self, agents: int, calls_per_h: float, aht_s: float, patience_s: float) -> None:
         """Raises `Refused` for figures that mean nothing, or where more than `MOST_WAITING` would wait."""
         check_traffic(agents, calls_per_h, aht_s)
-        if not patience_s > 0:
-            raise Refused("erlang.patience", f"patience is {patience_s:g} s — give more than 0 s")
+        if not SHORTEST_S <= patience_s <= LONGEST_S:
+            raise Refused("erlang.patience", f"a patience of {patience_s:g} s cannot be computed — {_TIMES}")
         self.load = load = load_erl(calls_per_h, aht_s)
         self._theta = theta = 1.0 / patience_s
         self._per_aht = agents * patience_s / aht_s
@@ -181,7 +184,7 @@ class ErlangA:
         if most <= 0:
             return 0, []
         peak = max(0, math.floor(most - self._per_aht))
-        if peak + 40.0 * math.sqrt(most) > MOST_WAITING:
+        if peak + 10.0 * math.sqrt(most) > MOST_WAITING:
             cure = "give fewer calls, more agents or less patience"
             raise Refused("erlang.waiting", f"over {MOST_WAITING:,} would wait — {cure}")
         first, weights = _weights(peak, lambda k: most / (self._per_aht + k))
@@ -265,5 +268,5 @@ def check_traffic(agents: int, calls_per_h: float, aht_s: float) -> None:
         raise Refused("erlang.agents", f"{agents} agents cannot be computed — give 1 to {MOST_AGENTS}")
     if not 0 <= calls_per_h < math.inf:
         raise Refused("erlang.calls", f"{calls_per_h:g} calls an hour mean nothing — give 0 or more")
-    if not 0 < aht_s < math.inf:
-        raise Refused("erlang.aht", f"a handling time of {aht_s:g} s means nothing — give more than 0 s")
+    if not SHORTEST_S <= aht_s <= LONGEST_S:
+        raise Refused("erlang.aht", f"a handling time of {aht_s:g} s cannot be computed — {_TIMES}")

@@ -9,7 +9,7 @@ import math
 import msgspec
 
 from ccd.errors import Misconfigured, Refused
-from ccd.history.erlang import MOST_AGENTS, ErlangA, ErlangC, Pool, load_erl
+from ccd.history.erlang import MOST_AGENTS, ErlangA, ErlangC, Pool, check_traffic, load_erl
 
 
 class Traffic(msgspec.Struct, frozen=True):
@@ -85,13 +85,14 @@ def holds(model: Pool, target: Target) -> bool:
 def agents_needed(traffic: Traffic, target: Target) -> int:
     """The fewest agents that hold the target; 0 without calls.
 
-    Raises `Misconfigured` for a target that means nothing, `Refused` when no pool that can be computed
-    holds it. Every figure only gets better with one agent more, so the search halves.
+    Raises `Misconfigured` for a target that means nothing, `Refused` for such a traffic and when no pool
+    that can be computed holds it. Every figure only gets better with one agent more, so the search halves.
     """
+    check_traffic(1, traffic.calls_per_h, traffic.aht_s)
     check_target(traffic, target)
     if traffic.calls_per_h == 0:
         return 0
-    good = bad = min(MOST_AGENTS, max(1, math.ceil(load_erl(traffic.calls_per_h, traffic.aht_s))))
+    good = bad = max(1, math.ceil(min(MOST_AGENTS, load_erl(traffic.calls_per_h, traffic.aht_s))))
     step = 1
     if holds(pool(traffic, good), target):
         while bad == good or (bad > 0 and holds(pool(traffic, bad), target)):
@@ -126,7 +127,7 @@ def check_target(traffic: Traffic, target: Target) -> None:
     for name, value in shares:
         if value is not None and not 0 < value <= 100:
             raise Misconfigured("staff.target", f"{name} of {value:g} % — give more than 0, at most 100")
-    if target.within_s < 0 or (target.asa_s is not None and target.asa_s < 0):
+    if not (target.within_s >= 0 and (target.asa_s is None or target.asa_s >= 0)):
         raise Misconfigured("staff.target", "a time of less than 0 s — give 0 or more")
     if target.abandon_pct is None:
         return

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.errors import Misconfigured, Refused
+from ccd.errors import CcdError, Misconfigured, Refused
 from ccd.history.demand import Demand, count, intervals, queues_of, total
 from ccd.history.erlang import ErlangC
 from ccd.history.staffing import Target, Traffic, agents_needed, forecast, holds, pool, scheduled
@@ -51,6 +51,23 @@ def test_the_number_is_the_smallest_that_holds_the_target(
     needed = agents_needed(traffic, target)
     assert holds(pool(traffic, needed), target)
     assert needed == 1 or not holds(pool(traffic, needed - 1), target)
+
+
+def figures(most: float) -> st.SearchStrategy[float]:
+    return st.one_of(st.floats(0, most), st.floats())
+
+
+@settings(deadline=None)
+@given(figures(1e7), figures(1e5), figures(1e6), targets)
+def test_any_figures_give_a_number_or_a_reason(
+    calls: float, aht: float, patience: float, target: Target
+) -> None:
+    reason = ""
+    try:
+        needed = agents_needed(Traffic(calls, aht, patience), target)
+    except CcdError as error:
+        needed, reason = -1, error.message
+    assert (needed >= 0) != (" — " in reason)
 
 
 def test_several_targets_are_held_at_once() -> None:
