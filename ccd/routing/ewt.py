@@ -12,6 +12,10 @@ survives a snapshot and replays to the same figures. An estimator is a named pur
 - `last_wait`: the wait of the last one who was served.
 - `mean_wait`: the mean wait of the served of late. Known to be poor; for comparison.
 
+One fold is for those who wait in one order: a queue, or, where priorities differ within it, each priority
+of it, with the position among its own. Then what the higher ones take is seen as a slower pace; one fold
+for all of them would promise the lower ones too short a wait.
+
 Source: Ibrahim and Whitt, Real-Time Delay Estimation in Call Centers (M&SOM 2009), and in overloaded
 systems with abandonment (POMS 2009).
 """
@@ -64,7 +68,7 @@ class EwtRule(msgspec.Struct, frozen=True):
 
 
 class EwtState(msgspec.Struct):
-    """All that is remembered of one queue. Times are epoch seconds; the sums fade."""
+    """All that is remembered of one queue (or one priority of it). Times are epoch seconds; the sums fade."""
 
     waiting: dict[str, float] = {}
     """Interaction → when it entered, oldest first."""

@@ -230,3 +230,12 @@ def test_where_agents_serve_two_queues_the_default_is_the_best() -> None:
     mae_s = mean_errors(SHARED)
     assert min(mae_s, key=mae_s.__getitem__) == "pace", mae_s
     assert mae_s["pace"] < 0.8 * mae_s["mean_wait"], mae_s
+
+
+def test_one_fold_a_priority_does_not_promise_the_overtaken_too_much() -> None:
+    """Half of the customers go before ours: QLa is far too short for ours, the learned pace is not."""
+    pool = WaitingPool(Load(30, 0.5, patience_s=300.0, elsewhere=0.5, elsewhere_first=True), 5).run(4000)
+    learned, plain, head = (pool.accuracy[name] for name in ("pace", "queue_length_patience", "head_of_line"))
+    bias_s, plain_bias_s = learned.bias_s() or 0.0, plain.bias_s() or 0.0
+    assert plain_bias_s < -20 and abs(bias_s) < 8, (plain_bias_s, bias_s)
+    assert (learned.mae_s() or 0.0) < 0.9 * (head.mae_s() or 0.0)

@@ -1,7 +1,7 @@
 """A simulated pool of agents with one queue that estimates its waits, and perhaps another that does not.
 
-Seeded, first come first served, exponential times. Each arrival that finds all agents busy is given an
-estimate by every estimator; the wait that came true judges it.
+Seeded, exponential times, first come first served (or the other queue before ours). Each arrival that
+finds all agents busy is given an estimate by every estimator; the wait that came true judges it.
 """
 
 import heapq
@@ -23,6 +23,8 @@ class Load(msgspec.Struct, frozen=True):
     patience_s: float
     elsewhere: float = 0.0
     """Offered load of the other queue over agents."""
+    elsewhere_first: bool = False
+    """The other ones are served before ours: a higher priority."""
     aht_s: float = 240.0
     configured_aht_s: float = 180.0
 
@@ -69,8 +71,14 @@ class WaitingPool:
             self.now, _, what, who = heapq.heappop(self.events)
             getattr(self, f"_{what}")(who)
             while self.free and self.line:
-                self._serve(self.line.popleft(), judged=self.served > served / 10)
+                self._serve(self._next(), judged=self.served > served / 10)
         return self
+
+    def _next(self) -> str:
+        others = (who for who in self.line if self.load.elsewhere_first and who.startswith("other"))
+        who = next(others, self.line[0])
+        self.line.remove(who)
+        return who
 
     def _arrives(self, kind: str) -> None:
         self.later(self.rate(self.load.ratio if kind == "ours" else self.load.elsewhere), "arrives", kind)
