@@ -9,7 +9,7 @@ import secrets
 from typing import Protocol
 
 _ALPHABET = "0123456789abcdefghijkmnpqrstuvwxyz"  # no l and o: read over the telephone
-_PAIRS = tuple(_ALPHABET[pair & 31] + _ALPHABET[pair >> 5] for pair in range(1024))
+_OF_OCTET = bytes(ord(_ALPHABET[octet & 31]) for octet in range(256))
 
 
 class Chance(Protocol):
@@ -51,20 +51,17 @@ class FastChance:
         self._pool = b""
         self._at = 0
 
-    def _bits(self, count: int) -> int:
+    def _octets(self, count: int) -> bytes:
         start = self._at
-        self._at = end = start + (count + 7 >> 3)
+        self._at = end = start + count
         if end > len(self._pool):
-            start, self._at = 0, end - start
-            self._pool = secrets.token_bytes(max(_POOL_BYTES, self._at))
-            end = self._at
-        return int.from_bytes(self._pool[start:end], "big")
+            self._pool = secrets.token_bytes(max(_POOL_BYTES, count))
+            start, self._at = 0, count
+            end = count
+        return self._pool[start:end]
 
     def token(self, length: int = 12) -> str:
-        bits = self._bits(5 * length)
-        pairs = _PAIRS
-        text = "".join([pairs[bits >> shift & 1023] for shift in range(0, 5 * length, 10)])
-        return text if len(text) == length else text[:length]
+        return self._octets(length).translate(_OF_OCTET).decode()
 
     def below(self, limit: int) -> int:
         return secrets.randbelow(limit)
@@ -79,8 +76,8 @@ class SeededChance(FastChance):
         super().__init__()
         self._random = random.Random(seed)
 
-    def _bits(self, count: int) -> int:
-        return self._random.getrandbits(count)
+    def _octets(self, count: int) -> bytes:
+        return self._random.randbytes(count)
 
     def below(self, limit: int) -> int:
         return self._random.randrange(limit)

@@ -23,7 +23,7 @@ from ccd.sip.events import (
 )
 from ccd.sip.hop import COOKIE, format_sent_by, server_key, set_via, stamp
 from ccd.sip.message import Message, Request, Response, SipParseError, parse
-from ccd.sip.runner import Chance, Runner
+from ccd.sip.runner import TRYING_AFTER_S, Chance, Runner
 from ccd.sip.transaction import ClientTransaction, Input, Key, ServerTransaction, State
 
 __all__ = [
@@ -256,7 +256,7 @@ class Endpoint(Runner):
             tx.merge_key = merge_key
             self._by_merge[merge_key] = tx
         if invite:
-            self.reply(tx, 100, now)
+            tx.repeat = self._timers.set(now + TRYING_AFTER_S, tx, Input.RESEND_DUE)
         else:
             tx.limit = self._timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
         accepted = self._by_dialog.get((request.call_id, to_tag)) if request.method == "BYE" else None

@@ -19,6 +19,7 @@ from ccd.sip.hop import same_hop
 from ccd.sip.message import Message, Request, Response
 from ccd.sip.timers import Timers
 from ccd.sip.transaction import (
+    INVITE_SERVER,
     OTHER_SERVER,
     Action,
     ClientTransaction,
@@ -32,6 +33,8 @@ from ccd.sip.transaction import (
 )
 
 RING_AGAIN_S = 60.0
+TRYING_AFTER_S = 0.1
+"""An INVITE that has no answer by then gets 100; one answered before needs none (RFC 3261 §17.2.1: 200 ms)."""
 MOST_FORKS = 16
 """Different 2xx to one INVITE that are told; a peer that makes up tags must not fill the memory."""
 
@@ -117,6 +120,14 @@ class Runner:
         if tx.sent:
             self.counters["retransmissions_sent"] += 1
             self.out.append((tx.flow, tx.sent))
+        elif tx.moves is INVITE_SERVER and isinstance(tx, ServerTransaction):
+            self._trying(tx)
+
+    def _trying(self, tx: ServerTransaction) -> None:
+        """100: nothing else was said for `TRYING_AFTER_S`, or the INVITE came again before that."""
+        tx.last_status = 100
+        tx.sent = Response.to_request(tx.request, 100).to_bytes()
+        self.out.append((tx.flow, tx.sent))
 
     def _send(self, tx: ServerTransaction) -> None:
         response: Response = self._message

@@ -181,7 +181,7 @@ def server(method: str = "INVITE", protocol: str = "UDP") -> tuple[Endpoint, Ser
     endpoint = Endpoint(SeededChance())
     endpoint.receive(arriving(method, protocol=protocol), flow_to("192.0.2.1", protocol), 0.0)
     (event,) = told(endpoint)
-    assert sent(endpoint) == (["100"] if method == "INVITE" else [])
+    assert sent(endpoint) == []
     return endpoint, event.tx
 
 
@@ -257,6 +257,27 @@ def test_bye_before_the_ack_ends_the_repeats_of_our_2xx() -> None:
     assert names(told(endpoint)) == ["RequestArrived", "RequestArrived"]  # and no AckMissing
 
 
+def test_an_invite_is_told_100_only_when_no_answer_comes_at_once() -> None:
+    endpoint, tx = server()
+    endpoint.expire(0.0999)
+    assert sent(endpoint) == []
+    endpoint.expire(0.1)
+    assert sent(endpoint) == ["100"]
+    assert run_out(endpoint, 400) == []
+    endpoint.reply(tx, 180, 500.0)
+    assert sent(endpoint) == ["180"]
+
+
+@pytest.mark.parametrize("status", [180, 200, 404])
+def test_an_invite_that_is_answered_at_once_needs_no_100(status: int) -> None:
+    endpoint, tx = server()
+    endpoint.reply(tx, status, 0.0999)
+    assert sent(endpoint) == [str(status)]
+    endpoint.expire(0.2)
+    assert sent(endpoint) == []
+    assert endpoint.counters["retransmissions_sent"] == 0
+
+
 def test_ringing_repeats_its_provisional_each_minute() -> None:
     endpoint, tx = server()
     endpoint.reply(tx, 183, 10.0)
@@ -320,9 +341,9 @@ def test_copies_of_an_invite_in_every_state(status: int, to_tag: str) -> None:
     copy = arriving(to_tag=to_tag)
     endpoint.receive(copy, source, 0.0)
     (event,) = told(endpoint)
-    (trying,) = taken(endpoint)
-    endpoint.receive(copy, source, 0.1)
-    assert taken(endpoint) == [trying]
+    assert taken(endpoint) == []
+    endpoint.receive(copy, source, 0.05)
+    assert sent(endpoint) == ["100"]  # the caller does not know that its INVITE came
     endpoint.reply(event.tx, 180, 0.2)
     (ringing,) = taken(endpoint)
     endpoint.receive(copy, source, 0.3)
