@@ -6,6 +6,7 @@ follows the rules of its day. Nothing secret stands here. Units are in the names
 
 import msgspec
 
+from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
 
 
@@ -169,6 +170,7 @@ class Rules(Frozen, frozen=True):
     """Number in E.164 or name of a channel's target → flow."""
     pause_reasons: dict[str, str] = {}
     """Code dialled after the pause code → reason."""
+    calendars: dict[str, CalendarRule] = {}
     features: FeatureCodes = FeatureCodes()
     language: str = "en"
 
