@@ -55,6 +55,7 @@ def _print(path: Path, settings: Settings | None, faults: tuple[Fault, ...]) -> 
         _counted(len(rules.agents), "agent"),
         _counted(len(rules.queues), "queue"),
         _counted(len(rules.flows), "flow"),
+        _counted(len(rules.calendars), "calendar"),
         _counted(len(settings.trunks), "trunk"),
         _counted(len(settings.devices), "device"),
         _counted(len(settings.channels), "channel"),

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, HolidayKeys, OpenKeys
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
@@ -39,6 +40,14 @@ one file. Unknown keys are faults. `ccd check FOLDER` names all faults at once, 
 - **Overrides**: `--set daemon.state_dir=/tmp/ccd` puts one key over the files, `sip.transports.0.port=5070`
   one of a list.
 """
+
+CALENDAR_TABLES: dict[str, type] = {
+    "holidays": HolidayKeys,
+    "closed": ClosedKeys,
+    "open": OpenKeys,
+    "exceptional": ExceptionKeys,
+}
+"""Key of a calendar → its table."""
 
 _CHANNELS = """## [channels.NAME]
 
@@ -69,6 +78,9 @@ def reference() -> str:
             parts += ["### overflow\n", _intro(Target), _table(Target)]
         if name == "flows":
             parts += _steps()
+    parts += ["## [calendars.NAME]\n", _intro(CalendarKeys), _table(CalendarKeys, leave_out=("name",))]
+    for key, kind in CALENDAR_TABLES.items():
+        parts += [f"### {key}\n", _intro(kind), _table(kind)]
     parts += [_CHANNELS, _table(ChannelSettings, leave_out=("options",)), _WORDS]
     return "\n".join(parts)
 
