@@ -13,6 +13,7 @@ import typer
 from ccd import __version__
 from ccd.cli import (
     agents,
+    calendars,
     completion,
     configuration,
     devices,
@@ -42,6 +43,7 @@ NOUNS = (
     report,
     staff,
     configuration,
+    calendars,
     prompts,
     completion,
 )
