@@ -10,9 +10,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 import uvloop
 
@@ -65,6 +67,7 @@ class Daemon:
         self.centre = Centre()
         replayed = replay(self.centre, ledger, _report_fault)
         self.clock = SystemClock(at_least=replayed.last_at)
+        self.holidays_of = _year(self.clock.now())
         chance = FastChance()
         self.voice = VoiceChannel(
             settings, EmbeddedEngine(_media(settings)), self.clock, chance, self._behind
@@ -147,9 +150,29 @@ class Daemon:
             await asyncio.sleep(every)
             if self.clock.follow():
                 self.runtime.refresh_time()
+            await self.renew_holidays()
             if not self.runtime.pressure().stalled:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())
             garbage.collect_if_quiet(self.voice.stack.endpoint.active + len(self.centre.state.interactions))
+
+    async def renew_holidays(self) -> None:
+        """At New Year look up one more year, so that a daemon that runs for years knows three ahead."""
+        year, before = _year(self.clock.now()), self.settings
+        if year == self.holidays_of:
+            return
+        self.holidays_of = year
+        from ccd.config.holiday_table import renewed
+
+        today = datetime.fromtimestamp(self.clock.now(), UTC).date()
+        try:
+            rules = await asyncio.to_thread(renewed, before.rules, today)
+        except (ValueError, ImportError) as error:  # the library was replaced under the running daemon
+            log.warning("holidays not renewed, reload or restart", problem=str(error))
+            return
+        if rules != before.rules and self.settings is before:  # else a reload has done it meanwhile
+            self.settings = msgspec.structs.replace(before, rules=rules)
+            self.runtime.post(facts.RulesLoaded(rules, by="new year"))
+            log.info("holidays renewed", year=year)
 
     def _status(self) -> str:
         running = len(self.centre.state.interactions)
@@ -236,10 +259,12 @@ def _directory(path: str, mode: int) -> Path:
     return directory
 
 
+def _year(now: float) -> int:
+    return datetime.fromtimestamp(now, UTC).year
+
+
 def _media(settings: Settings) -> Any:
     """RTP listens where SIP does, unless told otherwise."""
-    import msgspec
-
     hosts = {each.host for each in settings.sip.transports}
     host = settings.media.host or (hosts.pop() if len(hosts) == 1 else "0.0.0.0")  # noqa: S104
     return msgspec.structs.replace(settings.media, host=host)
