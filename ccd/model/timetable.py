@@ -183,7 +183,7 @@ class Timetable:
         while number * BLOCK_S <= quiet:
             block = self.block(number)
             here = bisect_right(block.starts, at) - 1
-            if here < 0 or at >= block.ends[here]:
+            if here < 0:
                 return at
             at = block.ends[here]
             number += 1

@@ -19,7 +19,7 @@ from ccd.model.calendar import (
     next_opening,
 )
 from ccd.model.hours import DAY_MIN, CalendarRule, Exceptional, Span, SpecialDay
-from ccd.model.timetable import timetable_of
+from ccd.model.timetable import BLOCK_S, timetable_of
 from tests.unit.calendar_oracle import Walker
 
 HOUR = 3600.0
@@ -248,6 +248,20 @@ def test_zones_off_the_hour() -> None:
     assert next_opening(rule, at("2026-06-01 00:00", "UTC")) == at("2026-06-01 03:30", "UTC")
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", PARIS])
+def test_the_end_of_a_block_of_the_timetable_is_not_seen(zone: str) -> None:
+    edge = 650 * BLOCK_S
+    for shift in range(0, DAY_MIN, 60):  # one of these nights lies across the edge
+        rule = calendar(every((shift, shift + 600)), zone)
+        assert business_seconds(rule, edge - 10 * 86_400, edge + 10 * 86_400) == 20 * 10 * HOUR
+        opening = next_opening(rule, edge - 36 * HOUR)
+        while opening is not None and opening < edge + 36 * HOUR:
+            closing = next_change(rule, opening + 1)
+            assert closing is not None and business_seconds(rule, opening, closing) == closing - opening
+            assert closing - opening == 10 * HOUR or opening == edge - 36 * HOUR
+            opening = next_opening(rule, closing)
+
+
 # -- counting --------------------------------------------------------------------------------------------
 
 
@@ -293,12 +307,15 @@ def test_speed_and_memory_are_bounded() -> None:
 
 # -- properties ------------------------------------------------------------------------------------------
 
+BOUNDARY = str(date(1970, 1, 1) + timedelta(seconds=650 * BLOCK_S))
+"""Where one block of a timetable ends and the next begins."""
 CHANGES = [
     (PARIS, "2026-03-29"), (PARIS, "2026-10-25"), ("America/New_York", "2026-03-08"),
     ("America/New_York", "2026-11-01"), ("Australia/Lord_Howe", "2026-04-05"),
     ("Australia/Lord_Howe", "2026-10-04"), ("America/Havana", "2026-11-01"), ("Asia/Kathmandu", "2026-06-01"),
     ("America/Santiago", "2026-09-06"), ("America/Sao_Paulo", "2018-02-18"), (PARIS, "2028-02-29"),
     ("Africa/Casablanca", "2026-02-15"), ("Pacific/Chatham", "2026-09-27"),
+    ("Pacific/Auckland", BOUNDARY), ("America/Los_Angeles", BOUNDARY),
 ]  # fmt: skip
 """Zones and days around which the clock is moved, or that are odd in another way."""
 
@@ -306,7 +323,8 @@ CHANGES = [
 @st.composite
 def hours(draw: st.DrawFn, night: bool = True) -> tuple[Span, ...]:
     """Up to three spans that do not overlap; the last may run over midnight."""
-    cuts = sorted(draw(st.lists(st.integers(0, 95), max_size=6, unique=True)))
+    quarters = st.one_of(st.integers(0, 95), st.integers(0, 14), st.just(0))  # clocks change before 03:30
+    cuts = sorted(draw(st.lists(quarters, max_size=6, unique=True)))
     spans = [Span(a * 15, b * 15) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
     if night and len(cuts) % 2:
         spans.append(Span(cuts[-1] * 15, DAY_MIN + draw(st.integers(0, 16)) * 15))
