@@ -34,6 +34,7 @@ from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
 from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
+from ccd.runtime.profiles import base_rules
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotSpawner, make_snapshot
 from ccd.runtime.verbs import Doors, verbs
@@ -115,7 +116,7 @@ class Daemon:
         runtime, state = self.runtime, self.centre.state
         bindings = [bound for each in state.bindings.values() for bound in each.values()]
         runtime.post(facts.DaemonStarted(__version__, SystemChance().token(6)))
-        if state.rules != self.settings.rules:
+        if base_rules(state) != self.settings.rules:
             runtime.post(facts.RulesLoaded(self.settings.rules, by="start"))
         for channel in self.channels.values():
             await channel.start(runtime.post)

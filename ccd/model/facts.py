@@ -37,6 +37,18 @@ class RulesLoaded(Fact, frozen=True):
     by: str = ""
 
 
+class ProfileSet(Fact, frozen=True):
+    """A profile of the rules is turned on or off; turned on again it gets the new end and reason."""
+
+    profile: str
+    on: bool
+    by: str
+    """`ccctl:USER`."""
+    until: float | None = None
+    """When it ends by itself, epoch seconds; at that instant it is off. None: when it is turned off."""
+    reason: str = ""
+
+
 class DrainAsked(Fact, frozen=True):
     """From now on no new interaction is taken."""
 
@@ -254,6 +266,7 @@ AnyFact = (
     DaemonStarted
     | DaemonStopped
     | RulesLoaded
+    | ProfileSet
     | DrainAsked
     | TimePassed
     | LegArrived

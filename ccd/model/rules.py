@@ -4,6 +4,8 @@
 follows the rules of its day. Nothing secret stands here. Units are in the names.
 """
 
+from typing import Any
+
 import msgspec
 
 from ccd.model.hours import CalendarRule
@@ -160,6 +162,31 @@ class FeatureCodes(Frozen, frozen=True):
     logout: str = "*44"
 
 
+class Suspension(Frozen, frozen=True):
+    """[profiles.NAME.suspend]: what rests while the profile is on."""
+
+    queues: dict[str, Target] = {}
+    """Queue → where its interactions go meanwhile; `{}`: they wait in it and are offered to nobody."""
+    channels: dict[str, Target] = {}
+    """Channel → the flow or queue that takes its new interactions instead of their own flow."""
+
+
+class ProfileRule(Frozen, frozen=True):
+    """[profiles.NAME]: what one command changes for a while, and gives back (`ccctl profile on NAME`)."""
+
+    name: str
+    display: str = ""
+    agents: dict[str, dict[str, Any]] = {}
+    """Agent → `join` and `leave` (lists of queues), and any key of an agent with its value meanwhile."""
+    queues: dict[str, dict[str, Any]] = {}
+    """Queue → any key of a queue with its value meanwhile."""
+    numbers: dict[str, str] = {}
+    """Number of `[numbers]` → flow that answers it meanwhile."""
+    flows: dict[str, str] = {}
+    """Flow → flow that runs in its place, whatever leads to it (other greetings, other prompts)."""
+    suspend: Suspension = Suspension()
+
+
 class Rules(Frozen, frozen=True):
     """The whole of what the engines follow."""
 
@@ -173,6 +200,10 @@ class Rules(Frozen, frozen=True):
     calendars: dict[str, CalendarRule] = {}
     features: FeatureCodes = FeatureCodes()
     language: str = "en"
+    profiles: dict[str, ProfileRule] = {}
+    """What can be turned on over these rules; `model.profiles` applies it."""
+    diverted: dict[str, str] = {}
+    """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
 
 
 def device_owner(rules: Rules, device: str) -> str:

@@ -23,6 +23,7 @@ from ccd.model.rules import Target
 from ccd.routing.router import Router
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.leaving import leave
+from ccd.runtime.profiles import InForce, end_due, next_end
 from ccd.runtime.reactions import FACTS
 from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 
@@ -48,11 +49,13 @@ class Centre:
         self.records: list[RecordRow] = []
         self._item: Any = None
         """Fact or answer of an engine that is being worked on."""
+        self.rules_cue = ""
+        """What made routing look at everything anew, when that was a profile."""
         self._rescue: list[cmd.AnyCommand] = []
         self.index_rules()
 
     def index_rules(self) -> None:
-        """Rebuild what is looked up by device or extension."""
+        """Rebuild what is looked up by device, extension or queue, and when a profile ends."""
         rules = self.state.rules
         self.owners = {device: agent.name for agent in rules.agents.values() for device in agent.devices}
         self.extensions: dict[str, Target] = {
@@ -61,6 +64,7 @@ class Centre:
         self.extensions.update(
             {queue.extension: Target(queue=queue.name) for queue in rules.queues.values() if queue.extension}
         )
+        self.in_force = InForce(self.state)
 
     # -- what the runtime needs --------------------------------------------------------------------
 
@@ -74,12 +78,22 @@ class Centre:
         self.out, self._rescue = self._rescue, []
         self._item = fact
         try:
+            self._end_profiles(fact)
             FACTS[type(fact)](self, fact)
             self.settle()
         except Exception:
             self._close_broken()
             raise
         return self.out
+
+    def _end_profiles(self, fact: facts.AnyFact) -> None:
+        """A profile that is over must not be followed by this fact any more.
+
+        Only the end of the former process comes first: its calls are to be let go of, not served anew.
+        """
+        if self.state.profiles and type(fact) is not facts.DaemonStarted:
+            end_due(self)
+            self.settle()
 
     def _close_broken(self) -> None:
         """Close the interaction at which a turn broke off; nothing half done may leak into the next."""
@@ -107,8 +121,8 @@ class Centre:
     def next_deadline(self) -> float | None:
         """When a `TimePassed` is due."""
         nearest: float | None = self.now if self._rescue else None
-        for engine in (self.router, self.flows, self.talks):
-            at = engine.next_deadline()
+        ends = next_end(self.state) if self.state.profiles else None
+        for at in (ends, *(each.next_deadline() for each in (self.router, self.flows, self.talks))):
             if at is not None and (nearest is None or at < nearest):
                 nearest = at
         return nearest
@@ -178,6 +192,8 @@ class Centre:
         info.entered_at = info.entered_at or self.now
         self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
         self.history.queued(info.id, queue, self.now, info.priority or 0)
+        if profiles := self.in_force.changed.get(queue):
+            self.history.note(info.id, self.now, "under profile", profile=profiles)
         enter = self.router.requeue if again else self.router.enqueue
         self.push(
             enter(

@@ -127,7 +127,8 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     if talk is None or info is None or talk.phase is not Phase.WAITING:
         return
     target = decision.target
-    centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=decision.why)
+    why = centre.in_force.why(decision.queue, decision.why)
+    centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=why)
     if _in_circles(centre, info):
         centre.push([do.HangUp(info.id, Cause.CONGESTION, "overflows in circles")])
     elif target.queue:
@@ -232,7 +233,13 @@ def _wrap_up_ended(centre: "Centre", decision: dec.WrapUpEnded) -> None:
 
 
 def _traced(centre: "Centre", decision: dec.Traced) -> None:
-    centre.history.trace(decision.interaction, decision.trace)
+    trace = decision.trace
+    cue = (trace.cue == "rules" and centre.rules_cue) or trace.cue
+    if centre.in_force.resting:
+        cue = centre.in_force.cue(trace.queue, trace.what, cue)
+    if cue != trace.cue:
+        trace = msgspec.structs.replace(trace, cue=cue)
+    centre.history.trace(decision.interaction, trace)
 
 
 # -- bridging ------------------------------------------------------------------------------------------

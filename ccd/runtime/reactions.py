@@ -9,6 +9,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target
+from ccd.runtime import profiles
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -53,15 +54,6 @@ def _stopped(centre: "Centre", _: facts.DaemonStopped) -> None:
     """Nothing: what still runs is ended by the next `DaemonStarted`."""
 
 
-def _rules(centre: "Centre", fact: facts.RulesLoaded) -> None:
-    centre.state.rules = fact.rules
-    centre.index_rules()
-    centre.flows.load_rules(fact.rules)
-    centre.push(centre.router.load_rules(fact.rules, centre.now))
-    for agent in fact.rules.agents:
-        centre.update_reach(agent)
-
-
 def _drain(centre: "Centre", fact: facts.DrainAsked) -> None:
     centre.state.draining = fact.on
     centre.router.drain(fact.on)
@@ -77,7 +69,8 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     state = centre.state
     if fact.leg in centre.talks.legs:
         return  # the same arrival twice
-    flow = fact.flow or state.rules.numbers.get(fact.target, "")
+    diverted = state.rules.diverted.get(fact.channel, "")
+    flow = diverted or fact.flow or state.rules.numbers.get(fact.target, "")
     if state.draining:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.OVERLOAD))
         return
@@ -109,6 +102,8 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
         flow=flow,
         leg=fact.leg,
     )
+    if diverted:
+        centre.history.note(info.id, centre.now, "diverted", channel=fact.channel, flow=flow)
     if not flow:
         centre.history.note(info.id, centre.now, "no flow for this number", target=fact.target)
         centre.talks.end(centre.talks.state.talks[info.id], Cause.NOT_FOUND, centre.now)
@@ -319,7 +314,8 @@ def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
 FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.DaemonStarted: _started,
     facts.DaemonStopped: _stopped,
-    facts.RulesLoaded: _rules,
+    facts.RulesLoaded: profiles.load_rules,
+    facts.ProfileSet: profiles.set_profile,
     facts.DrainAsked: _drain,
     facts.TimePassed: _time,
     facts.LegArrived: _arrived,

@@ -6,6 +6,7 @@ from ccd.bridging.state import BridgingState
 from ccd.history.state import HistoryState
 from ccd.ivr.state import FlowsState
 from ccd.model.nouns import Binding, ChannelClass, LegKind, Outcome
+from ccd.model.profiles import ProfileOn
 from ccd.model.rules import Rules
 from ccd.routing.state import RoutingState
 
@@ -44,6 +45,11 @@ class CentreState(msgspec.Struct):
     version: int = 0
     """`STATE_VERSION` of who wrote it; 0: none of ours."""
     rules: Rules = Rules()
+    """Those in force: what everybody looks at."""
+    base: Rules | None = None
+    """Those without the profiles that are on; None while none is on, so `rules` are the base."""
+    profiles: list[ProfileOn] = []
+    """Those that are on, in the order in which they were turned on."""
     routing: RoutingState | None = None
     flows: FlowsState | None = None
     bridging: BridgingState | None = None
