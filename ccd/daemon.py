@@ -34,7 +34,7 @@ from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
 from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
-from ccd.runtime.profiles import base_rules
+from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotSpawner, make_snapshot
 from ccd.runtime.verbs import Doors, verbs
@@ -194,7 +194,7 @@ class Daemon:
             raise
         finally:
             self.notifier.tell(STATUS=self._status())
-        changes = diff(self.settings, fresh)
+        changes = diff(self.settings, fresh) + profiles_lost(self.centre.state, fresh.rules)
         self.settings = fresh
         self.runtime.post(facts.RulesLoaded(fresh.rules, by=by))
         for name, channel in self.channels.items():
@@ -210,7 +210,8 @@ class Daemon:
         """What a reload would change."""
         from ccd.config.diff import diff
 
-        return diff(self.settings, await asyncio.to_thread(_load, self.config, self.overrides))
+        fresh = await asyncio.to_thread(_load, self.config, self.overrides)
+        return diff(self.settings, fresh) + profiles_lost(self.centre.state, fresh.rules)
 
     def drain(self, on: bool, by: str) -> None:
         """Take no new interaction (or take them again)."""

@@ -60,6 +60,8 @@ def _print(path: Path, settings: Settings | None, faults: tuple[Fault, ...]) -> 
         _counted(len(settings.devices), "device"),
         _counted(len(settings.channels), "channel"),
     ]
+    if rules.profiles:
+        parts.append(_counted(len(rules.profiles), "profile"))
     print(f"{path}: good: {', '.join(parts)}{warnings}")
 
 

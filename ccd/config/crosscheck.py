@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ccd.config import profiles
 from ccd.config.faults import Path
 from ccd.config.network import check_network
 from ccd.config.numbers import to_e164
@@ -21,6 +22,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_sounds(reader, settings)
     _channels(reader, settings)
     numbers = _numbers(reader, settings)
+    profiles.check_profiles(reader, settings)
     return _normalised(settings, numbers)
 
 
@@ -63,7 +65,8 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     queues = {name: _queue(queue, country) for name, queue in rules.queues.items()}
     flows = {name: _flow(flow, country) for name, flow in rules.flows.items()}
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
-    rules = msgspec.structs.replace(rules, queues=queues, flows=flows, numbers=numbers)
+    over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}
+    rules = msgspec.structs.replace(rules, queues=queues, flows=flows, numbers=numbers, profiles=over)
     return msgspec.structs.replace(settings, rules=rules, trunks=trunks)
 
 

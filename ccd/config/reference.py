@@ -17,7 +17,7 @@ from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, Holida
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
-from ccd.model.rules import AnyStep, Rules, Target
+from ccd.model.rules import AnyStep, Rules, Suspension, Target
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 
 _HEAD = """# Configuration reference
@@ -65,6 +65,11 @@ _WORDS = """## [numbers]
 """
 
 
+_PROFILES = """Tables and inline tables are the same: `[profiles.rush.queues.sales]` with `max_wait_s = 60`,
+or `queues = { sales = { max_wait_s = 60 } }` under `[profiles.rush]`. See [peak-mode.md](../peak-mode.md).
+"""
+
+
 def reference() -> str:
     """The whole document."""
     parts = [_HEAD, "## Top of the file\n", _table(Rules, only=("language",))]
@@ -78,6 +83,8 @@ def reference() -> str:
             parts += ["### overflow\n", _intro(Target), _table(Target)]
         if name == "flows":
             parts += _steps()
+        if name == "profiles":
+            parts += [_PROFILES, "### suspend\n", _intro(Suspension), _table(Suspension)]
     parts += ["## [calendars.NAME]\n", _intro(CalendarKeys), _table(CalendarKeys, leave_out=("name",))]
     for key, kind in CALENDAR_TABLES.items():
         parts += [f"### {key}\n", _intro(kind), _table(kind)]
@@ -163,6 +170,8 @@ def _type(kind: inspect.Type) -> str:
             return "number"
         case inspect.EnumType():
             return " or ".join(f"`{member.value}`" for member in kind.cls)
+        case inspect.AnyType():
+            return "value"
         case inspect.DictType():
             return f"table: {_type(kind.key_type)} → {_type(kind.value_type)}"
         case inspect.VarTupleType():

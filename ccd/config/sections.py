@@ -7,11 +7,11 @@ from importlib import metadata
 from typing import Any
 
 from ccd.channels.port import AdapterSpec
-from ccd.config import calendars
+from ccd.config import calendars, profiles
 from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
 from ccd.model.hours import CalendarRule
-from ccd.model.rules import AgentRule, FeatureCodes, FlowRule, QueueRule, Rules
+from ccd.model.rules import AgentRule, FeatureCodes, FlowRule, ProfileRule, QueueRule, Rules
 from ccd.model.settings import (
     ChannelSettings,
     ControlSettings,
@@ -40,6 +40,7 @@ NAMED: dict[str, type] = {
     "agents": AgentRule,
     "queues": QueueRule,
     "flows": FlowRule,
+    profiles.SECTION: ProfileRule,
 }
 WORDS = ("numbers", "pause_reasons")
 CHANNELS = "channels"
@@ -73,6 +74,9 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         calendars=_calendars(reader, today, language),
         features=plain.pop("features"),
         language=language,
+        profiles={
+            name: profiles.refine(reader, profile) for name, profile in named[profiles.SECTION].items()
+        },
     )
     return Settings(
         rules=rules,

@@ -150,3 +150,25 @@ def touched_keys(profile: ProfileRule) -> Iterator[tuple[str, ...]]:
         yield from ((section, name) for name in getattr(profile, section))
     yield from (("suspend", "queues", name) for name in profile.suspend.queues)
     yield from (("suspend", "channels", name) for name in profile.suspend.channels)
+
+
+def differences(base: Rules, other: Rules) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Key in the words of the file, its value in `base` and in `other`, wherever they differ.
+
+    The two have the same agents and queues; a flow's value is the name of the one that runs.
+    """
+    for section in ("agents", "queues"):
+        for name, rule in getattr(base, section).items():
+            new = getattr(other, section)[name]
+            for field in rule.__struct_fields__ if new is not rule else ():
+                before, after = getattr(rule, field), getattr(new, field)
+                if before != after:
+                    yield (section, name, field), before, after
+    for number, flow in base.numbers.items():
+        if other.numbers[number] != flow:
+            yield ("numbers", number), flow, other.numbers[number]
+    for name, script in base.flows.items():
+        if other.flows[name] != script:
+            yield ("flows", name), name, other.flows[name].name
+    for channel, flow in other.diverted.items():
+        yield ("channels", channel), "its own flow", flow

@@ -30,6 +30,12 @@ def next_end(state: CentreState) -> float | None:
     return min((each.until for each in state.profiles if each.until is not None), default=None)
 
 
+def profiles_lost(state: CentreState, fresh: Rules) -> list[str]:
+    """Profiles that are on and that a reload of `fresh` turns off, as lines for who reloads."""
+    lost = [each.profile for each in state.profiles if each.profile not in fresh.profiles]
+    return [f"! profiles.{name}: is on, and is turned off because it is removed" for name in lost]
+
+
 class InForce:
     """What the profiles that are on make of queues, for quick looks; rebuilt with the rules."""
 

@@ -10,7 +10,7 @@ from ccd.model import facts
 from ccd.model.nouns import Availability
 from ccd.model.profiles import apply_profiles
 from ccd.model.rules import Enqueue, FlowRule, Hangup, Play, ProfileRule, Rules, Suspension, Target
-from ccd.runtime.profiles import base_rules
+from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import NEVER
 from tests.scenario.centre_rules import TICK, doing, rules, totals, whats
@@ -356,6 +356,10 @@ def test_a_reload_without_it_turns_it_off_and_says_so() -> None:
     sim = peak(queues={"sales": {"max_wait_s": 600.0}})
     call = sim.call()
     turn(sim, True)
+    assert profiles_lost(sim.centre.state, with_profiles()) == [
+        "! profiles.rush: is on, and is turned off because it is removed"
+    ]
+    assert profiles_lost(sim.centre.state, base_rules(sim.centre.state)) == []
     sim.tell(facts.RulesLoaded(with_profiles(), BY))
     assert names(sim) == [] and sim.centre.state.rules == with_profiles()
     sim.hang_up(call)

@@ -34,7 +34,7 @@ LOCAL = {
     ("calendar", "show"),
     ("calendar", "next"),
 }
-NEEDS = {"agent": "alice", "interaction": "1"}
+NEEDS = {"agent": "alice", "interaction": "1", "profile": "rush"}
 FOLDER = Path(__file__).parents[2] / "conf"
 
 
@@ -57,7 +57,8 @@ def needed(command: Any) -> list[str]:
 def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
         "status, top, agents, agent login, agent logout, agent pause, agent ready, queues, interactions, "
-        "interaction show, interaction explain, interaction hangup, trunks, devices, sip trace, report, "
+        "interaction show, interaction explain, interaction hangup, "
+        "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
         "staff, check, diff, reload, drain, calendar show, calendar next, prompts build, prompts list, completion"
     )
     assert {" ".join(words) for words in VERBS} == set(asked.split(", "))

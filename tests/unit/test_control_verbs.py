@@ -17,7 +17,8 @@ from tests.unit.control_room import BY, RULES, Room, until
 VERBS = {
     "status", "top", "agents", "agent.login", "agent.logout", "agent.pause", "agent.ready", "queues",
     "interactions", "interactions.ended", "interaction.show", "interaction.explain",
-    "interaction.hangup", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
+    "interaction.hangup", "profiles", "profile.show",
+    "profile.on", "profile.off", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
 
 
