@@ -117,6 +117,7 @@ class Daemon:
         bindings = [bound for each in state.bindings.values() for bound in each.values()]
         runtime.post(facts.DaemonStarted(__version__, SystemChance().token(6)))
         if base_rules(state) != self.settings.rules:
+            _report_lost(profiles_lost(state, self.settings.rules))
             runtime.post(facts.RulesLoaded(self.settings.rules, by="start"))
         for channel in self.channels.values():
             await channel.start(runtime.post)
@@ -194,7 +195,9 @@ class Daemon:
             raise
         finally:
             self.notifier.tell(STATUS=self._status())
-        changes = diff(self.settings, fresh) + profiles_lost(self.centre.state, fresh.rules)
+        lost = profiles_lost(self.centre.state, fresh.rules)
+        _report_lost(lost)
+        changes = diff(self.settings, fresh) + lost
         self.settings = fresh
         self.runtime.post(facts.RulesLoaded(fresh.rules, by=by))
         for name, channel in self.channels.items():
@@ -289,6 +292,11 @@ def _report_fault(fault: Fault) -> None:
 
 def _report_alarm(alarm: Alarm) -> None:
     (log.error if alarm.on else log.info)("alarm", code=alarm.code, on=alarm.on, message=alarm.message)
+
+
+def _report_lost(lost: list[str]) -> None:
+    for line in lost:
+        log.warning("profile turned off", why=line)
 
 
 def _report_snapshot(code: int, words: str) -> None:

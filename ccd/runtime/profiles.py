@@ -16,9 +16,6 @@ from ccd.runtime.state import CentreState
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
-_WAITS_TO_GO = frozenset({"max_length", "max_wait"})
-"""How routing names that an interaction left a queue whose limits a suspension set to nought."""
-
 
 def base_rules(state: CentreState) -> Rules:
     """The rules as they are without any profile."""
@@ -55,19 +52,22 @@ class InForce:
 
     def why(self, queue: str, why: str) -> str:
         """Why an interaction left a queue: the suspension where it was that."""
-        name = self._sent_on_by(queue, why)
+        name = self._sends_on(queue)
         return f"suspended by profile {name}" if name else why
 
     def cue(self, queue: str, what: str, cue: str) -> str:
         """What set off a decision; about a suspended queue the suspension is what there is to say."""
-        name = self._sent_on_by(queue, cue)
+        name = ""
         if what == "waits" and queue in self.resting:
             name = self.resting[queue][0]
+        elif what == "overflowed":
+            name = self._sends_on(queue)
         return f"the queue is suspended by profile {name}" if name else cue
 
-    def _sent_on_by(self, queue: str, why: str) -> str:
+    def _sends_on(self, queue: str) -> str:
+        """Profile that sends on what is in the queue; one that lets it wait leaves the queue its limits."""
         name, target = self.resting.get(queue, ("", Target()))
-        return name if target != Target() and why in _WAITS_TO_GO else ""
+        return name if target != Target() else ""
 
 
 # -- facts ---------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ccd.model import facts
 from ccd.model.nouns import Availability
@@ -419,3 +421,56 @@ def test_on_and_off_in_any_order_adds_up_and_leads_back(seed: int) -> None:
         offered, handled, abandoned, overflowed = totals(sim, queue)
         assert offered == handled + abandoned + overflowed
     sim.check_replay()
+
+
+class Told:
+    """What somebody with a pencil would keep of the profiles that are on: (name, end) in order."""
+
+    def __init__(self) -> None:
+        self.on: dict[str, float] = {}
+
+    def take(self, name: str, on: bool, until: float | None, now: float) -> None:
+        self.wait(now)
+        if on and (until is None or until > now):
+            self.on[name] = 1e12 if until is None else until
+        else:
+            self.on.pop(name, None)
+
+    def wait(self, now: float) -> None:
+        self.on = {name: end for name, end in self.on.items() if end > now}
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from("abcdex"),
+        st.booleans(),
+        st.sampled_from([None, -1.0, 0.0, 0.5, 7.0, 30.0]),
+        st.sampled_from([0.0, 0.25, 7.0, 30.0]),
+    ),
+    max_size=25,
+)
+
+
+@given(acts=ACTS, last=st.permutations("abcde"), kill_at=st.integers(0, 25))
+@settings(max_examples=100, deadline=None)
+def test_any_acts_are_as_a_pencil_says_and_lead_back_to_the_base(
+    acts: list[tuple[str, bool, float | None, float]], last: list[str], kill_at: int
+) -> None:
+    base, told = with_profiles(*MANY), Told()
+    sim = SimulatedCentre(base, check=False)
+    for at, (name, on, lasts, wait) in enumerate(acts):
+        until = None if lasts is None else sim.now + lasts
+        turn(sim, on, name, until)
+        told.take(name, on and name != "x", until, sim.now)
+        assert names(sim) == list(told.on)
+        sim.run(wait)
+        told.wait(sim.now)
+        if at == kill_at:
+            sim.restart()
+        assert names(sim) == list(told.on)
+        assert sim.centre.state.rules == apply_profiles(base, list(told.on))
+    sim.check_replay(2)
+    for name in last:
+        turn(sim, False, name)
+    assert sim.centre.state.rules == base and sim.centre.next_deadline() is None
+    sim.check_replay(1)

@@ -12,6 +12,8 @@ import pytest
 import typer
 
 from ccd.cli import profiles, status, top
+from ccd.cli.main import main
+from ccd.cli.session import WRONG
 from ccd.cli.text import moment, span
 from ccd.errors import Refused
 from ccd.model import facts
@@ -166,6 +168,23 @@ async def test_status_and_top_show_what_is_on(room: Room) -> None:
     shown = "\n".join(status._lines(await room.ask("status")))
     assert f"profiles      rush until {ends}, by {BY} (storm), quiet, by {BY}"[:80].rstrip() in shown
     assert f"profiles rush until {ends}, quiet" in top.frame_lines(await room.ask("top"), 80)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("--until", "18:00", "--for", "2h"), "give one of them"),
+        (("--until", "noon"), "is no time"),
+        (("--for", "soon"), "is no length of time"),
+    ],
+)
+def test_wrong_usage_is_told_before_a_daemon_is_asked(
+    argv: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["profile", "on", "rush", *argv])
+    assert ended.value.code == WRONG
+    assert words in " ".join(capsys.readouterr().err.split())
 
 
 # -- times ---------------------------------------------------------------------------------------------------
