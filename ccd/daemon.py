@@ -22,6 +22,7 @@ from ccd import __version__
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
 from ccd.clock import SystemClock
 from ccd.config.load import ConfigFaults, load, render
+from ccd.config.strategies import installed as own_strategies
 from ccd.control.server import ControlServer
 from ccd.errors import CcdError
 from ccd.ids import FastChance, SystemChance
@@ -65,7 +66,7 @@ class Daemon:
         self.ledger_path = Path(settings.ledger.path or state_dir / "ledger.sqlite")
 
         ledger = SqliteLedger(self.ledger_path, settings.ledger.sync)
-        self.centre = Centre()
+        self.centre = Centre(own_strategies())
         replayed = replay(self.centre, ledger, _report_fault)
         self.clock = SystemClock(at_least=replayed.last_at)
         self.holidays_of = _year(self.clock.now())
@@ -335,7 +336,7 @@ def _snapshot(path: str) -> int:
     """Made in a process of its own, beside the daemon (see `runtime.snapshot`)."""
     ledger = SqliteLedger(Path(path), beside=True)
     try:
-        make_snapshot(ledger, Centre())
+        make_snapshot(ledger, Centre(own_strategies()))
     finally:
         ledger.close()
     return 0

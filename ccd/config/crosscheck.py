@@ -7,6 +7,7 @@ from ccd.config.faults import Path
 from ccd.config.network import check_network
 from ccd.config.numbers import to_e164
 from ccd.config.people import check_people, must_be_known, must_be_number
+from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
@@ -17,6 +18,7 @@ from ccd.model.settings import Settings, TrunkSettings
 def crosscheck(reader: Reader, settings: Settings) -> Settings:
     """Note every fault between the parts; the settings with all telephone numbers in E.164."""
     check_people(reader, settings)
+    check_queues(reader, settings)
     check_scripts(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)

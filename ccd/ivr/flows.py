@@ -299,7 +299,8 @@ class Flows:
             priority = _whole(run.variables.get("priority", ""))
         run.mode = Mode.QUEUED
         run.typed = ""
-        out.append(Queue(run.interaction, step.queue, priority))
+        kept = step.prefer_wait_s if step.prefer else 0.0
+        out.append(Queue(run.interaction, step.queue, priority, step.requirement, step.prefer, kept))
         return _WAITS
 
     def _do_transfer(self, run: FlowState, step: model.Transfer, _now: float, out: list[Do]) -> int:

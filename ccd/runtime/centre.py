@@ -7,6 +7,7 @@ times give the same state and the same commands, so a restart is a replay.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from ccd.model import facts
 from ccd.model.nouns import Cause
 from ccd.model.rules import Target
 from ccd.routing.router import Router
+from ccd.routing.strategies import Strategy
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.leaving import leave
 from ccd.runtime.profiles import InForce, end_due, next_end
@@ -31,13 +33,15 @@ from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 class Centre:
     """One contact centre, without sockets and without a clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, strategies: Mapping[str, Strategy] | None = None) -> None:
+        """`strategies` are one's own ways to choose an agent, by name."""
+        self._strategies = dict(strategies or {})
         self._build(CentreState(version=STATE_VERSION))
 
     def _build(self, state: CentreState) -> None:
         self.state = state
         rules = state.rules
-        self.router = Router(rules, state.routing)
+        self.router = Router(rules, state.routing, self._strategies)
         self.flows = Flows(rules, state.flows)
         self.talks = Talks(state.bridging)
         self.history = History(state.history)
@@ -173,6 +177,8 @@ class Centre:
         *,
         again: bool = False,
         passed_on_by: str = "",
+        prefer: str = "",
+        prefer_wait_s: float = 0.0,
     ) -> None:
         """Let an interaction wait in a queue; its first entry keeps its place.
 
@@ -205,6 +211,9 @@ class Centre:
                 priority=info.priority,
                 entered_at=info.entered_at,
                 passed_on_by=passed_on_by,
+                requirement=info.requirement,
+                prefer=prefer,
+                prefer_wait_s=prefer_wait_s,
             )
         )
 

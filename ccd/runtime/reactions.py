@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import texts, transfer
-from ccd.bridging.state import Phase, Talk
+from ccd.bridging.state import Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
@@ -179,11 +179,19 @@ def _ended(centre: "Centre", fact: facts.LegEnded) -> None:
 
 
 def _held(centre: "Centre", fact: facts.LegHeld) -> None:
-    centre.talks.held(fact.leg, True)
+    _hold(centre, fact.leg, True)
 
 
 def _resumed(centre: "Centre", fact: facts.LegResumed) -> None:
-    centre.talks.held(fact.leg, False)
+    _hold(centre, fact.leg, False)
+
+
+def _hold(centre: "Centre", leg: str, on: bool) -> None:
+    """An agent who has the customer on hold may be offered other work meanwhile, if the rules say so."""
+    centre.talks.held(leg, on)
+    found = centre.talks.legs.get(leg)
+    if found is not None and found[1] is Role.AGENT and found[0].phase is Phase.TALKING:
+        centre.push(centre.router.hold(found[0].interaction, on, centre.now))
 
 
 def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:

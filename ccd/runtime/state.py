@@ -27,6 +27,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     entered_at: float = 0.0
     """When it first entered a queue: kept across overflow and transfer, so the place is kept too."""
     priority: int | None = None
+    requirement: str = ""
+    """What it asks for besides its queue's requirement: kept across overflow and transfer."""
     outcome: Outcome | None = None
     overflows: int = 0
     """Since `overflowed_at` without time passing: what goes round in circles is ended."""
@@ -35,7 +37,7 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
 
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
 
