@@ -30,8 +30,8 @@ from ccd.routing.router import Router
 QUEUES, SKILLS = 200, 60
 SIZES = {"small": (100, 1_000), "medium": (1_000, 10_000), "large": (10_000, 100_000)}
 CLASSES = (ChannelClass.VOICE, ChannelClass.LIVE_TEXT, ChannelClass.DEFERRED_TEXT)
-WARM_UP = 2_000
-"""Turns before the measured ones: what is found out when first asked for is known then."""
+WARM_UP = 5
+"""Turns an agent before the measured ones: what an agent serves is found out when it first seeks work."""
 
 
 def requirement(chance: random.Random) -> str:
@@ -96,6 +96,8 @@ class Traffic:
     def fill(self, waiting: int) -> None:
         """Interactions until so many wait; the agents are busy then."""
         while len(self.router.state.places) - len(self.ringing) - len(self.talking) < waiting:
+            self.now += self.step
+            self.note(self.due())
             self.note(self.arrive())
             while self.ringing:
                 self.note(self.accept())
@@ -210,7 +212,7 @@ def measure(agents: int, waiting: int, facts: int, seed: int) -> dict[str, Any]:
     """One size: figures over `facts` turns."""
     traffic = Traffic(agents, waiting, seed)
     traffic.fill(waiting)
-    for _ in range(max(WARM_UP, agents)):
+    for _ in range(max(2_000, WARM_UP * agents)):
         traffic.note(traffic.next()())
     gc.collect()
     gc.freeze()

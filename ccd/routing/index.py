@@ -25,6 +25,9 @@ FIRST = 9
 """So many members a trace looks at: one more than it names, as one may be the chosen."""
 
 MOST_ROOM_MASKS = 4096
+"""More amounts of room than this are not remembered."""
+MOST_NEW = 32
+"""An agent who has not looked for so many new buckets looks at all of them by who is able, not one by one."""
 MOST_BUCKETS = 256
 """More than this a queue keeps only while they hold something."""
 
@@ -294,7 +297,7 @@ class Index:
         """Buckets whose work the agent is able to take."""
         epoch, count = desk.looked_at
         buckets = self.buckets
-        if epoch != self.epoch:
+        if epoch != self.epoch or len(buckets) - count > MOST_NEW:
             self._look_at_all(desk)
         elif count < len(buckets):
             byte, byte_bit = desk.byte, desk.byte_bit

@@ -105,7 +105,8 @@ class Matching(Pairing):
         del place.missed[name]
         queue = self.index.queues.get(place.queue)
         if place.phase is Phase.WAITING and queue is not None and self.index.best_agent(queue, place):
-            self._seek_anew(queue, place, "retry", now, out)
+            self.index.step_out(queue, place)
+            self._seek(queue, place, "retry", now, out)
 
     def next_stage(self, place: Place, now: float, out: list[Decision]) -> None:
         """Its queue asks for less of a place, or opens a tier for it."""
@@ -115,7 +116,7 @@ class Matching(Pairing):
         else:
             self.index.step_out(queue, place)
             place.stage += 1
-            self.pair([(place, "relaxed")], [], "", now, out)
+            self._seek(queue, place, "relaxed", now, out)
         self.timing.begin_stage(place)
 
     def prefer_nobody(self, place: Place, now: float, out: list[Decision]) -> None:
@@ -126,11 +127,14 @@ class Matching(Pairing):
             return
         self.index.step_out(queue, place)
         place.prefer = ""
-        self.pair([(place, "kept no longer")], [], "", now, out)
+        self._seek(queue, place, "kept no longer", now, out)
 
-    def _seek_anew(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
-        self.index.step_out(queue, place)
-        self.pair([(place, cue)], [], "", now, out)
+    def _seek(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
+        """Look for an agent for a place that stands in no line, else let it line up."""
+        if not self.seek_agent(queue, place, cue, now, out):
+            self.wait(queue, place, cue, now, out)
+        elif self.index.loosened:
+            self.pair([], [], "", now, out)
 
     def is_there(self, agent: str) -> bool:
         """Whether something may be kept for this agent: known and logged in."""

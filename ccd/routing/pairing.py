@@ -10,6 +10,7 @@ through deadlines. `now` only says in which order those wait who age at differen
 from collections.abc import Iterable
 
 from ccd.model.nouns import LegKind
+from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import Decision, Offer, Position, Traced
@@ -18,7 +19,7 @@ from ccd.routing.desks import may_forget, reserve
 from ccd.routing.index import Index
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.queues import QueueIndex, Strategies, Turn
+from ccd.routing.queues import QueueIndex, Strategies, Turn, strategy_of
 from ccd.routing.stages import stage_at
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
 from ccd.routing.timing import Timing
@@ -63,6 +64,12 @@ class Pairing:
         self.index = Index(rules, self.state, self.own)
         self.timing = Timing(self.state, self.index)
         self.timing.rebuild()
+
+    def check(self, rules: Rules) -> None:
+        """Raises `Misconfigured` for rules that cannot be followed, before anything is changed."""
+        for rule in rules.queues.values():
+            strategy_of(rule, self.own)
+            parse_requirement(rule.requirement)
 
     # -- matching ------------------------------------------------------------------------------
 

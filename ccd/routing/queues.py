@@ -71,7 +71,7 @@ class QueueIndex:
     def __init__(self, rule: QueueRule, stages: Stages, kinds: list[Kind], own: Strategies) -> None:
         self.rule = rule
         self.stages = stages
-        self.by_state, self.by_candidate = _strategy(rule, own)
+        self.by_state, self.by_candidate = strategy_of(rule, own)
         self.rates = {each: rule.age_per_min.get(each, 0.0) / 60.0 for each in ChannelClass}
         """Points of priority a second of waiting adds."""
         self.kinds = {each: _number(_kind(rule, each), kinds) for each in ChannelClass}
@@ -197,8 +197,8 @@ def _number(kind: Kind, kinds: list[Kind]) -> int:
     return kinds.index(kind)
 
 
-def _strategy(rule: QueueRule, own: Strategies) -> tuple[str, Strategy | None]:
-    """Name of an order by state, or a strategy by candidate."""
+def strategy_of(rule: QueueRule, own: Strategies) -> tuple[str, Strategy | None]:
+    """Name of an order by state, or a strategy by candidate; raises `Misconfigured` for an unknown one."""
     if rule.strategy in BY_STATE:
         return rule.strategy, None
     strategy = BY_CANDIDATE.get(rule.strategy) or own.get(rule.strategy)

@@ -25,17 +25,17 @@ from ccd.routing.decisions import (
 )
 from ccd.routing.desk import Desk
 from ccd.routing.desks import count_time, hold, release, start_wrap_up, stop_wrap_up, take_turn
+from ccd.routing.looking import Looking
 from ccd.routing.matching import Matching
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.state import Place, RoutingState
 from ccd.routing.strategies import Strategy
-from ccd.routing.views import AgentView, QueueView, view_agent, view_queue
 
 
-class Router:
+class Router(Looking):
     """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
-    __slots__ = ("_matching", "state")
+    __slots__ = ()
 
     def __init__(
         self,
@@ -56,8 +56,10 @@ class Router:
         """Follow new rules; offers that ring, conversations, wrap-up and availability go on undisturbed.
 
         What waits in a removed queue is given back with an empty target; agents removed are logged out
-        and finish what they hold. Walks everything once.
+        and finish what they hold. Walks everything once. Raises `Misconfigured`, nothing changed, for rules
+        that cannot be followed: an unknown strategy, a requirement that cannot be read.
         """
+        self._matching.check(rules)
         out: list[Decision] = []
         gone = [place for place in self.state.places.values() if place.queue not in rules.queues]
         removed = [agent for agent in self.state.agents.values() if agent.name not in rules.agents]
@@ -458,43 +460,3 @@ class Router:
                 place.late = True
         elif queue is not None:
             matching.announce(queue, place, now, out)
-
-    # -- views ---------------------------------------------------------------------------------
-
-    def queue_view(self, name: str, now: float) -> QueueView | None:
-        """One queue now; None when there is no such queue."""
-        queue = self._matching.index.queues.get(name)
-        if queue is None:
-            return None
-        return view_queue(self._matching.index, queue, self.state.queues[name], now)
-
-    def agent_view(self, name: str, now: float) -> AgentView | None:
-        """One agent now; None when there is no such agent."""
-        desk = self._matching.index.desks.get(name)
-        return None if desk is None else view_agent(self._matching.index, desk, now)
-
-    def waiting(self, queue: str, now: float = 0.0) -> list[str]:
-        """The waiting of a queue in order, those in an offer included. Walks all of them.
-
-        `now` matters where channel classes age at different rates.
-        """
-        at = self._matching.index.queues.get(queue)
-        return [] if at is None else at.order(now)
-
-    def position(self, interaction: str, now: float = 0.0) -> int:
-        """Its place in its queue: 1 = next; 0 when it does not wait. `now` as in `waiting`."""
-        place = self.state.places.get(interaction)
-        if place is None or place.phase is Phase.CONNECTED:
-            return 0
-        queue = self._matching.index.queues.get(place.queue)
-        return 0 if queue is None else queue.rank(place, now)
-
-    def offer_of(self, interaction: str) -> str:
-        """The live or accepted offer of an interaction; empty when there is none."""
-        place = self.state.places.get(interaction)
-        return "" if place is None else place.offer
-
-    def agent_of(self, interaction: str) -> str:
-        """Whom an interaction is offered to or in conversation with; empty when nobody."""
-        place = self.state.places.get(interaction)
-        return "" if place is None else place.agent

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ccd.model.nouns import ChannelClass, OfferEnd
+from ccd.model.nouns import Cause, ChannelClass, OfferEnd
 from ccd.model.trace import Why
 from ccd.routing import decisions as d
 from tests.scenario.routing_hall import TICK, Floor, every, only, traced, whys
@@ -122,6 +122,18 @@ def test_max_active_the_free_agent_gets_it_when_another_ends() -> None:
     floor.call("i2")
     out = floor.router.finish("i1", floor.now)  # ann is in wrap-up
     assert only(out, d.Offer).agent == "bob"
+
+
+def test_max_active_a_ring_that_ends_lets_the_first_of_the_queue_ring() -> None:
+    floor = Floor({"ann": {}, "bob": {}}, sales={"agents": BOTH, "max_active": 1})
+    offer = only(floor.call("i1"), d.Offer)
+    floor.call("i2", requirement="")
+    out = floor.router.withdraw("i1", floor.now, Cause.CANCELLED)
+    assert only(out, d.Offer).interaction == "i2"
+    offer = only(out, d.Offer)
+    floor.call("i3", priority=1)
+    out = floor.router.missed(offer.offer, OfferEnd.REJECTED, floor.now)
+    assert only(out, d.Offer).interaction == "i3"
 
 
 @pytest.mark.parametrize(("what", "away"), [("logged_out", "logout"), ("not_ready", "pause")])

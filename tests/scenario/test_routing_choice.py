@@ -39,6 +39,18 @@ def test_fewest_handled_since_login() -> None:
     assert served(floor, 2) == ["cat", "cat"]
 
 
+def test_a_chat_that_begins_counts_while_there_is_room_for_more() -> None:
+    floor = Floor(THREE, sales={"agents": NAMES, "strategy": "fewest_handled"})
+    for number in range(3):
+        floor.chat(f"c{number}")
+    assert floor.agents_of("c0", "c1", "c2") == ["ann", "bob", "cat"]
+    floor.talk("c1")
+    floor.talk("c2")
+    floor.router.missed(floor.router.offer_of("c0"), d.OfferEnd.REJECTED, floor.now)
+    assert floor.agents_of("c0") == ["bob"]  # who, as cat, handled one, and was asked longer ago
+    assert only(floor.chat("c3"), d.Offer).agent == "ann"  # the only one with none
+
+
 def test_least_talk_time() -> None:
     floor = Floor(THREE, sales={"agents": NAMES, "strategy": "least_talk_time"})
     assert served(floor, 3, 10.0) == ["ann", "bob", "cat"]

@@ -11,15 +11,29 @@ AGENTS = ("ann", "bob", "cat", "dan")
 QUEUES = ("sales", "help", "web")
 VOICE, CHAT, MAIL = ChannelClass.VOICE, ChannelClass.LIVE_TEXT, ChannelClass.DEFERRED_TEXT
 CLASSES = (VOICE, CHAT, MAIL)
-REQUIREMENTS = ("", "", "french >= 5", "french or billing >= 3", "billing and not french >= 8", "german")
+REQUIREMENTS = (
+    "",
+    "",
+    "",
+    "",
+    "french >= 5",
+    "french or billing >= 3",
+    "billing and not french >= 8",
+    "german",
+)
 
-some_agents = st.lists(st.sampled_from(AGENTS), unique=True)
+some_agents = st.lists(st.sampled_from(AGENTS), unique=True, min_size=1)
 relaxations = st.sampled_from(
     [
         (),
         (),
         (Relax(5.0, drop=("french",)),),
         (Relax(3.0, at_most={"french": 3}), Relax(8.0, drop=("billing",), open=("help",))),
+        (
+            Relax(3.0, at_most={"french": 5}),
+            Relax(7.0, at_most={"french": 2}),
+            Relax(9.0, at_most={"french": 4}),
+        ),
         (Relax(5.0, open=("sales", "web")),),
     ]
 )
@@ -54,7 +68,7 @@ queue_rules = st.builds(
     weight=st.sampled_from([0, 0, 1]),
     age_per_min=st.sampled_from([{}, {}, {VOICE: 15.0}, {VOICE: 60.0, CHAT: 15.0}]),
     max_active=st.sampled_from([None, None, None, 1, 2]),
-    reserve=st.sampled_from([{}, {}, {VOICE: 1}, {VOICE: 2}]),
+    reserve=st.sampled_from([{}, {VOICE: 1}, {VOICE: 1}, {VOICE: 2}]),
     interrupts=st.sampled_from([{}, {}, {VOICE: (MAIL,)}, {VOICE: (MAIL, CHAT)}]),
     weights=st.sampled_from([{}, {"ann": 5}]),
     join_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
