@@ -262,6 +262,16 @@ class HangupAsked(Fact, frozen=True):
     by: str
 
 
+class ChangeAsked(Fact, frozen=True):
+    """Somebody at the console changes how an interaction waits; what is `None` stays."""
+
+    interaction: str
+    by: str
+    priority: int | None = None
+    requirement: str | None = None
+    queue: str | None = None
+
+
 AnyFact = (
     DaemonStarted
     | DaemonStopped
@@ -292,5 +302,6 @@ AnyFact = (
     | DeviceLost
     | TrunkChanged
     | HangupAsked
+    | ChangeAsked
 )
 """Every fact, for decoding."""

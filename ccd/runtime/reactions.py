@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import texts, transfer
 from ccd.bridging.state import Phase, Role, Talk
+from ccd.errors import CcdError
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
@@ -290,6 +291,25 @@ def _hangup(centre: "Centre", fact: facts.HangupAsked) -> None:
     leave(centre, info, talk, Cause.NORMAL)
 
 
+def _change(centre: "Centre", fact: facts.ChangeAsked) -> None:
+    """It may have been accepted, or its queue removed, since it was asked: then it stays as it is."""
+    info = centre.state.interactions.get(fact.interaction)
+    if info is None:
+        return
+    try:
+        decisions = centre.router.change(
+            info.id, centre.now, priority=fact.priority, requirement=fact.requirement, queue=fact.queue
+        )
+    except CcdError as refused:
+        centre.history.note(info.id, centre.now, "not changed", by=fact.by, why=refused.message)
+        return
+    if decisions:
+        centre.history.note(info.id, centre.now, "change", by=fact.by)
+        info.priority = info.priority if fact.priority is None else fact.priority
+        info.requirement = info.requirement if fact.requirement is None else fact.requirement
+        centre.push(decisions)
+
+
 def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
     found = centre.talks.legs.get(fact.leg)
     if found is None or not transfer.can_transfer(found[0], fact.leg):
@@ -349,5 +369,6 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.DeviceLost: _lost,
     facts.TrunkChanged: _trunk,
     facts.HangupAsked: _hangup,
+    facts.ChangeAsked: _change,
 }
 """Every fact has its function; a test holds the table whole."""

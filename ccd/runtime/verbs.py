@@ -18,7 +18,9 @@ from ccd.errors import Refused
 from ccd.history.explain import decode_record, explain
 from ccd.history.state import Record
 from ccd.model import facts
+from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import Availability
+from ccd.model.requirements import parse_requirement
 from ccd.runtime import profile_verbs, views
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
@@ -66,6 +68,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "interactions.ended": look(console.ended, _Ended),
         "interaction.show": look(console.show, _OneInteraction),
         "interaction.explain": look(console.explain, _OneInteraction),
+        "interaction.change": act(console.change, _Change),
         "interaction.hangup": act(console.hangup, _OneInteraction),
         "trunks": look(console.trunks, _None),
         "devices": look(console.devices, _None),
@@ -115,6 +118,14 @@ class _Ended(Args, frozen=True):
 
 class _OneInteraction(Args, frozen=True):
     interaction: str
+
+
+class _Change(Args, frozen=True):
+    interaction: str
+    priority: int | None = None
+    requirement: str | None = None
+    """Empty: asks for nothing besides its queue."""
+    queue: str | None = None
 
 
 class _Trace(Args, frozen=True):
@@ -248,6 +259,34 @@ class Console:
         self._know_agent(name)
         self._doors.runtime.post(facts.WrapUpEndAsked(name, by))
         return await self._declare(name, Availability.READY, by)
+
+    async def change(self, asked: _Change, by: str) -> views.View:
+        """Another priority, requirement or queue for one that waits; its place before and after."""
+        name, router = asked.interaction, self._centre.router
+        if name not in self._centre.state.interactions:
+            await self._filed(name)
+            raise Refused("interaction.ended", f"interaction {name} has ended already")
+        if asked.priority is None and asked.requirement is None and asked.queue is None:
+            raise Refused("interaction.nothing", "say what to change: its priority, requirement or queue")
+        self._know_queue(asked.queue or "")
+        try:
+            parse_requirement(asked.requirement or "")
+        except ExpressionFault as fault:
+            raise Refused("interaction.requirement", f"requirement: {fault.message}") from fault
+        before = router.position(name, self._doors.clock.now())
+        if not before:
+            raise Refused("interaction.not_waiting", f"interaction {name} does not wait in a queue")
+        await self._commit(facts.ChangeAsked(name, by, asked.priority, asked.requirement, asked.queue))
+        info = self._centre.state.interactions.get(name)
+        after = router.position(name, self._doors.clock.now())
+        agent = router.agent_of(name)
+        return {
+            "interaction": name,
+            "queue": info.queue if info is not None else "",
+            "before": before,
+            "after": after,
+            "agent": agent,
+        }
 
     async def hangup(self, asked: _OneInteraction, by: str) -> views.View:
         """End a running interaction, all its legs."""

@@ -218,7 +218,11 @@ def interactions(
 
 
 def _places(centre: Centre, names: set[str]) -> dict[str, int]:
-    return {each: place for name in names for place, each in enumerate(centre.router.waiting(name), start=1)}
+    return {
+        each: place
+        for name in names
+        for place, each in enumerate(centre.router.waiting(name, centre.now), start=1)
+    }
 
 
 def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) -> View:

@@ -66,7 +66,13 @@ AGENTS = ("ann", "bob", "cat")
 def make_rules(variant: int) -> Rules:
     """A small centre in which everything can happen; variants for reloads."""
     agents = {
-        name: AgentRule(name=name, devices=(f"{name}-1", f"{name}-2"), extension=str(200 + number))
+        name: AgentRule(
+            name=name,
+            devices=(f"{name}-1", f"{name}-2"),
+            extension=str(200 + number),
+            skills={"french": number} if number else {},
+            works_on_hold=name == "bob",
+        )
         for number, name in enumerate(AGENTS)
         if not (variant == 1 and name == "cat")
     }
@@ -263,6 +269,15 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "lost": of(lambda c, a, b: facts.DeviceLost(phone(a), "silent")),
     "reachable": of(lambda c, a, b: facts.DeviceReachable(phone(a))),
     "trunk": of(lambda c, a, b: facts.TrunkChanged("carrier", b % 2 == 0)),
+    "change": of(
+        lambda c, a, b: facts.ChangeAsked(
+            str(a % (c.centre.state.interactions_made + 2)),
+            "test",
+            priority=b % 3 if b % 2 else None,
+            requirement=("", "french", None)[b % 3],
+            queue=(None, "sales", "help")[a % 3],
+        )
+    ),
     "hangup": of(lambda c, a, b: facts.HangupAsked(str(a % (c.centre.state.interactions_made + 2)), "test")),
     "drain": of(lambda c, a, b: facts.DrainAsked(a % 5 == 0, "test")),
     "profile": set_profile,
