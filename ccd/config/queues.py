@@ -25,7 +25,7 @@ def check_queues(reader: Reader, settings: Settings) -> None:
         path: Path = ("queues", queue.name)
         _strategy(reader, path, queue)
         check_requirement(reader, (*path, "requirement"), queue.requirement, skills)
-        _by_skill(reader, path, queue)
+        _by_skill(reader, settings, path, queue)
         _relax(reader, settings, path, queue, skills)
         _tiers(reader, settings, path, queue)
         _weights(reader, path, queue)
@@ -100,11 +100,16 @@ def _strategy(reader: Reader, path: Path, queue: QueueRule) -> None:
         reader.fault((*path, "strategy"), problem, cure)
 
 
-def _by_skill(reader: Reader, path: Path, queue: QueueRule) -> None:
-    if queue.by_skill and not reader.document.get((*path, "requirement")):
-        reader.fault(
-            (*path, "by_skill"), "needs a requirement to choose by", "set requirement, or name agents"
-        )
+def _by_skill(reader: Reader, settings: Settings, path: Path, queue: QueueRule) -> None:
+    if not queue.by_skill:
+        return
+    here: Path = (*path, "by_skill")
+    if not reader.document.get((*path, "requirement")):
+        reader.fault(here, "needs a requirement to choose by", "set requirement, or name agents")
+    elif not _serving(settings.rules.agents, queue):
+        place = reader.document.place(here)
+        cure = "give agents the skills, or name some"
+        reader.faults.add(place, here, "no agent meets the requirement from the start", cure, warning=True)
 
 
 def _relax(reader: Reader, settings: Settings, path: Path, queue: QueueRule, skills: Collection[str]) -> None:
