@@ -126,13 +126,14 @@ def _people(ledger: Ledger, begins_at: float, ends_at: float) -> _People:
 
 def _read(entry: Entry) -> AnyFact:
     try:
-        return _decode(entry.fact)
+        fact: AnyFact = _decode(entry.fact)
     except msgspec.MsgspecError as error:
         raise Misconfigured(
             "ledger.unknown_fact",
             f"fact {entry.seq} of the ledger cannot be read by this version of ccd ({error}):"
             " use the version that wrote it",
         ) from error
+    return fact
 
 
 def _presence(fact: AnyFact, at: float, rules: Rules) -> Presence | None:
@@ -191,6 +192,7 @@ class _Seen:
             if stays:
                 for key in (stays[0].queue, kind):
                     waits.setdefault(key, []).append(first_wait(stays))
+        self.missed = sum(note.what == "offer_ended" for record in records for note in record.timeline)
         self.gone = {key: sum(gave_up for _, gave_up in each) for key, each in waits.items()}
         self.patience = {key: product_limit(each) for key, each in waits.items()}
 
@@ -227,6 +229,8 @@ class _Seen:
         unseen = sum(bool(stays) and not stays[0].talked_until for stays in self.stays.values())
         if unseen:
             yield f"talk of {unseen} who were not served is drawn from the day's"
+        if self.missed:
+            yield f"{self.missed} offers were missed; here agents take what rings"
 
 
 def first_wait(stays: Sequence[Stay]) -> tuple[float, bool]:

@@ -199,7 +199,7 @@ def _arrival(rule: ArrivalsRule, name: str, at: float, draws: Draws) -> Arrival:
         channel=_CHANNELS[rule.channel_class],
         channel_class=rule.channel_class,
         origin=f"+999{int(name):07}" if voice else f"visitor-{name}",
-        target=rule.number,
+        target=rule.number or rule.queue,
         direct=bool(rule.queue),
         keys=tuple(rule.keys),
         stages=(

@@ -10,6 +10,7 @@ conversation. Deferred writing is closed by the agent, all else ends with the cu
 """
 
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from functools import partial
 from hashlib import sha256
 
@@ -58,12 +59,12 @@ class Rehearsed(msgspec.Struct, frozen=True):
     state_sha256: str
     """Of the whole state of the centre at the end."""
 
-    def explained(self, arrival: str) -> list[str]:
+    def explained(self, arrival: str, zone: tzinfo = UTC) -> list[str]:
         """Every decision about one arrival, in words; empty when the day has no such arrival."""
         wanted = self.ids.get(arrival, "")
         for record in self.records:
             if record.interaction == wanted:
-                return explain(msgspec.structs.replace(record, interaction=arrival))
+                return explain(msgspec.structs.replace(record, interaction=arrival), zone)
         return []
 
 

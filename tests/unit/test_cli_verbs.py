@@ -25,7 +25,7 @@ from tests.unit.control_room import ESCAPE, Room
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
 VERBS = dict(walk(typer.main.get_command(build())))
-LOCAL = {("check",), ("prompts", "build"), ("prompts", "list"), ("completion",), ("staff",)}
+LOCAL = {("check",), ("prompts", "build"), ("prompts", "list"), ("completion",), ("staff",), ("simulate",)}
 NEEDS = {"agent": "alice", "interaction": "1"}
 FOLDER = Path(__file__).parents[2] / "conf"
 
@@ -50,7 +50,7 @@ def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
         "status, top, agents, agent login, agent logout, agent pause, agent ready, queues, interactions, "
         "interaction show, interaction explain, interaction hangup, trunks, devices, sip trace, report, "
-        "staff, check, diff, reload, drain, prompts build, prompts list, completion"
+        "staff, simulate, check, diff, reload, drain, prompts build, prompts list, completion"
     )
     assert {" ".join(words) for words in VERBS} == set(asked.split(", "))
 

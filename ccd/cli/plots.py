@@ -1,0 +1,149 @@
+"""Plots of a day by interval: columns of blocks for the terminal, lines as SVG for a page."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from ccd.cli.text import cells, cut, pad, width
+
+ROWS = 4
+"""Lines of a plot on the terminal, each of eight steps."""
+WIDEST = 4
+"""Columns of an interval, where there is room."""
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_LABEL = 9
+"""Columns for the scale at the left."""
+
+Value = float | None
+
+
+# -- terminal ------------------------------------------------------------------------------------------
+
+
+def plot(title: str, values: Sequence[Value], top: float, starts: Sequence[float]) -> Iterator[str]:
+    """One plot: a title, `ROWS` lines from 0 to `top`, and the time below. None: nothing to show."""
+    room = width() - _LABEL - 2
+    step = max(1, min(WIDEST, room // max(1, len(values))))
+    values, starts = _thinned(values, starts, room)
+    yield cut(title, width())
+    for row in range(ROWS - 1, -1, -1):
+        scale = _number(top) if row == ROWS - 1 else "0" if row == 0 else ""
+        bars = "".join(_block(value, top, row) * step for value in values)
+        yield f"{scale:>{_LABEL - 2}} │{bars}".rstrip()
+    yield _hours(starts, step)
+
+
+def _thinned(
+    values: Sequence[Value], starts: Sequence[float], most: int
+) -> tuple[Sequence[Value], Sequence[float]]:
+    """So few that they fit: the highest of each group stands for it."""
+    by = -(-len(values) // max(1, most))
+    if by <= 1:
+        return values, starts
+    groups = [[each for each in values[at : at + by] if each is not None] for at in range(0, len(values), by)]
+    return [max(group) if group else None for group in groups], starts[::by]
+
+
+def _block(value: Value, top: float, row: int) -> str:
+    if value is None or top <= 0:
+        return " "
+    eighths = round(min(1.0, value / top) * ROWS * 8) - row * 8
+    if row == 0 and value > 0:
+        eighths = max(1, eighths)
+    return _BLOCKS[max(0, min(8, eighths))]
+
+
+def _hours(starts: Sequence[float], step: int) -> str:
+    """The clock below, where it has room."""
+    line = ""
+    for place, at in enumerate(starts):
+        moment = datetime.fromtimestamp(at)
+        column = place * step
+        if moment.minute == 0 and (not line or column >= len(line) + 1):
+            line = pad(line, column) + moment.strftime("%H:%M")
+    return " " * _LABEL + line
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+# -- SVG -----------------------------------------------------------------------------------------------
+
+WIDTH, PANEL, LEFT, RIGHT, TOP, GAP = 900, 180, 60, 20, 70, 50
+COLOURS = ("#666666", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe and Ito's, told apart also by who sees few colours; the first is for the day as it was."""
+_DASHES = ("4 3", "", "8 3", "2 2", "10 3 2 3", "6 2", "1 3")
+
+
+def svg(
+    title: str, names: Sequence[str], panels: Sequence[tuple[str, float, Any]], starts: Sequence[float]
+) -> str:
+    """One picture: a panel for each (title, top of the scale, one sequence of values a name)."""
+    height = TOP + len(panels) * (PANEL + GAP)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
+        f' height="{height}" font-family="sans-serif" font-size="12" role="img">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        f'<text x="{LEFT}" y="22" font-size="16">{escape(title)}</text>',
+        *_legend(names),
+    ]
+    for place, (head, top, series) in enumerate(panels):
+        parts += _panel(head, top, series, starts, TOP + place * (PANEL + GAP))
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _legend(names: Sequence[str]) -> Iterator[str]:
+    x = LEFT
+    for place, name in enumerate(names):
+        yield f'<line x1="{x}" y1="44" x2="{x + 24}" y2="44" {_stroke(place)}/>'
+        yield f'<text x="{x + 30}" y="48">{escape(name)}</text>'
+        x += 50 + 7 * cells(name)
+
+
+def _stroke(place: int) -> str:
+    colour, dash = COLOURS[place % len(COLOURS)], _DASHES[place % len(_DASHES)]
+    return f'fill="none" stroke="{colour}" stroke-width="2"' + (f' stroke-dasharray="{dash}"' if dash else "")
+
+
+def _panel(head: str, top: float, series: Any, starts: Sequence[float], y: int) -> Iterator[str]:
+    inner = WIDTH - LEFT - RIGHT
+    yield f'<text x="{LEFT}" y="{y + 8}" font-weight="bold">{escape(head)}</text>'
+    for tick in range(5):
+        at = y + PANEL - (PANEL - 20) * tick / 4
+        yield f'<line x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}" stroke="#dddddd"/>'
+        label = _number(top * tick / 4)
+        yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{label}</text>'
+    slot = inner / max(1, len(starts))
+    for place, at_s in enumerate(starts):
+        moment = datetime.fromtimestamp(at_s)
+        if moment.minute == 0 and (slot >= 40 or moment.hour % 2 == 0):
+            x = LEFT + slot * place
+            yield f'<text x="{x:.1f}" y="{y + PANEL + 16}" text-anchor="middle">{moment:%H:%M}</text>'
+    for place, values in enumerate(series):
+        for run in _runs(values):
+            points = " ".join(
+                f"{LEFT + slot * (at + 0.5):.1f},{y + PANEL - (PANEL - 20) * _part(value, top):.1f}"
+                for at, value in run
+            )
+            yield f'<polyline points="{points}" {_stroke(place)}/>'
+
+
+def _part(value: float, top: float) -> float:
+    return min(1.0, value / top) if top > 0 else 0.0
+
+
+def _runs(values: Sequence[Value]) -> Iterator[list[tuple[int, float]]]:
+    """Unbroken stretches: a line does not cross an interval without a figure."""
+    run: list[tuple[int, float]] = []
+    for place, value in enumerate(values):
+        if value is None:
+            if run:
+                yield run
+            run = []
+        else:
+            run.append((place, value))
+    if run:
+        yield run
