@@ -194,9 +194,7 @@ def _rehearse(day: "Day", rules: "Rules", hours: Sequence[str]) -> "Rehearsed":
 
 def _with_hours(day: "Day", rules: "Rules", hours: Sequence[str]) -> "Day":
     """The day with the hours of `--agents` in place of the named agents' own."""
-    import msgspec
-
-    from ccd.testing.day import staffed
+    from ccd.testing.day import with_hours
     from ccd.testing.made_day import clock_s, midnight
 
     start = midnight(day.name)
@@ -210,7 +208,7 @@ def _with_hours(day: "Day", rules: "Rules", hours: Sequence[str]) -> "Day":
                 raise Misconfigured("simulate.agents", f"--agents {text!r} — {cure}")
             found.append((start + clock_s(begins, "--agents"), start + clock_s(ends, "--agents")))
         chosen = list(rules.agents) if names == "*" else names.split(",")
-        day = msgspec.structs.replace(day, presences=staffed(day.presences, chosen, found))
+        day = with_hours(day, chosen, found)
     return day
 
 

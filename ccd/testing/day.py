@@ -58,6 +58,14 @@ class Presence(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Reach(msgspec.Struct, frozen=True):
+    """From an instant on, an agent's phones answer, or none does."""
+
+    at: float
+    agent: str
+    reachable: bool
+
+
 class Day(msgspec.Struct, frozen=True):
     """Everything that comes from outside between two instants (epoch seconds)."""
 
@@ -71,18 +79,23 @@ class Day(msgspec.Struct, frozen=True):
     """By time."""
     presences: tuple[Presence, ...]
     """By time."""
+    reaches: tuple[Reach, ...] = ()
+    """By time. An agent who is not in it has a phone that answers from the first login on."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out in making the day, in words."""
 
 
-def staffed(
-    presences: Iterable[Presence], agents: Iterable[str], spans: Iterable[tuple[float, float]]
-) -> tuple[Presence, ...]:
-    """The presences with those of `agents` replaced: ready in each span (begins, ends), else logged out."""
+def with_hours(day: Day, agents: Iterable[str], spans: Iterable[tuple[float, float]]) -> Day:
+    """The day with other hours for `agents`: ready in each span (begins, ends), else logged out; their phones
+    answer."""
     named, hours = dict.fromkeys(agents), list(spans)
-    kept = [each for each in presences if each.agent not in named]
+    kept = [each for each in day.presences if each.agent not in named]
     for agent in named:
         for begins_at, ends_at in hours:
             kept.append(Presence(begins_at, agent, Availability.READY))
             kept.append(Presence(ends_at, agent, Availability.LOGGED_OUT))
-    return tuple(sorted(kept, key=lambda each: each.at))
+    return msgspec.structs.replace(
+        day,
+        presences=tuple(sorted(kept, key=lambda each: each.at)),
+        reaches=tuple(each for each in day.reaches if each.agent not in named),
+    )

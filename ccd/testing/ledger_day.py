@@ -11,19 +11,18 @@ from pathlib import Path
 
 import msgspec
 
-from ccd.channels.ledger import Entry, Ledger
-from ccd.errors import Misconfigured, Refused
+from ccd.channels.ledger import Ledger
+from ccd.errors import Refused
 from ccd.history.explain import decode_record
 from ccd.history.patience import Patience, product_limit
 from ccd.history.state import Record
 from ccd.history.stays import Stay, stays_of
-from ccd.model import facts
-from ccd.model.facts import AnyFact
-from ccd.model.nouns import Availability, ChannelClass, Outcome
+from ccd.model.nouns import ChannelClass, Outcome
 from ccd.model.rules import Rules
 from ccd.storage.sqlite import SqliteLedger
-from ccd.testing.day import Arrival, Day, Presence, Stage
+from ccd.testing.day import Arrival, Day, Stage
 from ccd.testing.draws import Draws
+from ccd.testing.ledger_people import People, read_people
 from ccd.testing.parties import PROMPT_S
 
 LEDGER = "ledger.sqlite"
@@ -35,8 +34,6 @@ LONGEST_WRAP_UP_S = 3600.0
 """An agent who says `ready` later than this after a conversation did not end its wrap-up by that."""
 _AT_ONCE_S = 3600.0
 _NO_LIMIT = 1_000_000_000
-_decode = msgspec.msgpack.Decoder[AnyFact](AnyFact).decode
-_WANTED = (facts.AvailabilityAsked, facts.AgentDialled, facts.WrapUpEndAsked, facts.RulesLoaded)
 
 
 class WasDay(msgspec.Struct, frozen=True):
@@ -47,15 +44,6 @@ class WasDay(msgspec.Struct, frozen=True):
     """In force when the day began; the first ones of the day if there were none before."""
     records: list[Record]
     """As it was: the interactions that came on this day, by time of arrival."""
-
-
-class _People(msgspec.Struct):
-    """What the facts tell of agents."""
-
-    rules: Rules | None = None
-    presences: list[Presence] = []
-    ended_wrap_up: dict[str, list[float]] = {}
-    """By agent: when somebody said that work can go on."""
 
 
 def read_ledger_day(path: Path, name: str, begins_at: float, ends_at: float, seed: int) -> WasDay:
@@ -73,7 +61,7 @@ def read_ledger_day(path: Path, name: str, begins_at: float, ends_at: float, see
 
 def day_of(ledger: Ledger, name: str, begins_at: float, ends_at: float, seed: int) -> WasDay:
     """The day from any ledger."""
-    people = _people(ledger, begins_at, ends_at)
+    people = read_people(ledger, begins_at, ends_at)
     records = _records(ledger, begins_at, ends_at)
     if people.rules is None or not records:
         raise Refused(
@@ -85,76 +73,16 @@ def day_of(ledger: Ledger, name: str, begins_at: float, ends_at: float, seed: in
             "simulate.no_talks", f"nobody was served on {name}: no handling times — describe it: --generate"
         )
     arrivals = tuple(_arrival(record, seen, seed) for record in records)
-    day = Day(name, begins_at, ends_at, arrivals, tuple(people.presences), tuple(seen.notes()))
+    day = Day(
+        name=name,
+        begins_at=begins_at,
+        ends_at=ends_at,
+        arrivals=arrivals,
+        presences=tuple(people.presences),
+        reaches=tuple(people.reaches),
+        notes=tuple(seen.notes()),
+    )
     return WasDay(day, people.rules, records)
-
-
-# -- facts ---------------------------------------------------------------------------------------------
-
-
-def _people(ledger: Ledger, begins_at: float, ends_at: float) -> _People:
-    """Read the facts from the ledger's beginning to the day's end: who was there when it began is in them."""
-    people, rules = _People(), Rules()
-    marks = tuple(kind.__name__.encode() for kind in _WANTED)
-    state: dict[str, Presence] = {}
-    for entry in ledger.read(0):
-        if entry.at >= ends_at:
-            break
-        if not any(mark in entry.fact[:40] for mark in marks):
-            continue
-        fact = _read(entry)
-        if isinstance(fact, facts.RulesLoaded):
-            if people.rules is None or entry.at < begins_at:
-                people.rules = fact.rules
-            rules = fact.rules
-        elif isinstance(fact, facts.WrapUpEndAsked):
-            people.ended_wrap_up.setdefault(fact.agent, []).append(entry.at)
-        elif (asked := _presence(fact, entry.at, rules)) is not None:
-            people.ended_wrap_up.setdefault(asked.agent, []).append(entry.at)
-            if entry.at < begins_at:
-                state[asked.agent] = asked
-            else:
-                people.presences.append(asked)
-    before = [
-        Presence(begins_at, each.agent, each.availability, each.reason)
-        for each in state.values()
-        if each.availability is not Availability.LOGGED_OUT
-    ]
-    people.presences[:0] = before
-    return people
-
-
-def _read(entry: Entry) -> AnyFact:
-    try:
-        fact: AnyFact = _decode(entry.fact)
-    except msgspec.MsgspecError as error:
-        raise Misconfigured(
-            "ledger.unknown_fact",
-            f"fact {entry.seq} of the ledger cannot be read by this version of ccd ({error}):"
-            " use the version that wrote it",
-        ) from error
-    return fact
-
-
-def _presence(fact: AnyFact, at: float, rules: Rules) -> Presence | None:
-    """What an agent declared by this fact: said at the console, or dialled as a feature code."""
-    if isinstance(fact, facts.AvailabilityAsked):
-        return Presence(at, fact.agent, fact.availability, fact.reason)
-    if not isinstance(fact, facts.AgentDialled):
-        return None
-    agent = next((each.name for each in rules.agents.values() if fact.device in each.devices), "")
-    codes, target = rules.features, fact.target
-    if not agent:
-        return None
-    if target in (codes.login, codes.ready):
-        return Presence(at, agent, Availability.READY)
-    if target == codes.logout:
-        return Presence(at, agent, Availability.LOGGED_OUT)
-    if target.startswith(codes.pause):
-        code = target[len(codes.pause) :]
-        reason = rules.pause_reasons.get(code, "" if code else "pause")
-        return Presence(at, agent, Availability.PAUSED, reason) if reason else None
-    return None
 
 
 # -- records -------------------------------------------------------------------------------------------
@@ -174,7 +102,7 @@ def _records(ledger: Ledger, begins_at: float, ends_at: float) -> list[Record]:
 class _Seen:
     """What the day shows of talks, wrap-ups, ringing and patience, by queue and by channel class."""
 
-    def __init__(self, records: Sequence[Record], people: _People) -> None:
+    def __init__(self, records: Sequence[Record], people: People) -> None:
         self.people = people
         self.stays = {record.interaction: stays_of(record) for record in records}
         self.talks: dict[str, list[float]] = {}
@@ -198,7 +126,7 @@ class _Seen:
 
     def wrap_up_of(self, stay: Stay) -> float | None:
         """How long the agent needed, None: until the rules ended it. From the next word of the agent's."""
-        for at in self.people.ended_wrap_up.get(stay.agent, ()):
+        for at in self.people.ready_at.get(stay.agent, ()):
             if at >= stay.talked_until:
                 needed = at - stay.talked_until
                 return needed if needed <= LONGEST_WRAP_UP_S else None

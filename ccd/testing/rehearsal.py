@@ -4,12 +4,12 @@ The people of the day do what they do whatever the rules are: customers arrive, 
 patience ends, talk as long as they have to talk; agents log in, take what rings, wrap up and go. Everything
 between is decided by `Centre` under the rules: the engines of the daemon, not a model of them.
 
-What is assumed: an agent who is logged in has a phone and takes what is offered after `Arrival.answer_s`;
-one part of a prompt lasts `PROMPT_S`; outside addresses answer; patience counts anew after each
-conversation. Deferred writing is closed by the agent, all else ends with the customer.
+What is assumed: an agent takes what rings after `Arrival.answer_s`; one part of a prompt lasts `PROMPT_S`;
+outside addresses answer; patience counts anew after each conversation. Deferred writing is closed by the
+agent, all else ends with the customer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
 from functools import partial
 from hashlib import sha256
@@ -25,7 +25,7 @@ from ccd.model.facts import AnyFact
 from ccd.model.nouns import Availability, Cause, ChannelClass
 from ccd.model.rules import Answer, Enqueue, FlowRule, Rules
 from ccd.testing.centre import SimulatedCentre
-from ccd.testing.day import Arrival, Day, Presence, Stage
+from ccd.testing.day import Arrival, Day, Presence, Reach, Stage
 from ccd.testing.parties import Behaviour
 
 AFTER_S = 7200.0
@@ -77,9 +77,7 @@ def with_direct_flows(rules: Rules) -> Rules:
     """The rules with one flow a queue that does nothing but enter it, for arrivals described by queue."""
     flows = dict(rules.flows)
     for queue in rules.queues:
-        flows[direct_flow(queue)] = FlowRule(
-            name=direct_flow(queue), steps=(Answer(), Enqueue(queue=queue, id="queue"))
-        )
+        flows[direct_flow(queue)] = FlowRule(name=direct_flow(queue), steps=(Answer(), Enqueue(queue=queue)))
     return msgspec.structs.replace(rules, flows=flows)
 
 
@@ -126,13 +124,17 @@ class DayCentre(SimulatedCentre):
         self._wraps: dict[str, int] = {}
         self._ids: dict[str, str] = {}
         self._worked: dict[str, Worked] = {}
-        first = [each[0].at for each in (day.arrivals, day.presences) if each]
+        first = [each[0].at for each in (day.arrivals, day.presences, day.reaches) if each]
+        self._phoned = {reach.agent for reach in day.reaches}
+        """Agents of whose phones the day tells."""
         super().__init__(with_direct_flows(rules), check=check, begins_at=min([day.begins_at, *first]))
         self.day = day
 
     def play(self) -> Rehearsed:
         """The whole day, and what is left of it."""
         day = self.day
+        for reach in day.reaches:
+            self._at(reach.at, partial(self._reach, reach))
         for presence in day.presences:
             if presence.at < day.ends_at:
                 self._at(presence.at, partial(self._declare, presence))
@@ -322,10 +324,24 @@ class DayCentre(SimulatedCentre):
             if presence.availability is Availability.LOGGED_OUT:
                 return
             self._bank(presence.agent)
-            for device in rule.devices:
-                if device not in self.behaviours:
-                    self.phone(device)
+            if presence.agent not in self._phoned:
+                self._plug(rule.devices)
         self.ask(presence.agent, presence.availability, presence.reason)
+
+    def _reach(self, reach: Reach) -> None:
+        rule = self.centre.state.rules.agents.get(reach.agent)
+        if rule is None:
+            return
+        if reach.reachable:
+            self._plug(rule.devices)
+        else:
+            for device in rule.devices:
+                self.unplug(device)
+
+    def _plug(self, devices: Iterable[str]) -> None:
+        for device in devices:
+            if device not in self.behaviours:
+                self.phone(device)
 
     def _go_home(self) -> None:
         for agent in self.centre.state.rules.agents:

@@ -10,7 +10,7 @@ from ccd.history.stays import Stay, by_queue, stays_of
 from ccd.model.nouns import Availability, ChannelClass
 from ccd.model.rules import AgentRule, QueueRule, Rules, Target
 from ccd.runtime.centre import Centre
-from ccd.testing.day import Arrival, Day, Presence, Stage
+from ccd.testing.day import Arrival, Day, Presence, Reach, Stage
 from ccd.testing.ledger_day import WasDay, day_of
 from ccd.testing.made_day import make_day, midnights
 from ccd.testing.rehearsal import DayCentre, Rehearsed, rehearse
@@ -248,3 +248,11 @@ def test_overflow_to_an_outside_address_is_answered_there() -> None:
     found = rehearse(day, rules(max_wait_s=30.0, overflow=Target(address="+33900")), check=True)
     (record,) = found.records
     assert record.outcome == "overflowed" and record.ended_at - record.began_at == pytest.approx(95.0)
+
+
+def test_nothing_is_offered_to_an_agent_whose_phone_does_not_answer() -> None:
+    day = one_day(call(1, 10.0, Stage("sales", 60.0), patience_s=600.0), ann=READY)
+    dead = (Reach(0.0, "ann", True), Reach(5.0, "ann", False), Reach(100.0, "ann", True))
+    day = msgspec.structs.replace(day, reaches=dead)
+    (record,) = rehearse(day, rules(), check=True).records
+    assert record.outcome == "handled" and record.waited_s == pytest.approx(92.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ccd.errors import Misconfigured
 from ccd.model.nouns import Availability, ChannelClass
-from ccd.testing.day import Presence, staffed
+from ccd.testing.day import Day, Presence, Reach, with_hours
 from ccd.testing.draws import Draws, exponential, lognormal
 from ccd.testing.made_day import clock_s, make_day, midnight, midnights, read_day
 from tests.scenario.day_rules import day_rule
@@ -95,10 +95,12 @@ def test_pauses_do_not_outlast_the_shift() -> None:
 
 def test_hours_given_take_the_place_of_the_agents_own() -> None:
     own = (Presence(1.0, "ann", Availability.READY), Presence(2.0, "bob", Availability.READY))
-    found = staffed(own, ["ann", "cat"], [(5.0, 9.0)])
-    assert [(each.at, each.agent) for each in found] == [
+    lost = (Reach(0.0, "ann", False), Reach(0.0, "bob", True))
+    found = with_hours(Day("x", 0.0, 10.0, (), own, lost), ["ann", "cat"], [(5.0, 9.0)])
+    assert [(each.at, each.agent) for each in found.presences] == [
         (2.0, "bob"), (5.0, "ann"), (5.0, "cat"), (9.0, "ann"), (9.0, "cat"),
     ]  # fmt: skip
+    assert found.reaches == lost[1:]
 
 
 def test_a_clock_and_a_date_are_read() -> None:
