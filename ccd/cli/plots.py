@@ -1,11 +1,12 @@
 """Plots of a day by interval: columns of blocks for the terminal, lines as SVG for a page."""
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
 
-from ccd.cli.text import cells, cut, pad, width
+from ccd.cli.text import clean, cut, pad, width
 
 ROWS = 4
 """Lines of a plot on the terminal, each of eight steps."""
@@ -14,6 +15,8 @@ WIDEST = 4
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _LABEL = 9
 """Columns for the scale at the left."""
+
+_STEPS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 Value = float | None
 
@@ -28,7 +31,7 @@ def plot(title: str, values: Sequence[Value], top: float, starts: Sequence[float
     values, starts = _thinned(values, starts, room)
     yield cut(title, width())
     for row in range(ROWS - 1, -1, -1):
-        scale = _number(top) if row == ROWS - 1 else "0" if row == 0 else ""
+        scale = f"{top:g}" if row == ROWS - 1 else "0" if row == 0 else ""
         bars = "".join(_block(value, top, row) * step for value in values)
         yield f"{scale:>{_LABEL - 2}} │{bars}".rstrip()
     yield _hours(starts, step)
@@ -65,13 +68,16 @@ def _hours(starts: Sequence[float], step: int) -> str:
     return " " * _LABEL + line
 
 
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+def round_top(highest: float) -> float:
+    """The end of a scale that reaches so high: a number whose quarters are read at a glance."""
+    power = 10.0 ** math.floor(math.log10(max(highest, 1.0)))
+    return next(step * power for step in _STEPS if step * power >= highest)
 
 
 # -- SVG -----------------------------------------------------------------------------------------------
 
-WIDTH, PANEL, LEFT, RIGHT, TOP, GAP = 900, 180, 60, 20, 70, 50
+WIDTH, PANEL, LEFT, RIGHT, TOP, GAP, LINE = 900, 180, 60, 20, 34, 50, 18
+LONGEST_NAME = 80
 COLOURS = ("#666666", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, told apart also by who sees few colours; the first is for the day as it was."""
 _DASHES = ("4 3", "", "8 3", "2 2", "10 3 2 3", "6 2", "1 3")
@@ -81,7 +87,8 @@ def svg(
     title: str, names: Sequence[str], panels: Sequence[tuple[str, float, Any]], starts: Sequence[float]
 ) -> str:
     """One picture: a panel for each (title, top of the scale, one sequence of values a name)."""
-    height = TOP + len(panels) * (PANEL + GAP)
+    under = TOP + LINE * len(names) + LINE
+    height = under + len(panels) * (PANEL + GAP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
         f' height="{height}" font-family="sans-serif" font-size="12" role="img">',
@@ -91,16 +98,15 @@ def svg(
         *_legend(names),
     ]
     for place, (head, top, series) in enumerate(panels):
-        parts += _panel(head, top, series, starts, TOP + place * (PANEL + GAP))
+        parts += _panel(head, top, series, starts, under + place * (PANEL + GAP))
     return "\n".join([*parts, "</svg>", ""])
 
 
 def _legend(names: Sequence[str]) -> Iterator[str]:
-    x = LEFT
     for place, name in enumerate(names):
-        yield f'<line x1="{x}" y1="44" x2="{x + 24}" y2="44" {_stroke(place)}/>'
-        yield f'<text x="{x + 30}" y="48">{escape(name)}</text>'
-        x += 50 + 7 * cells(name)
+        y = TOP + LINE * place + 10
+        yield f'<line x1="{LEFT}" y1="{y}" x2="{LEFT + 40}" y2="{y}" {_stroke(place)}/>'
+        yield f'<text x="{LEFT + 48}" y="{y + 4}">{escape(cut(clean(name), LONGEST_NAME))}</text>'
 
 
 def _stroke(place: int) -> str:
@@ -114,8 +120,7 @@ def _panel(head: str, top: float, series: Any, starts: Sequence[float], y: int) 
     for tick in range(5):
         at = y + PANEL - (PANEL - 20) * tick / 4
         yield f'<line x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}" stroke="#dddddd"/>'
-        label = _number(top * tick / 4)
-        yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{label}</text>'
+        yield f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{top * tick / 4:g}</text>'
     slot = inner / max(1, len(starts))
     for place, at_s in enumerate(starts):
         moment = datetime.fromtimestamp(at_s)
@@ -124,11 +129,13 @@ def _panel(head: str, top: float, series: Any, starts: Sequence[float], y: int) 
             yield f'<text x="{x:.1f}" y="{y + PANEL + 16}" text-anchor="middle">{moment:%H:%M}</text>'
     for place, values in enumerate(series):
         for run in _runs(values):
-            points = " ".join(
-                f"{LEFT + slot * (at + 0.5):.1f},{y + PANEL - (PANEL - 20) * _part(value, top):.1f}"
-                for at, value in run
-            )
-            yield f'<polyline points="{points}" {_stroke(place)}/>'
+            points = [
+                (LEFT + slot * (at + 0.5), y + PANEL - (PANEL - 20) * _part(value, top)) for at, value in run
+            ]
+            line = " ".join(f"{x:.1f},{at:.1f}" for x, at in points)
+            yield f'<polyline points="{line}" {_stroke(place)}/>'
+            if len(points) == 1:  # a line of one point is not drawn
+                yield f'<circle cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="2" {_stroke(place)}/>'
 
 
 def _part(value: float, top: float) -> float:

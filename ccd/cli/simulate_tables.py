@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ccd.cli.plots import plot, svg
+from ccd.cli.plots import plot, round_top, svg
 from ccd.cli.text import cells, clean, counted, duration, percent, table
 
 HEADS = (
-    "QUEUE", "CONFIG", "OFFERED", "HANDLED", "ABANDONED", "OVERFLOWED", "WAITING",
-    "SL", "ASA", "MAX", "ABANDONED %", "OCC",
+    "QUEUE", "CONFIGURATION", "OFFERED", "HANDLED", "ABANDONED", "OVERFLOWED", "WAITING",
+    "SL", "ASA", "LONGEST WAIT", "ABANDONED %", "OCC",
 )  # fmt: skip
 LONGEST = 9
 """A name of more columns is shortened in the table."""
@@ -65,7 +65,7 @@ def _top(configurations: Sequence[dict[str, Any]], measure: str) -> float:
     if measure == "service_level_pct":
         return 100.0
     found = (float(part[measure]) for each in configurations for part in each["intervals"])
-    return max(1.0, *found)
+    return round_top(max(1.0, *found))
 
 
 def _plots(configurations: Sequence[dict[str, Any]]) -> Iterator[str]:

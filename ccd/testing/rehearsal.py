@@ -307,13 +307,11 @@ class DayCentre(SimulatedCentre):
 
     def behaviour_of(self, target: str) -> Behaviour | None:
         """Answers after the time that the arrival which rings has for it; outside, everybody answers."""
-        known = self.behaviours.get(target)
         dial = self.commands[-1]
-        card = getattr(dial, "card", None)
-        visit = self._by_interaction.get(card.interaction) if card is not None else None
-        if known is None:
+        visit = self._visits.get(getattr(dial, "peer", ""))
+        if target not in self.behaviours:
             return Behaviour(answers_after=OUTSIDE_ANSWER_S) if getattr(dial, "address", "") else None
-        return Behaviour(answers_after=visit.arrival.answer_s) if visit is not None else known
+        return Behaviour(answers_after=visit.arrival.answer_s if visit is not None else OUTSIDE_ANSWER_S)
 
     def _declare(self, presence: Presence) -> None:
         rule = self.centre.state.rules.agents.get(presence.agent)

@@ -6,11 +6,13 @@ import msgspec
 import pytest
 
 from ccd.errors import Refused
+from ccd.history.staffing import Traffic, forecast
 from ccd.history.stays import Stay, by_queue, stays_of
 from ccd.model.nouns import Availability, ChannelClass
 from ccd.model.rules import AgentRule, QueueRule, Rules, Target
 from ccd.runtime.centre import Centre
 from ccd.testing.day import Arrival, Day, Presence, Reach, Stage
+from ccd.testing.draws import Draws, exponential
 from ccd.testing.ledger_day import WasDay, day_of
 from ccd.testing.made_day import make_day, midnights
 from ccd.testing.rehearsal import DayCentre, Rehearsed, rehearse
@@ -256,3 +258,42 @@ def test_nothing_is_offered_to_an_agent_whose_phone_does_not_answer() -> None:
     day = msgspec.structs.replace(day, reaches=dead)
     (record,) = rehearse(day, rules(), check=True).records
     assert record.outcome == "handled" and record.waited_s == pytest.approx(92.0)
+
+
+# -- against theory ----------------------------------------------------------------------------------------
+
+
+def erlang_day(calls: int, calls_per_h: float, aht_s: float, patience_s: float | None) -> Day:
+    """Poisson arrivals, exponential work and patience, twelve agents who answer at once and never pause."""
+    draws, at, arrivals = Draws(1, "erlang"), 0.0, []
+    for place in range(calls):
+        at += exponential(draws.share(), 3600.0 / calls_per_h)
+        work = Stage("sales", exponential(draws.share(), aht_s))
+        patience = exponential(draws.share(), patience_s) if patience_s else None
+        arrivals.append(call(place, at, work, patience_s=patience, answer_s=0.0))
+    people = tuple(Presence(0.0, f"a{number}", Availability.READY) for number in range(12))
+    return Day("2023-11-14", 0.0, at, tuple(arrivals), people)
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "level_pct", "asa_s"), [(None, 7.0, 13.0), (120.0, 1.5, 0.7)], ids=["C", "A"]
+)
+def test_a_day_without_surprises_comes_out_as_erlang_says(
+    patience_s: float | None, level_pct: float, asa_s: float
+) -> None:
+    """The engine and the people of the day agree with theory: within three standard deviations of such a day,
+    which are large where nobody gives up and small where people do."""
+    names = tuple(f"a{number}" for number in range(12))
+    agents = {name: AgentRule(name=name, devices=(name,)) for name in names}
+    queue = QueueRule(name="sales", agents=names)
+    day = erlang_day(6_000, 180.0, 180.0, patience_s)
+    found = rehearse(day, Rules(agents=agents, queues={"sales": queue}))
+    figures = by_queue(stays(found), {})["sales"]
+    theory = forecast(Traffic(180.0, 180.0, patience_s or 0.0), 12, 20.0)
+    worked = found.worked.values()
+    busy_s, idle_s = sum(each.busy_s for each in worked), sum(each.idle_s for each in worked)
+    in_time_pct = 100 * figures.in_service_level / figures.offered
+    assert 100 * busy_s / (busy_s + idle_s) == pytest.approx(theory.occupancy_pct, abs=2.0)
+    assert in_time_pct == pytest.approx(theory.service_level_pct, abs=level_pct)
+    assert figures.wait_sum_s / figures.handled == pytest.approx(theory.asa_s, abs=asa_s)
+    assert 100 * figures.abandoned / figures.offered == pytest.approx(theory.abandon_pct or 0.0, abs=0.7)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccd.cli.main import main
-from ccd.cli.plots import ROWS, plot, svg
+from ccd.cli.plots import ROWS, plot, round_top, svg
 from ccd.cli.session import REFUSED, WRONG
 from ccd.cli.text import cells
 from ccd.storage.sqlite import SqliteLedger
@@ -286,3 +286,15 @@ def test_a_picture_is_always_whole_xml(series: list[list[float | None]], name: s
     text = svg("a <day>", names, [("waiting & more", 500.0, series)], starts)
     shown = [each.text for each in read_svg(text).iter() if each.tag.endswith("text")]
     assert all(name in shown for name in names)
+
+
+@given(st.floats(0.0, 1e9))
+def test_a_scale_ends_at_a_round_number_just_above(highest: float) -> None:
+    top = round_top(highest)
+    assert top >= highest and (top <= max(1.0, highest) * 2)
+    assert len(f"{top:.0f}".strip("0")) <= 1
+
+
+def test_an_interval_alone_is_a_dot() -> None:
+    text = svg("t", ["a"], [("p", 10.0, [[None, 5.0, None]])], [0.0, 900.0, 1800.0])
+    assert text.count("<circle") == 1
