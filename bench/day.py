@@ -4,8 +4,8 @@
 each with its decisions kept. `day_s` is the time for that, with a ledger in memory; `made_s` to draw
 the day; `replay_s` to bring a fresh centre to the same state from the facts that the day left.
 `same_bytes`: a second run gives the same state (the replay raises if it does not). `explained`: interactions
-of which each decision is kept. `growth`: processor time a fact of a day four times as large in all (240 agents, 24 000
-interactions) / time a fact of this one. Goal: under 20 s, growth about 1.
+of which each decision is kept. `growth`: processor time a fact of a day four times as large in all (240
+agents, 24 000 interactions) / time a fact of this one. Goal: under 20 s, growth about 1.
 
 Run: python bench/day.py --json [--quick]
 """

@@ -9,6 +9,7 @@ outside addresses answer; patience counts anew after each conversation. Deferred
 agent, all else ends with the customer.
 """
 
+import gc
 from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
 from functools import partial
@@ -131,7 +132,23 @@ class DayCentre(SimulatedCentre):
         self.day = day
 
     def play(self) -> Rehearsed:
-        """The whole day, and what is left of it."""
+        """The whole day, and what is left of it. The collector rests meanwhile, as in the daemon."""
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            self._play()
+        finally:
+            if collects:
+                gc.enable()
+        return Rehearsed(
+            records=self._records(),
+            ids=self._ids,
+            worked=self._worked,
+            facts=len(self.facts),
+            state_sha256=sha256(self.centre.dump()).hexdigest(),
+        )
+
+    def _play(self) -> None:
         day = self.day
         for reach in day.reaches:
             self._at(reach.at, partial(self._reach, reach))
@@ -144,13 +161,6 @@ class DayCentre(SimulatedCentre):
         self.run_until(day.ends_at + AFTER_S)
         for agent in self.centre.state.rules.agents:
             self._bank(agent)
-        return Rehearsed(
-            records=self._records(),
-            ids=self._ids,
-            worked=self._worked,
-            facts=len(self.facts),
-            state_sha256=sha256(self.centre.dump()).hexdigest(),
-        )
 
     def _records(self) -> list[Record]:
         rows = self.ledger.records(limit=len(self._ids) + 1)

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ccd.errors import Refused
 from ccd.history.staffing import Traffic, forecast
@@ -163,6 +165,29 @@ def test_an_empty_day_is_refused(played: tuple[DayCentre, Rehearsed]) -> None:
     began_at, ended_at = midnights("2026-11-25")
     with pytest.raises(Refused, match="nothing came on 2026-11-25"):
         day_of(played[0].ledger, "2026-11-25", began_at, ended_at, 1)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 6), st.sampled_from([0.2, 0.5, 1.0]), st.booleans())
+def test_any_day_is_accounted_for_replays_and_reads_back(
+    seed: int, agents: int, scale: float, limited: bool
+) -> None:
+    limits: dict[str, Any] = {"max_length": 3, "max_wait_s": 20.0, "overflow": Target(queue="support")}
+    rules = day_rules(max(3, agents), **(limits if limited else {}))
+    centre = DayCentre(make_day(day_rule(1, scale, agents, exactly=False), seed), rules, check=True)
+    found = centre.play()
+    centre.replayed()
+    waiting = sum(not stay.outcome for stay in stays(found))
+    offered, handled, abandoned, overflowed = (
+        sum(each) for each in zip(*counts(found).values(), strict=True)
+    )
+    assert offered == handled + abandoned + overflowed + waiting
+    assert len(found.records) == len(centre.day.arrivals)
+    began_at, ended_at = midnights("2026-11-24")
+    if handled:
+        again = day_of(centre.ledger, "2026-11-24", began_at, ended_at, seed)
+        assert len(again.day.arrivals) == sum(bool(record.ended_at) for record in found.records)
+        rehearse(again.day, again.rules, check=True)
 
 
 # -- single things -------------------------------------------------------------------------------------------
