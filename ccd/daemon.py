@@ -10,9 +10,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 import uvloop
 
@@ -20,6 +22,7 @@ from ccd import __version__
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
 from ccd.clock import SystemClock
 from ccd.config.load import ConfigFaults, load, render
+from ccd.config.strategies import installed as own_strategies
 from ccd.control.server import ControlServer
 from ccd.errors import CcdError
 from ccd.ids import FastChance, SystemChance
@@ -32,6 +35,7 @@ from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
 from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
+from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotSpawner, make_snapshot
 from ccd.runtime.verbs import Doors, verbs
@@ -62,9 +66,10 @@ class Daemon:
         self.ledger_path = Path(settings.ledger.path or state_dir / "ledger.sqlite")
 
         ledger = SqliteLedger(self.ledger_path, settings.ledger.sync)
-        self.centre = Centre()
+        self.centre = Centre(own_strategies())
         replayed = replay(self.centre, ledger, _report_fault)
         self.clock = SystemClock(at_least=replayed.last_at)
+        self.holidays_of = _year(self.clock.now())
         chance = FastChance()
         self.voice = VoiceChannel(
             settings, EmbeddedEngine(_media(settings)), self.clock, chance, self._behind
@@ -112,7 +117,8 @@ class Daemon:
         runtime, state = self.runtime, self.centre.state
         bindings = [bound for each in state.bindings.values() for bound in each.values()]
         runtime.post(facts.DaemonStarted(__version__, SystemChance().token(6)))
-        if state.rules != self.settings.rules:
+        if base_rules(state) != self.settings.rules:
+            _report_lost(profiles_lost(state, self.settings.rules))
             runtime.post(facts.RulesLoaded(self.settings.rules, by="start"))
         for channel in self.channels.values():
             await channel.start(runtime.post)
@@ -147,9 +153,29 @@ class Daemon:
             await asyncio.sleep(every)
             if self.clock.follow():
                 self.runtime.refresh_time()
+            await self.renew_holidays()
             if not self.runtime.pressure().stalled:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())
             garbage.collect_if_quiet(self.voice.stack.endpoint.active + len(self.centre.state.interactions))
+
+    async def renew_holidays(self) -> None:
+        """At New Year look up one more year, so that a daemon that runs for years knows three ahead."""
+        year, before = _year(self.clock.now()), self.settings
+        if year == self.holidays_of:
+            return
+        self.holidays_of = year
+        from ccd.config.holiday_table import renewed
+
+        today = datetime.fromtimestamp(self.clock.now(), UTC).date()
+        try:
+            rules = await asyncio.to_thread(renewed, before.rules, today)
+        except (ValueError, ImportError) as error:  # the library was replaced under the running daemon
+            log.warning("holidays not renewed, reload or restart", problem=str(error))
+            return
+        if rules != before.rules and self.settings is before:  # else a reload has done it meanwhile
+            self.settings = msgspec.structs.replace(before, rules=rules)
+            self.runtime.post(facts.RulesLoaded(rules, by="new year"))
+            log.info("holidays renewed", year=year)
 
     def _status(self) -> str:
         running = len(self.centre.state.interactions)
@@ -170,7 +196,9 @@ class Daemon:
             raise
         finally:
             self.notifier.tell(STATUS=self._status())
-        changes = diff(self.settings, fresh)
+        lost = profiles_lost(self.centre.state, fresh.rules)
+        _report_lost(lost)
+        changes = diff(self.settings, fresh) + lost
         self.settings = fresh
         self.runtime.post(facts.RulesLoaded(fresh.rules, by=by))
         for name, channel in self.channels.items():
@@ -186,7 +214,8 @@ class Daemon:
         """What a reload would change."""
         from ccd.config.diff import diff
 
-        return diff(self.settings, await asyncio.to_thread(_load, self.config, self.overrides))
+        fresh = await asyncio.to_thread(_load, self.config, self.overrides)
+        return diff(self.settings, fresh) + profiles_lost(self.centre.state, fresh.rules)
 
     def drain(self, on: bool, by: str) -> None:
         """Take no new interaction (or take them again)."""
@@ -236,10 +265,12 @@ def _directory(path: str, mode: int) -> Path:
     return directory
 
 
+def _year(now: float) -> int:
+    return datetime.fromtimestamp(now, UTC).year
+
+
 def _media(settings: Settings) -> Any:
     """RTP listens where SIP does, unless told otherwise."""
-    import msgspec
-
     hosts = {each.host for each in settings.sip.transports}
     host = settings.media.host or (hosts.pop() if len(hosts) == 1 else "0.0.0.0")  # noqa: S104
     return msgspec.structs.replace(settings.media, host=host)
@@ -262,6 +293,11 @@ def _report_fault(fault: Fault) -> None:
 
 def _report_alarm(alarm: Alarm) -> None:
     (log.error if alarm.on else log.info)("alarm", code=alarm.code, on=alarm.on, message=alarm.message)
+
+
+def _report_lost(lost: list[str]) -> None:
+    for line in lost:
+        log.warning("profile turned off", why=line)
 
 
 def _report_snapshot(code: int, words: str) -> None:
@@ -300,7 +336,7 @@ def _snapshot(path: str) -> int:
     """Made in a process of its own, beside the daemon (see `runtime.snapshot`)."""
     ledger = SqliteLedger(Path(path), beside=True)
     try:
-        make_snapshot(ledger, Centre())
+        make_snapshot(ledger, Centre(own_strategies()))
     finally:
         ledger.close()
     return 0

@@ -58,3 +58,4 @@ def names(verb: str, key: str) -> Callable[[str], list[str]]:
 agent_names = names("agents", "agent")
 queue_names = names("queues", "queue")
 interaction_names = names("interactions", "interaction")
+profile_names = names("profiles", "profile")

@@ -1,19 +1,16 @@
 """`ccctl interactions --ended`: what is over, from the ledger."""
 
-import re
 from datetime import datetime
 from typing import Any
 
 import typer
 
-from ccd.cli.text import ended, since, table
+from ccd.cli.text import ended, since, span, table
 
 MOST = 1000
 """Listed at a time; with --since one gets at the others."""
 HEADS = ("ID", "CHANNEL", "FROM", "QUEUE", "OUTCOME", "WAITED", "TALKED", "AGENTS", "ENDED")
 RIGHT = ("WAITED", "TALKED")
-_AGO = re.compile("([0-9]{1,9})([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def start(text: str) -> dict[str, float]:
@@ -21,9 +18,9 @@ def start(text: str) -> dict[str, float]:
 
     Raises `BadParameter`.
     """
-    ago = _AGO.fullmatch(text)
+    ago = span(text)
     if ago is not None:
-        return {"within_s": float(ago[1]) * _SECONDS[ago[2]]}
+        return {"within_s": ago}
     try:
         return {"since": datetime.fromisoformat(text).timestamp()}
     except (ValueError, OverflowError, OSError):

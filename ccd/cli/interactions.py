@@ -22,8 +22,12 @@ Number = Annotated[
 def register(app: typer.Typer) -> None:
     """`interactions` and `interaction …`."""
     app.command("interactions")(interactions)
-    one = typer.Typer(no_args_is_help=True, help="Look at one interaction, or end it.", rich_markup_mode=None)
-    for name, verb in (("show", show), ("explain", explain), ("hangup", hangup)):
+    one = typer.Typer(
+        no_args_is_help=True,
+        help="Look at one interaction, change how it waits, or end it.",
+        rich_markup_mode=None,
+    )
+    for name, verb in (("show", show), ("explain", explain), ("change", change), ("hangup", hangup)):
         one.command(name)(verb)
     app.add_typer(one, name="interaction")
 
@@ -80,6 +84,30 @@ def explain(context: typer.Context, interaction: Number, json: Json = False) -> 
       ccctl interaction explain 4711
     """
     session_of(context).show("interaction.explain", json, _explained, interaction=interaction)
+
+
+def change(
+    context: typer.Context,
+    interaction: Number,
+    priority: Annotated[int | None, typer.Option(help="Higher goes first.", min=-1000, max=1000)] = None,
+    require: Annotated[
+        str | None, typer.Option(help="What it asks for besides its queue; '' for nothing.", metavar="SKILLS")
+    ] = None,
+    queue: Annotated[
+        str | None, typer.Option(help="Wait in this queue from now on.", autocompletion=queue_names)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Change how an interaction waits. It acts at once, and keeps since when it waits.
+
+    \b
+    Example:
+      ccctl interaction change 4711 --priority 9
+      ccctl interaction change 4711 --require "french >= 3" --queue support
+    """
+    asked = {"priority": priority, "requirement": require, "queue": queue}
+    given = {name: value for name, value in asked.items() if value is not None}
+    session_of(context).show("interaction.change", json, _changed, interaction=interaction, **given)
 
 
 def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
@@ -157,6 +185,12 @@ def _party(party: dict[str, Any]) -> tuple[str, ...]:
 
 def _explained(answer: dict[str, Any]) -> list[str]:
     return [clean(line) for line in answer["lines"]]
+
+
+def _changed(answer: dict[str, Any]) -> list[str]:
+    places = f"place {answer['before']} → {answer['after'] or 'none'}"
+    taken = f", offered to {answer['agent']}" if answer["agent"] else ""
+    return [clean(f"interaction {answer['interaction']} in {answer['queue']}: {places}{taken}")]
 
 
 def _hung_up(answer: dict[str, Any]) -> list[str]:

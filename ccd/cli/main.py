@@ -13,10 +13,12 @@ import typer
 from ccd import __version__
 from ccd.cli import (
     agents,
+    calendars,
     completion,
     configuration,
     devices,
     interactions,
+    profiles,
     prompts,
     queues,
     report,
@@ -37,6 +39,7 @@ NOUNS = (
     agents,
     queues,
     interactions,
+    profiles,
     trunks,
     devices,
     sip,
@@ -44,6 +47,7 @@ NOUNS = (
     staff,
     simulate,
     configuration,
+    calendars,
     prompts,
     completion,
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from ccd.cli.profiles import in_a_word
 from ccd.cli.session import Json, session_of
 from ccd.cli.text import clean, counted, cut, duration, pairs, width
 
@@ -67,6 +68,7 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
             ("interactions", _with(str(answer["interactions"]), doing) + f"; {_so_far(answer)}"),
             ("queues", f"{answer['queues']}, {answer['waiting']} waiting"),
             ("agents", _with(str(agents["all"]), told(agents, WORDS))),
+            ("profiles", ", ".join(_on(each) for each in answer["profiles"])),
             ("phones", f"{answer['devices_bound']} registered"),
             ("behind", f"{daemon['behind_s']:.1f} s" if daemon["behind_s"] >= 0.1 else ""),
             ("alarms", "" if answer["alarms"] else "none"),
@@ -79,6 +81,11 @@ def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
     """A line an alarm."""
     lines = [f"! {alarm['what']} {alarm['name']}".rstrip() + f": {alarm['why']}" for alarm in alarms]
     return [cut(clean(line), width()) for line in lines]
+
+
+def _on(profile: dict[str, Any]) -> str:
+    why = f" ({profile['reason']})" if profile["reason"] else ""
+    return f"{in_a_word(profile)}, by {profile['by']}{why}"
 
 
 def _with(number: str, what: str) -> str:

@@ -4,6 +4,7 @@ What customers send (names, numbers, SIP messages) is printed too, so every cont
 visible before it reaches the screen.
 """
 
+import re
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -122,6 +123,23 @@ def since(seconds: float) -> str:
 def percent(value: float | None) -> str:
     """`87 %`; `-` where there was nothing to divide by."""
     return "-" if value is None else f"{value:.0f} %"
+
+
+_SPAN = re.compile("(?:[0-9]{1,9}[smhdw])+")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def span(text: str) -> float | None:
+    """Seconds that `90m`, `2h`, `1h30m` or `7d` says; None where it says nothing of the kind."""
+    if not _SPAN.fullmatch(text):
+        return None
+    return float(sum(int(number) * _SECONDS[unit] for number, unit in re.findall("([0-9]+)([a-z])", text)))
+
+
+def moment(at: float, now: float) -> str:
+    """A time of day to the minute, with its date where that is not today's: `18:00`, `2026-11-26 18:00`."""
+    here, today = datetime.fromtimestamp(at), datetime.fromtimestamp(now).date()
+    return here.strftime("%H:%M" if here.date() == today else "%Y-%m-%d %H:%M")
 
 
 def clock(at: float, millis: bool = False) -> str:

@@ -11,10 +11,11 @@ import typer
 
 from ccd.cli.agents import agent_table
 from ccd.cli.interactions import interaction_table
+from ccd.cli.profiles import in_a_word
 from ccd.cli.queues import queue_table
 from ccd.cli.session import Json, Session, print_json, session_of
 from ccd.cli.status import PHASES, WORDS, alarm_lines, told
-from ccd.cli.text import clock, cut, duration, width
+from ccd.cli.text import clean, clock, cut, duration, width
 
 SILENCE_S = 5.0
 """No frame for this long: say so."""
@@ -78,6 +79,8 @@ def _head(frame: dict[str, Any]) -> Iterator[str]:
     yield f"ccd {daemon['version']}  {clock(frame['at'])}  up {duration(daemon['up_s'])}  {cpu}{draining}"
     yield f"interactions {status['interactions']}: {told(status['phases'], PHASES) or 'none'}"
     yield f"agents {status['agents']['all']}: {told(status['agents'], WORDS) or 'none'}"
+    if status["profiles"]:
+        yield f"profiles {', '.join(clean(in_a_word(each)) for each in status['profiles'])}"
 
 
 def _share(tables: list[list[str]], room: int) -> list[list[str]]:

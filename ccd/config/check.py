@@ -55,10 +55,13 @@ def _print(path: Path, settings: Settings | None, faults: tuple[Fault, ...]) -> 
         _counted(len(rules.agents), "agent"),
         _counted(len(rules.queues), "queue"),
         _counted(len(rules.flows), "flow"),
+        _counted(len(rules.calendars), "calendar"),
         _counted(len(settings.trunks), "trunk"),
         _counted(len(settings.devices), "device"),
         _counted(len(settings.channels), "channel"),
     ]
+    if rules.profiles:
+        parts.append(_counted(len(rules.profiles), "profile"))
     print(f"{path}: good: {', '.join(parts)}{warnings}")
 
 

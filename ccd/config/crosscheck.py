@@ -2,10 +2,12 @@
 
 import msgspec
 
+from ccd.config import profiles
 from ccd.config.faults import Path
 from ccd.config.network import check_network
 from ccd.config.numbers import to_e164
 from ccd.config.people import check_people, must_be_known, must_be_number
+from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
@@ -16,11 +18,13 @@ from ccd.model.settings import Settings, TrunkSettings
 def crosscheck(reader: Reader, settings: Settings) -> Settings:
     """Note every fault between the parts; the settings with all telephone numbers in E.164."""
     check_people(reader, settings)
+    check_queues(reader, settings)
     check_scripts(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
     _channels(reader, settings)
     numbers = _numbers(reader, settings)
+    profiles.check_profiles(reader, settings)
     return _normalised(settings, numbers)
 
 
@@ -63,7 +67,8 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     queues = {name: _queue(queue, country) for name, queue in rules.queues.items()}
     flows = {name: _flow(flow, country) for name, flow in rules.flows.items()}
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
-    rules = msgspec.structs.replace(rules, queues=queues, flows=flows, numbers=numbers)
+    over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}
+    rules = msgspec.structs.replace(rules, queues=queues, flows=flows, numbers=numbers, profiles=over)
     return msgspec.structs.replace(settings, rules=rules, trunks=trunks)
 
 

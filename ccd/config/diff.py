@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
+from ccd.config.calendar_words import in_words
 from ccd.config.faults import Path, shown, written
+from ccd.model.hours import CalendarRule
 from ccd.model.settings import Secret, Settings
 
 _LEFT_OUT = frozenset({"sources"})
@@ -22,6 +24,8 @@ def _any(path: Path, old: Any, new: Any) -> Iterator[str]:
     if isinstance(old, Secret) or isinstance(new, Secret):
         if old != new:
             yield f"~ {written(path)}: changed (a secret)"
+    elif isinstance(old, CalendarRule) and isinstance(new, CalendarRule):
+        yield from _mapping(path, in_words(old), in_words(new))
     elif isinstance(old, msgspec.Struct) and type(old) is type(new):
         yield from _struct(path, old, new)
     elif isinstance(old, Mapping) and isinstance(new, Mapping):

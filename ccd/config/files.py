@@ -19,7 +19,7 @@ FRAGMENTS = "conf.d"
 OVERRIDE = "--set"
 MOST_BYTES = 4_000_000
 
-_NAMED = frozenset({"agents", "queues", "flows", "trunks", "devices", "channels"})
+_NAMED = frozenset({"agents", "queues", "flows", "trunks", "devices", "channels", "calendars", "profiles"})
 """Sections of named tables: a name belongs to one file."""
 
 

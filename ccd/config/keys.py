@@ -5,6 +5,7 @@ One line a key: `Struct.field`. Units stand in the names of the keys.
 
 import msgspec
 
+from ccd.model.rules import EMPTY_LOGGED_OUT, EMPTY_NEVER, EMPTY_NOT_READY
 from ccd.routing.strategies import STRATEGIES
 
 SECONDS_A_DAY = 86_400.0
@@ -37,6 +38,7 @@ def _named(what: str) -> Key:
     return Key(name=True, doc=f"{what}: the NAME of the table.")
 
 
+_EMPTY = (EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY)
 _PROTOCOLS = ("udp", "tcp")
 
 KEYS: dict[str, Key] = {
@@ -130,10 +132,16 @@ KEYS: dict[str, Key] = {
     ),
     "AgentRule.language": Key(doc="Language of prompts on the agent's phone; empty: the centre's."),
     "AgentRule.wrap_up_s": _seconds(),
+    "AgentRule.load": Key(low=1, high=10_000),
+    "AgentRule.most": Key(low=0, high=1000),
     "QueueRule.name": _named("The queue"),
     "QueueRule.display": Key(doc="Name shown to people and on phones; empty: the queue's name."),
     "QueueRule.agents": Key(doc="Names of the agents who serve it."),
-    "QueueRule.strategy": Key(choices=tuple(STRATEGIES), doc="Who of the free agents is offered the work."),
+    "QueueRule.strategy": Key(
+        doc="Who of the free agents is offered the work: "
+        + ", ".join(f"`{name}`" for name in STRATEGIES)
+        + ", or one of your own (`docs/routing.md`)."
+    ),
     "QueueRule.priority": Key(low=-1000, high=1000),
     "QueueRule.ring_timeout_s": _seconds(
         600.0, "A phone rings this long, then the next agent is asked.", 1.0
@@ -162,6 +170,17 @@ KEYS: dict[str, Key] = {
     "QueueRule.miss_pause_reason": Key(doc="Reason of such a pause."),
     "QueueRule.record": Key(doc="Record conversations (customer left, agent right)."),
     "QueueRule.service_level_s": _seconds(3600.0, "Answers within this time count for the service level."),
+    "QueueRule.weight": Key(low=-1000, high=1000),
+    "QueueRule.age_per_min": Key(low=0.0, high=1000.0),
+    "QueueRule.max_active": Key(low=1, high=100_000),
+    "QueueRule.reserve": Key(low=1, high=10_000),
+    "QueueRule.weights": Key(low=1, high=1000),
+    "QueueRule.join_empty": Key(choices=_EMPTY),
+    "QueueRule.leave_empty": Key(choices=_EMPTY),
+    "Relax.after_s": _seconds(low=1.0, doc="So long after it entered the queue."),
+    "Relax.at_most": Key(low=0, high=10),
+    "Tier.agents": Key(doc="Names of its agents."),
+    "Tier.after_s": _seconds(doc="So long after an interaction entered the queue."),
     "Target.queue": Key(doc="A queue."),
     "Target.flow": Key(doc="A flow, from its first step."),
     "Target.agent": Key(doc="An agent."),
@@ -180,10 +199,14 @@ KEYS: dict[str, Key] = {
     "Set.values": Key(doc="Names and values."),
     "Enqueue.queue": Key(doc="Name of the queue."),
     "Enqueue.priority": Key(low=-1000, high=1000, doc="Priority of this interaction; not set: the queue's."),
+    "Enqueue.prefer_wait_s": _seconds(),
     "Transfer.address": Key(doc="Outside number."),
     "Transfer.ring_timeout_s": _seconds(600.0, "Give up after this long without an answer.", 1.0),
     "Goto.step": Key(doc="Id of the step."),
     "Hangup.prompt": Key(doc="Said before hanging up."),
+    "ProfileRule.name": _named("The profile"),
+    "ProfileRule.display": Key(doc="What people are told that it is; empty: the profile's name."),
+    "ProfileRule.suspend": Key(doc="What rests meanwhile: `queues` and `channels`, see below."),
     "FeatureCodes.login": Key(doc="Log in: ready for work."),
     "FeatureCodes.pause": Key(doc="Pause; followed by the code of a reason."),
     "FeatureCodes.ready": Key(doc="Ready again; also ends wrap-up."),

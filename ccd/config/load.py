@@ -1,9 +1,11 @@
 """The way in: a configuration's files become one frozen `Settings`, or every fault is told at once."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ccd.channels.port import AdapterSpec
+from ccd.clock import SystemClock
 from ccd.config.crosscheck import crosscheck
 from ccd.config.faults import ConfigFaults, Fault, FaultList, render
 from ccd.config.files import override, read
@@ -21,14 +23,16 @@ def load(
     credentials_dir: Path | None = None,
     overrides: Mapping[str, str] | None = None,
     specs: Mapping[str, AdapterSpec] | None = None,
+    today: date | None = None,
 ) -> Settings:
     """Read the configuration at `path` (a folder with `ccd.toml`, or that file) for a start.
 
     `credentials_dir` is systemd's $CREDENTIALS_DIRECTORY. `overrides` are `daemon.state_dir` → value
-    of the command line. `specs` takes the place of the installed adapters. Raises `ConfigFaults` with
+    of the command line. `specs` takes the place of the installed adapters, `today` that of the clock
+    (it decides which years of holidays are looked up). Raises `ConfigFaults` with
     all faults; a secret that cannot be found is one of them. Mere warnings do not stop a start.
     """
-    settings, faults = _read(path, environ, credentials_dir, overrides, specs, strict=True)
+    settings, faults = _read(path, environ, credentials_dir, overrides, specs, True, today)
     if settings is None:
         raise ConfigFaults(faults)
     return settings
@@ -41,13 +45,14 @@ def check(
     overrides: Mapping[str, str] | None = None,
     specs: Mapping[str, AdapterSpec] | None = None,
     secrets: bool = False,
+    today: date | None = None,
 ) -> tuple[Settings | None, tuple[Fault, ...]]:
     """Read the configuration as `load` does; answer settings (None if there is any fault) and faults.
 
     Secrets that cannot be found are warnings (`fault.warning`) unless `secrets` is set: the machine
     that checks need not be the one that runs.
     """
-    return _read(path, environ or {}, credentials_dir, overrides, specs, strict=secrets)
+    return _read(path, environ or {}, credentials_dir, overrides, specs, secrets, today)
 
 
 def _read(
@@ -57,12 +62,13 @@ def _read(
     overrides: Mapping[str, str] | None,
     specs: Mapping[str, AdapterSpec] | None,
     strict: bool,
+    today: date | None,
 ) -> tuple[Settings | None, tuple[Fault, ...]]:
     faults = FaultList()
     document, whole = read(path, faults)
     override(document, overrides or {}, faults)
     reader = Reader(document, faults, SecretSource(document, faults, environ, credentials_dir, strict))
-    settings = build(reader, specs)
+    settings = build(reader, specs, today or datetime.fromtimestamp(SystemClock().now(), UTC).date())
     if whole:  # else names that stand in the broken file would seem unknown
         settings = crosscheck(reader, settings)
     found = faults.sorted()

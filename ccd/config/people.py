@@ -71,26 +71,14 @@ def _queue(reader: Reader, settings: Settings, queue: QueueRule) -> None:
         if must_be_known(reader, here, name, "agents") and name in seen:
             reader.fault(here, f'the agent "{name}" is named twice', "name each agent once")
         seen.add(name)
-    if not queue.agents:
+    if not queue.agents and not queue.tiers and not queue.by_skill:
         place = reader.document.place((*path, "agents"))
         reader.faults.add(place, (*path, "agents"), "nobody serves this queue", "name its agents", True)
     for end in queue.on_miss:
         if end not in MISSES:
             cure = f"choose from: {listed(str(miss) for miss in MISSES)}"
             reader.fault((*path, "on_miss", str(end)), "is no way to miss an offer", cure)
-    _loads(reader, settings, queue)
     _overflow(reader, settings, queue)
-
-
-def _loads(reader: Reader, settings: Settings, queue: QueueRule) -> None:
-    """Work that costs more than each of the queue's agents can hold would wait for ever."""
-    agents = settings.rules.agents
-    capacities = [agents[name].capacity for name in queue.agents if name in agents]
-    for channel_class, load in queue.load.items():
-        if capacities and load > max(capacities):
-            here: Path = ("queues", queue.name, "load", str(channel_class))
-            problem = f"{load} is more than any agent of the queue can hold, at most {max(capacities)}"
-            reader.fault(here, problem, "lower the load, or raise an agent's capacity")
 
 
 def _overflow(reader: Reader, settings: Settings, queue: QueueRule) -> None:
@@ -99,9 +87,10 @@ def _overflow(reader: Reader, settings: Settings, queue: QueueRule) -> None:
         return
     check_target(reader, settings, path, queue.overflow)
     raw = reader.document.get(path[:-1]) or {}
-    if "max_wait_s" not in raw and "max_length" not in raw:
+    limits = ("max_wait_s", "max_length", "join_empty", "leave_empty")
+    if not any(limit in raw for limit in limits):
         problem = "can never happen: the queue has no limit"
-        reader.fault(path, problem, "set max_wait_s or max_length")
+        reader.fault(path, problem, f"set one of {', '.join(limits)}")
 
 
 def check_target(reader: Reader, settings: Settings, path: Path, target: Target) -> None:

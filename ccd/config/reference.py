@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, HolidayKeys, OpenKeys
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
-from ccd.model.rules import AnyStep, Rules, Target
+from ccd.model.rules import AnyStep, Relax, Rules, Suspension, Target, Tier
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 
 _HEAD = """# Configuration reference
@@ -40,6 +41,14 @@ one file. Unknown keys are faults. `ccd check FOLDER` names all faults at once, 
   one of a list.
 """
 
+CALENDAR_TABLES: dict[str, type] = {
+    "holidays": HolidayKeys,
+    "closed": ClosedKeys,
+    "open": OpenKeys,
+    "exceptional": ExceptionKeys,
+}
+"""Key of a calendar → its table."""
+
 _CHANNELS = """## [channels.NAME]
 
 An adapter's instance. The other keys are the adapter's own, checked in the same way: see `docs/channels/`.
@@ -56,6 +65,11 @@ _WORDS = """## [numbers]
 """
 
 
+_PROFILES = """Tables and inline tables are the same: `[profiles.rush.queues.sales]` with `max_wait_s = 60`,
+or `queues = { sales = { max_wait_s = 60 } }` under `[profiles.rush]`. See [peak-mode.md](../peak-mode.md).
+"""
+
+
 def reference() -> str:
     """The whole document."""
     parts = [_HEAD, "## Top of the file\n", _table(Rules, only=("language",))]
@@ -67,8 +81,14 @@ def reference() -> str:
         parts += [f"## [{name}.NAME]\n", _intro(kind), _table(kind)]
         if name == "queues":
             parts += ["### overflow\n", _intro(Target), _table(Target)]
+            parts += ["### relax\n", _intro(Relax), _table(Relax), "### tiers\n", _intro(Tier), _table(Tier)]
         if name == "flows":
             parts += _steps()
+        if name == "profiles":
+            parts += [_PROFILES, "### suspend\n", _intro(Suspension), _table(Suspension)]
+    parts += ["## [calendars.NAME]\n", _intro(CalendarKeys), _table(CalendarKeys, leave_out=("name",))]
+    for key, kind in CALENDAR_TABLES.items():
+        parts += [f"### {key}\n", _intro(kind), _table(kind)]
     parts += [_CHANNELS, _table(ChannelSettings, leave_out=("options",)), _WORDS]
     return "\n".join(parts)
 
@@ -151,6 +171,8 @@ def _type(kind: inspect.Type) -> str:
             return "number"
         case inspect.EnumType():
             return " or ".join(f"`{member.value}`" for member in kind.cls)
+        case inspect.AnyType():
+            return "value"
         case inspect.DictType():
             return f"table: {_type(kind.key_type)} → {_type(kind.value_type)}"
         case inspect.VarTupleType():

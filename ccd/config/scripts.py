@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
+from ccd.config.queues import all_skills, check_requirement
 from ccd.config.values import Reader
 from ccd.model.rules import Answer, AnyStep, Enqueue, FlowRule, Goto, Hangup, Menu, Set, Transfer
 from ccd.model.settings import Settings
@@ -108,6 +109,9 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script:
             _menu(reader, path, step)
         case Enqueue():
             must_be_known(reader, (*path, "queue"), step.queue, "queues")
+            check_requirement(reader, (*path, "requirement"), step.requirement, all_skills(settings))
+            if step.prefer:
+                must_be_known(reader, (*path, "prefer"), step.prefer, "agents")
         case Transfer():
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
         case Set():

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from importlib import metadata
 from typing import Any
 
 from ccd.channels.port import AdapterSpec
+from ccd.config import calendars, profiles
 from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
-from ccd.model.rules import AgentRule, FeatureCodes, FlowRule, QueueRule, Rules
+from ccd.model.hours import CalendarRule
+from ccd.model.rules import AgentRule, FeatureCodes, FlowRule, ProfileRule, QueueRule, Rules
 from ccd.model.settings import (
     ChannelSettings,
     ControlSettings,
@@ -37,18 +40,22 @@ NAMED: dict[str, type] = {
     "agents": AgentRule,
     "queues": QueueRule,
     "flows": FlowRule,
+    profiles.SECTION: ProfileRule,
 }
 WORDS = ("numbers", "pause_reasons")
 CHANNELS = "channels"
 LANGUAGE = "language"
-SECTIONS = (LANGUAGE, *PLAIN, *NAMED, CHANNELS, *WORDS)
+SECTIONS = (LANGUAGE, *PLAIN, *NAMED, calendars.SECTION, CHANNELS, *WORDS)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED_CHANNELS = frozenset({"voice", "sip", "core"})
 
 
-def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None) -> Settings:
-    """Settings from the document; where something is wrong, a fault is noted and a default stands in."""
+def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) -> Settings:
+    """Settings from the document; where something is wrong, a fault is noted and a default stands in.
+
+    `today` decides which years of holidays are looked up.
+    """
     tree = reader.document.tree
     for key in tree:
         if key not in SECTIONS:
@@ -57,14 +64,19 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None) -> Settings:
     plain = {name: _plain(reader, name, kind) for name, kind in PLAIN.items()}
     named = {name: _named(reader, name, kind) for name, kind in NAMED.items()}
     words = {name: _words(reader, name) for name in WORDS}
+    language = _language(reader)
     rules = Rules(
         agents=named["agents"],
         queues=named["queues"],
         flows=named["flows"],
         numbers=words["numbers"],
         pause_reasons=words["pause_reasons"],
+        calendars=_calendars(reader, today, language),
         features=plain.pop("features"),
-        language=_language(reader),
+        language=language,
+        profiles={
+            name: profiles.refine(reader, profile) for name, profile in named[profiles.SECTION].items()
+        },
     )
     return Settings(
         rules=rules,
@@ -126,6 +138,15 @@ def _language(reader: Reader) -> str:
         return raw
     reader.fault((LANGUAGE,), f"must be a language, is {shown(raw)}", 'write e.g. language = "en"')
     return Rules().language
+
+
+def _calendars(reader: Reader, today: date, language: str) -> dict[str, CalendarRule]:
+    out = {}
+    for name, raw in _tables(reader, calendars.SECTION).items():
+        rule = calendars.calendar(reader, name, raw, today, language)
+        if rule is not None:
+            out[name] = rule
+    return out
 
 
 # -- channels ------------------------------------------------------------------------------------

@@ -42,6 +42,10 @@ class Reader:
         """Note a fault at the place of a path."""
         self.faults.add(self.document.place(path), path, problem, cure)
 
+    def over(self, document: Document, faults: FaultList) -> "Reader":
+        """A reader of another document, whose faults go to another list."""
+        return Reader(document, faults, self._secrets)
+
     # -- tables --------------------------------------------------------------------------------
 
     def struct(
@@ -82,6 +86,25 @@ class Reader:
         except (TypeError, ValueError) as error:  # a check of an adapter's own __post_init__
             self.fault(path, str(error), "see the adapter's documentation")
             return BAD
+
+    def changes(
+        self, kind: type, path: Path, raw: dict[str, Any], also: Mapping[str, inspect.Type] | None = None
+    ) -> dict[str, Any]:
+        """Values for some of the keys of `kind`, and for those of `also`: none is required.
+
+        The values are plain ones, as a file or a ledger holds them.
+        """
+        names = [field.name for field in _fields(kind) if key_of(kind, field.name).name]
+        fields = {field.encode_name: field for field in _fields(kind) if field.name not in names}
+        kinds = {**{name: field.type for name, field in fields.items()}, **(also or {})}
+        self._unknown(path, raw, list(kinds), dict.fromkeys(names))
+        out: dict[str, Any] = {}
+        for name in [name for name in raw if name in kinds]:
+            key = key_of(kind, fields[name].name) if name in fields else NONE
+            value = self.value(kinds[name], (*path, name), raw[name], key)
+            if value is not BAD:
+                out[name] = msgspec.json.decode(msgspec.json.encode(value))
+        return out
 
     def _unknown(self, path: Path, raw: dict[str, Any], known: list[str], given: Mapping[str, Any]) -> None:
         for key in raw:

@@ -16,6 +16,11 @@ _CUES = {
     "retry": "the agent may be asked again",
     "withdrawn": "the offer before was taken back",
     "rules": "the configuration changed",
+    "relaxed": "the queue asks for less by now, or more agents may be asked",
+    "kept no longer": "it is no longer kept for one agent",
+    "changed": "it was changed by hand",
+    "queue free": "the queue may offer again what it held back",
+    "no_agents": "nobody is there to serve the queue",
     "max_wait": "the longest wait of the queue is over",
     "max_length": "the queue is full",
 }
@@ -100,6 +105,24 @@ def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:
         return f"wrap-up until {_clock(passed.at, zone)}"
     if passed.why is Why.LATER_IN_ORDER:
         return f"free, but later in the order (in line since {_clock(passed.at, zone)})"
+    return _say_limit(passed, at)
+
+
+def _say_limit(passed: Passed, at: float) -> str:
+    """What the rules of the queue or the agent have against it."""
+    left = f" for {passed.at - at:.0f} s more" if passed.at else ""
+    if passed.why is Why.SKILL:
+        return f"skill: {passed.detail}{left}"
+    if passed.why is Why.TIER:
+        return f"not asked yet{left}" if left else "does not serve this queue"
+    if passed.why is Why.PREFERRED:
+        return f"kept for {passed.detail}{left}"
+    if passed.why is Why.CEILING:
+        return f"at the most of {passed.detail.replace('_', ' ')}"
+    if passed.why is Why.RESERVE:
+        return f"kept free: {passed.detail.replace('_', ' ')}"
+    if passed.why is Why.MAX_ACTIVE:
+        return f"the queue has its most in conversation: {passed.detail}"
     return passed.why.value.replace("_", " ")
 
 

@@ -38,6 +38,11 @@ class Queue(Do, frozen=True):
 
     queue: str
     priority: int | None
+    requirement: str = ""
+    """What this interaction asks for besides the queue's requirement."""
+    prefer: str = ""
+    """Agent that it is kept for at first, for `prefer_wait_s`."""
+    prefer_wait_s: float = 0.0
 
 
 class TransferTo(Do, frozen=True):

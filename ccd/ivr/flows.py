@@ -40,12 +40,23 @@ class Flows:
         """`state`: from a snapshot; used and changed from here on."""
         self.state = state if state is not None else FlowsState()
         self._rebuild()
-        self.load_rules(rules)
+        self._adopt(rules)
 
     # -- rules and views -----------------------------------------------------------------------
 
     def load_rules(self, rules: model.Rules) -> None:
-        """Follow new rules: running interactions keep their script, new ones get the new one."""
+        """Follow new rules: running interactions keep their script, new ones get the new one.
+
+        Only here old scripts are forgotten, not at the end of the last interaction that followed one, nor
+        when a snapshot is taken over: the state is the same whichever way it was come by.
+        """
+        self._adopt(rules)
+        state = self.state
+        kept = {*state.current.values(), *(running.script for running in state.running.values())}
+        for number in state.scripts.keys() - kept:
+            del state.scripts[number], self._steps[number]
+
+    def _adopt(self, rules: model.Rules) -> None:
         state = self.state
         current: dict[str, int] = {}
         for name, flow in rules.flows.items():
@@ -55,9 +66,6 @@ class Flows:
                 state.scripts[number] = flow
             current[name] = number
         state.current = current
-        kept = set(current.values()) | {running.script for running in state.running.values()}
-        for number in state.scripts.keys() - kept:
-            del state.scripts[number]
         self._steps = {
             number: {step.id: index for index, step in enumerate(flow.steps) if step.id}
             for number, flow in state.scripts.items()
@@ -291,7 +299,8 @@ class Flows:
             priority = _whole(run.variables.get("priority", ""))
         run.mode = Mode.QUEUED
         run.typed = ""
-        out.append(Queue(run.interaction, step.queue, priority))
+        kept = step.prefer_wait_s if step.prefer else 0.0
+        out.append(Queue(run.interaction, step.queue, priority, step.requirement, step.prefer, kept))
         return _WAITS
 
     def _do_transfer(self, run: FlowState, step: model.Transfer, _now: float, out: list[Do]) -> int:

@@ -37,6 +37,18 @@ class RulesLoaded(Fact, frozen=True):
     by: str = ""
 
 
+class ProfileSet(Fact, frozen=True):
+    """A profile of the rules is turned on or off; turned on again it gets the new end and reason."""
+
+    profile: str
+    on: bool
+    by: str
+    """`ccctl:USER`."""
+    until: float | None = None
+    """When it ends by itself, epoch seconds; at that instant it is off. None: when it is turned off."""
+    reason: str = ""
+
+
 class DrainAsked(Fact, frozen=True):
     """From now on no new interaction is taken."""
 
@@ -250,10 +262,21 @@ class HangupAsked(Fact, frozen=True):
     by: str
 
 
+class ChangeAsked(Fact, frozen=True):
+    """Somebody at the console changes how an interaction waits; what is `None` stays."""
+
+    interaction: str
+    by: str
+    priority: int | None = None
+    requirement: str | None = None
+    queue: str | None = None
+
+
 AnyFact = (
     DaemonStarted
     | DaemonStopped
     | RulesLoaded
+    | ProfileSet
     | DrainAsked
     | TimePassed
     | LegArrived
@@ -279,5 +302,6 @@ AnyFact = (
     | DeviceLost
     | TrunkChanged
     | HangupAsked
+    | ChangeAsked
 )
 """Every fact, for decoding."""

@@ -4,8 +4,11 @@
 follows the rules of its day. Nothing secret stands here. Units are in the names.
 """
 
+from typing import Any
+
 import msgspec
 
+from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
 
 
@@ -25,6 +28,14 @@ class AgentRule(Frozen, frozen=True):
     language: str = ""
     wrap_up_s: float | None = None
     """Overrides the queue's wrap-up when set."""
+    skills: dict[str, int] = {}
+    """Skill → level, 1 to 10."""
+    load: dict[ChannelClass, int] = {}
+    """Load of an interaction by channel class for this agent; goes before the queue's."""
+    most: dict[ChannelClass, int] = {}
+    """Most interactions of a channel class at a time, whatever room is left."""
+    works_on_hold: bool = False
+    """While the agent has a customer on hold, that conversation takes no room."""
 
 
 class Target(Frozen, frozen=True):
@@ -35,6 +46,28 @@ class Target(Frozen, frozen=True):
     agent: str = ""
     address: str = ""
     """Outside number in E.164."""
+
+
+class Relax(Frozen, frozen=True):
+    """What a queue asks for no longer once an interaction has waited in it for `after_s`; it adds up."""
+
+    after_s: float
+    drop: tuple[str, ...] = ()
+    """Skills that are no longer asked for."""
+    at_most: dict[str, int] = {}
+    """Skill → the level that is asked for at most."""
+    open: tuple[str, ...] = ()
+    """Queues whose agents join in, after the queue's own."""
+
+
+class Tier(Frozen, frozen=True):
+    """Agents who are asked from `after_s` of waiting on, and only when no earlier tier has one free."""
+
+    agents: tuple[str, ...]
+    after_s: float = 0.0
+
+
+EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY = "never", "logged_out", "not_ready"
 
 
 class QueueRule(Frozen, frozen=True):
@@ -68,6 +101,30 @@ class QueueRule(Frozen, frozen=True):
     """Prompt played to the agent alone before the bridge."""
     record: bool = False
     service_level_s: float = 20.0
+    requirement: str = ""
+    """What an agent must be able to do, e.g. `french >= 5 and (billing or sales >= 7)`; empty: anything."""
+    by_skill: bool = False
+    """Everybody who meets the requirement serves the queue, besides the agents named."""
+    relax: tuple[Relax, ...] = ()
+    """What is given up with time, the earliest first."""
+    tiers: tuple[Tier, ...] = ()
+    """Agents in order of preference, opened with time; who is named in `agents` alone is of the first."""
+    weight: int = 0
+    """Added to the priority of all that waits here."""
+    age_per_min: dict[ChannelClass, float] = {}
+    """Points of priority that a minute of waiting adds, by channel class."""
+    max_active: int | None = None
+    """Most interactions of the queue offered or in conversation at a time."""
+    reserve: dict[ChannelClass, int] = {}
+    """So many of its agents are kept free for a channel class: no other work of the queue takes the last."""
+    interrupts: dict[ChannelClass, tuple[ChannelClass, ...]] = {}
+    """By channel class of this queue: held work of these classes takes no room from it."""
+    weights: dict[str, int] = {}
+    """For `weighted_random`: agent → share; 1 where nothing is said."""
+    join_empty: str = EMPTY_NEVER
+    """Who arrives overflows at once when all agents are `logged_out`, or none is ready (`not_ready`)."""
+    leave_empty: str = EMPTY_NEVER
+    """Who waits overflows once all agents are `logged_out`, or none is ready (`not_ready`)."""
 
 
 class Answer(Frozen, frozen=True, tag="answer"):
@@ -115,6 +172,12 @@ class Enqueue(Frozen, frozen=True, tag="queue"):
     queue: str
     id: str = ""
     priority: int | None = None
+    requirement: str = ""
+    """What this interaction asks for besides the queue's requirement."""
+    prefer: str = ""
+    """Agent that it is kept for at first."""
+    prefer_wait_s: float = 30.0
+    """For so long; then anybody may take it."""
 
 
 class Transfer(Frozen, frozen=True, tag="transfer"):
@@ -159,6 +222,31 @@ class FeatureCodes(Frozen, frozen=True):
     logout: str = "*44"
 
 
+class Suspension(Frozen, frozen=True):
+    """[profiles.NAME.suspend]: what rests while the profile is on."""
+
+    queues: dict[str, Target] = {}
+    """Queue → where its interactions go meanwhile; `{}`: they wait in it and are offered to nobody."""
+    channels: dict[str, Target] = {}
+    """Channel → the flow or queue that takes its new interactions instead of their own flow."""
+
+
+class ProfileRule(Frozen, frozen=True):
+    """[profiles.NAME]: what one command changes for a while, and gives back (`ccctl profile on NAME`)."""
+
+    name: str
+    display: str = ""
+    agents: dict[str, dict[str, Any]] = {}
+    """Agent → `join` and `leave` (lists of queues), and any key of an agent with its value meanwhile."""
+    queues: dict[str, dict[str, Any]] = {}
+    """Queue → any key of a queue with its value meanwhile."""
+    numbers: dict[str, str] = {}
+    """Number of `[numbers]` → flow that answers it meanwhile."""
+    flows: dict[str, str] = {}
+    """Flow → flow that runs in its place, whatever leads to it (other greetings, other prompts)."""
+    suspend: Suspension = Suspension()
+
+
 class Rules(Frozen, frozen=True):
     """The whole of what the engines follow."""
 
@@ -169,8 +257,13 @@ class Rules(Frozen, frozen=True):
     """Number in E.164 or name of a channel's target → flow."""
     pause_reasons: dict[str, str] = {}
     """Code dialled after the pause code → reason."""
+    calendars: dict[str, CalendarRule] = {}
     features: FeatureCodes = FeatureCodes()
     language: str = "en"
+    profiles: dict[str, ProfileRule] = {}
+    """What can be turned on over these rules; `model.profiles` applies it."""
+    diverted: dict[str, str] = {}
+    """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
 
 
 def device_owner(rules: Rules, device: str) -> str:

@@ -20,6 +20,12 @@ class Why(StrEnum):
     WRAP_UP = "wrap_up"
     LATER_IN_ORDER = "later_in_order"
     REMOVED = "removed"
+    SKILL = "skill"
+    TIER = "tier"
+    CEILING = "ceiling"
+    RESERVE = "reserve"
+    PREFERRED = "preferred"
+    MAX_ACTIVE = "max_active"
 
 
 class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
@@ -28,9 +34,11 @@ class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, g
     agent: str
     why: Why
     at: float = 0.0
-    """Since when (paused, logged out, missed, later in order) or until when (wrap-up); epoch seconds."""
+    """Since when (paused, logged out, missed, later in order) or until when (wrap-up, skill, tier,
+    preferred); epoch seconds, 0: for good."""
     detail: str = ""
-    """Pause reason, `load/capacity`, end of the missed offer, or why the device is gone."""
+    """Pause reason, `load/capacity`, end of the missed offer, why the device is gone, what skill lacks,
+    `class held/most` of a ceiling, what a reserve keeps, the preferred agent, `active/most` of a queue."""
 
 
 class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -44,7 +52,8 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The agent chosen; empty when nobody was."""
     offer: str = ""
     cue: str = ""
-    """What set off the pass: `arrived`, `agent free`, `missed`, `retry`, `withdrawn`, `rules`."""
+    """What set off the pass: `arrived`, `agent free`, `missed`, `retry`, `withdrawn`, `rules`,
+    `relaxed`, `kept no longer`, `changed`, `queue free`, or why it overflowed."""
     passed: tuple[Passed, ...] = ()
     others: int = 0
     """Members of the queue not listed in `passed` (bounded to 8)."""

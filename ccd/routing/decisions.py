@@ -63,7 +63,7 @@ class Overflow(Decided, frozen=True):
     queue: str
     target: Target
     why: str
-    """`max_wait`, `max_length`, `queue_removed`, `no_such_queue`."""
+    """`max_wait`, `max_length`, `no_agents`, `queue_removed`, `no_such_queue`."""
 
 
 class Position(Decided, frozen=True):
@@ -136,6 +136,18 @@ class WrapUpEnded(Decided, frozen=True):
     seconds: float
 
 
+class Changed(Decided, frozen=True):
+    """A waiting interaction was given another priority, requirement or queue, and what that did."""
+
+    interaction: str
+    queue: str
+    """Where it waits from now on."""
+    before: int
+    """Its place in the queue that it waited in; 1 = next."""
+    after: int
+    """Its place from now on, before anybody is looked for."""
+
+
 class Traced(Decided, frozen=True):
     """One pass about an interaction, for `interaction explain`."""
 
@@ -156,6 +168,7 @@ Decision = (
     | Finished
     | WrapUpStarted
     | WrapUpEnded
+    | Changed
     | Traced
 )
 """Every decision."""

@@ -6,7 +6,8 @@ Each function changes one `Desk` and seats it again; none matches anybody to any
 from ccd.model.nouns import Availability, OfferEnd
 from ccd.routing.deadlines import Deadlines, Due
 from ccd.routing.decisions import Decision, WrapUpEnded, WrapUpStarted
-from ccd.routing.index import Desk, Index
+from ccd.routing.desk import Desk
+from ccd.routing.index import Index
 from ccd.routing.state import AgentState, AgentTotals, Place, RoutingState, WrapUp
 
 
@@ -17,7 +18,7 @@ def count_time(agent: AgentState, now: float) -> None:
     if span <= 0:
         return
     totals = agent.totals
-    if agent.load:
+    if agent.held or agent.outside:
         totals.busy_s += span
     elif agent.availability is Availability.LOGGED_OUT:
         return
@@ -65,6 +66,16 @@ def release(state: RoutingState, index: Index, place: Place, now: float, give_ba
     place.load = 0
     index.seat(desk)
     return desk
+
+
+def hold(index: Index, desk: Desk, place: Place, on: bool, now: float) -> None:
+    """Give back the load of a conversation on hold, or take it again, even beyond the capacity."""
+    agent = desk.state
+    count_time(agent, now)
+    place.on_hold = on
+    agent.load += place.load if not on else -place.load
+    agent.held[place.interaction] = 0 if on else place.load
+    index.seat(desk)
 
 
 def start_wrap_up(

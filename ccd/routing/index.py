@@ -1,212 +1,414 @@
-"""Indexes over the routing state: who waits in what order, who is free in what order.
+"""Indexes over the routing state: who waits, who is free, who may take what.
 
-Nothing here is stored: `build` makes it from the rules and the state. A queue keeps its waiting in one
-`Line` a channel class (so that "the first whose load fits" is the head of a line) and its free agents
-in one `Line` a remaining capacity (so that "the first who has room" is the head of a few lines). A
-change of one agent costs a few microseconds for each queue the agent serves, whatever waits there.
+Nothing here is stored: it is made from the rules and the state. Who has room for a kind of work is one
+set of bits over all agents; who is able to take what a bucket holds is another; both together are those
+who could take it now. A change of one agent costs a few operations on such sets, however many queues it
+serves; an interaction that arrives finds its agent, and an agent who gets free its work, without a walk
+over agents or waiting.
 """
 
-from ccd.errors import Misconfigured
-from ccd.model.nouns import DEFAULT_LOAD, Availability, ChannelClass
-from ccd.model.rules import AgentRule, QueueRule, Rules
+from collections.abc import Iterator
+from itertools import islice
+
+from ccd.model.nouns import Availability, ChannelClass
+from ccd.model.rules import EMPTY_LOGGED_OUT, EMPTY_NEVER, AgentRule, Rules
+from ccd.routing.ability import Ability, Bits, SkillTable, all_numbers_of, numbers_of
+from ccd.routing.choosing import Choosing
+from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.line import Line
 from ccd.routing.phases import Phase
-from ccd.routing.state import AgentState, Place, RoutingState
-from ccd.routing.strategies import STRATEGIES, Strategy
+from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies, Turn
+from ccd.routing.stages import Stages
+from ccd.routing.state import Place, RoutingState
 
-_READY = Availability.READY
+FIRST = 9
+"""So many members a trace looks at: one more than it names, as one may be the chosen."""
 
-Turn = tuple[int, float, int, str]
-"""(minus priority, entered_at, seq, interaction): the smallest is served first."""
-
-Seat = tuple[float, int, str]
-"""Key of the strategy and the agent's name: the smallest is asked first."""
-
-
-def turn_of(place: Place) -> Turn:
-    """Where a place stands in the one global order of the waiting."""
-    return (-place.priority, place.entered_at, place.seq, place.interaction)
-
-
-def open_for_work(agent: AgentState) -> bool:
-    """Ready, reachable, not in wrap-up: may be offered what its capacity allows."""
-    return agent.availability is _READY and agent.reachable and agent.wrap_up is None and not agent.removed
-
-
-def _strategy(rule: QueueRule) -> Strategy:
-    strategy = STRATEGIES.get(rule.strategy)
-    if strategy is None:
-        known = ", ".join(sorted(STRATEGIES))
-        raise Misconfigured(
-            "strategy", f"queue {rule.name}: strategy '{rule.strategy}' is not one of {known}"
-        )
-    return strategy
-
-
-class QueueIndex:
-    """One queue's waiting and free agents."""
-
-    __slots__ = ("free", "lines", "loads", "members", "ringing", "rule", "strategy", "talking")
-
-    def __init__(self, rule: QueueRule) -> None:
-        self.rule = rule
-        self.strategy = _strategy(rule)
-        self.loads = {
-            channel_class: max(1, rule.load.get(channel_class, default))
-            for channel_class, default in DEFAULT_LOAD.items()
-        }
-        self.members: list[Desk] = []
-        self.lines: dict[ChannelClass, Line[Turn]] = {}
-        self.ringing: Line[Turn] = Line()
-        """Those in a live or accepted offer: they keep their place but are not matched."""
-        self.free: dict[int, Line[Seat]] = {}
-        self.talking = 0
-
-    def waiting(self) -> int:
-        """How many wait, those in an offer included."""
-        return len(self.ringing) + sum(len(line) for line in self.lines.values())
-
-    def line_up(self, place: Place) -> None:
-        """Put a place among the waiting."""
-        line = self.lines.get(place.channel_class)
-        if line is None:
-            line = self.lines[place.channel_class] = Line()
-        line.add(turn_of(place))
-
-    def step_out(self, place: Place) -> None:
-        """Take a place out of the waiting."""
-        self.lines[place.channel_class].remove(turn_of(place))
-
-    def rank(self, place: Place) -> int:
-        """1 = next."""
-        turn = turn_of(place)
-        rank = 1 + self.ringing.rank(turn)
-        for line in self.lines.values():
-            rank += line.rank(turn)
-        return rank
-
-    def order(self) -> list[str]:
-        """The waiting in order. Walks all: for people, not for the hot path."""
-        turns = list(self.ringing)
-        for line in self.lines.values():
-            turns.extend(line)
-        return [turn[3] for turn in sorted(turns)]
-
-    def count_free(self, load: int) -> int:
-        """How many agents have room for `load`."""
-        count = 0
-        for room, line in self.free.items():
-            if room >= load:
-                count += len(line)
-        return count
-
-
-class Desk:
-    """One agent with its rule and where it sits in the free lines."""
-
-    __slots__ = ("queues", "rule", "seats", "state")
-
-    def __init__(self, rule: AgentRule, state: AgentState) -> None:
-        self.rule = rule
-        self.state = state
-        self.queues: list[tuple[QueueIndex, int]] = []
-        """Queues served and the agent's index among their members."""
-        self.seats: list[tuple[Line[Seat], Seat]] = []
-
-    def room(self) -> int:
-        """Capacity left."""
-        return self.rule.capacity - self.state.load
+MOST_ROOM_MASKS = 4096
+"""More amounts of room than this are not remembered."""
+MOST_NEW = 32
+"""An agent who has not looked for so many new buckets looks at all of them by who is able, not one by one."""
+MOST_BUCKETS = 256
+"""More than this a queue keeps only while they hold something."""
 
 
 class Index:
     """All queues and desks."""
 
-    __slots__ = ("desks", "places", "queues")
+    __slots__ = (
+        "_first",
+        "buckets",
+        "by_number",
+        "choosing",
+        "desks",
+        "epoch",
+        "kinds",
+        "leaving",
+        "logged_in",
+        "loosened",
+        "places",
+        "queues",
+        "ready",
+        "reserving",
+        "room_masks",
+        "roomy",
+        "shelves",
+        "state",
+    )
 
-    def __init__(self, rules: Rules, state: RoutingState) -> None:
+    def __init__(self, rules: Rules, state: RoutingState, own: Strategies) -> None:
         """Build everything; agents of the rules must have a state. Walks all there is."""
+        self.state = state
         self.places = state.places
-        self.queues = {name: QueueIndex(rule) for name, rule in rules.queues.items()}
+        self._first: dict[str, list[Desk]] = {}
+        self.kinds: list[Kind] = []
         self.desks: dict[str, Desk] = {}
-        for name, agent in state.agents.items():
-            self.desks[name] = Desk(rules.agents.get(name) or AgentRule(name=name), agent)
-        for queue in self.queues.values():
-            for number, name in enumerate(dict.fromkeys(queue.rule.agents)):
-                desk = self.desks.get(name)
-                if desk is not None and not desk.state.removed:
-                    queue.members.append(desk)
-                    desk.queues.append((queue, number))
-        for desk in self.desks.values():
+        for number, name in enumerate(sorted(state.agents)):
+            agent = state.agents[name]
+            self.desks[name] = Desk(rules.agents.get(name) or AgentRule(name=name), agent, number)
+        self.by_number = list(self.desks.values())
+        self.queues = _queues(rules, self.by_number, self.kinds, own)
+        self.room_masks: dict[int, int] | None = None if any(kind.over for kind in self.kinds) else {}
+        """Capacity left → kinds that fit, for agents without loads and ceilings of their own."""
+        self.reserving = [queue for queue in self.queues.values() if queue.rule.reserve]
+        self.leaving = [queue for queue in self.queues.values() if queue.rule.leave_empty != EMPTY_NEVER]
+        self.buckets: list[Bucket] = []
+        """All of all queues, in the order in which they were made."""
+        self.shelves: dict[Ability, list[Bucket]] = {}
+        """The same by who is able: channel classes of a queue mostly ask for the same."""
+        self.epoch = 1
+        """Goes up when some are forgotten: desks look at them anew."""
+        self.roomy: list[Bits] = [0] * len(self.kinds)
+        """By kind of work: who has room for one more."""
+        self.logged_in: Bits = 0
+        self.ready: Bits = 0
+        """Who declared to be ready, busy or not."""
+        self.loosened: dict[str, QueueIndex] = {}
+        """Queues that may offer again what they held back for `max_active` or `reserve`."""
+        orders = {queue.by_state or "longest_idle" for queue in self.queues.values()}
+        self.choosing = Choosing(self.by_number, {name: Line() for name in sorted(orders)})
+        for desk in self.by_number:
+            self.note_availability(desk)
             self.seat(desk)
         for place in state.places.values():
             self._put(place)
+        self.loosened.clear()
 
     def _put(self, place: Place) -> None:
         queue = self.queues.get(place.queue)
         if queue is None:
             return
         if place.phase is Phase.WAITING:
-            queue.line_up(place)
+            self.line_up(queue, place)
         elif place.phase is Phase.CONNECTED:
             queue.talking += 1
+            queue.active += 1
         else:
-            queue.ringing.add(turn_of(place))
+            queue.begin_ring(place)
+
+    # -- places --------------------------------------------------------------------------------
+
+    def line_up(self, queue: QueueIndex, place: Place) -> None:
+        """Put a place among the waiting."""
+        if place.prefer:
+            self.desks[place.prefer].kept[place.interaction] = place
+        elif (place.channel_class, place.stage, place.requirement) not in queue.buckets:
+            self._add_bucket(queue, place)
+        queue.line_up(place)
+
+    def _add_bucket(self, queue: QueueIndex, place: Place) -> None:
+        if len(queue.buckets) >= MOST_BUCKETS:
+            self._drop_empty(queue)
+        key = (place.channel_class, place.stage, place.requirement)
+        ability = queue.stages.ability(place.stage, place.requirement)
+        bucket = queue.buckets[key] = Bucket(queue, key, ability)
+        self._shelve(bucket)
+
+    def _drop_empty(self, queue: QueueIndex) -> None:
+        """Interactions asked for ever other things besides: forget what nobody asks for now."""
+        queue.buckets = {key: bucket for key, bucket in queue.buckets.items() if bucket.head is not None}
+        found = [bucket for each in self.queues.values() for bucket in each.buckets.values()]
+        self.buckets.clear()
+        self.shelves.clear()
+        for bucket in found:
+            self._shelve(bucket)
+        self.epoch += 1
+
+    def _shelve(self, bucket: Bucket) -> None:
+        self.buckets.append(bucket)
+        self.shelves.setdefault(bucket.ability, []).append(bucket)
+
+    def step_out(self, queue: QueueIndex, place: Place) -> None:
+        """Take a place out of the waiting."""
+        queue.step_out(place)
+        if place.prefer:
+            del self.desks[place.prefer].kept[place.interaction]
+
+    # -- desks ---------------------------------------------------------------------------------
+
+    def note_availability(self, desk: Desk) -> None:
+        """Keep the sets of those logged in and ready."""
+        availability = desk.state.availability
+        self.logged_in = _with(self.logged_in, desk.bit, availability is not Availability.LOGGED_OUT)
+        self.ready = _with(self.ready, desk.bit, availability is Availability.READY)
 
     def unseat(self, desk: Desk) -> None:
-        """Take a desk out of the free lines until it is seated again."""
-        for line, seat in desk.seats:
-            line.remove(seat)
-        desk.seats.clear()
+        """Take a desk from among the free until it is seated again."""
+        self._set_room(desk, 0)
 
     def seat(self, desk: Desk) -> None:
         """Put a desk where its present state belongs; to be called after each change of the agent."""
-        self.unseat(desk)
-        state = desk.state
-        room = desk.rule.capacity - state.load
-        if room <= 0 or not open_for_work(state):
-            return
-        for queue, number in desk.queues:
-            line_of_room = queue.free.get(room)
-            if line_of_room is None:
-                line_of_room = queue.free[room] = Line()
-            since, seq = queue.strategy(state, number)
-            taken = (since, seq, state.name)
-            line_of_room.add(taken)
-            desk.seats.append((line_of_room, taken))
+        self._set_room(desk, self._room_for(desk) if open_for_work(desk.state) else 0)
+
+    def _room_for(self, desk: Desk) -> int:
+        """Kinds of work that fit into what is left; remembered by the room where that alone decides."""
+        masks = None if desk.special else self.room_masks
+        room = desk.rule.capacity - desk.state.load
+        found = None if masks is None else masks.get(room)
+        if found is None:
+            found = 0
+            for number, kind in enumerate(self.kinds):
+                if desk.fits(kind, self.places):
+                    found |= 1 << number
+            if masks is not None and len(masks) < MOST_ROOM_MASKS:
+                masks[room] = found
+        return found
+
+    def _set_room(self, desk: Desk, room_for: int) -> None:
+        desk.full = None
+        changed = room_for ^ desk.room_for
+        if changed:
+            bit, roomy = desk.bit, self.roomy
+            for number in range(changed.bit_length()):
+                if changed >> number & 1:
+                    roomy[number] ^= bit
+            desk.room_for = room_for
+            if self.reserving:
+                self._loosen_reserves(desk)
+        self.choosing.seat(desk)
+
+    def _loosen_reserves(self, desk: Desk) -> None:
+        """One more agent is free for what is reserved, so others need not be; or this one is no longer, so
+        that it may as well take more of the rest."""
+        for queue in self.reserving:
+            if queue.stages.members & desk.bit:
+                self.loosened[queue.rule.name] = queue
+
+    # -- limits of a queue ---------------------------------------------------------------------
+
+    def empty(self, queue: QueueIndex, what: str) -> bool:
+        """Whether nobody is there, by what `join_empty` or `leave_empty` takes for nobody."""
+        if what == EMPTY_NEVER:
+            return False
+        there = self.logged_in if what == EMPTY_LOGGED_OUT else self.ready
+        return not queue.stages.members & there
+
+    def held_back(self, queue: QueueIndex, channel_class: ChannelClass, free: Bits) -> Bits:
+        """Of the free agents, those whom the queue's reserves keep from work of a class."""
+        back: Bits = 0
+        for kept_class, count in queue.rule.reserve.items():
+            kept = queue.kinds[kept_class]
+            if kept_class is channel_class:
+                continue
+            spare = queue.stages.members & self.roomy[kept]
+            if spare.bit_count() > count:
+                continue
+            for number in numbers_of(spare & free):
+                if not self._still_roomy(self.by_number[number], queue.kinds[channel_class], kept):
+                    back |= 1 << number
+        return back
+
+    def _still_roomy(self, desk: Desk, taken: int, kept: int) -> bool:
+        """Whether an agent who takes work of one kind has room for the other afterwards."""
+        work, other = self.kinds[taken], self.kinds[kept]
+        extra = 0 if work.channel_class in other.over else desk.load_of(work)
+        held = desk.state.load
+        if other.over:
+            held -= sum(
+                load
+                for name, load in desk.state.held.items()
+                if self.places[name].channel_class in other.over
+            )
+        return held + extra + desk.load_of(other) <= desk.rule.capacity
+
+    # -- who and what --------------------------------------------------------------------------
 
     def best_agent(self, queue: QueueIndex, place: Place) -> Desk | None:
-        """The first in the queue's order with room for it who did not miss it just now."""
-        load = queue.loads[place.channel_class]
-        missed = place.missed
-        best: Seat | None = None
-        for room, line in queue.free.items():
-            if room < load or not line:
-                continue
-            seat = line.first() if not missed else next((s for s in line if s[2] not in missed), None)
-            if seat is not None and (best is None or seat < best):
-                best = seat
-        return None if best is None else self.desks[best[2]]
+        """The first in the queue's order with room for it who is able to and did not miss it just now."""
+        if queue.full():
+            return None
+        if place.prefer:
+            desk = self.desks[place.prefer]
+            return desk if self.may_take_kept(desk, queue, place) else None
+        free = self.candidates(queue, place)
+        if not free:
+            return None
+        ability = queue.stages.ability(place.stage, place.requirement)
+        for rank in queue.stages.steps[place.stage].ranks:
+            if free & rank:
+                free &= rank
+                break
+        return self.choosing.choose(queue, ability, free, self.state.next_offer)
 
-    def best_work(self, desk: Desk) -> Place | None:
-        """The first in the order of all the queues the agent serves that fits; None if not open for work."""
-        state = desk.state
-        room = desk.rule.capacity - state.load
-        if room <= 0 or not open_for_work(state):
+    def candidates(self, queue: QueueIndex, place: Place) -> Bits:
+        """All who could take a place that is kept for nobody, whatever `max_active` says."""
+        free = self.roomy[queue.kinds[place.channel_class]]
+        if free:
+            free &= queue.stages.ability(place.stage, place.requirement).bits
+        for name in place.missed if free else ():
+            desk = self.desks.get(name)
+            if desk is not None and free & desk.bit:
+                free ^= desk.bit
+        if free and queue.rule.reserve:
+            free &= ~self.held_back(queue, place.channel_class, free)
+        return free
+
+    def may_take_kept(self, desk: Desk, queue: QueueIndex, place: Place) -> bool:
+        """Whether the agent that a place is kept for can take it now."""
+        if queue.full() or not desk.room_for >> queue.kinds[place.channel_class] & 1:
+            return False
+        return not (queue.rule.reserve and self.held_back(queue, place.channel_class, desk.bit))
+
+    def best_work(self, desk: Desk, now: float) -> Place | None:
+        """The first in the order of all that the agent may take and has room for."""
+        room_for = desk.room_for
+        if not room_for:
             return None
         best: Turn | None = None
-        for queue, _ in desk.queues:
-            for channel_class, line in queue.lines.items():
-                if not line or queue.loads[channel_class] > room:
-                    continue
-                turn = self._first_for(state.name, line)
-                if turn is not None and (best is None or turn < best):
-                    best = turn
+        for bucket in self.serves(desk):
+            turn = bucket.head
+            if turn is None or not room_for >> bucket.kind & 1:
+                continue
+            rate = bucket.rate
+            if rate:
+                turn = (turn[0] - rate * now, *turn[1:])
+            if best is not None and best < turn:
+                continue
+            if bucket.guarded and not self._may_begin(desk, bucket):
+                continue
+            best = turn
+        if best is not None and desk.state.name in self.places[best[3]].missed:
+            best = self._first_not_missed(desk, now)
+        if desk.kept:
+            best = self._first_kept(desk, best, now)
         return None if best is None else self.places[best[3]]
 
-    def _first_for(self, agent: str, line: Line[Turn]) -> Turn | None:
-        """Head of a line, past what the agent missed just now (few: one a ring)."""
-        places = self.places
-        head = line.first()
-        if head is None or agent not in places[head[3]].missed:
-            return head
-        return next((turn for turn in line if agent not in places[turn[3]].missed), None)
+    def serves(self, desk: Desk) -> list[Bucket]:
+        """Buckets whose work the agent is able to take."""
+        epoch, count = desk.looked_at
+        buckets = self.buckets
+        if epoch != self.epoch or len(buckets) - count > MOST_NEW:
+            self._look_at_all(desk)
+        elif count < len(buckets):
+            byte, byte_bit = desk.byte, desk.byte_bit
+            desk.serves += [each for each in buckets[count:] if each.ability.mask[byte] & byte_bit]
+            desk.looked_at = (epoch, len(buckets))
+        return desk.serves
+
+    def _look_at_all(self, desk: Desk) -> None:
+        """Find what an agent serves, and its neighbours of the same byte in passing: that byte is at hand."""
+        first = desk.number & ~7
+        neighbours = self.by_number[first : first + 8]
+        for each in neighbours:
+            each.serves = []
+            each.looked_at = (self.epoch, len(self.buckets))
+        byte = desk.byte
+        for ability, shelf in self.shelves.items():
+            able = ability.mask[byte]
+            if able:
+                for each in neighbours:
+                    if able & each.byte_bit:
+                        each.serves += shelf
+
+    def _may_begin(self, desk: Desk, bucket: Bucket) -> bool:
+        """Whether the limits of its queue let a free agent take the head of a bucket."""
+        queue = bucket.queue
+        return not queue.full() and not self.held_back(queue, bucket.key[0], desk.bit)
+
+    def _first_not_missed(self, desk: Desk, now: float) -> Turn | None:
+        """The first that the agent did not miss just now (few: one a ring). Looks at all it serves."""
+        best: Turn | None = None
+        places, name = self.places, desk.state.name
+        for bucket in self.serves(desk):
+            if bucket.head is None or not desk.room_for >> bucket.kind & 1:
+                continue
+            if bucket.guarded and not self._may_begin(desk, bucket):
+                continue
+            turn = next((turn for turn in bucket.line if name not in places[turn[3]].missed), None)
+            if turn is not None:
+                standing = (turn[0] - bucket.rate * now, *turn[1:])
+                if best is None or standing < best:
+                    best = standing
+        return best
+
+    def _first_kept(self, desk: Desk, best: Turn | None, now: float) -> Turn | None:
+        for place in desk.kept.values():
+            queue = self.queues[place.queue]
+            if self.may_take_kept(desk, queue, place):
+                standing = queue.standing(place, now)
+                if best is None or standing < best:
+                    best = standing
+        return best
+
+    def count_free(self, queue: QueueIndex, place: Place) -> int:
+        """How many could take a place now, if it is kept for nobody and the queue is not full."""
+        return self.candidates(queue, place).bit_count()
+
+    def first_members(self, queue: QueueIndex) -> list[Desk]:
+        """The first nine members in the queue's own order: those it names, then those by skill."""
+        found = self._first.get(queue.rule.name)
+        if found is None:
+            numbers = list(islice(queue.stages.listed, FIRST))
+            rest = queue.stages.members
+            for number in numbers:
+                rest &= ~(1 << number)
+            while rest and len(numbers) < FIRST and len(queue.stages.listed) < FIRST:
+                numbers.append((rest & -rest).bit_length() - 1)
+                rest &= rest - 1
+            found = [self.by_number[number] for number in numbers]
+            self._first[queue.rule.name] = found
+        return found
+
+    def members(self, queue: QueueIndex) -> list[Desk]:
+        """All members in the queue's own order. For people, not for the hot path."""
+        listed = queue.stages.listed
+        rest = [number for number in all_numbers_of(queue.stages.members) if number not in listed]
+        return [self.by_number[number] for number in [*listed, *rest]]
+
+    def first_takable(self, queue: QueueIndex, now: float) -> Place | None:
+        """The first of a queue's waiting that somebody can take. Walks its heads, not its waiting."""
+        if queue.full():
+            return None
+        found: list[tuple[Turn, Place]] = []
+        for bucket in queue.buckets.values():
+            place = next((each for each in self._heads(bucket) if self.candidates(queue, each)), None)
+            if place is not None:
+                found.append((queue.standing(place, now), place))
+        for line in queue.kept.values():
+            for turn in line:
+                place = self.places[turn[3]]
+                if self.may_take_kept(self.desks[place.prefer], queue, place):
+                    found.append((queue.standing(place, now), place))
+                    break
+        return min(found)[1] if found else None
+
+    def _heads(self, bucket: Bucket) -> Iterator[Place]:
+        """Places of a bucket up to the first that nobody missed: if nobody can take that, nobody can any."""
+        for turn in bucket.line:
+            place = self.places[turn[3]]
+            yield place
+            if not place.missed:
+                return
+
+
+def _with(bits: Bits, bit: Bits, on: bool) -> Bits:
+    return bits | bit if on else bits & ~bit
+
+
+def _queues(rules: Rules, desks: list[Desk], kinds: list[Kind], own: Strategies) -> dict[str, QueueIndex]:
+    table = SkillTable(None if desk.state.removed else desk.rule.skills for desk in desks)
+    numbers = {desk.state.name: desk.number for desk in desks if not desk.state.removed}
+    return {
+        name: QueueIndex(rule, Stages(rule, rules, table, numbers), kinds, own)
+        for name, rule in rules.queues.items()
+    }

@@ -1,165 +1,145 @@
-"""Bringing interactions and agents together, and taking offers back.
+"""The engine's inner moves over one state: entering, changing, taking offers back, agents who come and go.
 
-The invariant: between two turns no agent has room for a waiting interaction that it may be offered.
-It is kept locally: what becomes available (an interaction that lines up, an agent who gets free, a
-pair that may try again) seeks its own match; nobody else's situation can have become better.
-What an agent may be offered depends on the state alone, never on `now`: time acts through deadlines.
+What each makes available is given to `Pairing`, which brings interactions and agents together.
 """
 
-from ccd.model.nouns import Availability, Cause, LegKind, OfferEnd, Outcome
-from ccd.model.rules import Rules, Target
-from ccd.routing.deadlines import Deadlines, Due, Entry
+from ccd.model.nouns import Availability, Cause, OfferEnd, Outcome
+from ccd.model.rules import Target
+from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
+    Changed,
     Decision,
     LeftQueue,
     Missed,
-    Offer,
     OfferWithdrawn,
     Overflow,
-    Position,
     Traced,
 )
-from ccd.routing.desks import count_miss, declare, may_forget, release, reserve, stop_wrap_up
-from ccd.routing.index import Desk, Index, QueueIndex, turn_of
+from ccd.routing.desk import Desk
+from ccd.routing.desks import count_miss, declare, may_forget, release, stop_wrap_up
+from ccd.routing.pairing import Pairing, Seeker
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.state import AgentState, Miss, Place, QueueTotals, RoutingState
+from ccd.routing.queues import QueueIndex
+from ccd.routing.state import Miss, Place
 
 _NOWHERE = Target()
 
 _NOT_THE_AGENT = frozenset({OfferEnd.WITHDRAWN, OfferEnd.CUSTOMER_LEFT})
 
 
-class Matching:
-    """The engine's inner moves over one state, its indexes and its deadlines."""
+class Matching(Pairing):
+    """All moves but those that bring together."""
 
-    __slots__ = ("deadlines", "index", "state")
+    __slots__ = ()
 
-    def __init__(self, rules: Rules, state: RoutingState) -> None:
-        self.state = state
-        self.deadlines = Deadlines(self.holds)
-        self.adopt(rules)
+    # -- entering and changing -----------------------------------------------------------------
 
-    # -- rules and indexes ---------------------------------------------------------------------
-
-    def adopt(self, rules: Rules) -> None:
-        """Follow these rules from here on: make missing states, rebuild indexes and deadlines."""
-        agents = self.state.agents
-        for name in rules.agents:
-            if name in agents:
-                agents[name].removed = False
-            else:
-                agents[name] = AgentState(name)
-        for name in rules.queues:
-            self.state.queues.setdefault(name, QueueTotals())
-        for name in [name for name, agent in agents.items() if name not in rules.agents]:
-            agents[name].removed = True
-            if may_forget(agents[name]):
-                del agents[name]
-        self.index = Index(rules, self.state)
-        self._rebuild_deadlines()
-
-    def _rebuild_deadlines(self) -> None:
-        push = self.deadlines.push
-        self.deadlines.clear()
-        for agent in self.state.agents.values():
-            if agent.wrap_up is not None:
-                push(agent.wrap_up.until, Due.WRAP_UP, agent.name)
-        for place in self.state.places.values():
-            if place.phase is Phase.CONNECTED:
-                continue
-            if place.phase is Phase.OFFERED:
-                push(place.deadline, Due.RING, place.offer)
-            for name, miss in place.missed.items():
-                push(miss.retry_at, Due.RETRY, place.interaction, name)
-            if place.announce_at:
-                push(place.announce_at, Due.ANNOUNCE, place.interaction)
-            limit = self.latest(place)
-            if limit is not None and not place.late:
-                push(limit, Due.MAX_WAIT, place.interaction)
-
-    def latest(self, place: Place) -> float | None:
-        """When the longest wait of its queue is over for this place."""
-        queue = self.index.queues.get(place.queue)
-        if queue is None or queue.rule.max_wait_s is None:
-            return None
-        return place.enqueued_at + queue.rule.max_wait_s
-
-    def holds(self, entry: Entry) -> bool:
-        """Is this deadline still true?"""
-        at, due, key, name = entry
-        if due is Due.WRAP_UP:
-            agent = self.state.agents.get(key)
-            return agent is not None and agent.wrap_up is not None and agent.wrap_up.until == at
-        if due is Due.RING:
-            offered = self.state.places.get(self.state.offers.get(key, ""))
-            return offered is not None and offered.phase is Phase.OFFERED and offered.deadline == at
-        place = self.state.places.get(key)
-        if place is None or place.phase is Phase.CONNECTED:
-            return False
-        if due is Due.RETRY:
-            miss = place.missed.get(name)
-            return miss is not None and miss.retry_at == at
-        if due is Due.ANNOUNCE:
-            return place.announce_at == at
-        return not place.late and self.latest(place) == at
-
-    # -- matching ------------------------------------------------------------------------------
-
-    def seek_work(self, desk: Desk, cue: str, now: float, out: list[Decision]) -> None:
-        """Give an agent who may have become free what waits for it, as long as there is room."""
-        index = self.index
-        place = index.best_work(desk)
-        while place is not None:
-            queue = index.queues[place.queue]
-            queue.step_out(place)
-            self._offer(queue, place, desk, cue, now, out)
-            place = index.best_work(desk)
-
-    def seek_agent(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> bool:
-        """Offer a place that stands in no line to the best free agent; False when there is none."""
-        desk = self.index.best_agent(queue, place)
-        if desk is None:
-            return False
-        self._offer(queue, place, desk, cue, now, out)
-        return True
-
-    def _offer(
-        self, queue: QueueIndex, place: Place, desk: Desk, cue: str, now: float, out: list[Decision]
+    def enter(
+        self, queue: QueueIndex, place: Place, passed_on_by: str, now: float, out: list[Decision]
     ) -> None:
-        state, rule = self.state, queue.rule
-        offer = f"o{state.next_offer}"
-        trace = make_trace(self.index, queue, place, now, "offered", cue, desk, offer)
-        out.append(Traced(place.interaction, trace))
-        state.next_offer += 1
-        place.phase = next_phase(place.phase, Event.OFFER, place.interaction)
-        place.offer = offer
-        place.deadline = now + (rule.ring_timeout_s if place.kind is LegKind.AUDIO else rule.text_timeout_s)
-        state.offers[offer] = place.interaction
-        queue.ringing.add(turn_of(place))
-        reserve(state, self.index, desk, place, queue.loads[place.channel_class], now)
-        self.deadlines.push(place.deadline, Due.RING, offer)
-        waited = max(0.0, now - place.entered_at)
-        name = desk.state.name
-        out.append(Offer(offer, place.interaction, name, rule.name, place.kind, place.deadline, waited))
+        """A place that is new in a queue: count it, offer it, or let it wait if that is allowed."""
+        rule = queue.rule
+        self.state.queues[rule.name].offered += 1
+        full = rule.max_length is not None and queue.waiting() >= rule.max_length
+        self.state.places[place.interaction] = place
+        if passed_on_by and rule.retry_same_after_s > 0:
+            retry_at = now + rule.retry_same_after_s
+            place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
+            self.timing.deadlines.push(retry_at, Due.RETRY, place.interaction, passed_on_by)
+        self.timing.begin(place)
+        if self.seek_agent(queue, place, "arrived", now, out):
+            if self.index.loosened:
+                self.pair([], [], "", now, out)
+            return
+        if full:
+            self.overflow(place, "max_length", now, out)
+        elif self.index.empty(queue, rule.join_empty):
+            self.overflow(place, "no_agents", now, out)
+        else:
+            self.wait(queue, place, "arrived", now, out)
 
-    def wait(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
-        """Line up a place that nobody can take now, and say so; begin to announce its position."""
-        queue.line_up(place)
-        trace = make_trace(self.index, queue, place, now, "waits", cue)
-        out.append(Traced(place.interaction, trace))
-        if queue.rule.announce_position and not place.announce_at:
-            self.announce(queue, place, now, out)
+    def change(
+        self, place: Place, priority: int, requirement: str, queue: str, now: float, out: list[Decision]
+    ) -> None:
+        """Let a waiting place stand where these values put it, and look for an agent anew."""
+        index = self.index
+        at = index.queues[place.queue]
+        before = at.rank(place, now)
+        desks: list[Desk] = []
+        rings = place.phase is not Phase.WAITING
+        if rings and queue != place.queue:
+            out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
+            desks.append(self.end_offer(place, Event.MISS, now, give_back_turn=True))
+            rings = False
+        elif rings:
+            at.end_ring(place)
+        else:
+            index.step_out(at, place)
+        place.priority, place.requirement = priority, requirement
+        if queue != place.queue:
+            self._change_queue(place, queue, now, out)
+        at = index.queues[queue]
+        out.append(Changed(place.interaction, queue, before, at.rank(place, now)))
+        if rings:
+            at.begin_ring(place)
+        else:
+            self.pair([(place, "changed")], desks, "agent free", now, out)
 
-    def announce(self, queue: QueueIndex, place: Place, now: float, out: list[Decision]) -> None:
-        """Tell the position unless a phone rings for it already; set the next time."""
-        every = queue.rule.announce_every_s
-        place.announce_at = now + every if every > 0 and queue.rule.announce_position else 0.0
-        if place.announce_at:
-            self.deadlines.push(place.announce_at, Due.ANNOUNCE, place.interaction)
-        if place.phase is Phase.WAITING and queue.rule.announce_position:
-            out.append(Position(place.interaction, queue.rank(place)))
+    def _change_queue(self, place: Place, queue: str, now: float, out: list[Decision]) -> None:
+        """Count a place out of one queue and into another; its first entry and what it asks for are kept."""
+        self.state.queues[place.queue].overflowed += 1
+        waited = max(0.0, now - place.enqueued_at)
+        out.append(LeftQueue(place.interaction, place.queue, Outcome.OVERFLOWED, waited))
+        self.state.queues[queue].offered += 1
+        place.queue, place.enqueued_at, place.stage, place.late = queue, now, 0, False
+        place.announce_at = 0.0
+        place.missed.clear()
+        self.timing.begin(place)
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def retry(self, place: Place, name: str, now: float, out: list[Decision]) -> None:
+        """An agent who missed a place may be asked again."""
+        del place.missed[name]
+        queue = self.index.queues.get(place.queue)
+        if place.phase is Phase.WAITING and queue is not None and self.index.best_agent(queue, place):
+            self.index.step_out(queue, place)
+            self._seek(queue, place, "retry", now, out)
+
+    def next_stage(self, place: Place, now: float, out: list[Decision]) -> None:
+        """Its queue asks for less of a place, or opens a tier for it."""
+        queue = self.index.queues[place.queue]
+        if place.phase is not Phase.WAITING:
+            place.stage += 1
+        else:
+            self.index.step_out(queue, place)
+            place.stage += 1
+            self._seek(queue, place, "relaxed", now, out)
+        self.timing.begin_stage(place)
+
+    def prefer_nobody(self, place: Place, now: float, out: list[Decision]) -> None:
+        """The time is over for which a place was kept for one agent."""
+        queue = self.index.queues.get(place.queue)
+        if place.phase is not Phase.WAITING or queue is None:
+            place.prefer = ""
+            return
+        self.index.step_out(queue, place)
+        place.prefer = ""
+        self._seek(queue, place, "kept no longer", now, out)
+
+    def _seek(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
+        """Look for an agent for a place that stands in no line, else let it line up."""
+        if not self.seek_agent(queue, place, cue, now, out):
+            self.wait(queue, place, cue, now, out)
+        elif self.index.loosened:
+            self.pair([], [], "", now, out)
+
+    def is_there(self, agent: str) -> bool:
+        """Whether something may be kept for this agent: known and logged in."""
+        desk = self.index.desks.get(agent)
+        return desk is not None and desk.state.availability is not Availability.LOGGED_OUT
 
     # -- ends ----------------------------------------------------------------------------------
 
@@ -192,8 +172,23 @@ class Matching:
         del self.state.offers[place.offer]
         queue = self.index.queues.get(place.queue)
         if queue is not None:
-            queue.ringing.remove(turn_of(place))
+            was_full = queue.full()
+            queue.end_ring(place)
+            if was_full:
+                self.index.loosened[queue.rule.name] = queue
         return release(self.state, self.index, place, now, give_back_turn)
+
+    def end_talk(self, queue: QueueIndex) -> None:
+        """A conversation of a queue ended: another one may begin."""
+        if queue.full():
+            self.index.loosened[queue.rule.name] = queue
+        queue.talking -= 1
+        queue.active -= 1
+
+    def leave_deserted(self, now: float, out: list[Decision]) -> None:
+        """Give back all that waits where nobody is, in queues to be left then."""
+        for queue in self.index.leaving:
+            self.settle(self.left_alone(queue), [], "rules", now, out)
 
     def abandon(self, place: Place, now: float, cause: Cause, out: list[Decision]) -> None:
         """The customer left before a conversation, or was moved elsewhere."""
@@ -201,7 +196,7 @@ class Matching:
         desk = None
         if place.phase is Phase.WAITING:
             place.phase = next_phase(place.phase, Event.LEAVE, place.interaction)
-            self.index.queues[place.queue].step_out(place)
+            self.index.step_out(self.index.queues[place.queue], place)
         else:
             offer, agent = place.offer, place.agent
             desk = self.end_offer(place, Event.LEAVE, now, give_back_turn=True)
@@ -218,10 +213,12 @@ class Matching:
         pause = self._note_miss(place, end, now, out)
         if pause is not None:
             loose += self.set_availability(desk, Availability.PAUSED, pause[0], pause[1], now, out)
-        self.index.unseat(desk)  # others first; then this agent takes the first of all that wait
-        self.settle(loose, "missed", now, out)
-        self.index.seat(desk)
-        self.freed(desk, "agent free", now, out)
+        if desk.state.name not in place.missed:
+            self.index.unseat(desk)  # it may be asked again at once, but others first
+            self.settle(loose, [], "missed", now, out)
+            self.index.seat(desk)
+            loose = []
+        self.settle(loose, [desk], "missed", now, out)
 
     def _note_miss(
         self, place: Place, end: OfferEnd, now: float, out: list[Decision]
@@ -240,41 +237,60 @@ class Matching:
         if queue is None:
             return None
         rule = queue.rule
+        if place.prefer == name:
+            place.prefer = ""  # it was asked; now everybody may be
         if rule.retry_same_after_s > 0:
             retry_at = now + rule.retry_same_after_s
             place.missed.pop(name, None)
             place.missed[name] = Miss(now, end, retry_at)
-            self.deadlines.push(retry_at, Due.RETRY, place.interaction, name)
+            self.timing.deadlines.push(retry_at, Due.RETRY, place.interaction, name)
         if not blameless and count_miss(desk.state, end, rule.on_miss):
             return rule.miss_pause_reason, f"policy:on_miss {end.value} {rule.on_miss[end]}"
         return None
 
-    def settle(self, places: list[Place], cue: str, now: float, out: list[Decision]) -> None:
-        """Places that stand in no line, in the order of service: next agent, line, or out."""
-        for place in sorted(places, key=turn_of):
-            self.return_to_line(place, cue, now, out)
+    def settle(
+        self, places: list[Place], desks: list[Desk], cue: str, now: float, out: list[Decision]
+    ) -> None:
+        """Places whose offer ended, and agents who may have become free: next agent, line, or out."""
+        loose: list[Seeker] = []
+        for place in sorted(places, key=lambda place: (place.entered_at, place.seq)):
+            why = self.hopeless(place, now)
+            if why:
+                self.overflow(place, why, now, out)
+            else:
+                loose.append((place, cue))
+        staying = [desk for desk in desks if not self.forget(desk)]
+        if loose or self.index.loosened or len(staying) > 1:
+            self.pair(loose, staying, "agent free", now, out)
+        elif staying:
+            self.seek_work(staying[0], "agent free", now, out)
 
-    def return_to_line(self, place: Place, cue: str, now: float, out: list[Decision]) -> None:
-        """A place whose offer ended: next agent, back in line, or out if its time is over meanwhile."""
+    def hopeless(self, place: Place, now: float) -> str:
+        """Why a place that stands in no line is not to line up again; empty when it is."""
         queue = self.index.queues.get(place.queue)
         if queue is None:
-            self.overflow(place, "queue_removed", now, out)
-            return
-        latest = self.latest(place)
+            return "queue_removed"
+        latest = self.timing.latest(place)
         if latest is not None and latest <= now:
-            self.overflow(place, "max_wait", now, out)
-        elif not self.seek_agent(queue, place, cue, now, out):
-            self.wait(queue, place, cue, now, out)
+            return "max_wait"
+        return "no_agents" if self.index.empty(queue, queue.rule.leave_empty) else ""
 
     # -- agents --------------------------------------------------------------------------------
 
     def freed(self, desk: Desk, cue: str, now: float, out: list[Decision]) -> None:
         """An agent's load or state became better: seek work, or forget it when it was removed."""
-        if may_forget(desk.state):
-            self.index.desks.pop(desk.state.name, None)
-            self.state.agents.pop(desk.state.name, None)
-            return
-        self.seek_work(desk, cue, now, out)
+        if not self.forget(desk):
+            self.seek_work(desk, cue, now, out)
+        elif self.index.loosened:
+            self.pair([], [], cue, now, out)
+
+    def forget(self, desk: Desk) -> bool:
+        """Forget an agent who was removed and has nothing left to finish; False for any other."""
+        if not may_forget(desk.state):
+            return False
+        self.index.desks.pop(desk.state.name, None)
+        self.state.agents.pop(desk.state.name, None)
+        return True
 
     def set_availability(
         self, desk: Desk, availability: Availability, reason: str, by: str, now: float, out: list[Decision]
@@ -288,6 +304,7 @@ class Matching:
         out.append(AvailabilityChanged(agent.name, availability, reason, by))
         if availability is not Availability.PAUSED:
             stop_wrap_up(self.index, desk, now, out)
+        self.index.note_availability(desk)
         self.index.seat(desk)
         if availability is Availability.READY:
             return []
@@ -295,7 +312,36 @@ class Matching:
         for place in loose:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             self.end_offer(place, Event.MISS, now, give_back_turn=True)
-        return loose
+        if availability is Availability.LOGGED_OUT:
+            loose += self._keep_no_longer(desk, loose)
+        return loose + self._deserted(desk)
+
+    def _keep_no_longer(self, desk: Desk, ringing: list[Place]) -> list[Place]:
+        """Who is gone keeps nothing waiting: the places kept for it, taken out of their lines."""
+        kept = list(desk.kept.values())
+        for place in kept:
+            self.index.step_out(self.index.queues[place.queue], place)
+        for place in [*kept, *ringing]:
+            if place.prefer == desk.state.name:
+                place.prefer = ""
+        return kept
+
+    def _deserted(self, desk: Desk) -> list[Place]:
+        """All that waits in queues whose last agent this was, if they are to be left then."""
+        found: list[Place] = []
+        for queue in self.index.leaving:
+            if queue.stages.members & desk.bit:
+                found += self.left_alone(queue)
+        return found
+
+    def left_alone(self, queue: QueueIndex) -> list[Place]:
+        """All that waits in a queue to be left because nobody is there, taken out of its lines."""
+        if not self.index.empty(queue, queue.rule.leave_empty):
+            return []
+        waiting = [self.state.places[name] for name in queue.lined_up()]
+        for place in waiting:
+            self.index.step_out(queue, place)
+        return waiting
 
     def lose_agent(self, desk: Desk, now: float, out: list[Decision]) -> list[Place]:
         """The agent's last device is gone: its live offers end as its misses, accepted ones go on.
@@ -308,7 +354,7 @@ class Matching:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.UNREACHABLE))
             pause = self._note_miss(place, OfferEnd.UNREACHABLE, now, out) or pause
         if pause is not None:
-            self.set_availability(desk, Availability.PAUSED, pause[0], pause[1], now, out)
+            loose += self.set_availability(desk, Availability.PAUSED, pause[0], pause[1], now, out)
         return loose
 
     def _ringing_at(self, desk: Desk) -> list[Place]:

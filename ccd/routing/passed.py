@@ -4,36 +4,98 @@ from itertools import islice
 
 from ccd.model.nouns import Availability
 from ccd.model.trace import Passed, Trace, Why
-from ccd.routing.index import Desk, Index, QueueIndex
+from ccd.routing.ability import Ability
+from ccd.routing.desk import Desk, count_held
+from ccd.routing.index import Index
+from ccd.routing.queues import QueueIndex
 from ccd.routing.state import Place
 
 LISTED = 8
 """Most agents named in one trace; the rest is counted."""
+MOST_UNABLE = 256
+"""Most agents whose lack is remembered a bucket."""
 
 
 _LOGGED_OUT, _PAUSED = Availability.LOGGED_OUT, Availability.PAUSED
-_LOAD, _LATER = Why.LOAD, Why.LATER_IN_ORDER
+_LATER, _LOAD = Why.LATER_IN_ORDER, Why.LOAD
 
 
-def why_not(desk: Desk, place: Place, load: int) -> Passed:
-    """Why this agent was not chosen; the first reason that holds, from the most lasting one."""
+def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: Ability) -> Passed:
+    """Why this agent was not chosen; the first reason that holds, from the most lasting one.
+
+    `ability`: who is able to take the place at its present stage.
+    """
     agent = desk.state
     name = agent.name
     availability = agent.availability
     if availability is _LOGGED_OUT:
         return Passed(name, Why.REMOVED if agent.removed else Why.LOGGED_OUT, agent.since)
+    if place.prefer:
+        if place.prefer != name:
+            return Passed(name, Why.PREFERRED, place.prefer_until, place.prefer)
+    elif not ability.mask[desk.byte] & desk.byte_bit:
+        return _unable(queue, desk, place, ability)
     if availability is _PAUSED:
         return Passed(name, Why.PAUSED, agent.since, agent.reason)
     if not agent.reachable:
         return Passed(name, Why.NO_DEVICE, 0.0, agent.unreachable_why)
-    if name in place.missed:
+    if place.missed and name in place.missed:
         miss = place.missed[name]
         return Passed(name, Why.MISSED, miss.at, miss.end.value)
     if agent.wrap_up is not None:
         return Passed(name, Why.WRAP_UP, agent.wrap_up.until)
-    if agent.load + load > desk.rule.capacity:
-        return Passed(name, _LOAD, 0.0, f"{agent.load}/{desk.rule.capacity}")
-    return Passed(name, _LATER, agent.line_since)
+    if not desk.room_for >> queue.kinds[place.channel_class] & 1:
+        return _no_room(index, queue, desk, place)
+    return _held_back(index, queue, desk, place) or Passed(name, _LATER, agent.line_since)
+
+
+def _no_room(index: Index, queue: QueueIndex, desk: Desk, place: Place) -> Passed:
+    agent, channel_class = desk.state, place.channel_class
+    most = desk.rule.most.get(channel_class)
+    if most is not None:
+        held = count_held(agent, index.places, channel_class)
+        if held >= most:
+            return Passed(agent.name, Why.CEILING, 0.0, f"{channel_class} {held}/{most}")
+    load = desk.load_of(index.kinds[queue.kinds[channel_class]])
+    if agent.load + load <= desk.rule.capacity:  # not seated while others go first
+        return Passed(agent.name, _LATER, agent.line_since)
+    if desk.full is None:
+        desk.full = Passed(agent.name, _LOAD, 0.0, f"{agent.load}/{desk.rule.capacity}")
+    return desk.full
+
+
+def _held_back(index: Index, queue: QueueIndex, desk: Desk, place: Place) -> Passed | None:
+    """The limit of the queue that keeps an agent with room from it."""
+    rule, name = queue.rule, desk.state.name
+    if queue.full():
+        return Passed(name, Why.MAX_ACTIVE, 0.0, f"{queue.active}/{rule.max_active}")
+    if rule.reserve and index.held_back(queue, place.channel_class, desk.bit):
+        kept = ", ".join(f"{count} for {channel_class}" for channel_class, count in rule.reserve.items())
+        return Passed(name, Why.RESERVE, 0.0, kept)
+    return None
+
+
+def _unable(queue: QueueIndex, desk: Desk, place: Place, ability: Ability) -> Passed:
+    """What an agent lacks, or that its tier is still closed, and until when."""
+    found = ability.unable.get(desk.number)
+    if found is None:
+        if len(ability.unable) >= MOST_UNABLE:
+            ability.unable.clear()
+        found = ability.unable[desk.number] = _lacks(queue, desk, place, ability)
+    lacking, after_s = found
+    until = place.enqueued_at + after_s if after_s else 0.0
+    return Passed(desk.state.name, Why.SKILL if lacking else Why.TIER, until, lacking)
+
+
+def _lacks(queue: QueueIndex, desk: Desk, place: Place, ability: Ability) -> tuple[str, float]:
+    """(what the agent lacks, seconds of waiting from which on it is able); 0: never."""
+    stages = queue.stages
+    after_s = 0.0
+    for stage in range(place.stage + 1, len(stages.steps)):
+        if desk.is_in(stages.ability(stage, place.requirement).mask):
+            after_s = stages.steps[stage].after_s
+            break
+    return ability.requirement.lacking(desk.rule.skills), after_s
 
 
 def make_trace(
@@ -50,12 +112,12 @@ def make_trace(
 
     Named are first those who missed it, then members in the queue's own order.
     """
-    load = queue.loads[place.channel_class]
-    members = queue.members
+    listed = [desk for desk in index.first_members(queue) if desk is not chosen][:LISTED]
     if place.missed:
-        listed = _missed_first(index, queue, place, chosen)
-    else:
-        listed = [desk for desk in members[: LISTED + 1] if desk is not chosen][:LISTED]
+        listed = _missed_first(index, queue, place, listed)
+    ability = queue.stages.ability(place.stage, place.requirement)
+    members = queue.stages.members
+    counted = members.bit_count() - (chosen is not None and bool(members & chosen.bit))
     return Trace(
         at=now,
         what=what,
@@ -63,22 +125,18 @@ def make_trace(
         agent="" if chosen is None else chosen.state.name,
         offer=offer,
         cue=cue,
-        passed=tuple([why_not(desk, place, load) for desk in listed]),
-        others=len(members) - len(listed) - (chosen is not None),
-        free=queue.count_free(load),
-        position=queue.rank(place),
+        passed=tuple([why_not(index, queue, desk, place, ability) for desk in listed]),
+        others=counted - len(listed),
+        free=index.count_free(queue, place),
+        position=queue.rank(place, now),
     )
 
 
-def _missed_first(index: Index, queue: QueueIndex, place: Place, chosen: Desk | None) -> list[Desk]:
+def _missed_first(index: Index, queue: QueueIndex, place: Place, members: list[Desk]) -> list[Desk]:
     """Members to name: the latest to miss it, then the first of the queue's own order."""
     missed = (index.desks[name] for name in reversed(place.missed) if name in index.desks)
-    listed = list(islice((desk for desk in missed if _serves(desk, queue)), LISTED))
-    for desk in queue.members[: LISTED + 1]:
-        if len(listed) < LISTED and desk is not chosen and desk not in listed:
+    listed = list(islice((desk for desk in missed if queue.stages.members & desk.bit), LISTED))
+    for desk in members:
+        if len(listed) < LISTED and desk not in listed:
             listed.append(desk)
     return listed
-
-
-def _serves(desk: Desk, queue: QueueIndex) -> bool:
-    return any(served is queue for served, _ in desk.queues)

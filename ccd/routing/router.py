@@ -1,13 +1,17 @@
 """The routing engine: which agent gets which interaction, and when.
 
 Pure and synchronous: each method is one turn, changes the state and returns what is to be done, in
-order. Order of service: priority (higher first), then `entered_at` (earlier first), across all the
-queues that an agent serves. Whom: the queue's strategy. Unknown agents, offers and interactions are no
-error (late facts about things that are gone): the answer is then an empty list.
+order. Order of service: priority with the queue's weight and what ageing adds (higher first), then
+`entered_at` (earlier first), across all the queues that an agent serves. Whom: those who meet the
+requirement at its present stage, tier by tier, by the queue's strategy. Unknown agents, offers and
+interactions are no error (late facts about things that are gone): the answer is then an empty list.
 """
 
-from ccd.errors import IllegalMove
+from collections.abc import Mapping
+
+from ccd.errors import IllegalMove, Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
+from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules, Target
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
@@ -19,24 +23,32 @@ from ccd.routing.decisions import (
     Overflow,
     StaleOffer,
 )
-from ccd.routing.desks import count_time, release, start_wrap_up, stop_wrap_up, take_turn
-from ccd.routing.index import Desk, turn_of
+from ccd.routing.desk import Desk
+from ccd.routing.desks import count_time, hold, release, start_wrap_up, stop_wrap_up, take_turn
+from ccd.routing.looking import Looking
 from ccd.routing.matching import Matching
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.state import Miss, Place, RoutingState
-from ccd.routing.views import AgentView, QueueView, view_agent, view_queue
+from ccd.routing.state import Place, RoutingState
+from ccd.routing.strategies import Strategy
 
 
-class Router:
+class Router(Looking):
     """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
-    __slots__ = ("_matching", "_rules", "state")
+    __slots__ = ()
 
-    def __init__(self, rules: Rules, state: RoutingState | None = None) -> None:
-        """`rules` must be those that `state` was made under; for new ones call `load_rules` afterwards."""
+    def __init__(
+        self,
+        rules: Rules,
+        state: RoutingState | None = None,
+        strategies: Mapping[str, Strategy] | None = None,
+    ) -> None:
+        """`rules` must be those that `state` was made under; for new ones call `load_rules` afterwards.
+
+        `strategies` are one's own, by name. Raises `Misconfigured` for a queue whose strategy is unknown.
+        """
         self.state = RoutingState() if state is None else state
-        self._rules = rules
-        self._matching = Matching(rules, self.state)
+        self._matching = Matching(rules, self.state, dict(strategies or {}))
 
     # -- rules ---------------------------------------------------------------------------------
 
@@ -44,8 +56,10 @@ class Router:
         """Follow new rules; offers that ring, conversations, wrap-up and availability go on undisturbed.
 
         What waits in a removed queue is given back with an empty target; agents removed are logged out
-        and finish what they hold. Walks everything once.
+        and finish what they hold. Walks everything once. Raises `Misconfigured`, nothing changed, for rules
+        that cannot be followed: an unknown strategy, a requirement that cannot be read.
         """
+        self._matching.check(rules)
         out: list[Decision] = []
         gone = [place for place in self.state.places.values() if place.queue not in rules.queues]
         removed = [agent for agent in self.state.agents.values() if agent.name not in rules.agents]
@@ -63,8 +77,10 @@ class Router:
             self._give_back(place, now, out)
         for place in self.state.places.values():
             place.late = False  # the longest wait may have changed
-        self._rules = rules
-        self._matching.adopt(rules)
+            if place.prefer and place.prefer not in rules.agents:
+                place.prefer = ""
+        self._matching.adopt(rules, now)
+        self._matching.leave_deserted(now, out)
         desks = self._matching.index.desks.values()
         for desk in sorted(desks, key=lambda desk: (desk.state.line_since, desk.state.line_seq)):
             self._matching.seek_work(desk, "rules", now, out)
@@ -76,7 +92,7 @@ class Router:
         if place.phase is Phase.WAITING:
             queue = matching.index.queues.get(place.queue)
             if queue is not None:
-                queue.step_out(place)
+                matching.index.step_out(queue, place)
             matching.overflow(place, "queue_removed", now, out)
         elif place.phase is Phase.OFFERED:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
@@ -100,15 +116,21 @@ class Router:
         priority: int | None = None,
         entered_at: float | None = None,
         passed_on_by: str = "",
+        requirement: str = "",
+        prefer: str = "",
+        prefer_wait_s: float = 30.0,
     ) -> list[Decision]:
         """Put an interaction into a queue: offered at once, lined up, or given back when the queue is full.
 
         `entered_at` keeps the place of one that waited before. `passed_on_by`: the agent who sent it here
-        is not offered it again before `retry_same_after_s`. Each call counts as offered. Raises
-        `IllegalMove` when the interaction is here already.
+        is not offered it again before `retry_same_after_s`. `requirement`: what it asks for besides its
+        queue. `prefer`: the agent, member or not, that it is kept for at first, for `prefer_wait_s`,
+        unless logged out. Each call counts as offered. Raises `IllegalMove` when the interaction is here
+        already, and `ExpressionFault` for a requirement that cannot be read.
         """
         if interaction in self.state.places:
             raise IllegalMove("routing_twice", f"interaction {interaction} is in a queue already")
+        own = parse_requirement(requirement).text if requirement else ""
         at = self._matching.index.queues.get(queue)
         if at is None:
             return [Overflow(interaction, queue, Target(), "no_such_queue")]
@@ -121,24 +143,13 @@ class Router:
             entered_at=now if entered_at is None else entered_at,
             enqueued_at=now,
             seq=self.state.next_seq,
+            requirement=own,
         )
         self.state.next_seq += 1
-        self.state.queues[queue].offered += 1
+        if prefer != passed_on_by and prefer_wait_s > 0 and self._matching.is_there(prefer):
+            place.prefer, place.prefer_until = prefer, now + prefer_wait_s
         out: list[Decision] = []
-        full = at.rule.max_length is not None and at.waiting() >= at.rule.max_length
-        self.state.places[interaction] = place
-        if passed_on_by and at.rule.retry_same_after_s > 0:
-            retry_at = now + at.rule.retry_same_after_s
-            place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
-            self._matching.deadlines.push(retry_at, Due.RETRY, interaction, passed_on_by)
-        if at.rule.max_wait_s is not None:
-            self._matching.deadlines.push(now + at.rule.max_wait_s, Due.MAX_WAIT, interaction)
-        if self._matching.seek_agent(at, place, "arrived", now, out):
-            return out
-        if full:
-            self._matching.overflow(place, "max_length", now, out)
-        else:
-            self._matching.wait(at, place, "arrived", now, out)
+        self._matching.enter(at, place, passed_on_by, now, out)
         return out
 
     def withdraw(self, interaction: str, now: float, cause: Cause) -> list[Decision]:
@@ -150,6 +161,49 @@ class Router:
         place = self.state.places.get(interaction)
         if place is not None:
             self._matching.abandon(place, now, cause, out)
+        return out
+
+    def change(
+        self,
+        interaction: str,
+        now: float,
+        *,
+        priority: int | None = None,
+        requirement: str | None = None,
+        queue: str | None = None,
+    ) -> list[Decision]:
+        """Give a waiting interaction another priority, own requirement or queue; it acts at once.
+
+        The first `Changed` says the place before and after. In a ring the order changes, the ring goes on,
+        except when the queue changes: then the offer is withdrawn. Since when the customer waits is kept.
+        Raises `Refused` for an unknown queue, or another queue once an agent has accepted, and
+        `ExpressionFault` for a requirement that cannot be read; then nothing has changed.
+        """
+        place = self.state.places.get(interaction)
+        if place is None or place.phase is Phase.CONNECTED or place.queue not in self._matching.index.queues:
+            return []
+        own = place.requirement if requirement is None else parse_requirement(requirement).text
+        to = place.queue if queue is None else queue
+        if to not in self._matching.index.queues:
+            raise Refused("routing_queue", f"there is no queue {to}: interaction {interaction} stays")
+        if to != place.queue and place.phase is Phase.ACCEPTED:
+            raise Refused("routing_accepted", f"interaction {interaction} is being put through: it stays")
+        out: list[Decision] = []
+        points = place.priority if priority is None else priority
+        self._matching.change(place, points, own, to, now, out)
+        return out
+
+    def hold(self, interaction: str, on: bool, now: float) -> list[Decision]:
+        """The agent put the customer on hold or took it back: room meanwhile with `works_on_hold`."""
+        out: list[Decision] = []
+        place = self.state.places.get(interaction)
+        if place is None or place.phase is not Phase.CONNECTED or place.on_hold is on:
+            return out
+        desk = self._matching.index.desks[place.agent]
+        if on and not desk.rule.works_on_hold:
+            return out
+        hold(self._matching.index, desk, place, on, now)
+        self._matching.freed(desk, "agent free", now, out)
         return out
 
     def answered(self, offer: str, now: float) -> list[Decision]:
@@ -177,13 +231,16 @@ class Router:
         waited = max(0.0, now - place.enqueued_at)
         in_time = False
         if queue is not None:
-            queue.ringing.remove(turn_of(place))
+            queue.end_ring(place)
             queue.talking += 1
+            queue.active += 1
             in_time = waited <= queue.rule.service_level_s
         totals = self.state.queues[place.queue]
         totals.handled += 1
         totals.in_service_level += in_time
-        self.state.agents[place.agent].totals.handled += 1
+        desk = self._matching.index.desks[place.agent]
+        desk.state.totals.handled += 1
+        self._matching.index.seat(desk)  # some strategies count them
         return [Handled(interaction, place.agent, place.queue, waited, in_time)]
 
     def missed(self, offer: str, end: OfferEnd, now: float) -> list[Decision]:
@@ -215,7 +272,7 @@ class Router:
         del self.state.places[interaction]
         queue = self._matching.index.queues.get(place.queue)
         if queue is not None:
-            queue.talking -= 1
+            self._matching.end_talk(queue)
         return self._part(place, now, out)
 
     def requeue(
@@ -229,6 +286,9 @@ class Router:
         priority: int | None = None,
         entered_at: float | None = None,
         passed_on_by: str = "",
+        requirement: str = "",
+        prefer: str = "",
+        prefer_wait_s: float = 30.0,
     ) -> list[Decision]:
         """`finish` and `enqueue` in one: the customer lines up before the agent looks for the next work."""
         out: list[Decision] = []
@@ -242,6 +302,9 @@ class Router:
             priority=priority,
             entered_at=entered_at,
             passed_on_by=passed_on_by,
+            requirement=requirement,
+            prefer=prefer,
+            prefer_wait_s=prefer_wait_s,
         )
         if desk is not None:
             self._matching.freed(desk, "agent free", now, out)
@@ -261,7 +324,7 @@ class Router:
         if place.agent == agent:
             return out
         place.phase = next_phase(place.phase, Event.HAND_OVER, interaction)
-        load = place.load
+        load, place.on_hold = place.load, False
         desk = self._part(place, now, out)
         state = target.state
         count_time(state, now)
@@ -279,8 +342,9 @@ class Router:
         """End an agent's share in a conversation; wrap-up begins."""
         talked = max(0.0, now - place.bridged_at)
         out.append(Finished(place.interaction, place.agent, place.queue, talked))
+        self.state.agents[place.agent].totals.talked_s += talked
         desk = release(self.state, self._matching.index, place, now, give_back_turn=False)
-        start_wrap_up(self._matching.index, self._matching.deadlines, desk, place, now, out)
+        start_wrap_up(self._matching.index, self._matching.timing.deadlines, desk, place, now, out)
         return desk
 
     # -- agents --------------------------------------------------------------------------------
@@ -325,8 +389,7 @@ class Router:
         if desk.state.availability is availability and desk.state.reason == reason:
             return self.end_wrap_up(agent, now) if availability is Availability.READY else out
         loose = self._matching.set_availability(desk, availability, reason, by, now, out)
-        self._matching.settle(loose, "withdrawn", now, out)
-        self._matching.freed(desk, "agent free", now, out)
+        self._matching.settle(loose, [desk], "withdrawn", now, out)
         return out
 
     def end_wrap_up(self, agent: str, now: float) -> list[Decision]:
@@ -353,7 +416,7 @@ class Router:
             return out
         self._matching.index.seat(desk)
         if not reachable:
-            self._matching.settle(self._matching.lose_agent(desk, now, out), "missed", now, out)
+            self._matching.settle(self._matching.lose_agent(desk, now, out), [], "missed", now, out)
         self._matching.freed(desk, "agent reachable", now, out)
         return out
 
@@ -361,15 +424,15 @@ class Router:
 
     def next_deadline(self) -> float | None:
         """When `expire` has something to do next; None: nothing is due ever."""
-        return self._matching.deadlines.next()
+        return self._matching.timing.deadlines.next()
 
     def expire(self, now: float) -> list[Decision]:
         """Do all that is due at `now`: ring timeouts, wrap-up ends, retries, longest waits, positions."""
         out: list[Decision] = []
-        entry = self._matching.deadlines.pop(now)
+        entry = self._matching.timing.deadlines.pop(now)
         while entry is not None:
             self._fire(entry[1], entry[2], entry[3], now, out)
-            entry = self._matching.deadlines.pop(now)
+            entry = self._matching.timing.deadlines.pop(now)
         return out
 
     def _fire(self, due: Due, key: str, name: str, now: float, out: list[Decision]) -> None:
@@ -384,52 +447,16 @@ class Router:
             return
         queue = matching.index.queues.get(place.queue)
         if due is Due.RETRY:
-            del place.missed[name]
-            if place.phase is Phase.WAITING and queue is not None and matching.index.best_agent(queue, place):
-                queue.step_out(place)
-                matching.seek_agent(queue, place, "retry", now, out)
+            matching.retry(place, name, now, out)
+        elif due is Due.STAGE:
+            matching.next_stage(place, now, out)
+        elif due is Due.PREFER:
+            matching.prefer_nobody(place, now, out)
         elif due is Due.MAX_WAIT:
             if place.phase is Phase.WAITING and queue is not None:
-                queue.step_out(place)
+                matching.index.step_out(queue, place)
                 matching.overflow(place, "max_wait", now, out)
             else:
                 place.late = True
         elif queue is not None:
             matching.announce(queue, place, now, out)
-
-    # -- views ---------------------------------------------------------------------------------
-
-    def queue_view(self, name: str, now: float) -> QueueView | None:
-        """One queue now; None when there is no such queue."""
-        queue = self._matching.index.queues.get(name)
-        if queue is None:
-            return None
-        return view_queue(queue, self.state.places, self.state.queues[name], now)
-
-    def agent_view(self, name: str, now: float) -> AgentView | None:
-        """One agent now; None when there is no such agent."""
-        desk = self._matching.index.desks.get(name)
-        return None if desk is None else view_agent(desk, self.state.places, now)
-
-    def waiting(self, queue: str) -> list[str]:
-        """The waiting of a queue in order, those in an offer included. Walks all of them."""
-        at = self._matching.index.queues.get(queue)
-        return [] if at is None else at.order()
-
-    def position(self, interaction: str) -> int:
-        """Its place in its queue: 1 = next; 0 when it does not wait."""
-        place = self.state.places.get(interaction)
-        if place is None or place.phase is Phase.CONNECTED:
-            return 0
-        queue = self._matching.index.queues.get(place.queue)
-        return 0 if queue is None else queue.rank(place)
-
-    def offer_of(self, interaction: str) -> str:
-        """The live or accepted offer of an interaction; empty when there is none."""
-        place = self.state.places.get(interaction)
-        return "" if place is None else place.offer
-
-    def agent_of(self, interaction: str) -> str:
-        """Whom an interaction is offered to or in conversation with; empty when nobody."""
-        place = self.state.places.get(interaction)
-        return "" if place is None else place.agent

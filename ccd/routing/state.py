@@ -52,6 +52,15 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """The longest wait ended while a phone rang: it is given back if nobody takes it."""
     missed: dict[str, Miss] = {}
     """By agent."""
+    requirement: str = ""
+    """What this interaction asks for besides its queue's requirement; canonical text."""
+    stage: int = 0
+    """How many of its queue's times (relaxation, tiers) have passed for it."""
+    prefer: str = ""
+    """The agent that it is kept for until `prefer_until`; empty: anybody's."""
+    prefer_until: float = 0.0
+    on_hold: bool = False
+    """In conversation, but the agent put the customer on hold and may work on meanwhile."""
 
 
 class WrapUp(msgspec.Struct, array_like=True, gc=False):
@@ -72,6 +81,8 @@ class AgentTotals(msgspec.Struct, omit_defaults=True):
     paused_s: float = 0.0
     handled: int = 0
     missed: int = 0
+    talked_s: float = 0.0
+    """In conversations of queues, those that ended."""
 
 
 class AgentState(msgspec.Struct, omit_defaults=True):

@@ -3,8 +3,10 @@
 import msgspec
 
 from ccd.model.nouns import Availability
-from ccd.routing.index import Desk, QueueIndex, open_for_work
+from ccd.routing.desk import Desk, open_for_work
+from ccd.routing.index import Index
 from ccd.routing.phases import Phase
+from ccd.routing.queues import QueueIndex
 from ccd.routing.state import AgentTotals, Place, QueueTotals
 
 
@@ -21,7 +23,7 @@ class QueueView(msgspec.Struct, frozen=True):
     agents: int
     logged_in: int
     free: int
-    """Open for work with room for at least one interaction of some class."""
+    """Open for work with room for at least one interaction of some channel class."""
     busy: int
     wrap_up: int
     paused: int
@@ -77,10 +79,10 @@ def doing(desk: Desk, places: dict[str, Place]) -> str:
     return "idle" if state.reachable else "no_device"
 
 
-def view_agent(desk: Desk, places: dict[str, Place], now: float) -> AgentView:
+def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
     """The agent as of `now`."""
     state = desk.state
-    word = doing(desk, places)
+    word = doing(desk, index.places)
     return AgentView(
         agent=state.name,
         display=desk.rule.display or state.name,
@@ -96,27 +98,28 @@ def view_agent(desk: Desk, places: dict[str, Place], now: float) -> AgentView:
         outside=tuple(state.outside),
         wrap_up_s=max(0.0, state.wrap_up.until - now) if state.wrap_up else 0.0,
         idle_s=max(0.0, now - state.line_since) if word == "idle" else 0.0,
-        queues=tuple(queue.rule.name for queue, _ in desk.queues),
+        queues=tuple(name for name, queue in index.queues.items() if queue.stages.members & desk.bit),
         occupancy_pct=occupancy_pct(state.totals),
         totals=state.totals,
     )
 
 
-def view_queue(queue: QueueIndex, places: dict[str, Place], totals: QueueTotals, now: float) -> QueueView:
+def view_queue(index: Index, queue: QueueIndex, totals: QueueTotals, now: float) -> QueueView:
     """The queue as of `now`. Walks its waiting for the longest wait."""
-    states = [desk.state for desk in queue.members]
-    entered = [places[name].entered_at for name in queue.order()]
+    members = index.members(queue)
+    states = [desk.state for desk in members]
+    entered = [index.places[name].entered_at for name in queue.order(now)]
     return QueueView(
         queue=queue.rule.name,
         display=queue.rule.display or queue.rule.name,
         waiting=queue.waiting(),
-        ringing=len(queue.ringing),
+        ringing=queue.active - queue.talking,
         talking=queue.talking,
         longest_wait_s=max(0.0, now - min(entered)) if entered else 0.0,
         agents=len(states),
         logged_in=sum(state.availability is not Availability.LOGGED_OUT for state in states),
-        free=sum(open_for_work(desk.state) and desk.room() > 0 for desk in queue.members),
-        busy=sum(state.load > 0 for state in states),
+        free=sum(open_for_work(desk.state) and desk.room_for != 0 for desk in members),
+        busy=sum(bool(state.held or state.outside) for state in states),
         wrap_up=sum(state.wrap_up is not None for state in states),
         paused=sum(state.availability is Availability.PAUSED for state in states),
         totals=totals,

@@ -7,6 +7,7 @@ times give the same state and the same commands, so a restart is a replay.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -21,8 +22,10 @@ from ccd.model import facts
 from ccd.model.nouns import Cause
 from ccd.model.rules import Target
 from ccd.routing.router import Router
+from ccd.routing.strategies import Strategy
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.leaving import leave
+from ccd.runtime.profiles import InForce, end_due, next_end
 from ccd.runtime.reactions import FACTS
 from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 
@@ -30,13 +33,15 @@ from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 class Centre:
     """One contact centre, without sockets and without a clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, strategies: Mapping[str, Strategy] | None = None) -> None:
+        """`strategies` are one's own ways to choose an agent, by name."""
+        self._strategies = dict(strategies or {})
         self._build(CentreState(version=STATE_VERSION))
 
     def _build(self, state: CentreState) -> None:
         self.state = state
         rules = state.rules
-        self.router = Router(rules, state.routing)
+        self.router = Router(rules, state.routing, self._strategies)
         self.flows = Flows(rules, state.flows)
         self.talks = Talks(state.bridging)
         self.history = History(state.history)
@@ -48,11 +53,13 @@ class Centre:
         self.records: list[RecordRow] = []
         self._item: Any = None
         """Fact or answer of an engine that is being worked on."""
+        self.rules_cue = ""
+        """What made routing look at everything anew, when that was a profile."""
         self._rescue: list[cmd.AnyCommand] = []
         self.index_rules()
 
     def index_rules(self) -> None:
-        """Rebuild what is looked up by device or extension."""
+        """Rebuild what is looked up by device, extension or queue, and when a profile ends."""
         rules = self.state.rules
         self.owners = {device: agent.name for agent in rules.agents.values() for device in agent.devices}
         self.extensions: dict[str, Target] = {
@@ -61,6 +68,7 @@ class Centre:
         self.extensions.update(
             {queue.extension: Target(queue=queue.name) for queue in rules.queues.values() if queue.extension}
         )
+        self.in_force = InForce(self.state)
 
     # -- what the runtime needs --------------------------------------------------------------------
 
@@ -74,12 +82,22 @@ class Centre:
         self.out, self._rescue = self._rescue, []
         self._item = fact
         try:
+            self._end_profiles(fact)
             FACTS[type(fact)](self, fact)
             self.settle()
         except Exception:
             self._close_broken()
             raise
         return self.out
+
+    def _end_profiles(self, fact: facts.AnyFact) -> None:
+        """A profile that is over must not be followed by this fact any more.
+
+        Only the end of the former process comes first: its calls are to be let go of, not served anew.
+        """
+        if self.state.profiles and type(fact) is not facts.DaemonStarted:
+            end_due(self)
+            self.settle()
 
     def _close_broken(self) -> None:
         """Close the interaction at which a turn broke off; nothing half done may leak into the next."""
@@ -107,8 +125,8 @@ class Centre:
     def next_deadline(self) -> float | None:
         """When a `TimePassed` is due."""
         nearest: float | None = self.now if self._rescue else None
-        for engine in (self.router, self.flows, self.talks):
-            at = engine.next_deadline()
+        ends = next_end(self.state) if self.state.profiles else None
+        for at in (ends, *(each.next_deadline() for each in (self.router, self.flows, self.talks))):
             if at is not None and (nearest is None or at < nearest):
                 nearest = at
         return nearest
@@ -159,6 +177,8 @@ class Centre:
         *,
         again: bool = False,
         passed_on_by: str = "",
+        prefer: str = "",
+        prefer_wait_s: float = 0.0,
     ) -> None:
         """Let an interaction wait in a queue; its first entry keeps its place.
 
@@ -178,6 +198,8 @@ class Centre:
         info.entered_at = info.entered_at or self.now
         self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
         self.history.queued(info.id, queue, self.now, info.priority or 0)
+        if profiles := self.in_force.changed.get(queue):
+            self.history.note(info.id, self.now, "under profile", profile=profiles)
         enter = self.router.requeue if again else self.router.enqueue
         self.push(
             enter(
@@ -189,6 +211,9 @@ class Centre:
                 priority=info.priority,
                 entered_at=info.entered_at,
                 passed_on_by=passed_on_by,
+                requirement=info.requirement,
+                prefer=prefer,
+                prefer_wait_s=prefer_wait_s,
             )
         )
 

@@ -48,7 +48,8 @@ def _flow_play(centre: "Centre", want: do.PlayParts) -> None:
 def _flow_queue(centre: "Centre", want: do.Queue) -> None:
     info = centre.state.interactions.get(want.interaction)
     if info is not None:
-        centre.enqueue(info, want.queue, want.priority)
+        info.requirement = want.requirement or info.requirement
+        centre.enqueue(info, want.queue, want.priority, prefer=want.prefer, prefer_wait_s=want.prefer_wait_s)
 
 
 def _flow_transfer(centre: "Centre", want: do.TransferTo) -> None:
@@ -127,7 +128,8 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     if talk is None or info is None or talk.phase is not Phase.WAITING:
         return
     target = decision.target
-    centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=decision.why)
+    why = centre.in_force.why(decision.queue, decision.why)
+    centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=why)
     if _in_circles(centre, info):
         centre.push([do.HangUp(info.id, Cause.CONGESTION, "overflows in circles")])
     elif target.queue:
@@ -231,8 +233,29 @@ def _wrap_up_ended(centre: "Centre", decision: dec.WrapUpEnded) -> None:
     )
 
 
+def _changed(centre: "Centre", decision: dec.Changed) -> None:
+    """Another queue: its music, whisper and figures from here on; the place is routing's."""
+    info = centre.state.interactions.get(decision.interaction)
+    talk = centre.talks.get(decision.interaction)
+    if info is None or talk is None:
+        return
+    before, after = str(decision.before), str(decision.after)
+    centre.history.note(info.id, centre.now, "changed", queue=decision.queue, before=before, after=after)
+    if decision.queue != info.queue:
+        info.queue = decision.queue
+        rule = centre.state.rules.queues[decision.queue]
+        centre.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
+        centre.history.queued(info.id, info.queue, centre.now, info.priority or 0)
+
+
 def _traced(centre: "Centre", decision: dec.Traced) -> None:
-    centre.history.trace(decision.interaction, decision.trace)
+    trace = decision.trace
+    cue = (trace.cue == "rules" and centre.rules_cue) or trace.cue
+    if centre.in_force.resting:
+        cue = centre.in_force.cue(trace.queue, trace.what, cue)
+    if cue != trace.cue:
+        trace = msgspec.structs.replace(trace, cue=cue)
+    centre.history.trace(decision.interaction, trace)
 
 
 # -- bridging ------------------------------------------------------------------------------------------
@@ -359,6 +382,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.Finished: _finished,
     dec.WrapUpStarted: _wrap_up_started,
     dec.WrapUpEnded: _wrap_up_ended,
+    dec.Changed: _changed,
     dec.Traced: _traced,
     ev.CustomerGone: _customer_gone,
     ev.AgentAccepted: _accepted,

@@ -119,6 +119,7 @@ class Runtime:
                 continue
             waiter = self._loop.create_future()
             self._settled.append(waiter)
+            self._writer.hurry()
             await waiter
 
     async def stored(self) -> None:
@@ -130,6 +131,7 @@ class Runtime:
         while self._writer.durable < target and not self._writer.idle():
             waiter = self._loop.create_future()
             self._settled.append(waiter)
+            self._writer.hurry()
             await waiter
 
     async def ask(self, question: Callable[[Ledger], _T]) -> _T:

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import texts, transfer
-from ccd.bridging.state import Phase, Talk
+from ccd.bridging.state import Phase, Role, Talk
+from ccd.errors import CcdError
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target
+from ccd.runtime import profiles
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -53,15 +55,6 @@ def _stopped(centre: "Centre", _: facts.DaemonStopped) -> None:
     """Nothing: what still runs is ended by the next `DaemonStarted`."""
 
 
-def _rules(centre: "Centre", fact: facts.RulesLoaded) -> None:
-    centre.state.rules = fact.rules
-    centre.index_rules()
-    centre.flows.load_rules(fact.rules)
-    centre.push(centre.router.load_rules(fact.rules, centre.now))
-    for agent in fact.rules.agents:
-        centre.update_reach(agent)
-
-
 def _drain(centre: "Centre", fact: facts.DrainAsked) -> None:
     centre.state.draining = fact.on
     centre.router.drain(fact.on)
@@ -77,7 +70,8 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     state = centre.state
     if fact.leg in centre.talks.legs:
         return  # the same arrival twice
-    flow = fact.flow or state.rules.numbers.get(fact.target, "")
+    diverted = state.rules.diverted.get(fact.channel, "")
+    flow = diverted or fact.flow or state.rules.numbers.get(fact.target, "")
     if state.draining:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.OVERLOAD))
         return
@@ -109,6 +103,8 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
         flow=flow,
         leg=fact.leg,
     )
+    if diverted:
+        centre.history.note(info.id, centre.now, "diverted", channel=fact.channel, flow=flow)
     if not flow:
         centre.history.note(info.id, centre.now, "no flow for this number", target=fact.target)
         centre.talks.end(centre.talks.state.talks[info.id], Cause.NOT_FOUND, centre.now)
@@ -184,11 +180,19 @@ def _ended(centre: "Centre", fact: facts.LegEnded) -> None:
 
 
 def _held(centre: "Centre", fact: facts.LegHeld) -> None:
-    centre.talks.held(fact.leg, True)
+    _hold(centre, fact.leg, True)
 
 
 def _resumed(centre: "Centre", fact: facts.LegResumed) -> None:
-    centre.talks.held(fact.leg, False)
+    _hold(centre, fact.leg, False)
+
+
+def _hold(centre: "Centre", leg: str, on: bool) -> None:
+    """An agent who has the customer on hold may be offered other work meanwhile, if the rules say so."""
+    centre.talks.held(leg, on)
+    found = centre.talks.legs.get(leg)
+    if found is not None and found[1] is Role.AGENT and found[0].phase is Phase.TALKING:
+        centre.push(centre.router.hold(found[0].interaction, on, centre.now))
 
 
 def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:
@@ -287,6 +291,25 @@ def _hangup(centre: "Centre", fact: facts.HangupAsked) -> None:
     leave(centre, info, talk, Cause.NORMAL)
 
 
+def _change(centre: "Centre", fact: facts.ChangeAsked) -> None:
+    """It may have been accepted, or its queue removed, since it was asked: then it stays as it is."""
+    info = centre.state.interactions.get(fact.interaction)
+    if info is None:
+        return
+    try:
+        decisions = centre.router.change(
+            info.id, centre.now, priority=fact.priority, requirement=fact.requirement, queue=fact.queue
+        )
+    except CcdError as refused:
+        centre.history.note(info.id, centre.now, "not changed", by=fact.by, why=refused.message)
+        return
+    if decisions:
+        centre.history.note(info.id, centre.now, "change", by=fact.by)
+        info.priority = info.priority if fact.priority is None else fact.priority
+        info.requirement = info.requirement if fact.requirement is None else fact.requirement
+        centre.push(decisions)
+
+
 def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
     found = centre.talks.legs.get(fact.leg)
     if found is None or not transfer.can_transfer(found[0], fact.leg):
@@ -319,7 +342,8 @@ def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
 FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.DaemonStarted: _started,
     facts.DaemonStopped: _stopped,
-    facts.RulesLoaded: _rules,
+    facts.RulesLoaded: profiles.load_rules,
+    facts.ProfileSet: profiles.set_profile,
     facts.DrainAsked: _drain,
     facts.TimePassed: _time,
     facts.LegArrived: _arrived,
@@ -345,5 +369,6 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.DeviceLost: _lost,
     facts.TrunkChanged: _trunk,
     facts.HangupAsked: _hangup,
+    facts.ChangeAsked: _change,
 }
 """Every fact has its function; a test holds the table whole."""

@@ -6,6 +6,7 @@ from ccd.bridging.state import BridgingState
 from ccd.history.state import HistoryState
 from ccd.ivr.state import FlowsState
 from ccd.model.nouns import Binding, ChannelClass, LegKind, Outcome
+from ccd.model.profiles import ProfileOn
 from ccd.model.rules import Rules
 from ccd.routing.state import RoutingState
 
@@ -26,6 +27,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     entered_at: float = 0.0
     """When it first entered a queue: kept across overflow and transfer, so the place is kept too."""
     priority: int | None = None
+    requirement: str = ""
+    """What it asks for besides its queue's requirement: kept across overflow and transfer."""
     outcome: Outcome | None = None
     overflows: int = 0
     """Since `overflowed_at` without time passing: what goes round in circles is ended."""
@@ -34,7 +37,7 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
 
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
 
@@ -44,6 +47,11 @@ class CentreState(msgspec.Struct):
     version: int = 0
     """`STATE_VERSION` of who wrote it; 0: none of ours."""
     rules: Rules = Rules()
+    """Those in force: what everybody looks at."""
+    base: Rules | None = None
+    """Those without the profiles that are on; None while none is on, so `rules` are the base."""
+    profiles: list[ProfileOn] = []
+    """Those that are on, in the order in which they were turned on."""
     routing: RoutingState | None = None
     flows: FlowsState | None = None
     bridging: BridgingState | None = None

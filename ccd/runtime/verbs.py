@@ -6,9 +6,7 @@ fact and answer when it is durable. Raises `Refused` for what does not exist, wi
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from difflib import get_close_matches
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -20,12 +18,14 @@ from ccd.errors import Refused
 from ccd.history.explain import decode_record, explain
 from ccd.history.state import Record
 from ccd.model import facts
+from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import Availability
-from ccd.runtime import views
+from ccd.model.requirements import parse_requirement
+from ccd.runtime import profile_verbs, views
+from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
 
-Call = Callable[[dict[str, Any], str], Any | Awaitable[Any]]
 MOST_TRACED = 200
 """SIP messages shown unless more are asked for."""
 _DIGEST = re.compile(r'(?im)^((?:proxy-)?authorization[ \t]*:.*?\bresponse[ \t]*=[ \t]*"?)[0-9a-f]+')
@@ -56,60 +56,58 @@ def verbs(doors: Doors) -> dict[str, Call]:
     """The table for the control server."""
     console = Console(doors)
     return {
-        "status": _look(console.status, _None),
-        "top": _look(console.top, _None),
-        "agents": _look(console.agents, _OfQueue),
-        "agent.login": _act(console.login, _OneAgent),
-        "agent.logout": _act(console.logout, _OneAgent),
-        "agent.pause": _act(console.pause, _Pause),
-        "agent.ready": _act(console.ready, _OneAgent),
-        "queues": _look(console.queues, _None),
-        "interactions": _look(console.interactions, _Listing),
-        "interactions.ended": _look(console.ended, _Ended),
-        "interaction.show": _look(console.show, _OneInteraction),
-        "interaction.explain": _look(console.explain, _OneInteraction),
-        "interaction.hangup": _act(console.hangup, _OneInteraction),
-        "trunks": _look(console.trunks, _None),
-        "devices": _look(console.devices, _None),
-        "sip.trace": _look(console.trace, _Trace),
-        "report": _look(console.report, _None),
-        "reload": _act(console.reload, _None),
-        "diff": _look(console.diff, _None),
-        "drain": _act(console.drain, _OnOff),
+        "status": look(console.status, _None),
+        "top": look(console.top, _None),
+        "agents": look(console.agents, _OfQueue),
+        "agent.login": act(console.login, _OneAgent),
+        "agent.logout": act(console.logout, _OneAgent),
+        "agent.pause": act(console.pause, _Pause),
+        "agent.ready": act(console.ready, _OneAgent),
+        "queues": look(console.queues, _None),
+        "interactions": look(console.interactions, _Listing),
+        "interactions.ended": look(console.ended, _Ended),
+        "interaction.show": look(console.show, _OneInteraction),
+        "interaction.explain": look(console.explain, _OneInteraction),
+        "interaction.change": act(console.change, _Change),
+        "interaction.hangup": act(console.hangup, _OneInteraction),
+        "trunks": look(console.trunks, _None),
+        "devices": look(console.devices, _None),
+        "sip.trace": look(console.trace, _Trace),
+        "report": look(console.report, _None),
+        "reload": act(console.reload, _None),
+        "diff": look(console.diff, _None),
+        "drain": act(console.drain, _OnOff),
+        **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
     }
 
 
 # -- arguments -------------------------------------------------------------------------------------
 
 
-class _Args(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of arguments."""
-
-
-class _None(_Args, frozen=True):
+class _None(Args, frozen=True):
     """A verb without arguments."""
 
 
-class _OfQueue(_Args, frozen=True):
+class _OfQueue(Args, frozen=True):
     queue: str = ""
 
 
-class _OneAgent(_Args, frozen=True):
+class _OneAgent(Args, frozen=True):
     agent: str
 
 
-class _Pause(_Args, frozen=True):
+class _Pause(Args, frozen=True):
     agent: str
     reason: str = ""
 
 
-class _Listing(_Args, frozen=True):
+class _Listing(Args, frozen=True):
     queue: str = ""
     agent: str = ""
     limit: int = views.MOST_LISTED
 
 
-class _Ended(_Args, frozen=True):
+class _Ended(Args, frozen=True):
     since: float = 0.0
     """Seconds since the epoch."""
     within_s: float = 0.0
@@ -118,46 +116,25 @@ class _Ended(_Args, frozen=True):
     limit: int = MOST_ENDED
 
 
-class _OneInteraction(_Args, frozen=True):
+class _OneInteraction(Args, frozen=True):
     interaction: str
 
 
-class _Trace(_Args, frozen=True):
+class _Change(Args, frozen=True):
+    interaction: str
+    priority: int | None = None
+    requirement: str | None = None
+    """Empty: asks for nothing besides its queue."""
+    queue: str | None = None
+
+
+class _Trace(Args, frozen=True):
     interaction: str = ""
     limit: int = MOST_TRACED
 
 
-class _OnOff(_Args, frozen=True):
+class _OnOff(Args, frozen=True):
     on: bool = True
-
-
-_A = TypeVar("_A", bound=_Args)
-
-
-def _look(function: Callable[[_A], Any], kind: type[_A]) -> Call:
-    """A verb that changes nothing, so nobody needs to know who asked."""
-    return lambda args, _by: function(_take(args, kind))
-
-
-def _act(function: Callable[[_A, str], Any], kind: type[_A]) -> Call:
-    """A verb that acts: who asked stands in the fact."""
-    return lambda args, by: function(_take(args, kind), by)
-
-
-def _take(args: dict[str, Any], kind: type[_A]) -> _A:
-    try:
-        return msgspec.convert(args, kind)
-    except msgspec.ValidationError as error:
-        known = ", ".join(kind.__struct_fields__) or "none"
-        raise Refused("control.args", f"wrong arguments: {error} — arguments are: {known}") from error
-
-
-def _unknown(noun: str, name: str, known: Iterable[str]) -> Refused:
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1)
-    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    cure = f"did you mean {near[0]}?" if near else f"known: {listed or '(none)'}"
-    return Refused(f"{noun}.unknown", f"there is no {noun} {name!r} — {cure}")
 
 
 class Console:
@@ -283,6 +260,34 @@ class Console:
         self._doors.runtime.post(facts.WrapUpEndAsked(name, by))
         return await self._declare(name, Availability.READY, by)
 
+    async def change(self, asked: _Change, by: str) -> views.View:
+        """Another priority, requirement or queue for one that waits; its place before and after."""
+        name, router = asked.interaction, self._centre.router
+        if name not in self._centre.state.interactions:
+            await self._filed(name)
+            raise Refused("interaction.ended", f"interaction {name} has ended already")
+        if asked.priority is None and asked.requirement is None and asked.queue is None:
+            raise Refused("interaction.nothing", "say what to change: its priority, requirement or queue")
+        self._know_queue(asked.queue or "")
+        try:
+            parse_requirement(asked.requirement or "")
+        except ExpressionFault as fault:
+            raise Refused("interaction.requirement", f"requirement: {fault.message}") from fault
+        before = router.position(name, self._doors.clock.now())
+        if not before:
+            raise Refused("interaction.not_waiting", f"interaction {name} does not wait in a queue")
+        await self._commit(facts.ChangeAsked(name, by, asked.priority, asked.requirement, asked.queue))
+        info = self._centre.state.interactions.get(name)
+        after = router.position(name, self._doors.clock.now())
+        agent = router.agent_of(name)
+        return {
+            "interaction": name,
+            "queue": info.queue if info is not None else "",
+            "before": before,
+            "after": after,
+            "agent": agent,
+        }
+
     async def hangup(self, asked: _OneInteraction, by: str) -> views.View:
         """End a running interaction, all its legs."""
         name = asked.interaction
@@ -324,19 +329,19 @@ class Console:
     def _know_agent(self, name: str) -> None:
         known = self._centre.state.rules.agents
         if name not in known:
-            raise _unknown("agent", name, known)
+            raise unknown("agent", name, known)
 
     def _know_queue(self, name: str) -> None:
         known = self._centre.state.rules.queues
         if name and name not in known:
-            raise _unknown("queue", name, known)
+            raise unknown("queue", name, known)
 
     def _reason(self, asked: str) -> str:
         """A reason by name or code; any will do where none are set up."""
         known = self._centre.state.rules.pause_reasons
         reason = known.get(asked, asked) or "pause"
         if known and asked and reason not in known.values():
-            raise _unknown("reason", asked, known.values())
+            raise unknown("reason", asked, known.values())
         return reason
 
     async def _filed(self, name: str) -> Record:
@@ -349,7 +354,7 @@ class Console:
 
         body = await self._doors.runtime.ask(look)
         if not body:
-            raise _unknown("interaction", name, list(self._centre.state.interactions)[:200])
+            raise unknown("interaction", name, list(self._centre.state.interactions)[:200])
         return decode_record(body)
 
     def _gather(self, topic: str, argument: str = "") -> list[views.View]:

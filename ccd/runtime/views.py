@@ -16,8 +16,11 @@ from ccd.channels.ledger import RecordRow
 from ccd.errors import Refused
 from ccd.history import explain as words
 from ccd.history.state import Record
+from ccd.model.profiles import ProfileOn
+from ccd.model.rules import ProfileRule
 from ccd.routing.views import AgentView, QueueView
 from ccd.runtime.centre import Centre
+from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
 
 View = dict[str, Any]
@@ -72,6 +75,7 @@ def status(centre: Centre, glance: Glance) -> View:
         "waiting": sum(view.waiting for view in glance.queues),
         "agents": {"all": len(state.rules.agents), **dict(doing)},
         "queues": len(state.rules.queues),
+        "profiles": [row for row in profiles(centre, glance.now) if row["on"]],
         "devices_bound": len(state.bindings),
         "alarms": alarms(centre, glance),
     }
@@ -90,12 +94,43 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         for view in phoneless
         if not _has_lost(centre, view.agent)
     ]
-    unmanned = [view for view in glance.queues if view.waiting and not view.logged_in]
+    resting = centre.in_force.resting
+    found += [
+        alarm("queue suspended", view.queue, f"{view.waiting} waiting by profile {resting[view.queue][0]}")
+        for view in glance.queues
+        if view.waiting and view.queue in resting
+    ]
+    unmanned = [
+        view for view in glance.queues if view.waiting and not view.logged_in and view.queue not in resting
+    ]
     found += [
         alarm("queue without agents", view.queue, f"{view.waiting} waiting, nobody logged in")
         for view in unmanned
     ]
     return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
+
+
+def profiles(centre: Centre, now: float) -> list[View]:
+    """All profiles, those that are on first, in the order in which they were turned on."""
+    state = centre.state
+    known = base_rules(state).profiles
+    on = [_profile_row(known[each.profile], each, now) for each in state.profiles]
+    names = {each.profile for each in state.profiles}
+    return on + [_profile_row(known[name], None, now) for name in sorted(known) if name not in names]
+
+
+def _profile_row(rule: ProfileRule, on: ProfileOn | None, now: float) -> View:
+    return {
+        "profile": rule.name,
+        "display": rule.display,
+        "on": on is not None,
+        "by": on.by if on is not None else "",
+        "reason": on.reason if on is not None else "",
+        "since": on.since if on is not None else None,
+        "on_s": max(0.0, now - on.since) if on is not None else None,
+        "until": on.until if on is not None else None,
+        "left_s": max(0.0, on.until - now) if on is not None and on.until is not None else None,
+    }
 
 
 def alarm(what: str, name: str, why: str) -> View:
@@ -183,7 +218,11 @@ def interactions(
 
 
 def _places(centre: Centre, names: set[str]) -> dict[str, int]:
-    return {each: place for name in names for place, each in enumerate(centre.router.waiting(name), start=1)}
+    return {
+        each: place
+        for name in names
+        for place, each in enumerate(centre.router.waiting(name, centre.now), start=1)
+    }
 
 
 def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) -> View:

@@ -23,6 +23,8 @@ from ccd.runtime.outbox import Outbox
 from ccd.runtime.ports import Alarm, Fault, Pressure, ReportAlarm, ReportFault, Turns, describe
 from ccd.runtime.timers import DeadlineTimer
 
+UNAWAITED_S = 0.05
+"""A batch that no command waits for is stored this late at most: each commit wakes a thread and the loop."""
 SLICE_S = 0.001
 """Longest stretch of turns before the loop gets its turn (one long turn excepted)."""
 RETRY_FIRST_S = 0.05
@@ -33,9 +35,11 @@ STALLED = "ledger.stalled"
 class _Batch:
     """Facts turned together, with what came of them."""
 
-    __slots__ = ("commands", "entries", "oldest", "records")
+    __slots__ = ("begun_at", "commands", "entries", "hurried", "oldest", "records")
 
     def __init__(self) -> None:
+        self.begun_at = 0.0  # when its first fact was turned, monotonic
+        self.hurried = False  # somebody waits for it though it has no commands
         self.entries: list[Entry] = []
         self.records: list[RecordRow] = []
         self.commands: list[AnyCommand] = []
@@ -64,6 +68,7 @@ class Writer:
         "_timer",
         "_turns",
         "_window",
+        "_window_due",
         "durable",
         "faults",
         "inbox",
@@ -99,6 +104,7 @@ class Writer:
         self._batch = _Batch()
         self._flying: _Batch | None = None
         self._window: TimerHandle | None = None
+        self._window_due = 0.0  # monotonic
         self._submitted_at = monotonic() - self._every_s
         self._retries = 0
         self.durable = self._seq
@@ -142,11 +148,12 @@ class Writer:
         self._loop.call_soon(self._drain)
 
     def _drain(self) -> None:
-        inbox, batch, until = self.inbox, self._batch, monotonic() + SLICE_S
+        inbox, batch, began = self.inbox, self._batch, monotonic()
+        until = began + SLICE_S
         while inbox:
             fact, posted = inbox.take()
             if not batch.entries:
-                batch.oldest = posted
+                batch.oldest, batch.begun_at = posted, began
             self._turn(fact, batch)
             if monotonic() >= until:
                 break
@@ -197,14 +204,25 @@ class Writer:
 
     # -- commits ---------------------------------------------------------------------------------
 
+    def hurry(self) -> None:
+        """Somebody waits for what was posted so far: store it as soon as the spacing of commits allows."""
+        self._batch.hurried = True
+        self._commit_if_due()
+
     def _commit_if_due(self) -> None:
-        if self._flying or not self._batch.entries or self._window:
+        batch = self._batch
+        if self._flying or not batch.entries:
             return
-        wait = self._submitted_at + self._every_s - monotonic()
+        due = self._submitted_at + self._every_s
+        if not (batch.commands or batch.hurried):
+            due = max(due, batch.begun_at + UNAWAITED_S)
+        wait = due - monotonic()
         if wait <= 0.0:
             self._submit()
-        else:
-            self._window = self._loop.call_later(wait, self._window_over)
+        elif self._window is None or due < self._window_due:
+            if self._window is not None:
+                self._window.cancel()
+            self._window, self._window_due = self._loop.call_later(wait, self._window_over), due
 
     def _window_over(self) -> None:
         self._window = None
@@ -212,6 +230,9 @@ class Writer:
             self._submit()
 
     def _submit(self) -> None:
+        if self._window is not None:
+            self._window.cancel()
+            self._window = None
         self._flying, self._batch = self._batch, _Batch()
         self._commit()
 

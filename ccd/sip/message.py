@@ -32,6 +32,9 @@ MAX_LINE_CHARS: Final = 8192
 """Values that were found good are remembered: without a bound on each they could fill the memory."""
 
 
+_unfit = re.compile(r"[\x00- ]").search
+
+
 class Request(Message):
     """A request. `uri` is parsed when first asked for."""
 
@@ -58,7 +61,7 @@ class Request(Message):
         """Build a request of our own; ValueError on line breaks or a method or name that is no token."""
         if not is_token(method):
             raise ValueError(f"not a method: {excerpt(method)}")
-        if not uri or any(char <= " " for char in uri):
+        if not uri or _unfit(uri):
             raise ValueError(f"not a request URI: {excerpt(uri)}")
         return cls(method, uri, good_headers(headers), body)
 
@@ -203,29 +206,50 @@ def _read_headers(lines: list[str]) -> _Table | None:
     headers: list[tuple[str, str]] = []
     first: dict[str, str] = {}
     faults: dict[str, SipParseError] = {}
-    known = _KNOWN.get
+    remembered = _good_lines.get
     for line in lines[1:]:
-        raw, _, value = line.partition(":")
-        found = known(raw)
-        if found is None:
+        header = remembered(line)
+        if header is None:
             if line[:1] in {" ", "\t"}:
                 return None
-            name = _read_name(line, faults)
-            check = CHECKS.get(name)
-        else:
-            name, check = found
-        value = value.strip(" \t")
-        headers.append((name, value))
+            header = _read_header(line, faults)
+        name = header[0]
+        headers.append(header)
         if name not in first:
-            first[name] = value
+            first[name] = header[1]
         elif name in SINGLE_HEADERS:
             faults[name] = SipParseError(f"{name} stands more than once")
-        if check is not None:
-            try:
-                check(value)
-            except SipParseError as fault:
-                faults.setdefault(name, fault)
     return headers, first, faults
+
+
+_good_lines: dict[str, tuple[str, str]] = {}
+"""Header lines found good of late: much of a message stood in the one before, to the letter."""
+MOST_GOOD_LINES: Final = 4096
+_LONGEST_GOOD_LINE: Final = 256
+
+
+def _read_header(line: str, faults: dict[str, SipParseError]) -> tuple[str, str]:
+    """Canonical name and value of one line; what is wrong with it goes to `faults`."""
+    raw, _, value = line.partition(":")
+    found = _KNOWN.get(raw)
+    value = value.strip(" \t")
+    if found is None:
+        name = _read_name(line, faults)
+        check = CHECKS.get(name)
+    else:
+        name, check = found
+    header = (name, value)
+    if check is not None:
+        try:
+            check(value)
+        except SipParseError as fault:
+            faults.setdefault(name, fault)
+            return header
+    if found is not None and len(line) <= _LONGEST_GOOD_LINE:
+        if len(_good_lines) >= MOST_GOOD_LINES:
+            _good_lines.clear()
+        _good_lines[line] = header
+    return header
 
 
 def _read_name(line: str, faults: dict[str, SipParseError]) -> str:

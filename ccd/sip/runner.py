@@ -34,7 +34,7 @@ from ccd.sip.transaction import (
 
 RING_AGAIN_S = 60.0
 TRYING_AFTER_S = 0.1
-"""An INVITE that has no answer by then gets 100; one answered before needs none (RFC 3261 §17.2.1: 200 ms)."""
+"""An INVITE without an answer by then gets 100; RFC 3261 §17.2.1 grants 200 ms to those that answer."""
 MOST_FORKS = 16
 """Different 2xx to one INVITE that are told; a peer that makes up tags must not fill the memory."""
 

@@ -6,6 +6,7 @@ are answered as the RFC asks: same kind, protocol and formats, port 0. One audio
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 
 import msgspec
@@ -95,6 +96,7 @@ class Media(msgspec.Struct):
         return int(word) if word.isascii() and word.isdigit() and len(word) < 6 else None
 
 
+@lru_cache(maxsize=256)
 def _fold(encoding: str) -> str:
     """Encoding names are compared without case; a channel count of 1 says nothing."""
     name, _, rest = encoding.partition("/")

@@ -152,15 +152,23 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """The tag of From, as `from_.tag`; the usual shape is read without making an Address."""
-        return self._tag("From")
+        return self._tag("From", "tag of From")
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, as `to.tag`."""
-        return self._tag("To")
+        return self._tag("To", "tag of To")
 
-    def _tag(self, name: str) -> str | None:
-        text = (self._first or {}).get(name) or self.get(name)
+    def _tag(self, name: str, kept: str) -> str | None:
+        cache = self._cache
+        if kept in cache:
+            tag: str | None = cache[kept]
+            return tag
+        tag = cache[kept] = self._read_tag(name)
+        return tag
+
+    def _read_tag(self, name: str) -> str | None:
+        text = self.get(name)
         if text is None:
             raise SipParseError(f"{name} is missing")
         _, bracket, tail = text.rpartition(">")

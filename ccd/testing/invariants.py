@@ -10,6 +10,7 @@ import msgspec
 from ccd.bridging.state import Phase as TalkPhase
 from ccd.history.history import History
 from ccd.model.nouns import DEFAULT_LOAD, Availability
+from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
 from ccd.routing.phases import Phase
 from ccd.routing.state import AgentState, Place
@@ -37,22 +38,29 @@ def idle_beside_work(centre: Centre) -> Iterator[str]:
         queue = rules.queues.get(place.queue)
         if place.phase is not Phase.WAITING or queue is None:
             continue
-        for name in queue.agents:
+        if queue.max_active is not None or queue.reserve or place.prefer:
+            continue  # what these hold back is held against the oracle of the routing engine
+        for name in rules.agents if queue.by_skill else queue.agents:
             agent = state.agents.get(name)
             if agent is not None and _may_serve(rules, agent, place):
                 yield f"agent {name} is free beside interaction {place.interaction} in {place.queue}"
 
 
 def _may_serve(rules: Rules, agent: AgentState, place: Place) -> bool:
+    """Able from the start, open for work, and with room: then nothing but another agent comes before."""
     rule, queue = rules.agents.get(agent.name), rules.queues[place.queue]
-    load = queue.load.get(place.channel_class, DEFAULT_LOAD[place.channel_class])
+    if rule is None or any(agent.name in tier.agents for tier in queue.tiers):
+        return False
+    asked = parse_requirement(queue.requirement).both(parse_requirement(place.requirement))
+    default = queue.load.get(place.channel_class, DEFAULT_LOAD[place.channel_class])
     return (
-        rule is not None
+        asked.met_by(rule.skills)
         and agent.availability is Availability.READY
         and agent.reachable
         and agent.wrap_up is None
         and agent.name not in place.missed
-        and rule.capacity - agent.load >= load
+        and place.channel_class not in rule.most
+        and rule.capacity - agent.load >= rule.load.get(place.channel_class, default)
     )
 
 
@@ -74,8 +82,19 @@ def loads(centre: Centre) -> Iterator[str]:
             if interaction not in centre.state.interactions:
                 yield f"agent {name} is occupied by interaction {interaction}, which is over"
         rule = centre.state.rules.agents.get(name)
-        if rule is not None and agent.load > rule.capacity:
-            yield f"agent {name} has load {agent.load} of {rule.capacity}"
+        fixed = agent.load - _interruptible(centre, agent)
+        if rule is not None and fixed > rule.capacity and not rule.works_on_hold:
+            yield f"agent {name} has load {fixed} of {rule.capacity} that nothing may interrupt"
+
+
+def _interruptible(centre: Centre, agent: AgentState) -> int:
+    """Load of what an agent holds that other work may come on top of."""
+    interrupts = [over for queue in centre.state.rules.queues.values() for over in queue.interrupts.values()]
+    classes = {channel_class for over in interrupts for channel_class in over}
+    places = centre.router.state.places
+    return sum(
+        load for name, load in agent.held.items() if name in places and places[name].channel_class in classes
+    )
 
 
 def agreement(centre: Centre) -> Iterator[str]:

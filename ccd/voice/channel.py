@@ -41,6 +41,7 @@ from ccd.voice.call_leg import ALLOW, CallLeg
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.limits import Behind, Door
 from ccd.voice.media_hearing import hear
+from ccd.voice.outgoing import Attempt
 from ccd.voice.performing import PERFORM
 from ccd.voice.registrar import Registrar
 from ccd.voice.stack import SipStack
@@ -128,7 +129,6 @@ class VoiceChannel:
     def perform(self, command: cmd.AnyCommand) -> None:
         """Carry out one command; unknown legs have ended already."""
         PERFORM[type(command)](self, command)
-        self._set_timer()
 
     def drain(self, on: bool) -> None:
         """Refuse new calls with 503."""
@@ -174,6 +174,8 @@ class VoiceChannel:
                 event.owner.on_ack_missing()
             elif event.owner is not None:
                 event.owner.heard(event, self.clock.now())
+                if not isinstance(event.owner, (CallLeg, Attempt)):
+                    self._set_timer()
         elif isinstance(event, RequestArrived):
             self._on_request(event)
         elif isinstance(event, AckArrived):
@@ -193,9 +195,9 @@ class VoiceChannel:
         elif isinstance(event, FlowClosed):
             self.registrar.flow_closed(event.flow)
             self.trunks.flow_closed(event.flow)
+            self._set_timer()
         elif isinstance(event, BadMessage):
             self.log.debug("bad SIP message", source=event.flow.host, problem=event.reason)
-        self._set_timer()
 
     def _on_request(self, event: RequestArrived) -> None:
         request = event.request
@@ -210,6 +212,7 @@ class VoiceChannel:
         method = request.method
         if method == "REGISTER":
             self.registrar.on_register(event)
+            self._set_timer()
         elif method == "INVITE":
             arrivals.take_invite(self, event)
         elif method == "MESSAGE":
@@ -348,7 +351,8 @@ class VoiceChannel:
         self.post(fact)
 
     def _set_timer(self) -> None:
-        """One timer for registrations, qualify and trunks."""
+        """One timer for registrations, qualify and trunks; to be called when those may have an earlier
+        deadline: calls move none of them."""
         first, second = self.registrar.next_deadline(), self.trunks.next_deadline()
         deadline = second if first is None or (second is not None and second < first) else first
         if deadline == self._deadline and self._timer is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ccd.errors import PeerBroke
+from ccd.voice.engine import CloseLeg, Music, OpenLeg, SetStream
 from ccd.voice.media_loop import MediaLoop
 from ccd.voice.media_protocol import Begin, OpenPorts, Unpacker, WorkerFact, pack
 
@@ -18,6 +19,10 @@ READ_SIZE: Final = 1 << 18
 MAX_UNSENT: Final = 32 << 20
 """A worker that leaves this much unread is taken for dead."""
 FIRST_PORTS: Final = 64
+UNHURRIED: Final = (OpenLeg, SetStream, CloseLeg, Music)
+UNHURRIED_S: Final = 0.02
+"""Nobody hears a leg before something is played to it or it is joined: what only prepares or ends one waits
+the time of a packet for company, because a frame of its own would wake the worker up."""
 STOP_S: Final = 5.0
 PROGRAM: Final = "ccd.voice.media_worker"
 _INHERITED: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
@@ -52,6 +57,8 @@ class MediaLink:
         self._loop = asyncio.get_running_loop()
         self._unpacker = Unpacker(WorkerFact)
         self._pending: list[Any] = []
+        self._waits: asyncio.TimerHandle | None = None
+        self._hurried = False  # a flush is due in this turn of the loop
         self._unsent = b""
         self._writing = False
         self._open = False
@@ -95,18 +102,26 @@ class MediaLink:
         )
 
     def send(self, command: Any) -> None:
-        """Queue a command; all of one turn of the loop go in one write."""
+        """Queue a command, in order; all of one turn of the loop go in one write."""
         if not self._open:
             return
-        if not self._pending:
-            self._loop.call_soon(self._flush)
         self._pending.append(command)
+        if isinstance(command, UNHURRIED):
+            if self._waits is None and not self._hurried:
+                self._waits = self._loop.call_later(UNHURRIED_S, self._flush)
+        elif not self._hurried:
+            self._hurried = True
+            self._loop.call_soon(self._flush)
 
     def ask_ports(self, count: int) -> None:
         self.asked += count
         self.send(OpenPorts(count))
 
     def _flush(self) -> None:
+        self._hurried = False
+        if self._waits is not None:
+            self._waits.cancel()
+            self._waits = None
         if self._pending and self._open:
             frame = pack(self._pending)
             self._pending = []

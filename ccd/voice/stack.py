@@ -268,7 +268,8 @@ class SipStack:
             listener = self._udp.get(flow.local) or self._listener_of(
                 socket.AF_INET6 if ":" in flow.host else socket.AF_INET
             )
-            if listener is not None and listener.send(flow, data):
+            if listener is not None:
+                listener.send(flow, data)
                 return
         else:
             connection = self._tcp.get(flow) if self._tcp is not None else None

@@ -89,6 +89,7 @@ class UdpListener:
         self._counts = counts
         self._loop = asyncio.get_running_loop()
         self._flows: dict[tuple[str, int], Flow] = {}
+        self._outgoing: list[tuple[Flow, bytes]] = []
         self._read_at = 0.0
         self._gathering: asyncio.TimerHandle | None = None
         self._loop.add_reader(sock, self._read)
@@ -133,17 +134,29 @@ class UdpListener:
         flow = self._flows[address] = Flow("UDP", address[0], address[1], self.key)
         return flow
 
-    def send(self, flow: Flow, data: bytes) -> bool:
-        """False when this peer cannot be reached from here. A full buffer counts as loss on the way."""
-        try:
-            self._sock.sendto(data, (flow.host, flow.port))
-        except (BlockingIOError, InterruptedError):
-            self._counts.datagrams_unsent += 1
-        except OSError:
-            return False
-        return True
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Send at the end of this turn of the loop, all datagrams of the turn one after another: the first
+        wakes its receiver up, which costs ten times what a datagram does (measured: 45 and 5 µs)."""
+        if not self._outgoing:
+            self._loop.call_soon(self._send_all)
+        self._outgoing.append((flow, data))
+
+    def _send_all(self) -> None:
+        """A full buffer counts as loss on the way; a peer that cannot be reached from here is told."""
+        outgoing, self._outgoing = self._outgoing, []
+        if not outgoing:
+            return  # sent by `close` already
+        send = self._sock.sendto
+        for flow, data in outgoing:
+            try:
+                send(data, (flow.host, flow.port))
+            except (BlockingIOError, InterruptedError):
+                self._counts.datagrams_unsent += 1
+            except OSError:
+                self._taker.take_failure(flow)
 
     def close(self) -> None:
+        self._send_all()
         if self._gathering is not None:
             self._gathering.cancel()
         self._loop.remove_reader(self._sock)

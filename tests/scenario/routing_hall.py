@@ -7,6 +7,7 @@ from ccd.model.rules import AgentRule, QueueRule, Rules
 from ccd.model.trace import Trace, Why
 from ccd.routing import decisions as d
 from ccd.routing.router import Router
+from ccd.routing.strategies import Strategy
 
 T = TypeVar("T")
 NOON = 1_800_000_000.0
@@ -48,10 +49,25 @@ class Hall:
             **how,  # type: ignore[arg-type]
         )
 
-    def chat(self, name: str) -> list[d.Decision]:
+    def chat(self, name: str, queue: str = "sales", **how: object) -> list[d.Decision]:
+        return self.write(name, queue, ChannelClass.LIVE_TEXT, **how)
+
+    def mail(self, name: str, queue: str = "sales", **how: object) -> list[d.Decision]:
+        return self.write(name, queue, ChannelClass.DEFERRED_TEXT, **how)
+
+    def write(self, name: str, queue: str, channel_class: ChannelClass, **how: object) -> list[d.Decision]:
         return self.router.enqueue(
-            name, "sales", self.now, channel_class=ChannelClass.LIVE_TEXT, kind=LegKind.TEXT
+            name,
+            queue,
+            self.now,
+            channel_class=channel_class,
+            kind=LegKind.TEXT,
+            **how,  # type: ignore[arg-type]
         )
+
+    def agents_of(self, *names: str) -> list[str]:
+        """Whom each of these is offered to or in conversation with; "-" for nobody."""
+        return [self.router.agent_of(name) or "-" for name in names]
 
     def talk(self, name: str) -> None:
         """The agent offered answers and is bridged."""
@@ -62,6 +78,27 @@ class Hall:
         """All that is due up to `now`."""
         self.now = now
         return self.router.expire(now)
+
+
+class Floor(Hall):
+    """A hall of several queues, with rules for each agent; all are ready, in the order named."""
+
+    def __init__(
+        self,
+        agents: dict[str, dict[str, object]],
+        strategies: dict[str, Strategy] | None = None,
+        **queues: dict[str, object],
+    ) -> None:
+        self.now = NOON
+        self.rules = Rules(
+            agents={name: AgentRule(name=name, **rule) for name, rule in agents.items()},  # type: ignore[arg-type]
+            queues={name: QueueRule(name=name, **rule) for name, rule in queues.items()},  # type: ignore[arg-type]
+        )
+        self.router = Router(self.rules, None, strategies)
+        for name in agents:
+            self.router.set_reachable(name, True, self.now)
+            self.ready(name)
+            self.now += 1
 
 
 def every(out: list[d.Decision], kind: type[T]) -> list[T]:

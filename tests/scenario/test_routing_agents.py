@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from ccd.errors import Misconfigured
 from ccd.model.nouns import Availability, OfferEnd
-from ccd.model.rules import AgentRule, Rules, Target
+from ccd.model.rules import AgentRule, QueueRule, Rules, Target
 from ccd.model.trace import Why
 from ccd.routing import decisions as d
 from ccd.routing.router import Router
@@ -114,6 +115,19 @@ def test_reload_keeps_offers_talks_wrap_up_and_availability() -> None:
     assert hall.router.load_rules(hall.rules, hall.now + 1) == []
     assert msgspec.msgpack.encode(hall.router.state) == before
     assert hall.router.next_deadline() == min(rings.deadline, hall.now + 20.0)
+
+
+@pytest.mark.parametrize("broken", [{"strategy": "nicest"}, {"requirement": "french and"}])
+def test_rules_that_cannot_be_followed_change_nothing(broken: dict[str, str]) -> None:
+    hall = Hall("ann")
+    hall.call("i1")
+    hall.call("i2")
+    before = msgspec.msgpack.encode(hall.router.state)
+    queues = {"help": QueueRule(name="help", **broken)}
+    with pytest.raises(Misconfigured):
+        hall.router.load_rules(msgspec.structs.replace(hall.rules, queues=queues), hall.now)
+    assert msgspec.msgpack.encode(hall.router.state) == before
+    assert hall.router.waiting("sales") == ["i1", "i2"]
 
 
 def test_reload_adds_agents_and_queues_that_work_at_once() -> None:

@@ -10,10 +10,11 @@ from ccd.errors import Misconfigured, TryLater
 from ccd.model import facts, rules
 from ccd.model.nouns import Availability, Binding, Cause
 from ccd.model.settings import LedgerSettings
+from ccd.runtime.asking import Call
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
 from ccd.runtime.replay import replay
-from ccd.runtime.verbs import Call, Doors, verbs
+from ccd.runtime.verbs import Doors, verbs
 from ccd.storage.memory import MemoryLedger
 from ccd.testing.clock import VirtualClock
 from ccd.testing.fake_channel import FakeChannel
@@ -39,6 +40,18 @@ RULES = rules.Rules(
     },
     numbers={"+331": "sales", "+332": "support", "+333": "listen"},
     pause_reasons={"1": "lunch", "2": "training"},
+    profiles={
+        "rush": rules.ProfileRule(
+            name="rush",
+            display="Monday rush",
+            agents={"alice": {"join": ["support"]}},
+            queues={"sales": {"wrap_up_s": 5.0}},
+            numbers={"+333": "support"},
+        ),
+        "quiet": rules.ProfileRule(
+            name="quiet", suspend=rules.Suspension(queues={"support": rules.Target()})
+        ),
+    },
 )
 
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass, OfferEnd
+from ccd.model.requirements import Requirement, parse_requirement
 from ccd.model.rules import AgentRule, QueueRule, Rules
+from ccd.routing.strategies import chance_of
 
 
 @dataclass
@@ -14,8 +16,11 @@ class Piece:
     name: str
     queue: QueueRule
     channel_class: ChannelClass
-    order: tuple[int, float, int]
+    priority: int
+    entered_at: float
+    seq: int
     enqueued_at: float
+    own: str = ""
     phase: str = "waiting"
     agent: str = ""
     offer: str = ""
@@ -26,10 +31,16 @@ class Piece:
     max_wait_fired: bool = False
     held: int = 0
     """Load taken when it was offered; a reload does not change it."""
+    on_hold: bool = False
+    stage: int = 0
+    prefer: str = ""
+    prefer_until: float = 0.0
+    bridged_at: float = 0.0
 
-    @property
-    def load(self) -> int:
-        return self.queue.load.get(self.channel_class, DEFAULT_LOAD[self.channel_class])
+    def order(self, now: float) -> tuple[float, float, int]:
+        rate = self.queue.age_per_min.get(self.channel_class, 0.0) / 60
+        points = self.priority + self.queue.weight + rate * (now - self.entered_at)
+        return (-points, self.entered_at, self.seq)
 
 
 @dataclass
@@ -45,6 +56,12 @@ class Person:
     outside: dict[str, int] = field(default_factory=dict)
     wrap_until: float = 0.0
     misses: dict[str, int] = field(default_factory=dict)
+    handled: int = 0
+    talked_s: float = 0.0
+
+
+def times(queue: QueueRule) -> list[float]:
+    return sorted({0.0, *(r.after_s for r in queue.relax), *(t.after_s for t in queue.tiers)})
 
 
 class Oracle:
@@ -55,6 +72,7 @@ class Oracle:
         self.people = {name: Person(agent) for name, agent in rules.agents.items()}
         self.pieces: dict[str, Piece] = {}
         self.counter = 0
+        self.offer_number = 1
         self.counts = {name: [0, 0, 0, 0] for name in rules.queues}  # offered handled abandoned overflowed
         self.offers: list[tuple[str, str]] = []
         self.overflows: list[str] = []
@@ -63,49 +81,163 @@ class Oracle:
         self.counter += 1
         return self.counter
 
-    def used(self, agent: str) -> int:
-        held = sum(p.held for p in self.pieces.values() if p.agent == agent)
-        return held + sum(self.people[agent].outside.values())
+    # -- who may -------------------------------------------------------------------------------
 
-    def can(self, agent: str, piece: Piece) -> bool:
+    def used(self, agent: str, without: tuple[ChannelClass, ...] = ()) -> int:
+        """Load of an agent, some channel classes not counted."""
+        held = [p for p in self.pieces.values() if p.agent == agent and p.channel_class not in without]
+        return sum(p.held for p in held if not p.on_hold) + sum(self.people[agent].outside.values())
+
+    def cost(self, agent: str, queue: QueueRule, channel_class: ChannelClass) -> int:
+        own = self.people[agent].rule.load
+        return own.get(channel_class, queue.load.get(channel_class, DEFAULT_LOAD[channel_class]))
+
+    def has_room(self, agent: str, queue: QueueRule, channel_class: ChannelClass) -> bool:
+        """Open for work, and one more of this queue and class fits."""
         person = self.people[agent]
+        over = queue.interrupts.get(channel_class, ())
+        fits = self.used(agent, over) + self.cost(agent, queue, channel_class) <= person.rule.capacity
+        count = sum(p.agent == agent and p.channel_class is channel_class for p in self.pieces.values())
         return (
-            agent in piece.queue.agents
-            and person.ready == "ready"
+            person.ready == "ready"
             and person.reachable
             and not person.wrap_until
-            and agent not in piece.missed
-            and self.used(agent) + piece.load <= person.rule.capacity
+            and fits
+            and count < person.rule.most.get(channel_class, 99)
         )
 
-    def key(self, agent: str, queue: QueueRule) -> tuple[Any, ...]:
-        person = self.people[agent]
-        if queue.strategy == "top_down":
-            return (queue.agents.index(agent),)
-        return (person.asked,) if queue.strategy == "round_robin" else person.turn
+    def asked_for(self, queue: QueueRule, stage: int, own: str) -> Requirement:
+        asked = parse_requirement(queue.requirement).both(parse_requirement(own))
+        for relax in queue.relax:
+            if relax.after_s <= times(queue)[stage]:
+                asked = asked.at_most(relax.at_most).without(relax.drop)
+        return asked
+
+    def named(self, agent: str, queue: QueueRule) -> bool:
+        return agent in queue.agents or any(agent in tier.agents for tier in queue.tiers)
+
+    def rank(self, agent: str, queue: QueueRule, stage: int) -> int | None:
+        """Which in the order of tiers; None: not to be asked at this stage."""
+        at = times(queue)[stage]
+        in_tier = [tier for tier in queue.tiers if agent in tier.agents]
+        opened = [n for n, tier in enumerate(queue.tiers, 1) if tier in in_tier and tier.after_s <= at]
+        if opened:
+            return opened[0]
+        if not in_tier and (agent in queue.agents or queue.by_skill):
+            return 1 if queue.tiers and queue.tiers[0].after_s == 0 else 0
+        for relax in queue.relax:
+            for name in relax.open if relax.after_s <= at else ():
+                if self.serves(agent, self.rules.queues[name]):
+                    return 99
+        return None
+
+    def serves(self, agent: str, queue: QueueRule) -> bool:
+        """As the queue is at the start, tiers aside."""
+        able = parse_requirement(queue.requirement).met_by(self.people[agent].rule.skills)
+        return able and (queue.by_skill or self.named(agent, queue))
+
+    def able(self, agent: str, queue: QueueRule, stage: int, own: str) -> bool:
+        met = self.asked_for(queue, stage, own).met_by(self.people[agent].rule.skills)
+        return met and self.rank(agent, queue, stage) is not None
+
+    def members(self, queue: QueueRule) -> list[str]:
+        stages = range(len(times(queue)))
+        return [
+            name
+            for name in self.people
+            if self.named(name, queue)
+            or (queue.by_skill and any(self.able(name, queue, stage, "") for stage in stages))
+        ]
+
+    def full(self, queue: QueueRule) -> bool:
+        active = sum(p.queue is queue and p.phase != "waiting" for p in self.pieces.values())
+        return queue.max_active is not None and active >= queue.max_active
+
+    def reserved(self, agent: str, piece: Piece) -> bool:
+        """Would leave too few of the queue's agents free for what it reserves them for."""
+        queue = piece.queue
+        for kept, count in queue.reserve.items():
+            free = [name for name in self.members(queue) if self.has_room(name, queue, kept)]
+            if kept is piece.channel_class or agent not in free or len(free) > count:
+                continue
+            over = queue.interrupts.get(kept, ())
+            extra = 0 if piece.channel_class in over else self.cost(agent, queue, piece.channel_class)
+            load = self.used(agent, over) + extra + self.cost(agent, queue, kept)
+            if load > self.people[agent].rule.capacity:
+                return True
+        return False
+
+    def can(self, agent: str, piece: Piece) -> bool:
+        queue = piece.queue
+        return (
+            (agent == piece.prefer if piece.prefer else self.able(agent, queue, piece.stage, piece.own))
+            and self.has_room(agent, queue, piece.channel_class)
+            and agent not in piece.missed
+            and not self.full(queue)
+            and not self.reserved(agent, piece)
+        )
+
+    def key(self, agent: str, piece: Piece) -> tuple[Any, ...]:
+        person, queue = self.people[agent], piece.queue
+        room = person.rule.capacity - self.used(agent)
+        named = list(
+            dict.fromkeys([*(a for a in queue.agents if not self.tiered(a, queue)), *self.in_tiers(queue)])
+        )
+        wanted = self.asked_for(queue, piece.stage, piece.own).skills
+        chance = chance_of(self.offer_number, agent)
+        return {
+            "longest_idle": lambda: person.turn,
+            "round_robin": lambda: (person.asked,),
+            "fewest_handled": lambda: (person.handled, person.asked),
+            "least_talk_time": lambda: (person.talked_s, person.asked),
+            "least_loaded": lambda: (-room, person.asked),
+            "top_down": lambda: (named.index(agent) if agent in named else 99,),
+            "best_skill": lambda: (-sum(person.rule.skills.get(s, 0) for s in wanted), *person.turn),
+            "weighted_random": lambda: (-(chance ** (1 / queue.weights.get(agent, 1))),),
+        }[queue.strategy]()
+
+    def tiered(self, agent: str, queue: QueueRule) -> bool:
+        return agent in self.in_tiers(queue)
+
+    def in_tiers(self, queue: QueueRule) -> list[str]:
+        return [name for tier in queue.tiers for name in tier.agents]
+
+    # -- pairing -------------------------------------------------------------------------------
+
+    def waiting(self, now: float) -> list[Piece]:
+        return sorted(
+            (p for p in self.pieces.values() if p.phase == "waiting"), key=lambda piece: piece.order(now)
+        )
 
     def pair(self, now: float) -> None:
         """The first of all waiting that anybody can take goes to the best who can; again until none."""
         while True:
-            waiting = sorted((p for p in self.pieces.values() if p.phase == "waiting"), key=lambda p: p.order)
-            for piece in waiting:
+            for piece in self.waiting(now):
                 able = [name for name in self.people if self.can(name, piece)]
                 if able:
-                    # the name breaks ties, as nothing else does
-                    self.offer(piece, min(able, key=lambda name: (*self.key(name, piece.queue), name)), now)
+                    self.offer(piece, min(able, key=lambda name: self.preference(name, piece)), now)
                     break
             else:
                 return
+
+    def preference(self, agent: str, piece: Piece) -> tuple[Any, ...]:
+        """Tier, strategy, and the name, which breaks ties as nothing else does."""
+        rank = 0 if piece.prefer else self.rank(agent, piece.queue, piece.stage)
+        return (rank, *self.key(agent, piece), agent)
 
     def offer(self, piece: Piece, agent: str, now: float) -> None:
         person = self.people[agent]
         piece.before = (person.turn, person.asked)
         piece.after = self.tick()
+        self.offer_number += 1
         person.turn, person.asked = (now, piece.after), piece.after
         voice = piece.channel_class is ChannelClass.VOICE
         piece.deadline = now + (piece.queue.ring_timeout_s if voice else piece.queue.text_timeout_s)
-        piece.phase, piece.agent, piece.held = "offered", agent, piece.load
+        piece.held = self.cost(agent, piece.queue, piece.channel_class)
+        piece.phase, piece.agent = "offered", agent
         self.offers.append((piece.name, agent))
+
+    # -- ends ----------------------------------------------------------------------------------
 
     def release(self, piece: Piece, now: float, restore: bool) -> None:
         person = self.people[piece.agent]
@@ -113,7 +245,7 @@ class Oracle:
             person.turn = (now, self.tick())
         elif person.turn[1] == piece.after:
             person.turn, person.asked = piece.before
-        piece.agent = ""
+        piece.agent, piece.on_hold = "", False
 
     def miss(self, piece: Piece, end: str, now: float) -> None:
         agent = piece.agent
@@ -121,16 +253,30 @@ class Oracle:
         self.release(piece, now, restore=False)
         piece.phase = "waiting"
         piece.missed[agent] = now + piece.queue.retry_same_after_s
+        if piece.prefer == agent:
+            piece.prefer = ""
         person.misses[end] = person.misses.get(end, 0) + 1
         limit = piece.queue.on_miss.get(OfferEnd(end), 0)
         if limit and person.misses[end] >= limit and person.ready == "ready":
             self.declare(agent, "paused", piece.queue.miss_pause_reason, now)
-        self.too_late(piece, now)
+        if piece.name in self.pieces:
+            self.too_late(piece, now)
 
     def too_late(self, piece: Piece, now: float) -> None:
         limit = piece.queue.max_wait_s
-        if limit is not None and piece.enqueued_at + limit <= now:
+        late = limit is not None and piece.enqueued_at + limit <= now
+        if late or self.nobody(piece.queue, piece.queue.leave_empty):
             self.overflow(piece)
+
+    def nobody(self, queue: QueueRule, what: str) -> bool:
+        there = {"logged_out": ("ready", "paused"), "not_ready": ("ready",)}.get(what)
+        return there is not None and not any(self.people[n].ready in there for n in self.members(queue))
+
+    def desert(self, queues: list[QueueRule]) -> None:
+        for queue in queues:
+            if self.nobody(queue, queue.leave_empty):
+                for piece in [p for p in self.pieces.values() if p.queue is queue and p.phase == "waiting"]:
+                    self.overflow(piece)
 
     def overflow(self, piece: Piece) -> None:
         del self.pieces[piece.name]
@@ -139,25 +285,39 @@ class Oracle:
 
     def declare(self, agent: str, ready: str, reason: str, now: float) -> None:
         person = self.people[agent]
+        if person.ready == "logged_out":
+            person.handled, person.talked_s = 0, 0.0
         if ready == "ready" and person.ready != "ready":
             person.misses.clear()
             person.turn = (now, self.tick())
         person.ready, person.reason = ready, reason
         if ready != "paused":
             person.wrap_until = 0.0
-        if ready != "ready":
-            for piece in [p for p in self.pieces.values() if p.agent == agent and p.phase == "offered"]:
-                self.release(piece, now, restore=True)
-                piece.phase = "waiting"
+        if ready == "ready":
+            return
+        mine = [p for p in self.pieces.values() if p.agent == agent and p.phase == "offered"]
+        for piece in mine:
+            self.release(piece, now, restore=True)
+            piece.phase = "waiting"
+        if ready == "logged_out":
+            for piece in self.pieces.values():
+                if piece.prefer == agent and piece.phase == "waiting":
+                    piece.prefer = ""
+        self.desert([queue for queue in self.rules.queues.values() if agent in self.members(queue)])
+        for piece in mine:
+            if piece.name in self.pieces:
                 self.too_late(piece, now)
 
     def finish(self, piece: Piece, now: float) -> None:
         agent = piece.agent
+        self.people[agent].talked_s += now - piece.bridged_at
         self.release(piece, now, restore=False)
         wrap = self.people[agent].rule.wrap_up_s
         wrap = piece.queue.wrap_up_s if wrap is None else wrap
         if wrap > 0 and self.people[agent].ready != "logged_out":
             self.people[agent].wrap_until = max(self.people[agent].wrap_until, now + wrap)
+
+    # -- time ----------------------------------------------------------------------------------
 
     def dues(self) -> list[tuple[float, int, str, str]]:
         out = [(p.wrap_until, 1, name, "") for name, p in self.people.items() if p.wrap_until]
@@ -165,10 +325,14 @@ class Oracle:
             if piece.phase == "connected":
                 continue
             out += [(at, 2, piece.name, agent) for agent, at in piece.missed.items()]
+            if piece.stage + 1 < len(times(piece.queue)):
+                out.append((piece.enqueued_at + times(piece.queue)[piece.stage + 1], 3, piece.name, ""))
+            if piece.prefer:
+                out.append((piece.prefer_until, 4, piece.name, ""))
             if piece.phase == "offered":
-                out.append((piece.deadline, 3, piece.offer, piece.name))
+                out.append((piece.deadline, 5, piece.offer, piece.name))
             if piece.queue.max_wait_s is not None and not piece.max_wait_fired:
-                out.append((piece.enqueued_at + piece.queue.max_wait_s, 4, piece.name, ""))
+                out.append((piece.enqueued_at + piece.queue.max_wait_s, 6, piece.name, ""))
         return sorted(out)
 
     def fire(self, now: float) -> None:
@@ -180,6 +344,10 @@ class Oracle:
             elif kind == 2:
                 del self.pieces[name].missed[agent]
             elif kind == 3:
+                self.pieces[name].stage += 1
+            elif kind == 4:
+                self.pieces[name].prefer = ""
+            elif kind == 5:
                 self.miss(self.pieces[agent], "no_answer", now)
             else:
                 self.pieces[name].max_wait_fired = True

@@ -25,8 +25,17 @@ from tests.unit.control_room import ESCAPE, Room
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
 VERBS = dict(walk(typer.main.get_command(build())))
-LOCAL = {("check",), ("prompts", "build"), ("prompts", "list"), ("completion",), ("staff",), ("simulate",)}
-NEEDS = {"agent": "alice", "interaction": "1"}
+LOCAL = {
+    ("check",),
+    ("prompts", "build"),
+    ("prompts", "list"),
+    ("completion",),
+    ("staff",),
+    ("simulate",),
+    ("calendar", "show"),
+    ("calendar", "next"),
+}
+NEEDS = {"agent": "alice", "interaction": "1", "profile": "rush"}
 FOLDER = Path(__file__).parents[2] / "conf"
 
 
@@ -49,8 +58,10 @@ def needed(command: Any) -> list[str]:
 def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
         "status, top, agents, agent login, agent logout, agent pause, agent ready, queues, interactions, "
-        "interaction show, interaction explain, interaction hangup, trunks, devices, sip trace, report, "
-        "staff, simulate, check, diff, reload, drain, prompts build, prompts list, completion"
+        "interaction show, interaction explain, interaction change, interaction hangup, "
+        "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
+        "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
+        "prompts list, completion"
     )
     assert {" ".join(words) for words in VERBS} == set(asked.split(", "))
 
@@ -137,7 +148,16 @@ def test_status_starts_fast(tmp_path: Path) -> None:
 
 def test_a_start_does_not_load_what_it_does_not_need() -> None:
     asked = "import sys, ccd.cli.main; print([m for m in sys.modules if m in %r])"
-    heavy = ("rich", "msgspec", "structlog", "uvloop", "asyncio", "ccd.config.load", "phonenumbers")
+    heavy = (
+        "rich",
+        "msgspec",
+        "structlog",
+        "uvloop",
+        "asyncio",
+        "ccd.config.load",
+        "phonenumbers",
+        "zoneinfo",
+    )
     done = subprocess.run(
         [sys.executable, "-c", asked % (heavy,)], capture_output=True, text=True, check=True
     )

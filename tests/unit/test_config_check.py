@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[2]
 def test_a_good_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     assert main_check([str(ROOT / "conf")]) == 0
     out = capsys.readouterr().out
-    assert "good: 6 files, 4 agents, 2 queues, 4 flows, 2 trunks, 5 devices, 0 channels, 6 warnings" in out
+    assert (
+        "good: 8 files, 4 agents, 2 queues, 4 flows, 1 calendar, 2 trunks, 5 devices, 0 channels, 1 profile, "
+        "6 warnings" in out
+    )
 
 
 def test_faults_go_to_stderr_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,15 @@ from ccd.model import rules, settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 STEPS = rules.AnyStep.__args__
-STRUCTS = [*PLAIN.values(), *NAMED.values(), rules.Target, settings.TransportSettings, *STEPS]
+STRUCTS = [
+    *PLAIN.values(),
+    *NAMED.values(),
+    rules.Target,
+    rules.Relax,
+    rules.Tier,
+    settings.TransportSettings,
+    *STEPS,
+]
 
 
 def test_the_page_is_not_stale() -> None:

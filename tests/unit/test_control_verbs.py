@@ -17,7 +17,8 @@ from tests.unit.control_room import BY, RULES, Room, until
 VERBS = {
     "status", "top", "agents", "agent.login", "agent.logout", "agent.pause", "agent.ready", "queues",
     "interactions", "interactions.ended", "interaction.show", "interaction.explain",
-    "interaction.hangup", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
+    "interaction.change", "interaction.hangup", "profiles", "profile.show",
+    "profile.on", "profile.off", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
 
 
@@ -173,7 +174,8 @@ async def test_an_interaction_that_ended_just_now_is_found() -> None:
 
 
 async def test_an_unknown_interaction_is_refused(room: Room) -> None:
-    for verb in ("interaction.show", "interaction.explain", "interaction.hangup", "sip.trace"):
+    verbs = ("show", "explain", "change", "hangup")
+    for verb in (*(f"interaction.{verb}" for verb in verbs), "sip.trace"):
         with pytest.raises(Refused, match="no interaction '4711'"):
             await room.ask(verb, interaction="4711")
 
@@ -200,6 +202,40 @@ async def test_hangup_ends_all_legs_and_says_who_did_it(room: Room) -> None:
     shown = await room.ask("interaction.show", interaction="1")
     assert not shown["running"]
     assert any(f"by {BY}" in line for line in shown["timeline"])
+
+
+async def test_a_change_acts_at_once_and_tells_both_places(room: Room) -> None:
+    for _ in range(3):
+        await room.call()
+    changed = await room.ask("interaction.change", interaction="3", priority=9)
+    assert changed == {"interaction": "3", "queue": "sales", "before": 3, "after": 1, "agent": ""}
+    moved = await room.ask("interaction.change", interaction="1", queue="support")
+    assert (moved["queue"], moved["before"], moved["after"]) == ("support", 2, 1)
+    report = {row["queue"]: row for row in (await room.ask("report"))["total"]["queues"]}
+    assert (report["sales"]["overflowed"], report["support"]["offered"]) == (1, 1)
+    shown = await room.ask("interaction.show", interaction="1")
+    assert any("changed: queue support, before 2, after 1" in line for line in shown["timeline"])
+    assert any(f"by {BY}" in line for line in shown["timeline"])
+    await room.ready("alice")
+    assert room.centre.router.agent_of("3") == "alice"
+
+
+async def test_what_cannot_be_changed_is_refused(room: Room) -> None:
+    await room.call()
+    with pytest.raises(Refused, match="column 10"):
+        await room.ask("interaction.change", interaction="1", requirement="french > and")
+    with pytest.raises(Refused, match="sales"):
+        await room.ask("interaction.change", interaction="1", queue="sale")
+    with pytest.raises(Refused, match="say what to change"):
+        await room.ask("interaction.change", interaction="1")
+    await room.ready("alice")
+    await room.talk()
+    talking = next(name for name in ("1", "2") if not room.centre.router.position(name))
+    with pytest.raises(Refused, match="does not wait"):
+        await room.ask("interaction.change", interaction=talking, priority=1)
+    await room.leave(await room.call())
+    with pytest.raises(Refused, match="has ended already"):
+        await room.ask("interaction.change", interaction="3", priority=1)
 
 
 async def test_hangup_of_an_ended_interaction_says_so(room: Room) -> None:

@@ -85,6 +85,26 @@ def test_deadlines_stay_within_twice_what_holds() -> None:
     assert deadlines.next() == 99_000.0
 
 
+def test_deadlines_fire_in_order_while_the_old_ones_move_over() -> None:
+    dead: set[str] = set()
+    deadlines = Deadlines(lambda entry: entry[2] not in dead)
+    expected = []
+    for number in range(5 * COMPACT_FROM):
+        at = float(number * 7919 % 5003)
+        deadlines.push(at, Due.RING, str(number))
+        if number % 3:
+            dead.add(str(number))
+        else:
+            expected.append((at, Due.RING, str(number), ""))
+        if number % 11 == 0 and expected:
+            first = min(expected)
+            assert deadlines.next() == first[0]
+            assert deadlines.pop(first[0]) == first
+            expected.remove(first)
+    assert len(deadlines) < 2 * len(expected) + 2 * COMPACT_FROM
+    assert list(iter(lambda: deadlines.pop(1e9), None)) == sorted(expected)
+
+
 @pytest.mark.parametrize(("phase", "event"), list(itertools.product(Phase, Event)))
 def test_every_pair_moves_or_is_refused(phase: Phase, event: Event) -> None:
     if (phase, event) in MOVES:

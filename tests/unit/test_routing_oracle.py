@@ -6,49 +6,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
-from ccd.model.rules import AgentRule, QueueRule, Rules, Target
+from ccd.model.rules import Rules
 from ccd.routing import decisions as d
 from ccd.routing.router import Router
 from ccd.routing.state import RoutingState
-from tests.unit.routing_oracle import Oracle, Piece
-
-AGENTS = ("ann", "bob", "cat", "dan")
-QUEUES = ("sales", "help", "web")
-CLASSES = (ChannelClass.VOICE, ChannelClass.LIVE_TEXT)
-
+from tests.unit.routing_oracle import Oracle, Piece, times
+from tests.unit.routing_rules import AGENTS, CLASSES, QUEUES, REQUIREMENTS, rule_sets
 
 seconds = st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.0, 20.0])
-queue_rules = st.builds(
-    QueueRule,
-    name=st.just(""),
-    agents=st.lists(st.sampled_from(AGENTS), unique=True, min_size=1).map(tuple),
-    strategy=st.sampled_from(["longest_idle", "round_robin", "top_down"]),
-    priority=st.integers(0, 2),
-    ring_timeout_s=st.sampled_from([5.0, 20.0]),
-    text_timeout_s=st.sampled_from([9.0, 60.0]),
-    retry_same_after_s=st.sampled_from([4.0, 30.0]),
-    wrap_up_s=st.sampled_from([0.0, 3.0, 10.0]),
-    load=st.sampled_from([{}, {ChannelClass.LIVE_TEXT: 50}, {ChannelClass.VOICE: 60}]),
-    max_wait_s=st.sampled_from([None, None, 15.0]),
-    max_length=st.sampled_from([None, None, 0, 2]),
-    overflow=st.just(Target(flow="out")),
-    on_miss=st.sampled_from([{}, {OfferEnd.NO_ANSWER: 2, OfferEnd.REJECTED: 1}]),
-)
-
-
-@st.composite
-def rule_sets(draw: st.DrawFn) -> Rules:
-    return Rules(
-        agents={
-            name: AgentRule(
-                name=name,
-                capacity=draw(st.sampled_from([100, 100, 99, 60, 200])),
-                wrap_up_s=draw(st.sampled_from([None, 0.0, 2.0])),
-            )
-            for name in AGENTS
-        },
-        queues={name: msgspec.structs.replace(draw(queue_rules), name=name) for name in QUEUES},
-    )
 
 
 class EngineAgainstOracle(RuleBasedStateMachine):
@@ -69,13 +34,11 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         """Both made the same offers and gave back the same interactions in this turn."""
         self.oracle.pair(self.now)
         offers = [(o.interaction, o.agent) for o in out if isinstance(o, d.Offer)]
-        assert sorted(offers) == sorted(self.oracle.offers)
-        if offers != self.oracle.offers:
-            self.copy_turns()  # several in one turn: which was first is the engine's choice
+        assert offers == self.oracle.offers
         for piece in self.oracle.pieces.values():
             piece.offer = self.router.offer_of(piece.name)
         for _, agent in offers:
-            assert self.router.state.agents[agent].load <= self.rules.agents[agent].capacity
+            assert self.within_capacity(agent)
         assert sorted(o.interaction for o in out if isinstance(o, d.Overflow)) == sorted(
             self.oracle.overflows
         )
@@ -109,18 +72,34 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         channel_class=st.sampled_from(CLASSES),
         priority=st.sampled_from([None, None, 0, 5]),
         waited=st.sampled_from([0.0, 0.0, 40.0]),
+        own=st.sampled_from(REQUIREMENTS),
+        prefer=st.sampled_from(["", "", "", *AGENTS]),
     )
-    def enqueue(self, queue: str, channel_class: ChannelClass, priority: int | None, waited: float) -> None:
+    def enqueue(
+        self,
+        queue: str,
+        channel_class: ChannelClass,
+        priority: int | None,
+        waited: float,
+        own: str = "",
+        prefer: str = "",
+    ) -> None:
         self.serial += 1
         name = f"i{self.serial}"
         at = self.rules.queues[queue]
         queued = sum(p.queue is at for p in self.pieces("waiting", "offered", "accepted"))
-        order = (-(at.priority if priority is None else priority), self.now - waited, self.oracle.tick())
-        piece = Piece(name, at, channel_class, order, self.now)
+        points = at.priority if priority is None else priority
+        piece = Piece(
+            name, at, channel_class, points, self.now - waited, self.oracle.tick(), self.now, own=own
+        )
+        if prefer and self.oracle.people[prefer].ready != "logged_out":
+            piece.prefer, piece.prefer_until = prefer, self.now + 6.0
         self.oracle.counts[queue][0] += 1
         self.oracle.pieces[name] = piece
         self.oracle.pair(self.now)
-        if piece.phase == "waiting" and at.max_length is not None and queued >= at.max_length:
+        if piece.phase == "waiting" and (
+            (at.max_length is not None and queued >= at.max_length) or self.oracle.nobody(at, at.join_empty)
+        ):
             self.oracle.overflow(piece)
         kind = LegKind.AUDIO if channel_class is ChannelClass.VOICE else LegKind.TEXT
         self.same(
@@ -132,8 +111,57 @@ class EngineAgainstOracle(RuleBasedStateMachine):
                 kind=kind,
                 priority=priority,
                 entered_at=self.now - waited,
+                requirement=own,
+                prefer=prefer,
+                prefer_wait_s=6.0,
             )
         )
+
+    @precondition(lambda self: self.pieces("waiting", "offered"))
+    @rule(
+        data=st.data(),
+        priority=st.sampled_from([None, 0, 7]),
+        own=st.sampled_from([None, *REQUIREMENTS]),
+        queue=st.sampled_from([None, None, *QUEUES]),
+    )
+    def change(self, data: st.DataObject, priority: int | None, own: str | None, queue: str | None) -> None:
+        piece = self.some(data, "waiting", "offered")
+        before = self.places(piece.queue.name).index(piece.name) + 1
+        if priority is not None:
+            piece.priority = priority
+        if own is not None:
+            piece.own = own
+        if queue is not None and queue != piece.queue.name:
+            self.oracle.counts[piece.queue.name][3] += 1
+            self.oracle.counts[queue][0] += 1
+            if piece.agent:
+                self.oracle.release(piece, self.now, restore=True)
+            piece.phase, piece.stage, piece.max_wait_fired = "waiting", 0, False
+            piece.queue, piece.enqueued_at = self.rules.queues[queue], self.now
+            piece.missed.clear()
+        after = self.places(piece.queue.name).index(piece.name) + 1
+        out = self.router.change(piece.name, self.now, priority=priority, requirement=own, queue=queue)
+        assert d.Changed(piece.name, piece.queue.name, before, after) in out
+        self.same(out)
+
+    @precondition(lambda self: self.pieces("connected"))
+    @rule(data=st.data(), on=st.booleans())
+    def hold(self, data: st.DataObject, on: bool) -> None:
+        piece = self.some(data, "connected")
+        if piece.on_hold or self.rules.agents[piece.agent].works_on_hold:
+            piece.on_hold = on
+        self.same(self.router.hold(piece.name, on, self.now))
+
+    def within_capacity(self, agent: str) -> bool:
+        """What is held is within the capacity, but for work that may be interrupted."""
+        interrupts = [over for queue in self.rules.queues.values() for over in queue.interrupts.values()]
+        over = tuple({channel_class for classes in interrupts for channel_class in classes})
+        return self.oracle.used(agent, over) <= self.rules.agents[agent].capacity
+
+    def places(self, queue: str) -> list[str]:
+        """The waiting of a queue in order, as the oracle has it."""
+        found = [p for p in self.pieces("waiting", "offered", "accepted") if p.queue.name == queue]
+        return [p.name for p in sorted(found, key=lambda piece: piece.order(self.now))]
 
     @precondition(lambda self: self.pieces("offered"))
     @rule(data=st.data())
@@ -156,8 +184,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
                 piece.name, piece.agent, piece.queue.name, waited, waited <= piece.queue.service_level_s
             )
         ]
-        piece.phase = "connected"
+        piece.phase, piece.bridged_at = "connected", self.now
         piece.missed.clear()
+        self.oracle.people[piece.agent].handled += 1
         self.oracle.counts[piece.queue.name][1] += 1
 
     @precondition(lambda self: self.pieces("offered", "accepted"))
@@ -196,7 +225,8 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         if piece.agent != agent:
             self.oracle.finish(piece, self.now)
             self.oracle.people[agent].turn = (self.now, self.oracle.tick())
-            piece.agent = agent
+            self.oracle.people[agent].handled += 1
+            piece.agent, piece.bridged_at = agent, self.now
         self.same(self.router.move(piece.name, agent, self.now))
 
     def occupy(self, agent: str, load: int) -> None:
@@ -282,6 +312,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
     def reload_same(self) -> None:
         for piece in self.oracle.pieces.values():
             piece.max_wait_fired = False
+        self.oracle.desert(list(self.rules.queues.values()))
         self.same(
             self.router.load_rules(msgspec.json.decode(msgspec.json.encode(self.rules), type=Rules), self.now)
         )
@@ -291,15 +322,20 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         running = {n: p.agent for n, p in self.router.state.places.items() if p.agent}
         ready = {n: (a.availability, a.wrap_up) for n, a in self.router.state.agents.items()}
         out = self.router.load_rules(rules, self.now)
-        assert all(isinstance(one, d.Offer | d.Traced) for one in out)
+        assert all(isinstance(one, d.Offer | d.Traced | d.LeftQueue | d.Overflow) for one in out)
+        for one in out:
+            if isinstance(one, d.Overflow):
+                assert one.why in ("no_agents", "max_wait")  # deserted under the new rules
+                self.oracle.counts[one.queue][3] += 1
+                del self.oracle.pieces[one.interaction]
         state = self.router.state
         assert {n: state.places[n].agent for n in running} == running
         assert {n: (a.availability, a.wrap_up) for n, a in state.agents.items()} == ready
-        for offer in out:
-            if isinstance(offer, d.Offer):
-                assert state.agents[offer.agent].load <= rules.agents[offer.agent].capacity
         self.rules = rules
         self.take_over()
+        for offer in out:
+            if isinstance(offer, d.Offer):
+                assert self.within_capacity(offer.agent)
 
     def take_over(self) -> None:
         """The oracle takes over what the engine did at a reload."""
@@ -311,12 +347,14 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             piece.queue = self.rules.queues[place.queue]
             piece.phase, piece.agent, piece.offer = place.phase.value, place.agent, place.offer
             piece.deadline, piece.held, piece.max_wait_fired = place.deadline, place.load, False
+            piece.stage, piece.prefer = place.stage, place.prefer
+            assert times(piece.queue)[piece.stage] <= self.now - piece.enqueued_at
         self.copy_turns()
 
     def copy_turns(self) -> None:
         """Who stands where in the line for work is taken from the engine."""
         state = self.router.state
-        self.oracle.counter = state.next_seq
+        self.oracle.counter, self.oracle.offer_number = state.next_seq, state.next_offer
         for name, person in self.oracle.people.items():
             agent = state.agents[name]
             person.turn, person.asked = (agent.line_since, agent.line_seq), agent.turn_seq
@@ -345,7 +383,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             )
         assert len(set(state.offers.values())) == len(state.offers)
         for name in QUEUES:
-            waiting = len(self.router.waiting(name))
+            waiting = len(self.router.waiting(name, self.now))
             totals = state.queues[name]
             assert [
                 totals.offered,
@@ -354,12 +392,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
                 totals.overflowed,
             ] == self.oracle.counts[name]
             assert totals.offered == totals.handled + totals.abandoned + totals.overflowed + waiting
-            order = sorted(
-                (p for p in self.pieces("waiting", "offered", "accepted") if p.queue.name == name),
-                key=lambda p: p.order,
-            )
-            assert self.router.waiting(name) == [p.name for p in order]
-            assert [self.router.position(p.name) for p in order] == list(range(1, len(order) + 1))
+            order = self.places(name)
+            assert self.router.waiting(name, self.now) == order
+            assert [self.router.position(each, self.now) for each in order] == list(range(1, len(order) + 1))
 
     @invariant()
     def deadlines_agree(self) -> None:

@@ -21,8 +21,10 @@ from ccd.model.rules import (
     Hangup,
     Menu,
     Play,
+    ProfileRule,
     QueueRule,
     Rules,
+    Suspension,
     Target,
     Transfer,
 )
@@ -64,7 +66,13 @@ AGENTS = ("ann", "bob", "cat")
 def make_rules(variant: int) -> Rules:
     """A small centre in which everything can happen; variants for reloads."""
     agents = {
-        name: AgentRule(name=name, devices=(f"{name}-1", f"{name}-2"), extension=str(200 + number))
+        name: AgentRule(
+            name=name,
+            devices=(f"{name}-1", f"{name}-2"),
+            extension=str(200 + number),
+            skills={"french": number} if number else {},
+            works_on_hold=name == "bob",
+        )
         for number, name in enumerate(AGENTS)
         if not (variant == 1 and name == "cat")
     }
@@ -115,7 +123,27 @@ def make_rules(variant: int) -> Rules:
         flows=flows,
         numbers={"+331": "ivr", "+332": "full", "+333": "straight"},
         pause_reasons={"1": "lunch"},
+        profiles={name: profile for name, profile in PROFILES.items() if variant != 3 or name == "rush"},
     )
+
+
+PROFILES = {
+    "rush": ProfileRule(
+        name="rush",
+        agents={"cat": {"join": ["help"], "leave": ["sales"], "wrap_up_s": 1.0}},
+        queues={"sales": {"max_wait_s": 30.0, "max_length": 4, "overflow": {"flow": "ivr"}}},
+        numbers={"+333": "ivr"},
+    ),
+    "closed": ProfileRule(
+        name="closed",
+        suspend=Suspension(queues={"sales": Target(queue="help")}, channels={"web": Target(queue="help")}),
+    ),
+    "later": ProfileRule(
+        name="later",
+        flows={"ivr": "straight"},
+        suspend=Suspension(queues={"help": Target()}, channels={"voice": Target(flow="straight")}),
+    ),
+}
 
 
 class Chaos:
@@ -190,6 +218,11 @@ def pass_time(chaos: Chaos, a: int, b: int) -> None:
     chaos.tell(facts.TimePassed())
 
 
+def set_profile(chaos: Chaos, a: int, b: int) -> None:
+    until = (None, chaos.now + b, chaos.now - 1.0, chaos.now)[a % 4]
+    chaos.tell(facts.ProfileSet((*PROFILES, "none")[b % 4], a % 3 > 0, "test", until, "why" if a % 2 else ""))
+
+
 def end_prompt(chaos: Chaos, a: int, b: int) -> None:
     leg, play = chaos.plays[-1 - a % min(len(chaos.plays), 6)]
     chaos.tell(facts.PromptEnded(leg, play, b % 3 > 0, "no file" if b % 3 == 0 else ""))
@@ -236,15 +269,25 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "lost": of(lambda c, a, b: facts.DeviceLost(phone(a), "silent")),
     "reachable": of(lambda c, a, b: facts.DeviceReachable(phone(a))),
     "trunk": of(lambda c, a, b: facts.TrunkChanged("carrier", b % 2 == 0)),
+    "change": of(
+        lambda c, a, b: facts.ChangeAsked(
+            str(a % (c.centre.state.interactions_made + 2)),
+            "test",
+            priority=b % 3 if b % 2 else None,
+            requirement=("", "french", None)[b % 3],
+            queue=(None, "sales", "help")[a % 3],
+        )
+    ),
     "hangup": of(lambda c, a, b: facts.HangupAsked(str(a % (c.centre.state.interactions_made + 2)), "test")),
     "drain": of(lambda c, a, b: facts.DrainAsked(a % 5 == 0, "test")),
+    "profile": set_profile,
     "rules": of(lambda c, a, b: facts.RulesLoaded(make_rules(b % 4))),
     "restart": of(lambda c, a, b: facts.DaemonStarted("test", "b")),
     "stopped": of(lambda c, a, b: facts.DaemonStopped()),
 }  # fmt: skip
 
 OFTEN = {"arrive": 4, "answer": 6, "transfer": 4, "prompt ended": 3, "time": 3, "ask": 2, "bind": 2, "end": 2}
-SELDOM = {"restart", "drain", "rules", "stopped", "unbind", "lost"}
+SELDOM = {"restart", "profile", "drain", "rules", "stopped", "unbind", "lost"}
 WEIGHTED = [name for name in sorted(ACTIONS) for _ in range(OFTEN.get(name, 1))]
 
 

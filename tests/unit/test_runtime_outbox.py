@@ -51,6 +51,7 @@ def test_each_command_goes_to_the_channel_of_its_leg_in_order() -> None:
     bridge = BridgeLegs("voice:1", "voice:2")
     text = SendText("web:9", "m1", "hello: colon")
     scene.outbox.send([RingLeg("voice:1"), text, bridge, RingLeg("voice:3")])
+    scene.run()
     assert voice.got == [RingLeg("voice:1"), bridge, RingLeg("voice:3")]
     assert web.got == [text]
     assert not scene.facts
@@ -59,6 +60,7 @@ def test_each_command_goes_to_the_channel_of_its_leg_in_order() -> None:
 def test_a_leg_of_no_channel_ends_with_a_fault() -> None:
     scene = Scene(FakeChannel("voice"))
     scene.outbox.send([DialLeg("sms:7", LegKind.TEXT, OfferCard("1")), RingLeg("nocolon")])
+    scene.run()
     ends = [(fact.leg, fact.cause) for fact in scene.facts if isinstance(fact, LegEnded)]
     assert ends == [("sms:7", Cause.FAULT), ("nocolon", Cause.FAULT)]
 
@@ -67,6 +69,7 @@ def test_a_channel_that_raises_loses_that_leg_only_and_must_let_it_go() -> None:
     voice = FakeChannel("voice", breaks_at=RingLeg)
     scene = Scene(voice)
     scene.outbox.send([RingLeg("voice:1"), ReleaseLeg("voice:2", Cause.NORMAL)])
+    scene.run()
     assert voice.got == [ReleaseLeg("voice:1", Cause.FAULT), ReleaseLeg("voice:2", Cause.NORMAL)]
     assert [fact.leg for fact in scene.facts if isinstance(fact, LegEnded)] == ["voice:1"]
     assert len(scene.faults) == 1 and "voice:1" in scene.faults[0].about
@@ -75,6 +78,7 @@ def test_a_channel_that_raises_loses_that_leg_only_and_must_let_it_go() -> None:
 def test_a_release_that_raises_is_not_tried_again() -> None:
     scene = Scene(FakeChannel("voice", breaks_at=ReleaseLeg))
     scene.outbox.send([ReleaseLeg("voice:1", Cause.NORMAL)])
+    scene.run()
     assert len(scene.facts) == 1 and len(scene.faults) == 1
 
 

@@ -138,6 +138,11 @@ class Scene:
     async def settled(self) -> None:
         await asyncio.wait_for(self.runtime.settled(), 10)
 
+    async def worked(self) -> None:
+        """Until the facts are turned and the ledger's thread has done what it was given, not hurried."""
+        await _rounds()
+        await self.runtime.ask(lambda _ledger: None)
+
 
 async def test_commands_leave_in_order_and_only_when_their_fact_is_durable() -> None:
     scene = Scene()
@@ -185,6 +190,29 @@ async def test_after_idle_a_fact_is_stored_at_once_and_then_commits_are_spaced()
     scene.runtime._writer._window_over()
     await scene.settled()
     assert scene.ledger.batches == [[1], [2, 3]]
+    await scene.runtime.stop()
+
+
+async def test_facts_that_nobody_waits_for_are_stored_with_the_next_or_a_little_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writer_module, "UNAWAITED_S", 60.0)
+    scene = Scene(settings=LedgerSettings(commit_every_ms=0.0))
+    scene.runtime.post(LegEnded("voice:1", Cause.NORMAL))
+    await _rounds()
+    assert scene.ledger.batches == [], "no command waits for it"
+    scene.post(2)
+    await scene.worked()
+    assert scene.ledger.batches == [[1, 2]], "one that has a command takes it along at once"
+    scene.runtime.post(LegEnded("voice:2", Cause.NORMAL))
+    await _rounds()
+    assert scene.ledger.batches == [[1, 2]]
+    scene.runtime._writer._window_over()
+    await scene.worked()
+    assert scene.ledger.batches == [[1, 2], [3]], "and its own time comes too"
+    scene.runtime.post(LegEnded("voice:3", Cause.NORMAL))
+    await scene.runtime.stored()
+    assert scene.ledger.batches[2:] == [[4]], "who waits for it does not wait long"
     await scene.runtime.stop()
 
 

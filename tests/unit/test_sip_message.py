@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from ccd.sip.address import Address, parse_addresses, read_seconds
 from ccd.sip.grammar import parse_params, split_list
 from ccd.sip.headers import CSeq, Via, canonical_name, parse_auth
-from ccd.sip.message import KEEPALIVE_PING, Request, Response, SipParseError, StreamParser, parse
+from ccd.sip.message import (
+    KEEPALIVE_PING,
+    MOST_GOOD_LINES,
+    Request,
+    Response,
+    SipParseError,
+    StreamParser,
+    _good_lines,
+    parse,
+)
 
 INVITE = (
     b"INVITE sip:+33123456789@192.0.2.10;user=phone SIP/2.0\r\n"
@@ -59,6 +68,21 @@ def test_typed_headers_of_a_plain_invite() -> None:
     assert message.max_forwards == 70
     assert (message.expires, message.route, message.record_route) == (None, [], [])
     assert message.body == b"v=0\n"
+
+
+def test_lines_known_from_earlier_messages_count_in_their_own() -> None:
+    assert parse(INVITE).headers == parse(INVITE).headers
+    twice = INVITE.replace(b"Max-Forwards: 70\r\n", b"Max-Forwards: 70\r\n" * 2)
+    assert "Max-Forwards stands more than once" in str(refused(twice))
+    wrong = invite(CSeq="1 BYE")
+    assert "methods" in str(refused(wrong))
+    assert "methods" in str(refused(wrong)), "a good line in a wrong place is no fault of the line"
+
+
+def test_good_lines_of_many_strangers_do_not_fill_the_memory() -> None:
+    for number in range(2 * MOST_GOOD_LINES):
+        parse(INVITE.replace(b"a84b4c76e66710", b"%d" % number))
+    assert len(_good_lines) <= MOST_GOOD_LINES
 
 
 def test_typed_headers_are_kept_until_a_header_changes() -> None:

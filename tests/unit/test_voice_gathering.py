@@ -20,6 +20,7 @@ class FakeLoop:
         self.now = 100.0
         self.reader: Callable[[], None] | None = None
         self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.soon: list[Callable[[], None]] = []
 
     def time(self) -> float:
         return self.now
@@ -42,6 +43,14 @@ class FakeLoop:
 
         return Handle()
 
+    def call_soon(self, call: Callable[[], None]) -> None:
+        self.soon.append(call)
+
+    def end_turn(self) -> None:
+        soon, self.soon = self.soon, []
+        for call in soon:
+            call()
+
     def run_timer(self) -> None:
         self.now, call = self.timers.pop(0)
         call()
@@ -52,6 +61,8 @@ class FakeSocket:
 
     def __init__(self) -> None:
         self.waiting: deque[bytes] = deque()
+        self.sent: list[tuple[bytes, tuple[str, int]]] = []
+        self.fails: dict[str, OSError] = {}
         self.open = True
 
     def getsockname(self) -> tuple[str, int]:
@@ -63,6 +74,11 @@ class FakeSocket:
     def close(self) -> None:
         self.open = False
 
+    def sendto(self, data: bytes, address: tuple[str, int]) -> None:
+        if address[0] in self.fails:
+            raise self.fails[address[0]]
+        self.sent.append((data, address))
+
     def recvfrom(self, _size: int) -> tuple[bytes, tuple[str, int]]:
         if not self.waiting:
             raise BlockingIOError
@@ -73,6 +89,10 @@ class Taken:
     def __init__(self) -> None:
         self.data: list[bytes] = []
         self.flows: list[Flow] = []
+        self.failed: list[Flow] = []
+
+    def take_failure(self, flow: Flow) -> None:
+        self.failed.append(flow)
 
     def take_datagram(self, data: bytes, flow: Flow) -> None:
         self.data.append(data)
@@ -86,8 +106,9 @@ class Site:
         self.loop, self.socket, self.taken = FakeLoop(), FakeSocket(), Taken()
         monkeypatch.setattr(asyncio, "get_running_loop", lambda: self.loop)
         settings = TransportSettings(protocol="udp", host="127.0.0.1", port=5060)
+        self.counts = Counters()
         self.listener = UdpListener(
-            settings, cast(socket.socket, self.socket), cast(Any, self.taken), Counters()
+            settings, cast(socket.socket, self.socket), cast(Any, self.taken), self.counts
         )
 
     def arrive(self, *data: bytes) -> None:
@@ -154,3 +175,40 @@ def test_datagrams_of_one_peer_share_their_flow(monkeypatch: Any) -> None:
     first, second = site.taken.flows
     assert first is second
     assert first == Flow("UDP", *PEER, "127.0.0.1:5060")
+
+
+FAR = Flow("UDP", "192.0.2.9", 5062, "127.0.0.1:5060")
+NEAR = Flow("UDP", *PEER, "127.0.0.1:5060")
+
+
+def test_what_a_turn_sends_leaves_together_at_its_end_and_in_order(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.listener.send(NEAR, b"1")
+    site.listener.send(FAR, b"2")
+    site.listener.send(NEAR, b"3")
+    assert site.socket.sent == []
+    site.loop.end_turn()
+    assert site.socket.sent == [(b"1", PEER), (b"2", ("192.0.2.9", 5062)), (b"3", PEER)]
+    site.listener.send(NEAR, b"4")
+    site.loop.end_turn()
+    assert site.socket.sent[3:] == [(b"4", PEER)]
+
+
+def test_a_peer_that_cannot_be_reached_is_told_and_holds_up_nobody(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.socket.fails = {"192.0.2.9": OSError("no route"), "192.0.2.8": BlockingIOError()}
+    for flow in (FAR, Flow("UDP", "192.0.2.8", 5060, "127.0.0.1:5060"), NEAR):
+        site.listener.send(flow, b"x")
+    site.loop.end_turn()
+    assert site.taken.failed == [FAR]
+    assert site.counts.datagrams_unsent == 1, "a full buffer counts as loss on the way"
+    assert site.socket.sent == [(b"x", PEER)]
+
+
+def test_closing_sends_what_was_said_before(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.listener.send(NEAR, b"bye")
+    site.listener.close()
+    assert site.socket.sent == [(b"bye", PEER)]
+    site.loop.end_turn()
+    assert site.socket.sent == [(b"bye", PEER)]

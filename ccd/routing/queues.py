@@ -1,0 +1,210 @@
+"""One queue's waiting: a bucket for each set of interactions that the same agents may take.
+
+In a bucket all have the same queue, channel class, stage and own requirement, so their order never
+changes among themselves: ageing is the same for all of them. Only the heads of buckets are compared, at
+`now`. See docs/decisions/0009-routing-buckets.md.
+"""
+
+import msgspec
+
+from ccd.errors import Misconfigured
+from ccd.model.nouns import DEFAULT_LOAD, ChannelClass
+from ccd.model.rules import QueueRule
+from ccd.routing.ability import Ability
+from ccd.routing.line import Line
+from ccd.routing.stages import Stages
+from ccd.routing.state import Place
+from ccd.routing.strategies import BY_CANDIDATE, BY_STATE, Strategy
+
+Turn = tuple[float, float, int, str]
+"""(order within the bucket, entered_at, seq, interaction): the smallest is served first."""
+
+Key = tuple[ChannelClass, int, str]
+"""What a bucket holds: channel class, stage, own requirement."""
+
+Strategies = dict[str, Strategy]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What work takes of an agent: whether there is room for it is kept once a kind, not once a queue."""
+
+    channel_class: ChannelClass
+    load: int
+    over: frozenset[ChannelClass]
+    """Channel classes that it may interrupt: what is held of them takes no room from it."""
+
+
+class Bucket:
+    """Interactions in one line. `head` is kept so that many buckets are compared without a call."""
+
+    __slots__ = ("ability", "guarded", "head", "key", "kind", "line", "queue", "rate")
+
+    def __init__(self, queue: "QueueIndex", key: Key, ability: Ability) -> None:
+        self.queue = queue
+        self.key = key
+        self.ability = ability
+        self.kind = queue.kinds[key[0]]
+        self.rate = queue.rates[key[0]]
+        self.line: Line[Turn] = Line()
+        self.head: Turn | None = None
+        self.guarded = queue.rule.max_active is not None or bool(queue.rule.reserve)
+        """Whether something else than room and ability may keep a free agent from it."""
+
+
+class QueueIndex:
+    """One queue: its waiting, its stages, and how many of it are with agents."""
+
+    __slots__ = (
+        "active",
+        "buckets",
+        "by_candidate",
+        "by_state",
+        "kept",
+        "kinds",
+        "rates",
+        "ringing",
+        "rule",
+        "stages",
+        "talking",
+    )
+
+    def __init__(self, rule: QueueRule, stages: Stages, kinds: list[Kind], own: Strategies) -> None:
+        self.rule = rule
+        self.stages = stages
+        self.by_state, self.by_candidate = strategy_of(rule, own)
+        self.rates = {each: rule.age_per_min.get(each, 0.0) / 60.0 for each in ChannelClass}
+        """Points of priority a second of waiting adds."""
+        self.kinds = {each: _number(_kind(rule, each), kinds) for each in ChannelClass}
+        """Number of its kind of work by channel class."""
+        self.buckets: dict[Key, Bucket] = {}
+        """Also those that are empty for now: they are filled again soon."""
+        self.kept: dict[float, Line[Turn]] = {}
+        """Those kept for one agent, by their rate: in no bucket, but they have their place."""
+        self.ringing: dict[float, Line[Turn]] = {}
+        """Those in a live or accepted offer, by their rate: they keep their place but are not matched."""
+        self.talking = 0
+        self.active = 0
+        """In an offer or in conversation."""
+
+    # -- order ---------------------------------------------------------------------------------
+
+    def turn_of(self, place: Place) -> Turn:
+        """Where a place stands among those of the same rate of ageing."""
+        rate = self.rates[place.channel_class]
+        points = place.priority + self.rule.weight
+        order = rate * place.entered_at - points if rate else -points
+        return (order, place.entered_at, place.seq, place.interaction)
+
+    def standing(self, place: Place, now: float) -> Turn:
+        """Where a place stands in the one order of all that waits in the centre, at `now`."""
+        order, entered_at, seq, name = self.turn_of(place)
+        return (order - self.rates[place.channel_class] * now, entered_at, seq, name)
+
+    def waiting(self) -> int:
+        """How many wait, those in an offer included."""
+        return sum(len(line) for _, line in self._lines())
+
+    def rank(self, place: Place, now: float) -> int:
+        """1 = next."""
+        turn = self.turn_of(place)
+        rate = self.rates[place.channel_class]
+        rank = 1
+        for bucket in self.buckets.values():
+            if bucket.head is not None and (bucket.rate != rate or bucket.head < turn):
+                rank += bucket.line.rank(turn if bucket.rate == rate else _aged(turn, rate, bucket.rate, now))
+        for lines in (self.ringing, self.kept):
+            for other, line in lines.items():
+                if line:
+                    rank += line.rank(turn if other == rate else _aged(turn, rate, other, now))
+        return rank
+
+    def order(self, now: float) -> list[str]:
+        """The waiting in order. Walks all: for people, not for the hot path."""
+        turns = [(turn[0] - rate * now, *turn[1:]) for rate, line in self._lines() for turn in line]
+        return [turn[3] for turn in sorted(turns)]
+
+    def lined_up(self) -> list[str]:
+        """All that wait in no offer, in no order."""
+        lines = [*(bucket.line for bucket in self.buckets.values()), *self.kept.values()]
+        return [turn[3] for line in lines for turn in line]
+
+    def _lines(self) -> list[tuple[float, Line[Turn]]]:
+        lines = [(bucket.rate, bucket.line) for bucket in self.buckets.values()]
+        lines.extend(self.ringing.items())
+        lines.extend(self.kept.items())
+        return lines
+
+    # -- lining up -----------------------------------------------------------------------------
+
+    def line_up(self, place: Place) -> None:
+        """Put a place among the waiting; its bucket is there, or it is kept for one agent."""
+        turn = self.turn_of(place)
+        if place.prefer:
+            self._of_rate(self.kept, place).add(turn)
+            return
+        bucket = self.buckets[(place.channel_class, place.stage, place.requirement)]
+        bucket.line.add(turn)
+        if bucket.head is None or turn < bucket.head:
+            bucket.head = turn
+
+    def step_out(self, place: Place) -> None:
+        """Take a place out of the waiting."""
+        turn = self.turn_of(place)
+        if place.prefer:
+            self.kept[self.rates[place.channel_class]].remove(turn)
+            return
+        bucket = self.buckets[(place.channel_class, place.stage, place.requirement)]
+        bucket.line.remove(turn)
+        if turn == bucket.head:
+            bucket.head = bucket.line.first()
+
+    def begin_ring(self, place: Place) -> None:
+        """A phone rings for a place."""
+        self._of_rate(self.ringing, place).add(self.turn_of(place))
+        self.active += 1
+
+    def end_ring(self, place: Place) -> None:
+        """It does no longer, or the conversation begins."""
+        self.ringing[self.rates[place.channel_class]].remove(self.turn_of(place))
+        self.active -= 1
+
+    def _of_rate(self, lines: dict[float, Line[Turn]], place: Place) -> Line[Turn]:
+        rate = self.rates[place.channel_class]
+        line = lines.get(rate)
+        if line is None:
+            line = lines[rate] = Line()
+        return line
+
+    def full(self) -> bool:
+        """Whether `max_active` is reached: then nothing more of it is offered."""
+        most = self.rule.max_active
+        return most is not None and self.active >= most
+
+
+def _aged(turn: Turn, rate: float, other: float, now: float) -> Turn:
+    """Where a turn would stand at `now` among those that age at another rate."""
+    return (turn[0] - rate * now + other * now, *turn[1:])
+
+
+def _kind(rule: QueueRule, channel_class: ChannelClass) -> Kind:
+    load = max(1, rule.load.get(channel_class, DEFAULT_LOAD[channel_class]))
+    return Kind(channel_class, load, frozenset(rule.interrupts.get(channel_class, ())))
+
+
+def _number(kind: Kind, kinds: list[Kind]) -> int:
+    if kind not in kinds:
+        kinds.append(kind)
+    return kinds.index(kind)
+
+
+def strategy_of(rule: QueueRule, own: Strategies) -> tuple[str, Strategy | None]:
+    """Name of an order by state, or a strategy by candidate; raises `Misconfigured` for an unknown one."""
+    if rule.strategy in BY_STATE:
+        return rule.strategy, None
+    strategy = BY_CANDIDATE.get(rule.strategy) or own.get(rule.strategy)
+    if strategy is None:
+        known = ", ".join(sorted({*BY_STATE, *BY_CANDIDATE, *own}))
+        raise Misconfigured(
+            "strategy", f"queue {rule.name}: strategy '{rule.strategy}' is not one of {known}"
+        )
+    return "", strategy

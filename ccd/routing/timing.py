@@ -1,0 +1,89 @@
+"""What is due when: the deadlines of one state under its rules, and whether one is still true."""
+
+from ccd.routing.deadlines import Deadlines, Due, Entry
+from ccd.routing.index import Index
+from ccd.routing.phases import Phase
+from ccd.routing.state import Place, RoutingState
+
+
+class Timing:
+    """Deadlines with what they need to know. `index` is set anew when the rules change."""
+
+    __slots__ = ("deadlines", "index", "state")
+
+    def __init__(self, state: RoutingState, index: Index) -> None:
+        self.state = state
+        self.index = index
+        self.deadlines = Deadlines(self.holds)
+
+    def rebuild(self) -> None:
+        """All deadlines from the state. Walks all there is."""
+        push = self.deadlines.push
+        self.deadlines.clear()
+        for agent in self.state.agents.values():
+            if agent.wrap_up is not None:
+                push(agent.wrap_up.until, Due.WRAP_UP, agent.name)
+        for place in self.state.places.values():
+            if place.phase is Phase.CONNECTED:
+                continue
+            if place.phase is Phase.OFFERED:
+                push(place.deadline, Due.RING, place.offer)
+            for name, miss in place.missed.items():
+                push(miss.retry_at, Due.RETRY, place.interaction, name)
+            if place.announce_at:
+                push(place.announce_at, Due.ANNOUNCE, place.interaction)
+            self.begin(place)
+
+    def begin(self, place: Place) -> None:
+        """What is due about a place that enters a queue."""
+        push, name = self.deadlines.push, place.interaction
+        if place.prefer:
+            push(place.prefer_until, Due.PREFER, name)
+        self.begin_stage(place)
+        limit = self.latest(place)
+        if limit is not None and not place.late:
+            push(limit, Due.MAX_WAIT, name)
+
+    def begin_stage(self, place: Place) -> None:
+        """When the stage after the present one is due."""
+        at = self.next_stage(place)
+        if at is not None:
+            self.deadlines.push(at, Due.STAGE, place.interaction)
+
+    def latest(self, place: Place) -> float | None:
+        """When the longest wait of its queue is over for this place."""
+        queue = self.index.queues.get(place.queue)
+        if queue is None or queue.rule.max_wait_s is None:
+            return None
+        return place.enqueued_at + queue.rule.max_wait_s
+
+    def next_stage(self, place: Place) -> float | None:
+        """When its queue asks for less, or opens a tier, for this place."""
+        queue = self.index.queues.get(place.queue)
+        if queue is None:
+            return None
+        after_s = queue.stages.later(place.stage)
+        return None if after_s is None else place.enqueued_at + after_s
+
+    def holds(self, entry: Entry) -> bool:
+        """Is this deadline still true?"""
+        at, due, key, name = entry
+        if due is Due.WRAP_UP:
+            agent = self.state.agents.get(key)
+            return agent is not None and agent.wrap_up is not None and agent.wrap_up.until == at
+        if due is Due.RING:
+            offered = self.state.places.get(self.state.offers.get(key, ""))
+            return offered is not None and offered.phase is Phase.OFFERED and offered.deadline == at
+        place = self.state.places.get(key)
+        if place is None or place.phase is Phase.CONNECTED:
+            return False
+        if due is Due.RETRY:
+            miss = place.missed.get(name)
+            return miss is not None and miss.retry_at == at
+        if due is Due.ANNOUNCE:
+            return place.announce_at == at
+        if due is Due.PREFER:
+            return bool(place.prefer) and place.prefer_until == at
+        if due is Due.STAGE:
+            return self.next_stage(place) == at
+        return not place.late and self.latest(place) == at

@@ -1,0 +1,94 @@
+"""Rules of small centres, drawn at random: everything that the routing engine can be told."""
+
+import msgspec
+from hypothesis import strategies as st
+
+from ccd.model.nouns import ChannelClass, OfferEnd
+from ccd.model.rules import AgentRule, QueueRule, Relax, Rules, Target, Tier
+from ccd.routing.strategies import STRATEGIES
+
+AGENTS = ("ann", "bob", "cat", "dan")
+QUEUES = ("sales", "help", "web")
+VOICE, CHAT, MAIL = ChannelClass.VOICE, ChannelClass.LIVE_TEXT, ChannelClass.DEFERRED_TEXT
+CLASSES = (VOICE, CHAT, MAIL)
+REQUIREMENTS = (
+    "",
+    "",
+    "",
+    "",
+    "french >= 5",
+    "french or billing >= 3",
+    "billing and not french >= 8",
+    "german",
+)
+
+some_agents = st.lists(st.sampled_from(AGENTS), unique=True, min_size=1)
+relaxations = st.sampled_from(
+    [
+        (),
+        (),
+        (Relax(5.0, drop=("french",)),),
+        (Relax(3.0, at_most={"french": 3}), Relax(8.0, drop=("billing",), open=("help",))),
+        (
+            Relax(3.0, at_most={"french": 5}),
+            Relax(7.0, at_most={"french": 2}),
+            Relax(9.0, at_most={"french": 4}),
+        ),
+        (Relax(5.0, open=("sales", "web")),),
+    ]
+)
+tiers = st.sampled_from(
+    [
+        (),
+        (),
+        (Tier(("ann",)), Tier(("bob", "cat"), 5.0)),
+        (Tier(("cat", "ann"), 4.0), Tier(("dan",), 8.0)),
+        (Tier(("dan",), 0.0),),
+    ]
+)
+queue_rules = st.builds(
+    QueueRule,
+    name=st.just(""),
+    agents=some_agents.map(tuple),
+    strategy=st.sampled_from(list(STRATEGIES)),
+    priority=st.integers(0, 2),
+    ring_timeout_s=st.sampled_from([5.0, 20.0]),
+    text_timeout_s=st.sampled_from([9.0, 60.0]),
+    retry_same_after_s=st.sampled_from([4.0, 30.0]),
+    wrap_up_s=st.sampled_from([0.0, 3.0, 10.0]),
+    load=st.sampled_from([{}, {}, {CHAT: 50}, {VOICE: 60}]),
+    max_wait_s=st.sampled_from([None, None, 15.0]),
+    max_length=st.sampled_from([None, None, 0, 2]),
+    overflow=st.just(Target(flow="out")),
+    on_miss=st.sampled_from([{}, {OfferEnd.NO_ANSWER: 2, OfferEnd.REJECTED: 1}]),
+    requirement=st.sampled_from(REQUIREMENTS),
+    by_skill=st.booleans(),
+    relax=relaxations,
+    tiers=tiers,
+    weight=st.sampled_from([0, 0, 1]),
+    age_per_min=st.sampled_from([{}, {}, {VOICE: 15.0}, {VOICE: 60.0, CHAT: 15.0}]),
+    max_active=st.sampled_from([None, None, None, 1, 2]),
+    reserve=st.sampled_from([{}, {VOICE: 1}, {VOICE: 1}, {VOICE: 2}]),
+    interrupts=st.sampled_from([{}, {}, {VOICE: (MAIL,)}, {VOICE: (MAIL, CHAT)}]),
+    weights=st.sampled_from([{}, {"ann": 5}]),
+    join_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
+    leave_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
+)
+agent_rules = st.builds(
+    AgentRule,
+    name=st.just(""),
+    capacity=st.sampled_from([100, 100, 99, 60, 200]),
+    wrap_up_s=st.sampled_from([None, 0.0, 2.0]),
+    skills=st.dictionaries(st.sampled_from(["french", "billing", "german"]), st.sampled_from([2, 4, 6, 9])),
+    load=st.sampled_from([{}, {}, {CHAT: 20}, {VOICE: 50}]),
+    most=st.sampled_from([{}, {}, {CHAT: 1}, {CHAT: 2, VOICE: 1}]),
+    works_on_hold=st.booleans(),
+)
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn) -> Rules:
+    return Rules(
+        agents={name: msgspec.structs.replace(draw(agent_rules), name=name) for name in AGENTS},
+        queues={name: msgspec.structs.replace(draw(queue_rules), name=name) for name in QUEUES},
+    )
