@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,8 +87,8 @@ def simulate(
     session.json = json
     if interval not in INTERVALS_MIN:
         raise Misconfigured("simulate.interval", f"--interval {interval} — give 5, 10, 15, 30 or 60 minutes")
-    tried = [(str(path), _rules(path)) for path in config or []]
     played, was, running = _day(ledger, day, generate, seed)
+    tried = [(str(path), _rules(path, played.name)) for path in config or []]
     if running is not None:
         tried.insert(0, ("running", running))
     if not tried:
@@ -142,13 +142,14 @@ def _answer(
 # -- what is played ------------------------------------------------------------------------------------
 
 
-def _rules(path: Path) -> "Rules":
+def _rules(path: Path, day: str) -> "Rules":
+    """A configuration, with the holidays of the day's year."""
     import os
 
     from ccd.config.faults import ConfigFaults
     from ccd.config.load import check as read
 
-    settings, faults = read(path, environ=os.environ)
+    settings, faults = read(path, environ=os.environ, today=date.fromisoformat(day))
     if settings is None:
         raise ConfigFaults(faults)
     return settings.rules

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ccd.model import facts
 from ccd.model.nouns import Availability, ChannelClass
 
 
@@ -66,6 +67,13 @@ class Reach(msgspec.Struct, frozen=True):
     reachable: bool
 
 
+class Order(msgspec.Struct, frozen=True):
+    """What somebody at the console did to the whole centre: a profile turned on or off."""
+
+    at: float
+    fact: facts.ProfileSet
+
+
 class Day(msgspec.Struct, frozen=True):
     """Everything that comes from outside between two instants (epoch seconds)."""
 
@@ -81,6 +89,8 @@ class Day(msgspec.Struct, frozen=True):
     """By time."""
     reaches: tuple[Reach, ...] = ()
     """By time. An agent who is not in it has a phone that answers from the first login on."""
+    orders: tuple[Order, ...] = ()
+    """By time. A profile that a configuration does not have stays off in it."""
     notes: tuple[str, ...] = ()
     """What was assumed or left out in making the day, in words."""
 

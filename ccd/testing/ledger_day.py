@@ -80,6 +80,7 @@ def day_of(ledger: Ledger, name: str, begins_at: float, ends_at: float, seed: in
         arrivals=arrivals,
         presences=tuple(people.presences),
         reaches=tuple(people.reaches),
+        orders=tuple(people.orders),
         notes=tuple(seen.notes()),
     )
     return WasDay(day, people.rules, records)

@@ -1,7 +1,8 @@
-"""Who was there on a day, from a ledger's facts: what agents declared, and whether their phones answered.
+"""Who was there on a day, from a ledger's facts: what agents declared, whether their phones answered, and
+which profiles were on.
 
 Facts are read from the ledger's beginning, because who logged in on the day before is there on this one. Only
-those of agents and devices are decoded; the others cost a look at their first bytes.
+those of agents, devices and profiles are decoded; the others cost a look at their first bytes.
 """
 
 import msgspec
@@ -12,11 +13,12 @@ from ccd.model import facts
 from ccd.model.facts import AnyFact
 from ccd.model.nouns import Availability
 from ccd.model.rules import Rules
-from ccd.testing.day import Presence, Reach
+from ccd.testing.day import Order, Presence, Reach
 
 _WANTED = (
     facts.DaemonStarted,
     facts.RulesLoaded,
+    facts.ProfileSet,
     facts.AvailabilityAsked,
     facts.AgentDialled,
     facts.WrapUpEndAsked,
@@ -36,6 +38,8 @@ class People(msgspec.Struct):
     """In force when the day began; the first ones of the day if there were none before."""
     presences: list[Presence] = []
     reaches: list[Reach] = []
+    orders: list[Order] = []
+    """Profiles turned on and off; those that were on when the day began, as of then."""
     ready_at: dict[str, list[float]] = {}
     """By agent: when somebody said that work can go on, ascending; ends a wrap-up."""
 
@@ -84,6 +88,8 @@ class _Reading:
         self._lost: set[str] = set()
         self._reached: dict[str, bool] = {}
         """By agent, as it was told last."""
+        self._profiles: dict[str, facts.ProfileSet] = {}
+        """On, in the order in which they were turned on."""
         self._begun = False
 
     def take(self, at: float, fact: AnyFact) -> None:
@@ -96,6 +102,8 @@ class _Reading:
             self._rules = fact.rules
             agents = fact.rules.agents.values()
             self._owners = {device: agent.name for agent in agents for device in agent.devices}
+        elif isinstance(fact, facts.ProfileSet):
+            self._take_profile(at, fact)
         elif isinstance(fact, facts.WrapUpEndAsked):
             self._people.ready_at.setdefault(fact.agent, []).append(at)
         elif (asked := self._presence(at, fact)) is not None:
@@ -133,12 +141,22 @@ class _Reading:
         """The day begins: what was declared and reached before holds."""
         self._begun = True
         at = self._begins_at
+        lasting = [fact for fact in self._profiles.values() if fact.until is None or fact.until > at]
+        self._people.orders += [Order(at, fact) for fact in lasting]
         self._people.reaches += [Reach(at, agent, on) for agent, on in self._reached.items()]
         self._people.presences += [
             Presence(at, each.agent, each.availability, each.reason)
             for each in self._declared.values()
             if each.availability is not Availability.LOGGED_OUT
         ]
+
+    def _take_profile(self, at: float, fact: facts.ProfileSet) -> None:
+        if self._begun:
+            self._people.orders.append(Order(at, fact))
+        elif fact.on:
+            self._profiles[fact.profile] = fact
+        else:
+            self._profiles.pop(fact.profile, None)
 
     def _take_device(self, at: float, fact: AnyFact) -> None:
         if isinstance(fact, facts.DaemonStarted):

@@ -150,6 +150,8 @@ class DayCentre(SimulatedCentre):
 
     def _play(self) -> None:
         day = self.day
+        for order in day.orders:
+            self._at(order.at, partial(self.tell, order.fact))
         for reach in day.reaches:
             self._at(reach.at, partial(self._reach, reach))
         for presence in day.presences:

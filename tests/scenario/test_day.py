@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from ccd.errors import Refused
 from ccd.history.staffing import Traffic, forecast
 from ccd.history.stays import Stay, by_queue, stays_of
+from ccd.model import facts
 from ccd.model.nouns import Availability, ChannelClass
-from ccd.model.rules import AgentRule, QueueRule, Rules, Target
+from ccd.model.rules import AgentRule, ProfileRule, QueueRule, Rules, Target
 from ccd.runtime.centre import Centre
-from ccd.testing.day import Arrival, Day, Presence, Reach, Stage
+from ccd.testing.day import Arrival, Day, Order, Presence, Reach, Stage
 from ccd.testing.draws import Draws, exponential
 from ccd.testing.ledger_day import WasDay, day_of
 from ccd.testing.made_day import make_day, midnights
@@ -283,6 +284,18 @@ def test_nothing_is_offered_to_an_agent_whose_phone_does_not_answer() -> None:
     day = msgspec.structs.replace(day, reaches=dead)
     (record,) = rehearse(day, rules(), check=True).records
     assert record.outcome == "handled" and record.waited_s == pytest.approx(92.0)
+
+
+def test_profiles_are_turned_on_as_on_the_day_where_a_configuration_has_them() -> None:
+    day = one_day(call(1, 10.0, Stage("sales", 60.0), patience_s=600.0), bob=READY)
+    rush = Order(50.0, facts.ProfileSet("rush", True, "ann"))
+    day = msgspec.structs.replace(day, orders=(rush,))
+    (record,) = rehearse(day, rules(), check=True).records
+    assert record.outcome == "abandoned"
+    profile = ProfileRule(name="rush", agents={"bob": {"join": ["sales"]}})
+    peak = msgspec.structs.replace(rules(), profiles={"rush": profile})
+    (record,) = rehearse(day, peak, check=True).records
+    assert record.agents == ["bob"] and record.waited_s == pytest.approx(42.0)
 
 
 # -- against theory ----------------------------------------------------------------------------------------

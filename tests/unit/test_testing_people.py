@@ -12,7 +12,7 @@ from ccd.model.facts import AnyFact
 from ccd.model.nouns import Availability, Binding
 from ccd.model.rules import AgentRule, Rules
 from ccd.storage.memory import MemoryLedger
-from ccd.testing.day import Presence, Reach
+from ccd.testing.day import Order, Presence, Reach
 from ccd.testing.ledger_people import People, read_people, tag_of
 
 DAY, NEXT = 1000.0, 2000.0
@@ -110,6 +110,15 @@ def test_what_expired_while_the_daemon_was_down_is_gone_when_it_starts() -> None
         Reach(1200.0, "ann", False),
         Reach(1200.0, "bob", True),
     ]
+
+
+def test_profiles_that_were_on_are_on_when_the_day_begins() -> None:
+    rush, night = facts.ProfileSet("rush", True, "ann"), facts.ProfileSet("night", True, "ann")
+    short = facts.ProfileSet("short", True, "ann", until=900.0)
+    off = facts.ProfileSet("rush", False, "bob")
+    found = people((10.0, rush), (20.0, night), (30.0, short), (1500.0, off))
+    assert found.orders == [Order(DAY, rush), Order(DAY, night), Order(1500.0, off)]
+    assert people((10.0, rush), (20.0, off)).orders == []
 
 
 def test_the_rules_are_those_in_force_when_the_day_began() -> None:
