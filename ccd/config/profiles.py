@@ -15,6 +15,7 @@ from ccd.config.faults import FaultList, Path, Place, did_you_mean, listed, writ
 from ccd.config.files import Document
 from ccd.config.numbers import to_e164
 from ccd.config.people import check_people, check_target, known, must_be_known
+from ccd.config.queues import check_queues
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
 from ccd.model.profiles import JOIN, LEAVE, MOVES, apply_profiles, touched_keys
@@ -241,7 +242,9 @@ def _when_on(reader: Reader, settings: Settings, profile: ProfileRule) -> None:
     rules = apply_profiles(settings.rules, [profile.name])
     document, faults = _Applied(reader.document, profile, rules), _Found()
     applied = reader.over(document, faults)
-    check_people(applied, msgspec.structs.replace(settings, rules=rules))
+    with_it = msgspec.structs.replace(settings, rules=rules)
+    check_people(applied, with_it)
+    check_queues(applied, with_it)
     check_sounds(applied, msgspec.structs.replace(settings, rules=rules))
     before = {(fault.key, fault.problem) for fault in reader.faults.sorted()}
     for _, path, problem, cure, warning in faults.found:

@@ -136,6 +136,19 @@ def test_max_active_a_ring_that_ends_lets_the_first_of_the_queue_ring() -> None:
     assert only(out, d.Offer).interaction == "i3"
 
 
+def test_max_active_a_ring_that_ends_lets_one_ring_whom_that_agent_could_not_take() -> None:
+    agents: dict[str, dict[str, object]] = {
+        "ann": {"skills": {"french": 1}},
+        "bob": {"skills": {"german": 1}},
+    }
+    floor = Floor(agents, sales={"agents": BOTH, "max_active": 1})
+    floor.call("i1", requirement="french")
+    assert every(floor.call("i2", requirement="german"), d.Offer) == []
+    out = floor.router.withdraw("i1", floor.now, Cause.CANCELLED)
+    assert only(out, d.Offer).agent == "bob"
+    assert traced(out).cue == "queue free"
+
+
 @pytest.mark.parametrize(("what", "away"), [("logged_out", "logout"), ("not_ready", "pause")])
 def test_join_empty_gives_back_who_arrives_when_nobody_is_there(what: str, away: str) -> None:
     floor = Floor({"ann": {}, "bob": {}}, sales={"agents": BOTH, "join_empty": what})

@@ -28,6 +28,16 @@ def served(floor: Floor, count: int, talks_s: float = 10.0) -> list[str]:
 # -- strategies --------------------------------------------------------------------------------
 
 
+def test_top_down_those_named_first_then_by_name() -> None:
+    agents: dict[str, dict[str, object]] = {
+        name: {"skills": {"french": 1}} for name in ("dan", "cat", "bob", "ann")
+    }
+    rule = {"agents": ("cat",), "by_skill": True, "requirement": "french", "strategy": "top_down"}
+    floor = Floor(agents, sales=rule)
+    taken = [only(floor.call(f"i{number}"), d.Offer).agent for number in range(4)]
+    assert taken == ["cat", "ann", "bob", "dan"]
+
+
 def test_fewest_handled_since_login() -> None:
     floor = Floor(THREE, sales={"agents": NAMES, "strategy": "fewest_handled"}, own={"agents": ("ann",)})
     floor.call("x", "own")

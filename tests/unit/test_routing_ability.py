@@ -1,7 +1,7 @@
 """Sets of agents as bits against plain sets, and the choice of one of them against a look at each."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccd.model.nouns import Availability, ChannelClass, LegKind
@@ -12,7 +12,10 @@ from ccd.routing import decisions as d
 from ccd.routing import index as index_module
 from ccd.routing.ability import Ability, SkillTable, all_numbers_of, numbers_of
 from ccd.routing.router import Router
+from ccd.routing.stages import Stages, stage_at
 from ccd.routing.strategies import STRATEGIES
+from tests.unit.routing_oracle import Oracle, times
+from tests.unit.routing_rules import AGENTS, REQUIREMENTS, rule_sets
 
 skills = st.dictionaries(st.sampled_from(["french", "billing", "second-line"]), st.integers(1, 10))
 texts = st.recursive(
@@ -57,6 +60,30 @@ def test_cut_up_by_level(agents: list[dict[str, int]]) -> None:
     sums = {n: agents[n].get("french", 0) + agents[n].get("billing", 0) for n in all_numbers_of(ability.bits)}
     levels = sorted(set(sums.values()), reverse=True)
     assert found == [[n for n in sums if sums[n] == level] for level in levels]
+
+
+@settings(max_examples=120, deadline=None)
+@given(rules=rule_sets(), own=st.sampled_from(REQUIREMENTS))
+def test_who_may_be_asked_at_each_stage_and_in_which_order(rules: Rules, own: str) -> None:
+    oracle = Oracle(rules)
+    table = SkillTable(rules.agents[name].skills for name in AGENTS)
+    for queue in rules.queues.values():
+        stages = Stages(queue, rules, table, {name: number for number, name in enumerate(AGENTS)})
+        assert [step.after_s for step in stages.steps] == times(queue)
+        assert names(stages.members) == oracle.members(queue)
+        for stage, step in enumerate(stages.steps):
+            assert stage_at(queue, step.after_s) == stage
+            able = [name for name in AGENTS if oracle.able(name, queue, stage, own)]
+            assert names(stages.ability(stage, own).bits) == able
+            assert set(able) <= set(names(stages.reach))
+            asked = {name: oracle.rank(name, queue, stage) for name in AGENTS}
+            ranks = sorted({rank for rank in asked.values() if rank is not None})
+            groups = [[name for name in AGENTS if asked[name] == rank] for rank in ranks]
+            assert [names(rank) for rank in step.ranks] == (groups if len(groups) > 1 else [])
+
+
+def names(bits: int) -> list[str]:
+    return [AGENTS[number] for number in all_numbers_of(bits)]
 
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
