@@ -64,15 +64,17 @@ quicktests: venv
 
 # -- is it fast? -----------------------------------------------------------------------------------------
 
-bench: venv ## what we claim about speed, measured: calls, media, idle (one JSON line each)
+bench: venv ## what we claim about speed, measured: calls, media, idle, a day (one JSON line each)
 	@$(PY) bench/calls.py --json
 	@$(PY) bench/media.py --json
 	@$(PY) bench/idle.py --json
+	@$(PY) bench/day.py --json
 
 bench-quick: venv ## the same, briefly: shows that the benches run, not how fast ccd is
 	@$(PY) bench/calls.py --json --quick
 	@$(PY) bench/media.py --json --quick
 	@$(PY) bench/idle.py --json
+	@$(PY) bench/day.py --json --quick
 
 soak: venv ## the long runs: 200 SIPp calls at 10 a second, lost packets, kill -9 under traffic
 	@CCD_SOAK=1 $(PY) -m pytest -q --timeout 900 tests/interop/test_crowd.py tests/interop/test_crash.py tests/interop/test_torn_messages.py

@@ -32,6 +32,8 @@ SHORT = {
     "REGISTRATION": "REG",
     "ROUND TRIP": "TRIP",
     "IN USE": "USE",
+    "CONFIGURATION": "CONFIG",
+    "LONGEST WAIT": "MAX",
 }
 """Heads on narrower ones."""
 

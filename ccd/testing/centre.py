@@ -37,6 +37,8 @@ from ccd.testing.clock import VirtualClock
 from ccd.testing.fake_channel import FakeLeg
 from ccd.testing.parties import Behaviour, BrokenCentre, LivelyChannel
 
+BEGINS_AT = 1_700_000_000.0
+"""When a simulated centre starts unless it is told: a day in November 2023."""
 FOREVER = 1e12
 _DECODE = msgspec.msgpack.Decoder[AnyFact](AnyFact).decode
 
@@ -44,9 +46,11 @@ _DECODE = msgspec.msgpack.Decoder[AnyFact](AnyFact).decode
 class SimulatedCentre:
     """One centre; every method is one thing that happens to it. Times are virtual seconds."""
 
-    def __init__(self, rules: Rules, *, seed: int = 1, check: bool = True) -> None:
+    def __init__(
+        self, rules: Rules, *, seed: int = 1, check: bool = True, begins_at: float = BEGINS_AT
+    ) -> None:
         """`check`: look at all invariants after each turn (linear in what runs)."""
-        self.clock = VirtualClock()
+        self.clock = VirtualClock(begins_at)
         self.random = random.Random(seed)
         self.centre = Centre()
         self.ledger = MemoryLedger()
@@ -57,10 +61,7 @@ class SimulatedCentre:
         """Every fact, in order."""
         self.behaviours: dict[str, Behaviour] = {}
         """By device or outside address; what is not in it cannot be reached."""
-        later, find = self.later, self.behaviours.get
-        self.voice = LivelyChannel("voice", ChannelClass.VOICE, later, find)
-        self.web = LivelyChannel("web", ChannelClass.LIVE_TEXT, later, find)
-        self.channels = {"voice": self.voice, "web": self.web}
+        self.channels: dict[str, LivelyChannel] = {}
         self._inbox: deque[AnyFact] = deque()
         self._plans: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
@@ -68,11 +69,25 @@ class SimulatedCentre:
         self._ends: Counter[str] = Counter()
         self._talks_for: dict[str, float] = {}
         self._deaf = False
+        self.voice = self.add_channel("voice", ChannelClass.VOICE)
+        self.web = self.add_channel("web", ChannelClass.LIVE_TEXT)
         self.voice.bridged = self._bridged
-        for channel in self.channels.values():
-            channel._post = self._post
         self.tell(facts.DaemonStarted("test", "b1"))
         self.tell(facts.RulesLoaded(rules, "test"))
+
+    def add_channel(self, name: str, channel_class: ChannelClass) -> LivelyChannel:
+        """One more channel instance on which customers arrive; it begins with the centre."""
+        channel = LivelyChannel(name, channel_class, self.later, self.behaviour_of)
+        channel._post = self._post
+        self.channels[name] = channel
+        return channel
+
+    def behaviour_of(self, target: str) -> Behaviour | None:
+        """What a device or an outside address does when it is dialled; None: it cannot be reached."""
+        return self.behaviours.get(target)
+
+    def turned(self, fact: AnyFact) -> None:
+        """Told of each fact once its turn is over and its commands are carried out: for subclasses."""
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -146,6 +161,7 @@ class SimulatedCentre:
             channel = self.channels.get(leg.partition(":")[0])
             if channel is not None:
                 channel.perform(command)
+        self.turned(fact)
 
     def look(self) -> None:
         """Check the invariants."""

@@ -31,6 +31,7 @@ LOCAL = {
     ("prompts", "list"),
     ("completion",),
     ("staff",),
+    ("simulate",),
     ("calendar", "show"),
     ("calendar", "next"),
 }
@@ -59,8 +60,8 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "status, top, agents, agent login, agent logout, agent pause, agent ready, queues, interactions, "
         "interaction show, interaction explain, interaction change, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
-        "staff, check, diff, reload, drain, calendar show, calendar next, prompts build, prompts list, "
-        "completion"
+        "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
+        "prompts list, completion"
     )
     assert {" ".join(words) for words in VERBS} == set(asked.split(", "))
 
