@@ -23,7 +23,7 @@ def queues(context: typer.Context, json: Json = False) -> None:
 
     So many WAITING, the first FOR so long; so many FREE of the AGENTS logged in. Then figures of today
     (UTC): OFFERED, HANDLED, ABANDONED, OVERFLOWED, SL service level, ASA average speed of answer. Narrow
-    terminals have short heads: OFF, HAND, ABD, OVF.
+    terminals have short heads: OFF, HAND, ABD, OVF. A queue whose calendar is closed says so behind its name.
 
     \b
     Example:
@@ -43,7 +43,7 @@ def queue_table(rows: list[dict[str, Any]], most: int = 0) -> list[str]:
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     today = row["today"] or {}
     return (
-        row["queue"],
+        f"{row['queue']} (closed)" if row["closed"] else row["queue"],
         row["waiting"],
         since(row["longest_wait_s"]),
         row["talking"],

@@ -6,6 +6,7 @@ from ccd.config import profiles
 from ccd.config.faults import Path
 from ccd.config.network import check_network
 from ccd.config.numbers import to_e164
+from ccd.config.opening import TARGETS
 from ccd.config.people import check_people, must_be_known, must_be_number
 from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
@@ -73,11 +74,12 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
 
 
 def _queue(queue: QueueRule, country: str) -> QueueRule:
-    if not queue.overflow.address:
-        return queue
-    number = to_e164(queue.overflow.address, country)
-    overflow = msgspec.structs.replace(queue.overflow, address=number)
-    return msgspec.structs.replace(queue, overflow=overflow)
+    targets = {
+        key: msgspec.structs.replace(target, address=to_e164(target.address, country))
+        for key in TARGETS
+        if (target := getattr(queue, key)).address
+    }
+    return msgspec.structs.replace(queue, **targets) if targets else queue
 
 
 def _flow(flow: FlowRule, country: str) -> FlowRule:

@@ -5,7 +5,7 @@ One line a key: `Struct.field`. Units stand in the names of the keys.
 
 import msgspec
 
-from ccd.model.rules import EMPTY_LOGGED_OUT, EMPTY_NEVER, EMPTY_NOT_READY
+from ccd.model.rules import CLOSE_OVERFLOW, CLOSE_SERVE, EMPTY_LOGGED_OUT, EMPTY_NEVER, EMPTY_NOT_READY
 from ccd.routing.strategies import STRATEGIES
 
 SECONDS_A_DAY = 86_400.0
@@ -177,6 +177,7 @@ KEYS: dict[str, Key] = {
     "QueueRule.weights": Key(low=1, high=1000),
     "QueueRule.join_empty": Key(choices=_EMPTY),
     "QueueRule.leave_empty": Key(choices=_EMPTY),
+    "QueueRule.on_close": Key(choices=(CLOSE_SERVE, CLOSE_OVERFLOW)),
     "Relax.after_s": _seconds(low=1.0, doc="So long after it entered the queue."),
     "Relax.at_most": Key(low=0, high=10),
     "Tier.agents": Key(doc="Names of its agents."),

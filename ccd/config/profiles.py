@@ -14,6 +14,7 @@ from msgspec import inspect
 from ccd.config.faults import FaultList, Path, Place, did_you_mean, listed, written
 from ccd.config.files import Document
 from ccd.config.numbers import to_e164
+from ccd.config.opening import TARGETS
 from ccd.config.people import check_people, check_target, known, must_be_known
 from ccd.config.queues import check_queues
 from ccd.config.sounds import check_sounds
@@ -61,10 +62,12 @@ def _number(text: str, country: str) -> str:
 
 
 def _with_number(changes: dict[str, Any], country: str) -> dict[str, Any]:
-    overflow = changes.get("overflow", {})
-    if not overflow.get("address"):
-        return changes
-    return {**changes, "overflow": {**overflow, "address": to_e164(overflow["address"], country)}}
+    targets = {
+        key: {**target, "address": to_e164(target["address"], country)}
+        for key in TARGETS
+        if (target := changes.get(key, {})).get("address")
+    }
+    return {**changes, **targets}
 
 
 # -- each by itself ------------------------------------------------------------------------------------
@@ -221,7 +224,7 @@ def _origins(profile: ProfileRule, rules: Rules) -> Iterator[tuple[Path, Path]]:
             yield ("queues", name, key), (*path, "queues", name, key)
     for name, target in profile.suspend.queues.items():
         if target != Target():
-            for key in ("max_length", "max_wait_s", "overflow"):
+            for key in ("max_length", "max_wait_s", "overflow", "calendar", "closed_to", "on_close"):
                 yield ("queues", name, key), (*path, "suspend", "queues", name)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.opening import check_closing_circles, check_opening
 from ccd.config.strategies import installed
 from ccd.config.values import Reader
 from ccd.errors import Misconfigured
@@ -32,6 +33,8 @@ def check_queues(reader: Reader, settings: Settings) -> None:
         _reserve(reader, settings, path, queue)
         _interrupts(reader, path, queue)
         _loads(reader, settings, path, queue)
+        check_opening(reader, settings, path, queue)
+    check_closing_circles(reader, settings.rules.queues)
 
 
 def all_skills(settings: Settings) -> set[str]:

@@ -80,7 +80,7 @@ def reference() -> str:
     for name, kind in NAMED.items():
         parts += [f"## [{name}.NAME]\n", _intro(kind), _table(kind)]
         if name == "queues":
-            parts += ["### overflow\n", _intro(Target), _table(Target)]
+            parts += ["### overflow, closed_to\n", _intro(Target), _table(Target)]
             parts += ["### relax\n", _intro(Relax), _table(Relax), "### tiers\n", _intro(Tier), _table(Tier)]
         if name == "flows":
             parts += _steps()

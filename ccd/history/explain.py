@@ -20,6 +20,7 @@ _CUES = {
     "kept no longer": "it is no longer kept for one agent",
     "changed": "it was changed by hand",
     "queue free": "the queue may offer again what it held back",
+    "closed": "the queue is closed",
     "no_agents": "nobody is there to serve the queue",
     "max_wait": "the longest wait of the queue is over",
     "max_length": "the queue is full",
@@ -75,7 +76,7 @@ def _say(note: Note) -> str:
 
 
 def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
-    cue = _CUES.get(trace.cue, trace.cue)
+    cue = _CUES.get(trace.cue, trace.cue) + _say_hours(trace, zone)
     at = _clock(trace.at, zone)
     if trace.what == "offered":
         said = f"offered to {trace.agent} ({trace.offer}), place {trace.position} in {trace.queue}: {cue}"
@@ -88,6 +89,14 @@ def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
     if trace.others:
         lines.append(f"              and {trace.others} agents more; {trace.free} had room for it")
     return lines
+
+
+def _say_hours(trace: Trace, zone: tzinfo) -> str:
+    """Why a queue is closed and until when, after the words of the cue."""
+    why = f" ({trace.detail})" if trace.detail else ""
+    if not trace.until:
+        return why
+    return f"{why} until {datetime.fromtimestamp(trace.until, tz=zone):%Y-%m-%d %H:%M:%S}"
 
 
 def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:

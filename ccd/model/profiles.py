@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ccd.model.rules import (
+    CLOSE_SERVE,
     AgentRule,
     Answer,
     Enqueue,
@@ -99,7 +100,8 @@ def rested(queue: QueueRule, target: Target) -> QueueRule:
     resting = msgspec.structs.replace(queue, **_NOBODY)
     if target == Target():
         return resting
-    return msgspec.structs.replace(resting, max_length=0, max_wait_s=0.0, overflow=target)
+    always_open = {"calendar": "", "closed_to": Target(), "on_close": CLOSE_SERVE}
+    return msgspec.structs.replace(resting, max_length=0, max_wait_s=0.0, overflow=target, **always_open)
 
 
 def suspended(base: Rules, profiles: Iterable[ProfileRule]) -> dict[str, tuple[str, Target]]:

@@ -67,6 +67,7 @@ class Tier(Frozen, frozen=True):
     after_s: float = 0.0
 
 
+CLOSE_SERVE, CLOSE_OVERFLOW = "serve", "overflow"
 EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY = "never", "logged_out", "not_ready"
 
 
@@ -125,6 +126,12 @@ class QueueRule(Frozen, frozen=True):
     """Who arrives overflows at once when all agents are `logged_out`, or none is ready (`not_ready`)."""
     leave_empty: str = EMPTY_NEVER
     """Who waits overflows once all agents are `logged_out`, or none is ready (`not_ready`)."""
+    calendar: str = ""
+    """Calendar whose hours it keeps: who arrives while it is closed overflows at once; empty: always open."""
+    closed_to: Target = Target()
+    """Where who overflows because it is closed goes; not set: to `overflow`."""
+    on_close: str = CLOSE_SERVE
+    """What becomes of those who wait when it closes: they are still served (`serve`), or they `overflow`."""
 
 
 class Answer(Frozen, frozen=True, tag="answer"):

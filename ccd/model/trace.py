@@ -61,3 +61,7 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Members open for work with room for it, the chosen one included."""
     position: int = 0
     """Place in the line (1 = next) when the pass was made."""
+    detail: str = ""
+    """Why the queue is closed, where that is the cue: `holiday: Christmas Day`."""
+    until: float = 0.0
+    """Until when, epoch seconds; 0: nobody knows."""

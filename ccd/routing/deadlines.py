@@ -22,9 +22,11 @@ class Due(IntEnum):
     """Key: interaction."""
     RING = 5
     """Key: offer."""
-    MAX_WAIT = 6
+    CLOSE = 6
     """Key: interaction."""
-    ANNOUNCE = 7
+    MAX_WAIT = 7
+    """Key: interaction."""
+    ANNOUNCE = 8
     """Key: interaction."""
 
 

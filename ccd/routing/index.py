@@ -16,6 +16,7 @@ from ccd.routing.ability import Ability, Bits, SkillTable, all_numbers_of, numbe
 from ccd.routing.choosing import Choosing
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.line import Line
+from ccd.routing.opening import calendar_of
 from ccd.routing.phases import Phase
 from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies, Turn
 from ccd.routing.stages import Stages
@@ -409,6 +410,6 @@ def _queues(rules: Rules, desks: list[Desk], kinds: list[Kind], own: Strategies)
     table = SkillTable(None if desk.state.removed else desk.rule.skills for desk in desks)
     numbers = {desk.state.name: desk.number for desk in desks if not desk.state.removed}
     return {
-        name: QueueIndex(rule, Stages(rule, rules, table, numbers), kinds, own)
+        name: QueueIndex(rule, Stages(rule, rules, table, numbers), kinds, own, calendar_of(rule, rules))
         for name, rule in rules.queues.items()
     }

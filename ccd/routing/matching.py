@@ -18,6 +18,7 @@ from ccd.routing.decisions import (
 )
 from ccd.routing.desk import Desk
 from ccd.routing.desks import count_miss, declare, may_forget, release, stop_wrap_up
+from ccd.routing.opening import is_open_at, overflow_target, with_hours
 from ccd.routing.pairing import Pairing, Seeker
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
@@ -39,7 +40,10 @@ class Matching(Pairing):
     def enter(
         self, queue: QueueIndex, place: Place, passed_on_by: str, now: float, out: list[Decision]
     ) -> None:
-        """A place that is new in a queue: count it, offer it, or let it wait if that is allowed."""
+        """A place that is new in a queue: count it, offer it, or let it wait if that is allowed.
+
+        A closed queue takes nothing, whoever is free.
+        """
         rule = queue.rule
         self.state.queues[rule.name].offered += 1
         full = rule.max_length is not None and queue.waiting() >= rule.max_length
@@ -48,6 +52,9 @@ class Matching(Pairing):
             retry_at = now + rule.retry_same_after_s
             place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
             self.timing.deadlines.push(retry_at, Due.RETRY, place.interaction, passed_on_by)
+        if not is_open_at(queue.calendar, now):
+            self.overflow(place, "closed", now, out)
+            return
         self.timing.begin(place)
         if self.seek_agent(queue, place, "arrived", now, out):
             if self.index.loosened:
@@ -149,8 +156,10 @@ class Matching(Pairing):
         place.phase = next_phase(place.phase, Event.OVERFLOW, place.interaction)
         target = _NOWHERE
         if queue is not None and why != "queue_removed":
-            target = queue.rule.overflow
+            target = overflow_target(queue.rule, why)
             trace = make_trace(self.index, queue, place, now, "overflowed", why)
+            if why == "closed" and queue.calendar is not None:
+                trace = with_hours(trace, queue.calendar, place.enqueued_at)
             out.append(Traced(place.interaction, trace))
         self.leave(place, Outcome.OVERFLOWED, now, out)
         out.append(Overflow(place.interaction, place.queue, target, why))
@@ -270,7 +279,9 @@ class Matching(Pairing):
         queue = self.index.queues.get(place.queue)
         if queue is None:
             return "queue_removed"
-        latest = self.timing.latest(place)
+        latest, closing = self.timing.latest(place), self.timing.closing(place)
+        if closing is not None and closing <= now and (latest is None or closing <= latest):
+            return "closed"
         if latest is not None and latest <= now:
             return "max_wait"
         return "no_agents" if self.index.empty(queue, queue.rule.leave_empty) else ""

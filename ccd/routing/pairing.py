@@ -17,6 +17,7 @@ from ccd.routing.decisions import Decision, Offer, Position, Traced
 from ccd.routing.desk import Desk
 from ccd.routing.desks import may_forget, reserve
 from ccd.routing.index import Index
+from ccd.routing.opening import calendar_of
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex, Strategies, Turn, strategy_of
@@ -69,6 +70,7 @@ class Pairing:
         """Raises `Misconfigured` for rules that cannot be followed, before anything is changed."""
         for rule in rules.queues.values():
             strategy_of(rule, self.own)
+            calendar_of(rule, rules)
             parse_requirement(rule.requirement)
 
     # -- matching ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ changes among themselves: ageing is the same for all of them. Only the heads of 
 import msgspec
 
 from ccd.errors import Misconfigured
+from ccd.model.hours import CalendarRule
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass
 from ccd.model.rules import QueueRule
 from ccd.routing.ability import Ability
@@ -59,6 +60,7 @@ class QueueIndex:
         "buckets",
         "by_candidate",
         "by_state",
+        "calendar",
         "kept",
         "kinds",
         "rates",
@@ -68,8 +70,17 @@ class QueueIndex:
         "talking",
     )
 
-    def __init__(self, rule: QueueRule, stages: Stages, kinds: list[Kind], own: Strategies) -> None:
+    def __init__(
+        self,
+        rule: QueueRule,
+        stages: Stages,
+        kinds: list[Kind],
+        own: Strategies,
+        calendar: CalendarRule | None = None,
+    ) -> None:
         self.rule = rule
+        self.calendar = calendar
+        """Its hours; None: always open."""
         self.stages = stages
         self.by_state, self.by_candidate = strategy_of(rule, own)
         self.rates = {each: rule.age_per_min.get(each, 0.0) / 60.0 for each in ChannelClass}

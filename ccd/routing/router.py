@@ -76,7 +76,7 @@ class Router(Looking):
         for place in gone:
             self._give_back(place, now, out)
         for place in self.state.places.values():
-            place.late = False  # the longest wait may have changed
+            place.late = False  # the longest wait or the hours may have changed
             if place.prefer and place.prefer not in rules.agents:
                 place.prefer = ""
         self._matching.adopt(rules, now)
@@ -120,7 +120,7 @@ class Router(Looking):
         prefer: str = "",
         prefer_wait_s: float = 30.0,
     ) -> list[Decision]:
-        """Put an interaction into a queue: offered at once, lined up, or given back when the queue is full.
+        """Put an interaction into a queue: offered at once, lined up, or given back (full, closed, nobody).
 
         `entered_at` keeps the place of one that waited before. `passed_on_by`: the agent who sent it here
         is not offered it again before `retry_same_after_s`. `requirement`: what it asks for besides its
@@ -427,7 +427,7 @@ class Router(Looking):
         return self._matching.timing.deadlines.next()
 
     def expire(self, now: float) -> list[Decision]:
-        """Do all that is due at `now`: ring timeouts, wrap-up ends, retries, longest waits, positions."""
+        """Do all that is due at `now`: ring timeouts, wrap-up ends, retries, closings, longest waits…"""
         out: list[Decision] = []
         entry = self._matching.timing.deadlines.pop(now)
         while entry is not None:
@@ -452,10 +452,10 @@ class Router(Looking):
             matching.next_stage(place, now, out)
         elif due is Due.PREFER:
             matching.prefer_nobody(place, now, out)
-        elif due is Due.MAX_WAIT:
+        elif due is Due.MAX_WAIT or due is Due.CLOSE:
             if place.phase is Phase.WAITING and queue is not None:
                 matching.index.step_out(queue, place)
-                matching.overflow(place, "max_wait", now, out)
+                matching.overflow(place, "max_wait" if due is Due.MAX_WAIT else "closed", now, out)
             else:
                 place.late = True
         elif queue is not None:

@@ -49,7 +49,7 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     announce_at: float = 0.0
     """When its position is told next; 0: never."""
     late: bool = False
-    """The longest wait ended while a phone rang: it is given back if nobody takes it."""
+    """The longest wait ended, or the queue closed, while a phone rang: given back if nobody takes it."""
     missed: dict[str, Miss] = {}
     """By agent."""
     requirement: str = ""

@@ -1,7 +1,9 @@
 """What is due when: the deadlines of one state under its rules, and whether one is still true."""
 
+from ccd.model.rules import CLOSE_OVERFLOW
 from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
+from ccd.routing.opening import closed_from
 from ccd.routing.phases import Phase
 from ccd.routing.state import Place, RoutingState
 
@@ -43,6 +45,9 @@ class Timing:
         limit = self.latest(place)
         if limit is not None and not place.late:
             push(limit, Due.MAX_WAIT, name)
+        closing = self.closing(place)
+        if closing is not None and not place.late:
+            push(closing, Due.CLOSE, name)
 
     def begin_stage(self, place: Place) -> None:
         """When the stage after the present one is due."""
@@ -56,6 +61,13 @@ class Timing:
         if queue is None or queue.rule.max_wait_s is None:
             return None
         return place.enqueued_at + queue.rule.max_wait_s
+
+    def closing(self, place: Place) -> float | None:
+        """When its queue closes on this place; None: never, or those who came in time are served."""
+        queue = self.index.queues.get(place.queue)
+        if queue is None or queue.calendar is None or queue.rule.on_close != CLOSE_OVERFLOW:
+            return None
+        return closed_from(queue.calendar, place.enqueued_at)
 
     def next_stage(self, place: Place) -> float | None:
         """When its queue asks for less, or opens a tier, for this place."""
@@ -86,4 +98,6 @@ class Timing:
             return bool(place.prefer) and place.prefer_until == at
         if due is Due.STAGE:
             return self.next_stage(place) == at
+        if due is Due.CLOSE:
+            return not place.late and self.closing(place) == at
         return not place.late and self.latest(place) == at

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ccd.model.calendar import is_open
 from ccd.model.nouns import Availability
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.index import Index
@@ -28,6 +29,10 @@ class QueueView(msgspec.Struct, frozen=True):
     wrap_up: int
     paused: int
     totals: QueueTotals
+    closed: str = ""
+    """Why it is closed, in words; empty: open."""
+    closed_until: float | None = None
+    """When it opens, epoch seconds; None: it is open, or never."""
 
 
 class AgentView(msgspec.Struct, frozen=True):
@@ -108,6 +113,8 @@ def view_queue(index: Index, queue: QueueIndex, totals: QueueTotals, now: float)
     """The queue as of `now`. Walks its waiting for the longest wait."""
     members = index.members(queue)
     states = [desk.state for desk in members]
+    hours = None if queue.calendar is None else is_open(queue.calendar, now)
+    closed = hours if hours is not None and not hours.open else None
     entered = [index.places[name].entered_at for name in queue.order(now)]
     return QueueView(
         queue=queue.rule.name,
@@ -123,4 +130,6 @@ def view_queue(index: Index, queue: QueueIndex, totals: QueueTotals, now: float)
         wrap_up=sum(state.wrap_up is not None for state in states),
         paused=sum(state.availability is Availability.PAUSED for state in states),
         totals=totals,
+        closed="" if closed is None else closed.why,
+        closed_until=None if closed is None else closed.until,
     )

@@ -72,7 +72,8 @@ class Play:
         offers = [one for one in out if isinstance(one, d.Offer)]
         assert not [one for one in out if isinstance(one, d.OfferWithdrawn) and one.end is OfferEnd.NO_ANSWER]
         places = self.router.state.places
-        told = [
+        told = [f"call {o.interaction} leaves {o.queue} as {o.why}" for o in out if isinstance(o, d.Overflow)]
+        told += [
             f"{kinds[places[o.interaction].channel_class]} {o.interaction} rings at {o.agent}" for o in offers
         ]
         return ", ".join(told) or "nothing"

@@ -265,8 +265,24 @@ class Oracle:
     def too_late(self, piece: Piece, now: float) -> None:
         limit = piece.queue.max_wait_s
         late = limit is not None and piece.enqueued_at + limit <= now
+        closing = self.closing(piece)
+        late = late or (closing is not None and closing <= now)
         if late or self.nobody(piece.queue, piece.queue.leave_empty):
             self.overflow(piece)
+
+    def closed(self, queue: QueueRule, at: float) -> bool:
+        """Calendars of these tests are open but for exceptional closings."""
+        if not queue.calendar:
+            return False
+        return any(each.start <= at < each.until for each in self.rules.calendars[queue.calendar].exceptional)
+
+    def closing(self, piece: Piece) -> float | None:
+        """The first closed moment from its entering on."""
+        queue, since = piece.queue, piece.enqueued_at
+        if not queue.calendar or queue.on_close != "overflow":
+            return None
+        starts = [each.start for each in self.rules.calendars[queue.calendar].exceptional]
+        return since if self.closed(queue, since) else min((at for at in starts if at > since), default=None)
 
     def nobody(self, queue: QueueRule, what: str) -> bool:
         there = {"logged_out": ("ready", "paused"), "not_ready": ("ready",)}.get(what)
@@ -332,7 +348,10 @@ class Oracle:
             if piece.phase == "offered":
                 out.append((piece.deadline, 5, piece.offer, piece.name))
             if piece.queue.max_wait_s is not None and not piece.max_wait_fired:
-                out.append((piece.enqueued_at + piece.queue.max_wait_s, 6, piece.name, ""))
+                out.append((piece.enqueued_at + piece.queue.max_wait_s, 7, piece.name, ""))
+            closing = self.closing(piece)
+            if closing is not None and not piece.max_wait_fired:
+                out.append((closing, 6, piece.name, ""))
         return sorted(out)
 
     def fire(self, now: float) -> None:

@@ -3,6 +3,7 @@
 import msgspec
 from hypothesis import strategies as st
 
+from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import ChannelClass, OfferEnd
 from ccd.model.rules import AgentRule, QueueRule, Relax, Rules, Target, Tier
 from ccd.routing.strategies import STRATEGIES
@@ -21,6 +22,14 @@ REQUIREMENTS = (
     "billing and not french >= 8",
     "german",
 )
+
+SHIFTS = CalendarRule(
+    name="shifts",
+    zone="UTC",
+    week=((Span(0, 1440),),) * 7,
+    exceptional=tuple(Exceptional(start, start + 9.0) for start in (1005.0, 1030.0, 1060.0, 1100.0, 1150.0)),
+)
+"""Open but for some short closings; the tests begin at 1000."""
 
 some_agents = st.lists(st.sampled_from(AGENTS), unique=True, min_size=1)
 relaxations = st.sampled_from(
@@ -73,6 +82,8 @@ queue_rules = st.builds(
     weights=st.sampled_from([{}, {"ann": 5}]),
     join_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
     leave_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
+    calendar=st.sampled_from(["", "", "", "shifts"]),
+    on_close=st.sampled_from(["serve", "overflow"]),
 )
 agent_rules = st.builds(
     AgentRule,
@@ -91,4 +102,5 @@ def rule_sets(draw: st.DrawFn) -> Rules:
     return Rules(
         agents={name: msgspec.structs.replace(draw(agent_rules), name=name) for name in AGENTS},
         queues={name: msgspec.structs.replace(draw(queue_rules), name=name) for name in QUEUES},
+        calendars={"shifts": SHIFTS},
     )

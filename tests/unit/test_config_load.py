@@ -235,16 +235,30 @@ def test_countries() -> None:
 def test_numbers_are_made_e164_everywhere(tmp_path: Path) -> None:
     settings = good(
         tmp_path,
+        '[calendars.office]\nzone = "UTC"\nweekdays = ["09:00-18:00"]\n'
         '[numbers]\n"01 23 45 67 89" = "out"\n"web:sales" = "out"\n'
         '[[flows.out.steps]]\ndo = "transfer"\naddress = "01 23 45 67 80"\n'
         '[agents.a]\n[queues.q]\nagents = ["a"]\nmax_length = 1\noverflow = { address = "01 23 45 67 81" }\n'
+        'calendar = "office"\nclosed_to = { address = "01 23 45 67 82" }\n'
         '[trunks.t]\nhost = "192.0.2.1"\ncountry = "GB"\ncaller_id = "020 7946 0958"\n',
     )
     assert settings.rules.numbers == {"+33123456789": "out", "web:sales": "out"}
     step = settings.rules.flows["out"].steps[0]
     assert isinstance(step, Transfer) and step.address == "+33123456780"
     assert settings.rules.queues["q"].overflow.address == "+33123456781"
+    assert settings.rules.queues["q"].closed_to.address == "+33123456782"
     assert settings.trunks["t"].caller_id == "+442079460958"
+
+
+def test_the_queues_of_day_and_night_may_pass_on_to_each_other(tmp_path: Path) -> None:
+    rules = good(
+        tmp_path,
+        '[calendars.days]\nzone = "UTC"\nevery_day = ["08:00-20:00"]\n'
+        '[calendars.nights]\nzone = "UTC"\nevery_day = ["20:00-08:00"]\n[agents.a]\n'
+        '[queues.day]\nagents = ["a"]\ncalendar = "days"\nclosed_to = { queue = "night" }\n'
+        '[queues.night]\nagents = ["a"]\ncalendar = "nights"\nclosed_to = { queue = "day" }\n',
+    ).rules
+    assert rules.queues["day"].closed_to.queue == "night"
 
 
 def test_a_queue_without_agents_is_only_a_warning(tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
 """Each reason for which an agent is passed over, in words."""
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from ccd.history.explain import say_why
-from ccd.model.trace import Passed, Why
+from ccd.history.explain import explain, say_why
+from ccd.history.state import Record
+from ccd.model.nouns import ChannelClass
+from ccd.model.trace import Passed, Trace, Why
 
 NOON = 1_800_000_000.0
 
@@ -25,3 +30,19 @@ NOON = 1_800_000_000.0
 )
 def test_reasons_of_rules(passed: Passed, words: str) -> None:
     assert say_why(passed, NOON) == words
+
+
+@pytest.mark.parametrize(
+    ("detail", "until", "words"),
+    [
+        ("holiday: Noël", datetime(2026, 12, 26, 8, tzinfo=UTC).timestamp(),
+         "the queue is closed (holiday: Noël) until 2026-12-26 09:00:00"),
+        ("closed at this hour", 0.0, "the queue is closed (closed at this hour)"),
+        ("", 0.0, "the queue is closed"),
+    ],
+)  # fmt: skip
+def test_a_closed_queue_says_why_and_until_when(detail: str, until: float, words: str) -> None:
+    trace = Trace(NOON, "overflowed", "sales", cue="closed", position=1, detail=detail, until=until)
+    record = Record("1", "voice", ChannelClass.VOICE, "+331", "+332", NOON, traces=[trace])
+    told = explain(record, ZoneInfo("Europe/Paris"))
+    assert told[1].endswith(f"overflowed, place 1 in sales: {words}")

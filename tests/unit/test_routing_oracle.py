@@ -96,9 +96,17 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             piece.prefer, piece.prefer_until = prefer, self.now + 6.0
         self.oracle.counts[queue][0] += 1
         self.oracle.pieces[name] = piece
+        closed = self.oracle.closed(at, self.now)
+        if closed:
+            self.oracle.overflow(piece)
         self.oracle.pair(self.now)
-        if piece.phase == "waiting" and (
-            (at.max_length is not None and queued >= at.max_length) or self.oracle.nobody(at, at.join_empty)
+        if (
+            not closed
+            and piece.phase == "waiting"
+            and (
+                (at.max_length is not None and queued >= at.max_length)
+                or self.oracle.nobody(at, at.join_empty)
+            )
         ):
             self.oracle.overflow(piece)
         kind = LegKind.AUDIO if channel_class is ChannelClass.VOICE else LegKind.TEXT
@@ -325,7 +333,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         assert all(isinstance(one, d.Offer | d.Traced | d.LeftQueue | d.Overflow) for one in out)
         for one in out:
             if isinstance(one, d.Overflow):
-                assert one.why in ("no_agents", "max_wait")  # deserted under the new rules
+                assert one.why in ("no_agents", "max_wait", "closed")  # deserted under the new rules
                 self.oracle.counts[one.queue][3] += 1
                 del self.oracle.pieces[one.interaction]
         state = self.router.state

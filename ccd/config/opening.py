@@ -1,0 +1,53 @@
+"""Checks of the hours that a queue keeps: its calendar, and where who comes too late goes."""
+
+from ccd.config.faults import Path
+from ccd.config.people import check_target, must_be_known
+from ccd.config.values import Reader
+from ccd.model.rules import CLOSE_SERVE, QueueRule, Target
+from ccd.model.settings import Settings
+from ccd.routing.opening import overflow_target
+
+TARGETS = ("overflow", "closed_to")
+"""Keys of a queue that say where its interactions go; an outside number among them is put into E.164."""
+
+
+def check_opening(reader: Reader, settings: Settings, path: Path, queue: QueueRule) -> None:
+    """Fault for an unknown calendar, and for keys that mean nothing without one."""
+    if queue.calendar:
+        must_be_known(reader, (*path, "calendar"), queue.calendar, "calendars")
+    elif queue.closed_to != Target():
+        reader.fault((*path, "closed_to"), "can never happen: the queue is always open", "set calendar")
+    if not queue.calendar and queue.on_close != CLOSE_SERVE:
+        reader.fault((*path, "on_close"), "can never happen: the queue never closes", "set calendar")
+    if queue.closed_to != Target():
+        check_target(reader, settings, (*path, "closed_to"), queue.closed_to)
+
+
+def check_closing_circles(reader: Reader, queues: dict[str, QueueRule]) -> None:
+    """Queues of one calendar are closed at a time: they must not pass who comes too late round among them.
+
+    Queues of different calendars may: the night's goes to the day's, the day's to the night's.
+    """
+    told: set[str] = set()
+    for start in queues:
+        chain = [start]
+        while (into := _closes_into(queues, chain[-1])) and into not in chain:
+            chain.append(into)
+        if not into or into in told:
+            continue
+        circle = chain[chain.index(into) :]
+        told.update(circle)
+        by_hours = next((name for name in circle if queues[name].closed_to != Target()), "")
+        if by_hours:  # else all go on by `overflow`, which is checked for circles of its own
+            told_of = " → ".join([*circle, into])
+            problem = f"goes in a circle while {queues[into].calendar} is closed: {told_of}"
+            cure = "let one of them go to a flow, or to a queue of other hours"
+            reader.fault(("queues", by_hours, "closed_to"), problem, cure)
+
+
+def _closes_into(queues: dict[str, QueueRule], name: str) -> str:
+    """The queue of the same hours that takes who finds this one closed; empty: none."""
+    queue = queues[name]
+    target = overflow_target(queue, "closed").queue
+    into = queues.get(target)
+    return target if into is not None and queue.calendar and into.calendar == queue.calendar else ""
