@@ -163,6 +163,7 @@ KEYS: dict[str, Key] = {
     "QueueRule.max_length": Key(
         low=0, high=1_000_000, doc="More waiting than this overflow at once; not set: no limit."
     ),
+    "QueueRule.max_load": Key(low=0.1, high=1000.0),
     "QueueRule.overflow": Key(
         doc="Where to then: one of `queue`, `flow`, `agent`, `address`; not set: the flow goes on."
     ),

@@ -24,6 +24,7 @@ _CUES = {
     "no_agents": "nobody is there to serve the queue",
     "max_wait": "the longest wait of the queue is over",
     "max_length": "the queue is full",
+    "max_load": "too many wait for the agents who are ready",
 }
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -76,7 +77,7 @@ def _say(note: Note) -> str:
 
 
 def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
-    cue = _CUES.get(trace.cue, trace.cue) + _say_hours(trace, zone)
+    cue = _CUES.get(trace.cue, trace.cue) + _say_detail(trace, zone)
     at = _clock(trace.at, zone)
     if trace.what == "offered":
         said = f"offered to {trace.agent} ({trace.offer}), place {trace.position} in {trace.queue}: {cue}"
@@ -91,8 +92,8 @@ def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
     return lines
 
 
-def _say_hours(trace: Trace, zone: tzinfo) -> str:
-    """Why a queue is closed and until when, after the words of the cue."""
+def _say_detail(trace: Trace, zone: tzinfo) -> str:
+    """Why a queue is closed and until when, or how loaded it is: after the words of the cue."""
     why = f" ({trace.detail})" if trace.detail else ""
     if not trace.until:
         return why

@@ -126,6 +126,8 @@ class QueueRule(Frozen, frozen=True):
     """Who arrives overflows at once when all agents are `logged_out`, or none is ready (`not_ready`)."""
     leave_empty: str = EMPTY_NEVER
     """Who waits overflows once all agents are `logged_out`, or none is ready (`not_ready`)."""
+    max_load: float | None = None
+    """More waiting than this for each of its agents who is ready, busy or not, overflow at once."""
     calendar: str = ""
     """Calendar whose hours it keeps: who arrives while it is closed overflows at once; empty: always open."""
     closed_to: Target = Target()

@@ -62,6 +62,6 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     position: int = 0
     """Place in the line (1 = next) when the pass was made."""
     detail: str = ""
-    """Why the queue is closed, where that is the cue: `holiday: Christmas Day`."""
+    """More about an overflow: why the queue is closed (`holiday: Christmas Day`), how loaded it is."""
     until: float = 0.0
     """Until when, epoch seconds; 0: nobody knows."""

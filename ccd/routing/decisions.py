@@ -63,7 +63,7 @@ class Overflow(Decided, frozen=True):
     queue: str
     target: Target
     why: str
-    """`closed`, `max_wait`, `max_length`, `no_agents`, `queue_removed`, `no_such_queue`."""
+    """`closed`, `max_wait`, `max_length`, `max_load`, `no_agents`, `queue_removed`, `no_such_queue`."""
 
 
 class Position(Decided, frozen=True):

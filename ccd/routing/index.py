@@ -204,6 +204,10 @@ class Index:
         there = self.logged_in if what == EMPTY_LOGGED_OUT else self.ready
         return not queue.stages.members & there
 
+    def loaded(self, queue: QueueIndex) -> tuple[int, int]:
+        """(how many wait, those in an offer included; how many of its agents are ready, busy or not)."""
+        return queue.waiting(), (queue.stages.members & self.ready).bit_count()
+
     def held_back(self, queue: QueueIndex, channel_class: ChannelClass, free: Bits) -> Bits:
         """Of the free agents, those whom the queue's reserves keep from work of a class."""
         back: Bits = 0

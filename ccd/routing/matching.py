@@ -3,6 +3,8 @@
 What each makes available is given to `Pairing`, which brings interactions and agents together.
 """
 
+from msgspec import structs
+
 from ccd.model.nouns import Availability, Cause, OfferEnd, Outcome
 from ccd.model.rules import Target
 from ccd.routing.deadlines import Due
@@ -64,8 +66,18 @@ class Matching(Pairing):
             self.overflow(place, "max_length", now, out)
         elif self.index.empty(queue, rule.join_empty):
             self.overflow(place, "no_agents", now, out)
+        elif self._overloaded(queue):
+            self.overflow(place, "max_load", now, out)
         else:
             self.wait(queue, place, "arrived", now, out)
+
+    def _overloaded(self, queue: QueueIndex) -> bool:
+        """Whether one more would be too many for those who are ready; with nobody ready any is."""
+        most = queue.rule.max_load
+        if most is None:
+            return False
+        waiting, ready = self.index.loaded(queue)
+        return waiting + 1 > most * ready
 
     def change(
         self, place: Place, priority: int, requirement: str, queue: str, now: float, out: list[Decision]
@@ -160,6 +172,9 @@ class Matching(Pairing):
             trace = make_trace(self.index, queue, place, now, "overflowed", why)
             if why == "closed" and queue.calendar is not None:
                 trace = with_hours(trace, queue.calendar, place.enqueued_at)
+            elif why == "max_load":
+                waiting, ready = self.index.loaded(queue)
+                trace = structs.replace(trace, detail=f"{waiting} waiting, {ready} ready")
             out.append(Traced(place.interaction, trace))
         self.leave(place, Outcome.OVERFLOWED, now, out)
         out.append(Overflow(place.interaction, place.queue, target, why))

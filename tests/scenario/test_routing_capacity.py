@@ -3,6 +3,7 @@
 import pytest
 
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd
+from ccd.model.rules import Target
 from ccd.model.trace import Why
 from ccd.routing import decisions as d
 from tests.scenario.routing_hall import TICK, Floor, every, only, traced, whys
@@ -175,3 +176,36 @@ def test_leave_empty_gives_back_who_waits_when_the_last_goes(what: str, away: st
     ]
     assert floor.router.next_deadline() is None
     assert floor.at(offer.deadline + TICK) == []
+
+
+def test_max_load_gives_back_who_would_be_one_too_many_for_each_ready_agent() -> None:
+    floor = Floor(
+        {"ann": {}, "bob": {}}, sales={"agents": BOTH, "max_load": 1.5, "overflow": Target(flow="x")}
+    )
+    for agent in BOTH:
+        floor.router.occupy(agent, "own", 100, floor.now)  # busy, but ready
+    for name in ("i1", "i2", "i3"):
+        assert every(floor.call(name), d.Overflow) == []
+    out = floor.call("i4")
+    assert only(out, d.Overflow) == d.Overflow("i4", "sales", Target(flow="x"), "max_load")
+    assert traced(out).detail == "3 waiting, 2 ready"
+    floor.pause("bob")
+    floor.router.withdraw("i2", floor.now, Cause.CANCELLED)
+    floor.router.withdraw("i3", floor.now, Cause.CANCELLED)
+    assert only(floor.call("i5"), d.Overflow).why == "max_load"  # two for one agent
+    assert floor.router.waiting("sales") == ["i1"]  # who waits stays
+
+
+def test_max_load_counts_who_rings_and_lets_a_free_agent_take_it() -> None:
+    floor = Floor({"ann": {}, "bob": {}}, sales={"agents": BOTH, "max_load": 0.5})
+    assert only(floor.call("i1"), d.Offer).agent == "ann"
+    assert only(floor.call("i2"), d.Offer).agent == "bob"  # taken at once: it does not wait
+    assert only(floor.call("i3"), d.Overflow).why == "max_load"
+
+
+def test_max_load_is_passed_by_the_first_when_nobody_is_ready() -> None:
+    floor = Floor({"ann": {}}, sales={"agents": ("ann",), "max_load": 100.0, "join_empty": "logged_out"})
+    floor.pause("ann")
+    assert only(floor.call("i1"), d.Overflow).why == "max_load"
+    floor.logout("ann")
+    assert only(floor.call("i2"), d.Overflow).why == "no_agents"

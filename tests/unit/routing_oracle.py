@@ -284,6 +284,11 @@ class Oracle:
         starts = [each.start for each in self.rules.calendars[queue.calendar].exceptional]
         return since if self.closed(queue, since) else min((at for at in starts if at > since), default=None)
 
+    def overloaded(self, queue: QueueRule, queued: int) -> bool:
+        """One more than `queued` is more than `max_load` for each ready agent."""
+        ready = sum(self.people[name].ready == "ready" for name in self.members(queue))
+        return queue.max_load is not None and queued + 1 > queue.max_load * ready
+
     def nobody(self, queue: QueueRule, what: str) -> bool:
         there = {"logged_out": ("ready", "paused"), "not_ready": ("ready",)}.get(what)
         return there is not None and not any(self.people[n].ready in there for n in self.members(queue))

@@ -82,6 +82,7 @@ queue_rules = st.builds(
     weights=st.sampled_from([{}, {"ann": 5}]),
     join_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
     leave_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
+    max_load=st.sampled_from([None, None, 0.5, 1.5]),
     calendar=st.sampled_from(["", "", "", "shifts"]),
     on_close=st.sampled_from(["serve", "overflow"]),
 )

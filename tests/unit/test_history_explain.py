@@ -46,3 +46,10 @@ def test_a_closed_queue_says_why_and_until_when(detail: str, until: float, words
     record = Record("1", "voice", ChannelClass.VOICE, "+331", "+332", NOON, traces=[trace])
     told = explain(record, ZoneInfo("Europe/Paris"))
     assert told[1].endswith(f"overflowed, place 1 in sales: {words}")
+
+
+def test_a_loaded_queue_says_how_many_wait_for_whom() -> None:
+    trace = Trace(NOON, "overflowed", "sales", cue="max_load", position=4, detail="3 waiting, 2 ready")
+    record = Record("1", "voice", ChannelClass.VOICE, "+331", "+332", NOON, traces=[trace])
+    words = "overflowed, place 4 in sales: too many wait for the agents who are ready (3 waiting, 2 ready)"
+    assert explain(record)[1].endswith(words)

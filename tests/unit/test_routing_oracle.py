@@ -106,6 +106,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             and (
                 (at.max_length is not None and queued >= at.max_length)
                 or self.oracle.nobody(at, at.join_empty)
+                or self.oracle.overloaded(at, queued)
             )
         ):
             self.oracle.overflow(piece)
