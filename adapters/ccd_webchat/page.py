@@ -52,7 +52,8 @@ function receive(frame) {
     last = frame.id;
     if (!shown.has(frame.id)) { shown.add(frame.id); show("agent", frame.text); }
   } else if (frame.type === "position") {
-    show("note", "Your place in the queue: " + frame.position);
+    if (frame.position) show("note", "Your place in the queue: " + frame.position);
+    if (frame.wait_min) show("note", "Expected wait: about " + frame.wait_min + " min");
   } else if (frame.type === "answered") {
     show("note", "You are connected.");
   } else if (frame.type === "ended") {

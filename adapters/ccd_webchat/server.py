@@ -169,8 +169,8 @@ class WebchatChannel:
                 visits.send(leg, message, text)
             case do.AcknowledgeText(leg=leg, message=message):
                 visits.acknowledge(leg, message)
-            case do.TellPosition(leg=leg, position=position):
-                visits.tell_position(leg, position)
+            case do.TellPosition(leg=leg, position=position, wait_min=wait_min):
+                visits.tell_position(leg, position, wait_min)
             case do.AnswerLeg(leg=leg):
                 visits.answer(leg)
             case do.ReleaseLeg(leg=leg, cause=cause):

@@ -249,12 +249,14 @@ class Visits:
         if len(visit.taken) > KEPT_IDS:
             del visit.taken[next(known for known, done in visit.taken.items() if done)]
 
-    def tell_position(self, leg: str, position: int) -> None:
-        """The visitor's place in the queue."""
+    def tell_position(self, leg: str, position: int, wait_min: int = 0) -> None:
+        """The visitor's place in the queue and expected wait in minutes; 0: that is not told."""
         visit = self._visits.get(leg)
-        if visit is not None and visit.arrived and position != visit.position:
-            visit.position = position
-            self._show(visit, encode("position", position=position))
+        told = {"position": position, "wait_min": wait_min}
+        if visit is None or not visit.arrived or not (wait_min or (position and position != visit.position)):
+            return
+        visit.position = position
+        self._show(visit, encode("position", **{name: value for name, value in told.items() if value}))
 
     def resume(self, legs: list[str], now: float) -> None:
         """Take back legs of the former process; each waits for its visitor."""

@@ -109,15 +109,20 @@ class Talks:
         talk.move(Move.TO_FLOW)
         self.set_deadline(talk, 0.0)
 
-    def announce(self, talk: Talk, position: int) -> None:
-        """Tell the waiting customer its place; music goes on afterwards."""
+    def announce(self, talk: Talk, position: int, wait_s: float | None = None) -> None:
+        """Tell the waiting customer its place (0: not) and wait (None: not); music goes on afterwards."""
+        minutes = 0 if wait_s is None else round(wait_s / 60.0)
         if talk.customer.kind is LegKind.TEXT:
-            self.commands.append(cmd.TellPosition(talk.customer.leg, position))
+            self.commands.append(cmd.TellPosition(talk.customer.leg, position, minutes))
             return
         if talk.phase not in _HEARS_MUSIC or talk.playing:
             return
+        parts: tuple[PromptPart, ...] = ()
+        if position:
+            parts += (PromptPart("queue/position"), PromptPart(number=position))
+        if minutes:
+            parts += (PromptPart("queue/wait"), PromptPart(number=minutes))
         talk.playing = self.play_id()
-        parts = (PromptPart("queue/position"), PromptPart(number=position))
         self.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, parts, talk.language))
 
     def offer(

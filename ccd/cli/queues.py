@@ -8,7 +8,7 @@ from ccd.cli.session import Json, session_of
 from ccd.cli.text import duration, percent, since, table
 
 HEADS = (
-    "QUEUE", "WAITING", "FOR", "TALKING", "FREE", "AGENTS",
+    "QUEUE", "WAITING", "FOR", "EWT", "TALK", "FREE", "AGENTS",
     "OFFERED", "HANDLED", "ABANDONED", "OVERFLOWED", "SL", "ASA",
 )  # fmt: skip
 
@@ -21,9 +21,10 @@ def register(app: typer.Typer) -> None:
 def queues(context: typer.Context, json: Json = False) -> None:
     """List the queues.
 
-    So many WAITING, the first FOR so long; so many FREE of the AGENTS logged in. Then figures of today
-    (UTC): OFFERED, HANDLED, ABANDONED, OVERFLOWED, SL service level, ASA average speed of answer. Narrow
-    terminals have short heads: OFF, HAND, ABD, OVF. A queue whose calendar is closed says so behind its name.
+    So many WAITING, the first FOR so long; EWT is what one more would probably wait; so many FREE of the
+    AGENTS logged in. Then figures of today (UTC): OFFERED, HANDLED, ABANDONED, OVERFLOWED, SL service level,
+    ASA average speed of answer. Narrow terminals have short heads: OFF, HAND, ABD, OVF. A queue whose
+    calendar is closed says so behind its name.
 
     \b
     Example:
@@ -46,6 +47,7 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
         f"{row['queue']} (closed)" if row["closed"] else row["queue"],
         row["waiting"],
         since(row["longest_wait_s"]),
+        duration(row["ewt_s"]),
         row["talking"],
         row["free"],
         row["logged_in"],

@@ -26,7 +26,6 @@ SHORT = {
     "ABANDONED %": "ABD %",
     "WAITING": "WAIT",
     "WAITED": "WAIT",
-    "TALKING": "TALK",
     "TALKED": "TALK",
     "CHANNEL": "CHAN",
     "REGISTRATION": "REG",

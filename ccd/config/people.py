@@ -87,7 +87,7 @@ def _overflow(reader: Reader, settings: Settings, queue: QueueRule) -> None:
         return
     check_target(reader, settings, path, queue.overflow)
     raw = reader.document.get(path[:-1]) or {}
-    limits = ["max_wait_s", "max_length", "max_load", "join_empty", "leave_empty"]
+    limits = ["max_wait_s", "max_length", "max_load", "max_ewt_s", "join_empty", "leave_empty"]
     if queue.closed_to == Target():
         limits.append("calendar")
     if not any(limit in raw for limit in limits):

@@ -37,6 +37,7 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
     for queue in rules.queues.values():
         path: Path = ("queues", queue.name)
         sounds.music((*path, "music"), queue.music)
+        sounds.prompt((*path, "announce_wait"), "queue/wait" if queue.announce_wait else "", rules.language)
         listeners = [rules.agents[name] for name in queue.agents if name in rules.agents]
         for language in sorted({agent.language or rules.language for agent in listeners}):
             sounds.prompt((*path, "whisper"), queue.whisper, language)

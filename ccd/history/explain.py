@@ -24,6 +24,7 @@ _CUES = {
     "no_agents": "nobody is there to serve the queue",
     "max_wait": "the longest wait of the queue is over",
     "max_length": "the queue is full",
+    "max_ewt": "it would probably wait too long",
     "max_load": "too many wait for the agents who are ready",
 }
 

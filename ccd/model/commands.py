@@ -148,10 +148,13 @@ class AcknowledgeText(Command, frozen=True):
 
 
 class TellPosition(Command, frozen=True):
-    """Tell a waiting party of a text leg its place (1 = next)."""
+    """Tell a waiting party of a text leg its place, how long it will probably wait, or both."""
 
     leg: str
     position: int
+    """1 = next; 0: the place is not told."""
+    wait_min: int = 0
+    """Whole minutes; 0: the wait is not told."""
 
 
 AnyCommand = (

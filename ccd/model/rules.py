@@ -91,6 +91,12 @@ class QueueRule(Frozen, frozen=True):
     load: dict[ChannelClass, int] = {}
     music: str = "default"
     announce_position: bool = False
+    estimate_wait: bool = False
+    """Estimate how long one will wait (EWT), for `ccctl queues`; the two keys that use it imply this."""
+    announce_wait: bool = False
+    """Tell waiting customers how long they will probably wait, in whole minutes; then only better news."""
+    announce_gap_s: float = 45.0
+    """At least so long between two announcements of the wait."""
     announce_every_s: float = 30.0
     max_wait_s: float | None = None
     max_length: int | None = None
@@ -128,6 +134,8 @@ class QueueRule(Frozen, frozen=True):
     """Who waits overflows once all agents are `logged_out`, or none is ready (`not_ready`)."""
     max_load: float | None = None
     """More waiting than this for each of its agents who is ready, busy or not, overflow at once."""
+    max_ewt_s: float | None = None
+    """Who would probably wait longer than this overflows at once; an unknown wait never counts."""
     calendar: str = ""
     """Calendar whose hours it keeps: who arrives while it is closed overflows at once; empty: always open."""
     closed_to: Target = Target()

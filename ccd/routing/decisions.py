@@ -63,14 +63,18 @@ class Overflow(Decided, frozen=True):
     queue: str
     target: Target
     why: str
-    """`closed`, `max_wait`, `max_length`, `max_load`, `no_agents`, `queue_removed`, `no_such_queue`."""
+    """`closed`, `max_wait`, `max_length`, `max_load`, `max_ewt`, `no_agents`, `queue_removed`,
+    `no_such_queue`."""
 
 
 class Position(Decided, frozen=True):
-    """Tell the waiting customer its place (1 = next)."""
+    """Tell the waiting customer its place, or how long it will probably wait, or both."""
 
     interaction: str
     position: int
+    """1 = next; 0: the place is not told."""
+    wait_s: float | None = None
+    """In whole minutes; None: the wait is not told."""
 
 
 class AvailabilityChanged(Decided, frozen=True):

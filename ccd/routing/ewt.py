@@ -74,8 +74,8 @@ class EwtState(msgspec.Struct):
     """Interaction → when it entered, oldest first."""
     talking: dict[str, float] = {}
     """Interaction → when it was bridged, until the agent is done with it."""
-    agents: dict[str, float] = {}
-    """Who is there for this queue, busy or not → since when."""
+    agents: int = 0
+    """How many are there for this queue, busy or not, as told last."""
     counted_at: float = 0.0
     """Up to when `waited_s` and `strained_s` are counted."""
     talks: float = 0.0
@@ -157,15 +157,10 @@ class Ewt:
             state.talks = state.talks * KEEP + 1.0
             state.work_s = state.work_s * KEEP + now - bridged_at
 
-    def available(self, agent: str, now: float) -> None:
-        """An agent of this queue logged in or ended a pause."""
+    def staffed(self, agents: int, now: float) -> None:
+        """So many agents are there for this queue from now on, busy or not."""
         self._count(now)
-        self.state.agents.setdefault(agent, now)
-
-    def unavailable(self, agent: str, now: float) -> None:
-        """An agent paused, logged out, or serves this queue no more."""
-        self._count(now)
-        self.state.agents.pop(agent, None)
+        self.state.agents = agents
 
     # -- what comes of it ----------------------------------------------------------------------
 
@@ -230,7 +225,7 @@ class Ewt:
             state.waited_s += len(state.waiting) * (now - state.counted_at)
             since = self._strained_since(now)
             if since is not None:
-                state.strained_s += len(state.agents) * (now - max(since, state.counted_at))
+                state.strained_s += state.agents * (now - max(since, state.counted_at))
         state.counted_at = now
 
 
@@ -242,17 +237,17 @@ Estimator = Callable[[Ewt, int, float], float]
 
 def pace(ewt: Ewt, position: int, _now: float) -> float:
     """QLa at the pace at which this queue is seen to move."""
-    return time_through(position, len(ewt.state.agents) * ewt.taken_per_s(), ewt.given_up_per_s())
+    return time_through(position, ewt.state.agents * ewt.taken_per_s(), ewt.given_up_per_s())
 
 
 def queue_length_patience(ewt: Ewt, position: int, _now: float) -> float:
     """QLa: as if the agents did nothing else."""
-    return time_through(position, len(ewt.state.agents) / ewt.aht_s(), ewt.given_up_per_s())
+    return time_through(position, ewt.state.agents / ewt.aht_s(), ewt.given_up_per_s())
 
 
 def queue_length(ewt: Ewt, position: int, _now: float) -> float:
     """QL: as if moreover nobody gave up."""
-    return position * ewt.aht_s() / len(ewt.state.agents)
+    return position * ewt.aht_s() / ewt.state.agents
 
 
 def head_of_line(ewt: Ewt, position: int, now: float) -> float:

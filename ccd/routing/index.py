@@ -206,7 +206,11 @@ class Index:
 
     def loaded(self, queue: QueueIndex) -> tuple[int, int]:
         """(how many wait, those in an offer included; how many of its agents are ready, busy or not)."""
-        return queue.waiting(), (queue.stages.members & self.ready).bit_count()
+        return queue.waiting(), self.count_ready(queue)
+
+    def count_ready(self, queue: QueueIndex) -> int:
+        """How many of its agents are ready, busy or not."""
+        return (queue.stages.members & self.ready).bit_count()
 
     def held_back(self, queue: QueueIndex, channel_class: ChannelClass, free: Bits) -> Bits:
         """Of the free agents, those whom the queue's reserves keep from work of a class."""

@@ -18,7 +18,8 @@ class Looking:
         queue = self._matching.index.queues.get(name)
         if queue is None:
             return None
-        return view_queue(self._matching.index, queue, self.state.queues[name], now)
+        matching = self._matching
+        return view_queue(matching.index, queue, self.state.queues[name], matching.expecting, now)
 
     def agent_view(self, name: str, now: float) -> AgentView | None:
         """One agent now; None when there is no such agent."""

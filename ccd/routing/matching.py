@@ -54,9 +54,11 @@ class Matching(Pairing):
             retry_at = now + rule.retry_same_after_s
             place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
             self.timing.deadlines.push(retry_at, Due.RETRY, place.interaction, passed_on_by)
-        if not is_open_at(queue.calendar, now):
+        if queue.calendar is not None and not is_open_at(queue.calendar, now):
             self.overflow(place, "closed", now, out)
             return
+        if queue.estimates:
+            self.expecting.entered(queue, place, now)
         self.timing.begin(place)
         if self.seek_agent(queue, place, "arrived", now, out):
             if self.index.loosened:
@@ -66,18 +68,22 @@ class Matching(Pairing):
             self.overflow(place, "max_length", now, out)
         elif self.index.empty(queue, rule.join_empty):
             self.overflow(place, "no_agents", now, out)
-        elif self._overloaded(queue):
+        elif rule.max_load is not None and self._overloaded(queue, rule.max_load):
             self.overflow(place, "max_load", now, out)
+        elif rule.max_ewt_s is not None and self._too_long(queue, place, rule.max_ewt_s, now):
+            self.overflow(place, "max_ewt", now, out)
         else:
             self.wait(queue, place, "arrived", now, out)
 
-    def _overloaded(self, queue: QueueIndex) -> bool:
+    def _overloaded(self, queue: QueueIndex, most: float) -> bool:
         """Whether one more would be too many for those who are ready; with nobody ready any is."""
-        most = queue.rule.max_load
-        if most is None:
-            return False
         waiting, ready = self.index.loaded(queue)
         return waiting + 1 > most * ready
+
+    def _too_long(self, queue: QueueIndex, place: Place, most: float, now: float) -> bool:
+        """Whether it would probably wait longer than its queue allows; what is not known is not too long."""
+        place.expected_s = self.expecting.estimate(queue, queue.rank(place, now), now)
+        return place.expected_s is not None and place.expected_s > most
 
     def change(
         self, place: Place, priority: int, requirement: str, queue: str, now: float, out: list[Decision]
@@ -111,10 +117,12 @@ class Matching(Pairing):
         self.state.queues[place.queue].overflowed += 1
         waited = max(0.0, now - place.enqueued_at)
         out.append(LeftQueue(place.interaction, place.queue, Outcome.OVERFLOWED, waited))
+        self.expecting.gone(place, now, gave_up=False)
         self.state.queues[queue].offered += 1
         place.queue, place.enqueued_at, place.stage, place.late = queue, now, 0, False
-        place.announce_at = 0.0
+        place.announce_at, place.expected_s, place.told = 0.0, None, None
         place.missed.clear()
+        self.expecting.entered(self.index.queues[queue], place, now)
         self.timing.begin(place)
 
     # -- time ----------------------------------------------------------------------------------
@@ -175,6 +183,9 @@ class Matching(Pairing):
             elif why == "max_load":
                 waiting, ready = self.index.loaded(queue)
                 trace = structs.replace(trace, detail=f"{waiting} waiting, {ready} ready")
+            elif why == "max_ewt":
+                trace = structs.replace(trace, detail=f"about {place.expected_s or 0.0:.0f} s")
+                place.expected_s = None  # it was not let in, so it shows no wait
             out.append(Traced(place.interaction, trace))
         self.leave(place, Outcome.OVERFLOWED, now, out)
         out.append(Overflow(place.interaction, place.queue, target, why))
@@ -186,6 +197,7 @@ class Matching(Pairing):
             totals.abandoned += 1
         else:
             totals.overflowed += 1
+        self.expecting.gone(place, now, outcome is Outcome.ABANDONED)
         self.state.places.pop(place.interaction, None)
         waited = max(0.0, now - place.enqueued_at)
         out.append(LeftQueue(place.interaction, place.queue, outcome, waited))

@@ -16,6 +16,7 @@ from ccd.routing.deadlines import Due
 from ccd.routing.decisions import Decision, Offer, Position, Traced
 from ccd.routing.desk import Desk
 from ccd.routing.desks import may_forget, reserve
+from ccd.routing.expecting import Expecting
 from ccd.routing.index import Index
 from ccd.routing.opening import calendar_of
 from ccd.routing.passed import make_trace
@@ -32,7 +33,7 @@ Seeker = tuple[Place, str]
 class Pairing:
     """One state, its indexes and deadlines, and the moves that bring a place and an agent together."""
 
-    __slots__ = ("index", "own", "state", "timing")
+    __slots__ = ("expecting", "index", "own", "state", "timing")
 
     def __init__(self, rules: Rules, state: RoutingState, own: Strategies) -> None:
         self.state = state
@@ -63,6 +64,7 @@ class Pairing:
                 rule = rules.queues.get(place.queue)
                 place.stage = 0 if rule is None else stage_at(rule, now - place.enqueued_at)
         self.index = Index(rules, self.state, self.own)
+        self.expecting = Expecting(self.state, self.index, now or 0.0)
         self.timing = Timing(self.state, self.index)
         self.timing.rebuild()
 
@@ -168,18 +170,25 @@ class Pairing:
         out.append(Offer(offer, place.interaction, name, rule.name, place.kind, place.deadline, waited))
 
     def wait(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
-        """Line up a place that nobody can take now, and say so; begin to announce its position."""
+        """Line up a place that nobody can take now, and say so; begin to announce place and wait."""
         self.index.line_up(queue, place)
         trace = make_trace(self.index, queue, place, now, "waits", cue)
         out.append(Traced(place.interaction, trace))
-        if queue.rule.announce_position and not place.announce_at:
+        if queue.estimates and cue == "arrived":
+            place.expected_s = self.expecting.estimate(queue, trace.position, now)
+        if queue.speaks and not place.announce_at:
             self.announce(queue, place, now, out)
 
     def announce(self, queue: QueueIndex, place: Place, now: float, out: list[Decision]) -> None:
-        """Tell the position unless a phone rings for it already; set the next time."""
-        every = queue.rule.announce_every_s
-        place.announce_at = now + every if every > 0 and queue.rule.announce_position else 0.0
+        """Tell place and wait unless a phone rings for it already; set the next time."""
+        rule = queue.rule
+        every = rule.announce_every_s
+        place.announce_at = now + every if every > 0 and queue.speaks else 0.0
         if place.announce_at:
             self.timing.deadlines.push(place.announce_at, Due.ANNOUNCE, place.interaction)
-        if place.phase is Phase.WAITING and queue.rule.announce_position:
-            out.append(Position(place.interaction, queue.rank(place, now)))
+        if place.phase is not Phase.WAITING or not queue.speaks:
+            return
+        position = queue.rank(place, now)
+        wait_s = self.expecting.tell(queue, place, position, now) if rule.announce_wait else None
+        if rule.announce_position or wait_s is not None:
+            out.append(Position(place.interaction, position if rule.announce_position else 0, wait_s))

@@ -10,7 +10,7 @@ import msgspec
 from ccd.errors import Misconfigured
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass
-from ccd.model.rules import QueueRule
+from ccd.model.rules import CLOSE_OVERFLOW, QueueRule
 from ccd.routing.ability import Ability
 from ccd.routing.line import Line
 from ccd.routing.stages import Stages
@@ -61,11 +61,14 @@ class QueueIndex:
         "by_candidate",
         "by_state",
         "calendar",
+        "closes",
+        "estimates",
         "kept",
         "kinds",
         "rates",
         "ringing",
         "rule",
+        "speaks",
         "stages",
         "talking",
     )
@@ -81,6 +84,12 @@ class QueueIndex:
         self.rule = rule
         self.calendar = calendar
         """Its hours; None: always open."""
+        self.closes = calendar is not None and rule.on_close == CLOSE_OVERFLOW
+        """Whether its closing sends away who waits."""
+        self.estimates = rule.estimate_wait or rule.announce_wait or rule.max_ewt_s is not None
+        """Whether it asks for its expected wait."""
+        self.speaks = rule.announce_position or rule.announce_wait
+        """Whether it tells its waiting customers anything."""
         self.stages = stages
         self.by_state, self.by_candidate = strategy_of(rule, own)
         self.rates = {each: rule.age_per_min.get(each, 0.0) / 60.0 for each in ChannelClass}

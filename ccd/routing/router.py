@@ -235,6 +235,7 @@ class Router(Looking):
             queue.talking += 1
             queue.active += 1
             in_time = waited <= queue.rule.service_level_s
+        self._matching.expecting.bridged(place, now)
         totals = self.state.queues[place.queue]
         totals.handled += 1
         totals.in_service_level += in_time
@@ -345,6 +346,9 @@ class Router(Looking):
         self.state.agents[place.agent].totals.talked_s += talked
         desk = release(self.state, self._matching.index, place, now, give_back_turn=False)
         start_wrap_up(self._matching.index, self._matching.timing.deadlines, desk, place, now, out)
+        wrap_up = desk.state.wrap_up
+        mine = wrap_up is not None and wrap_up.interaction == place.interaction
+        self._matching.expecting.finished(place, wrap_up.until if wrap_up is not None and mine else now)
         return desk
 
     # -- agents --------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ seconds. Order never depends on how a value got here: ties are broken by counter
 import msgspec
 
 from ccd.model.nouns import Availability, ChannelClass, LegKind, OfferEnd
+from ccd.routing.ewt import EwtState
 from ccd.routing.phases import Phase
+from ccd.routing.told import Accuracy, Told
 
 
 class Miss(msgspec.Struct, array_like=True, gc=False):
@@ -59,6 +61,10 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     prefer: str = ""
     """The agent that it is kept for until `prefer_until`; empty: anybody's."""
     prefer_until: float = 0.0
+    expected_s: float | None = None
+    """The wait that was expected when it entered this queue and had to wait; None: none was."""
+    told: Told | None = None
+    """What the customer was told of it last."""
     on_hold: bool = False
     """In conversation, but the agent put the customer on hold and may work on meanwhile."""
 
@@ -139,3 +145,7 @@ class RoutingState(msgspec.Struct):
     next_offer: int = 1
     next_seq: int = 1
     draining: bool = False
+    waits: dict[str, EwtState] = {}
+    """By queue: what its expected wait rests on."""
+    accuracy: dict[str, Accuracy] = {}
+    """By queue: how true the waits were that were expected."""

@@ -1,6 +1,5 @@
 """What is due when: the deadlines of one state under its rules, and whether one is still true."""
 
-from ccd.model.rules import CLOSE_OVERFLOW
 from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
 from ccd.routing.opening import closed_from
@@ -65,7 +64,7 @@ class Timing:
     def closing(self, place: Place) -> float | None:
         """When its queue closes on this place; None: never, or those who came in time are served."""
         queue = self.index.queues.get(place.queue)
-        if queue is None or queue.calendar is None or queue.rule.on_close != CLOSE_OVERFLOW:
+        if queue is None or not queue.closes or queue.calendar is None:
             return None
         return closed_from(queue.calendar, place.enqueued_at)
 

@@ -5,6 +5,7 @@ import msgspec
 from ccd.model.calendar import is_open
 from ccd.model.nouns import Availability
 from ccd.routing.desk import Desk, open_for_work
+from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
@@ -29,6 +30,10 @@ class QueueView(msgspec.Struct, frozen=True):
     wrap_up: int
     paused: int
     totals: QueueTotals
+    ewt_s: float | None
+    """Expected wait of one who arrives now; None: nobody is ready, or the queue does not ask for it."""
+    ewt: WaitView | None
+    """How sure that is; None: the queue does not ask for it."""
     closed: str = ""
     """Why it is closed, in words; empty: open."""
     closed_until: float | None = None
@@ -109,13 +114,17 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
     )
 
 
-def view_queue(index: Index, queue: QueueIndex, totals: QueueTotals, now: float) -> QueueView:
+def view_queue(
+    index: Index, queue: QueueIndex, totals: QueueTotals, expecting: Expecting, now: float
+) -> QueueView:
     """The queue as of `now`. Walks its waiting for the longest wait."""
     members = index.members(queue)
     states = [desk.state for desk in members]
     hours = None if queue.calendar is None else is_open(queue.calendar, now)
     closed = hours if hours is not None and not hours.open else None
     entered = [index.places[name].entered_at for name in queue.order(now)]
+    free = sum(open_for_work(desk.state) and desk.room_for != 0 for desk in members)
+    ewt_s, ewt = expecting.view(queue, free, now)
     return QueueView(
         queue=queue.rule.name,
         display=queue.rule.display or queue.rule.name,
@@ -125,11 +134,13 @@ def view_queue(index: Index, queue: QueueIndex, totals: QueueTotals, now: float)
         longest_wait_s=max(0.0, now - min(entered)) if entered else 0.0,
         agents=len(states),
         logged_in=sum(state.availability is not Availability.LOGGED_OUT for state in states),
-        free=sum(open_for_work(desk.state) and desk.room_for != 0 for desk in members),
+        free=free,
         busy=sum(bool(state.held or state.outside) for state in states),
         wrap_up=sum(state.wrap_up is not None for state in states),
         paused=sum(state.availability is Availability.PAUSED for state in states),
         totals=totals,
+        ewt_s=ewt_s,
+        ewt=ewt,
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,
     )

@@ -183,7 +183,7 @@ def _resume(centre: "Centre", interaction: str, why: str) -> None:
 def _position(centre: "Centre", decision: dec.Position) -> None:
     talk = centre.talks.get(decision.interaction)
     if talk is not None:
-        centre.talks.announce(talk, decision.position)
+        centre.talks.announce(talk, decision.position, decision.wait_s)
 
 
 def _availability(centre: "Centre", decision: dec.AvailabilityChanged) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from ccd.model import commands as cmd
 from ccd.model import facts
-from ccd.model.nouns import Availability, Cause, OfferEnd
+from ccd.model.nouns import Availability, Cause, OfferEnd, PromptPart
 from ccd.model.rules import Target
 from ccd.testing.parties import BUSY, NEVER, REJECTS, Behaviour
 from tests.scenario.centre_rules import TICK, centre, doing, totals
@@ -274,3 +274,34 @@ def test_logging_out_while_it_rings_hands_the_call_on() -> None:
     sim.ask("ann", Availability.LOGGED_OUT)
     assert sim.rings_at(call) == "bob"
     assert sim.centre.router.state.agents["ann"].totals.missed == 0
+
+
+def test_a_waiting_caller_hears_how_long_and_a_visitor_reads_it() -> None:
+    sim = centre("ann", agents=("ann",), announce_wait=True, announce_every_s=10.0)
+    sim.call(talks_for=600)
+    sim.run(5)
+    call = sim.call(patience=500)
+    sim.run(1)
+    said = [each.parts for each in sim.performed(cmd.PlayPrompt) if isinstance(each, cmd.PlayPrompt)]
+    assert (PromptPart("queue/wait"), PromptPart(number=4)) in said
+    sim.chat("hello")
+    told = sim.performed(cmd.TellPosition)[-1]
+    assert isinstance(told, cmd.TellPosition) and (told.position, told.wait_min) == (0, 8)
+    sim.hang_up(call)
+    sim.run(60)
+    later = sim.performed(cmd.TellPosition)[-1]
+    assert isinstance(later, cmd.TellPosition) and later.wait_min < 8
+    sim.restart()
+    sim.check_replay()
+
+
+def test_place_and_wait_are_said_in_one_breath() -> None:
+    sim = centre("ann", agents=("ann",), announce_wait=True, announce_position=True)
+    sim.call(talks_for=600)
+    sim.run(5)
+    sim.call(patience=500)
+    sim.run(1)
+    said = [each.parts for each in sim.performed(cmd.PlayPrompt) if isinstance(each, cmd.PlayPrompt)]
+    parts = ("queue/position", 1), ("queue/wait", 4)
+    flat = [part for name, number in parts for part in (PromptPart(name), PromptPart(number=number))]
+    assert tuple(flat) in said

@@ -83,6 +83,7 @@ queue_rules = st.builds(
     join_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
     leave_empty=st.sampled_from(["never", "never", "logged_out", "not_ready"]),
     max_load=st.sampled_from([None, None, 0.5, 1.5]),
+    estimate_wait=st.booleans(),
     calendar=st.sampled_from(["", "", "", "shifts"]),
     on_close=st.sampled_from(["serve", "overflow"]),
 )

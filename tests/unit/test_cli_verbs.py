@@ -254,8 +254,8 @@ async def test_tables_of_a_busy_centre(room: Room) -> None:
     assert bob.startswith("bob    paused: lunch  1:23")
     assert "logged out" in carol
     _, sales, support = queues.queue_table(await room.ask("queues"), 80)
-    assert sales.split()[:6] == ["sales", "1", "1:23", "1", "0", "2"]
-    assert support.split()[:6] == ["support", "1", "1:23", "0", "0", "0"]
+    assert sales.split()[:7] == ["sales", "1", "1:23", "-", "1", "0", "2"]
+    assert support.split()[:7] == ["support", "1", "1:23", "-", "0", "0", "0"]
     _, first, second, third = interactions.interaction_table(await room.ask("interactions"), 80)
     assert first.split()[:5] == ["1", "voice", "talking", "sales", "-"]
     assert second.split()[:5] == ["2", "voice", "waiting", "sales", "1"]
@@ -339,7 +339,7 @@ async def test_heads_are_whole_words_where_there_is_room(room: Room) -> None:
     await busy(room)
     rows = await room.ask("queues")
     assert queues.queue_table(rows, 100)[0].split() == list(queues.HEADS)
-    narrow = "QUEUE WAIT FOR TALK FREE AGENTS OFF HAND ABD OVF SL ASA"
+    narrow = "QUEUE WAIT FOR EWT TALK FREE AGENTS OFF HAND ABD OVF SL ASA"
     assert queues.queue_table(rows, 99)[0].split() == narrow.split()
     assert queues.queue_table(rows, 80)[0].split() == narrow.split()
 

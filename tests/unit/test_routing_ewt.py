@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ccd.routing.ewt import ESTIMATORS, PRIOR, STRAIN_S, Confidence, Ewt, EwtRule, EwtState, time_through
 from tests.unit.waiting_pool import Load, WaitingPool
 
-KINDS = ("entered", "left", "abandoned", "bridged", "finished", "available", "unavailable")
+KINDS = ("entered", "left", "abandoned", "bridged", "finished", "staffed")
 BY_LENGTH = ("pace", "queue_length_patience", "queue_length")
 names = st.sampled_from(sorted(ESTIMATORS))
 events = st.lists(
@@ -28,7 +28,7 @@ rules = st.builds(
 def play(ewt: Ewt, told: list[tuple[str, int, float]], now: float = 0.0) -> float:
     for what, who, gap in told:
         now += gap
-        getattr(ewt, what)(f"{who}", now)
+        getattr(ewt, what)(who if what == "staffed" else f"{who}", now)
     return now
 
 
@@ -59,7 +59,7 @@ def test_by_length_of_the_queue_who_stands_further_back_never_waits_less(
 ) -> None:
     ewt = Ewt(rule)
     now = play(ewt, told)
-    ewt.available("one at least", now)
+    ewt.staffed(ewt.state.agents + 1, now)
     here, behind = ewt.estimate(position, now), ewt.estimate(position + 1, now)
     assert here is not None and behind is not None and here <= behind * (1 + 1e-9)
 
@@ -105,8 +105,7 @@ def test_the_closed_form_holds_where_hardly_anybody_gives_up() -> None:
 
 def opened(rule: EwtRule, agents: int = 2) -> Ewt:
     ewt = Ewt(rule)
-    for number in range(agents):
-        ewt.available(f"agent {number}", 1000.0)
+    ewt.staffed(agents, 1000.0)
     return ewt
 
 
@@ -126,9 +125,9 @@ def test_an_unknown_name_is_an_error() -> None:
 @pytest.mark.parametrize("name", BY_LENGTH)
 def test_an_agent_who_leaves_counts_at_once(name: str) -> None:
     ewt = opened(EwtRule(name, aht_s=240.0))
-    ewt.unavailable("agent 0", 1000.0)
+    ewt.staffed(1, 1000.0)
     assert ewt.estimate(1, 1000.0) == 240
-    ewt.unavailable("agent 1", 1000.0)
+    ewt.staffed(0, 1000.0)
     assert ewt.estimate(1, 1000.0) is None
 
 

@@ -392,6 +392,12 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             )
         assert len(set(state.offers.values())) == len(state.offers)
         for name in QUEUES:
+            mine = [place for place in state.places.values() if place.queue == name]
+            fold = state.waits.get(name)
+            assert (fold is not None) == self.rules.queues[name].estimate_wait
+            if fold is not None:
+                assert set(fold.waiting) == {p.interaction for p in mine if p.phase != "connected"}
+                assert set(fold.talking) <= {p.interaction for p in mine if p.phase == "connected"}
             waiting = len(self.router.waiting(name, self.now))
             totals = state.queues[name]
             assert [

@@ -207,6 +207,18 @@ def test_what_is_known_is_shown_again_to_one_who_comes_back() -> None:
     assert again.last("answered") and not [f for f in again.frames if f["type"] == "position"]
 
 
+def test_the_expected_wait_is_shown_with_the_place_or_alone() -> None:
+    chat = Chat()
+    line, leg, _ = chat.arrive()
+    chat.visits.tell_position(leg, 3, 4)
+    assert line.last("position") == {"type": "position", "position": 3, "wait_min": 4}
+    chat.visits.tell_position(leg, 0, 2)
+    assert line.last("position") == {"type": "position", "wait_min": 2}
+    told = len(line.frames)
+    chat.visits.tell_position(leg, 0)
+    assert len(line.frames) == told, "nothing to tell"
+
+
 def test_a_text_sent_again_after_its_ack_is_acknowledged_again() -> None:
     chat = Chat()
     line, leg, _ = chat.arrive()

@@ -48,8 +48,8 @@ class WaitingPool:
         self.folds = {rule.estimator: Ewt(rule) for rule in rules}
         self.events: list[tuple[float, int, str, str]] = []
         self.count = 0
-        for number in range(load.agents):
-            self.tell("available", f"agent {number}")
+        for fold in self.folds.values():
+            fold.staffed(load.agents, self.now)
         self.later(self.rate(load.ratio), "arrives", "ours")
         if load.elsewhere:
             self.later(self.rate(load.elsewhere), "arrives", "other")

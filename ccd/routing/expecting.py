@@ -1,0 +1,154 @@
+"""The expected wait of queues that ask for it: one fold a queue, fed by the engine's own moves, and how true
+it was.
+
+A queue asks by `estimate_wait`, `announce_wait` or `max_ewt_s`; the others cost nothing.
+The folds (`ccd.routing.ewt`) are told who enters, leaves, is bridged and done with; how many agents of a
+queue are ready is looked up at each of these moments. Between two of them a change of staff is not noticed,
+which only blurs the pace that is learned: an estimate itself always counts those who are ready now.
+"""
+
+import msgspec
+
+from ccd.routing.ewt import Confidence, Ewt, EwtRule, EwtState
+from ccd.routing.index import Index
+from ccd.routing.phases import Phase
+from ccd.routing.queues import QueueIndex
+from ccd.routing.state import Place, RoutingState
+from ccd.routing.told import Accuracy, Announcer, Told
+
+
+class Expecting:
+    """The folds of one state. Made anew with the rules; all that it knows is in the state."""
+
+    __slots__ = ("_announcers", "_ewts", "_index", "_state")
+
+    def __init__(self, state: RoutingState, index: Index, now: float) -> None:
+        self._state = state
+        self._index = index
+        self._ewts: dict[str, Ewt] = {}
+        self._announcers: dict[str, Announcer] = {}
+        asking = {name: queue.rule for name, queue in index.queues.items() if queue.estimates}
+        for known in (state.waits, state.accuracy):
+            for name in [name for name in known if name not in asking]:
+                del known[name]
+        fresh = [name for name in asking if name not in state.waits]
+        waiting = _waiting(state, fresh) if fresh and state.places else {}
+        for name, rule in asking.items():
+            fold = state.waits.setdefault(name, EwtState(waiting.get(name, {}), counted_at=now))
+            self._ewts[name] = Ewt(EwtRule(), fold)
+            state.accuracy.setdefault(name, Accuracy())
+            self._announcers[name] = Announcer(gap_s=rule.announce_gap_s)
+
+    # -- what happens --------------------------------------------------------------------------
+
+    def entered(self, queue: QueueIndex, place: Place, now: float) -> None:
+        """It waits in this queue from now on."""
+        ewt = self._ewts.get(queue.rule.name)
+        if ewt is None:
+            return
+        ewt.entered(place.interaction, now)
+        ewt.state.agents = self._ready(queue)
+
+    def gone(self, place: Place, now: float, gave_up: bool) -> None:
+        """It left its queue without being served: the customer gave up, or it was sent elsewhere."""
+        ewt = self._ewts.get(place.queue)
+        if ewt is None:
+            return
+        if gave_up:
+            ewt.abandoned(place.interaction, now)
+        else:
+            ewt.left(place.interaction, now)
+        ewt.state.agents = self._ready(self._index.queues[place.queue])
+        if place.expected_s is not None:
+            self._state.accuracy[place.queue].never_known()
+
+    def bridged(self, place: Place, now: float) -> None:
+        """Customer and agent were joined: the estimate given at entry is held against the wait."""
+        ewt = self._ewts.get(place.queue)
+        if ewt is None:
+            return
+        ewt.bridged(place.interaction, now)
+        ewt.state.agents = self._ready(self._index.queues[place.queue])
+        if place.expected_s is not None:
+            self._state.accuracy[place.queue].came_true(place.expected_s, now - place.enqueued_at)
+
+    def finished(self, place: Place, until: float) -> None:
+        """An agent is done with it then, planned wrap-up included."""
+        ewt = self._ewts.get(place.queue)
+        if ewt is not None:
+            ewt.finished(place.interaction, until)
+
+    # -- what comes of it ----------------------------------------------------------------------
+
+    def estimate(self, queue: QueueIndex, position: int, now: float) -> float | None:
+        """Seconds that the one at this place will still wait; None: nobody is ready, or nobody asks for it.
+
+        Part of a turn: it may change the fold.
+        """
+        ewt = self._ewts.get(queue.rule.name)
+        if ewt is None:
+            return None
+        ewt.staffed(self._ready(queue), now)
+        return ewt.estimate(position, now)
+
+    def tell(self, queue: QueueIndex, place: Place, position: int, now: float) -> float | None:
+        """The wait to be told to a waiting customer now, in whole minutes; None: nothing better to tell."""
+        announcer = self._announcers[queue.rule.name]
+        told: Told | None = announcer.decide(place.told, position, self.estimate(queue, position, now), now)
+        if told is None:
+            return None
+        place.told = told
+        return told.wait_s
+
+    def view(self, queue: QueueIndex, free: int, now: float) -> tuple[float | None, "WaitView | None"]:
+        """For people: what one who arrived now would wait (None: nobody is ready), and how true that is."""
+        name = queue.rule.name
+        if name not in self._ewts:
+            return None, None
+        accuracy = self._state.accuracy[name]
+        waiting, ready = self._index.loaded(queue)
+        ewt = Ewt(
+            EwtRule(), msgspec.structs.replace(self._state.waits[name], agents=ready)
+        )  # changes nothing
+        wait_s = ewt.estimate(waiting + 1, now)
+        if wait_s is not None and free and not waiting:
+            wait_s = 0.0
+        return wait_s, WaitView(
+            confidence=ewt.confidence(),
+            judged=accuracy.judged,
+            unknown=accuracy.unknown,
+            bias_s=accuracy.bias_s(),
+            mae_s=accuracy.mae_s(),
+            within_quarter_pct=accuracy.within_quarter_pct(),
+            within_minute_pct=accuracy.within_minute_pct(),
+        )
+
+    def _ready(self, queue: QueueIndex) -> int:
+        return self._index.count_ready(queue)
+
+
+class WaitView(msgspec.Struct, frozen=True):
+    """How sure the expected wait of a queue is, and how true those at entry were since the queue exists."""
+
+    confidence: Confidence
+    judged: int
+    """Estimates held against a wait that came true."""
+    unknown: int
+    """Those whose customer gave up or was sent elsewhere."""
+    bias_s: float | None
+    """Mean error: above 0, waits were shorter than estimated."""
+    mae_s: float | None
+    """Mean absolute error."""
+    within_quarter_pct: float | None
+    """Share off by at most 25 %."""
+    within_minute_pct: float | None
+    """Share off by at most 60 s."""
+
+
+def _waiting(state: RoutingState, queues: list[str]) -> dict[str, dict[str, float]]:
+    """By queue who waits in it now, since when, oldest first: for folds that begin in the middle of a day."""
+    found: dict[str, dict[str, float]] = {name: {} for name in queues}
+    for place in sorted(state.places.values(), key=lambda place: (place.enqueued_at, place.seq)):
+        if place.queue in found and place.phase is not Phase.CONNECTED:
+            found[place.queue][place.interaction] = place.enqueued_at
+    return found
