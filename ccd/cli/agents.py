@@ -96,10 +96,17 @@ def state(row: dict[str, Any]) -> str:
     """`free`, `paused: lunch`, `wrap-up`, `without phone: not registered`."""
     word: str = WORDS.get(row["doing"], row["doing"])
     if row["doing"] == "paused" and row["reason"]:
-        return f"{word}: {row['reason']}"
+        return f"{word}: {row['reason']}{_limit(row['pause_left_s'])}"
     if row["doing"] == "no_device" and row["unreachable_why"]:
         return f"{word}: {row['unreachable_why']}"
     return word
+
+
+def _limit(left_s: float | None) -> str:
+    """What is left of the longest time of a pause, or by how much it is over."""
+    if left_s is None:
+        return ""
+    return f", {duration(left_s)} left" if left_s > 0 else f", {duration(-left_s)} over"
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:

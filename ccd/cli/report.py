@@ -12,6 +12,7 @@ HEADS = (
     "QUEUE", "OFFERED", "HANDLED", "ABANDONED", "OVERFLOWED", "WAITING",
     "SL", "ASA", "AHT", "ABANDONED %", "MAX WAIT",
 )  # fmt: skip
+PAUSE_HEADS = ("AGENT", "REASON", "PAUSES", "PAID", "UNPAID")
 SHARES = ("handled", "abandoned", "overflowed", "waiting")
 
 
@@ -23,6 +24,9 @@ def register(app: typer.Typer) -> None:
 def report(
     context: typer.Context,
     total: Annotated[bool, typer.Option("--total", help="Since the ledger began, not today.")] = False,
+    pauses: Annotated[
+        bool, typer.Option("--pauses", help="Agents' pauses that ended today, by reason.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the figures by queue. Of today (UTC), or since the ledger began.
@@ -35,10 +39,27 @@ def report(
     Example:
       ccctl report
       ccctl report --total --json
+      ccctl report --pauses
     """
+    if pauses:
+        session_of(context).show("report", json, lambda answer: pause_lines(answer["pauses"]))
+        return
     session_of(context).show(
         "report", json, lambda answer: _lines(answer["total" if total else "today"], day=not total)
     )
+
+
+def pause_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """A line an agent and reason: how often, and how long paid and unpaid."""
+    if not rows:
+        return ["no pause has ended today"]
+    body = [
+        (row["agent"], row["reason"], row["count"], duration(row["paid_s"]), duration(row["unpaid_s"]))
+        for row in rows
+    ]
+    paid, unpaid = (sum(row[name] for row in rows) for name in ("paid_s", "unpaid_s"))
+    body.append(("all", "", sum(row["count"] for row in rows), duration(paid), duration(unpaid)))
+    return table(PAUSE_HEADS, body, PAUSE_HEADS[2:])
 
 
 def _lines(span: dict[str, Any], day: bool) -> Iterator[str]:

@@ -5,7 +5,16 @@ One line a key: `Struct.field`. Units stand in the names of the keys.
 
 import msgspec
 
-from ccd.model.rules import CLOSE_OVERFLOW, CLOSE_SERVE, EMPTY_LOGGED_OUT, EMPTY_NEVER, EMPTY_NOT_READY
+from ccd.model.rules import (
+    CLOSE_OVERFLOW,
+    CLOSE_SERVE,
+    EMPTY_LOGGED_OUT,
+    EMPTY_NEVER,
+    EMPTY_NOT_READY,
+    PAUSE_ALARM,
+    PAUSE_LOG_OUT,
+    PAUSE_READY,
+)
 from ccd.routing.strategies import STRATEGIES
 
 SECONDS_A_DAY = 86_400.0
@@ -215,6 +224,13 @@ KEYS: dict[str, Key] = {
     "FeatureCodes.pause": Key(doc="Pause; followed by the code of a reason."),
     "FeatureCodes.ready": Key(doc="Ready again; also ends wrap-up."),
     "FeatureCodes.logout": Key(doc="Log out."),
+    "PauseReason.name": Key(
+        pattern=r"\S(.{0,62}\S)?",
+        must="1 to 64 characters without spaces around them",
+        cure='write what people call it, e.g. "lunch"',
+    ),
+    "PauseReason.longest_s": _seconds(low=1.0),
+    "PauseReason.on_longest": Key(choices=(PAUSE_ALARM, PAUSE_READY, PAUSE_LOG_OUT)),
     "Rules.language": Key(doc="Language of prompts where nothing else is said: name of a folder of prompts."),
     "Rules.pause_reasons": Key(doc="Code dialled after the pause code → reason."),
 }

@@ -7,7 +7,7 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.numbers import to_e164
 from ccd.config.values import Reader
 from ccd.model.nouns import OfferEnd
-from ccd.model.rules import QueueRule, Target
+from ccd.model.rules import QueueRule, Target, pause_names
 from ccd.model.settings import Settings
 
 MISSES = (OfferEnd.NO_ANSWER, OfferEnd.BUSY, OfferEnd.REJECTED, OfferEnd.UNREACHABLE)
@@ -21,6 +21,7 @@ def check_people(reader: Reader, settings: Settings) -> None:
         _queue(reader, settings, queue)
     _circles(reader, settings.rules.queues)
     _features(reader, settings)
+    _pauses(reader, settings)
     _extensions(reader, settings)
 
 
@@ -150,9 +151,24 @@ def _features(reader: Reader, settings: Settings) -> None:
             if code and code_of_other and clash:
                 problem = f'"{code}" clashes with features.{other} "{code_of_other}"'
                 reader.fault(path, problem, "choose another code")
-    for code in settings.rules.pause_reasons:
+
+
+def _pauses(reader: Reader, settings: Settings) -> None:
+    reasons = settings.rules.pause_reasons
+    names = pause_names(reasons)
+    firsts: dict[str, str] = {}
+    for code, reason in reasons.items():
+        path: Path = ("pause_reasons", code)
         if not re.fullmatch(r"[0-9]{1,6}", code):
-            reader.fault(("pause_reasons", code), "is no code", "use 1 to 6 digits, e.g. 1 = …")
+            reader.fault(path, "is no code", "use 1 to 6 digits, e.g. 1 = …")
+        first = firsts.setdefault(names[code], code)
+        if reason != reasons[first]:
+            problem = f'says other than {first} of the same reason "{names[code]}"'
+            reader.fault(path, problem, "say the same in both, or choose another name")
+        limited = isinstance(reason, str) or reason.longest_s is not None
+        if not limited and "on_longest" in (reader.document.get(path) or {}):
+            cure = "set longest_s, or remove on_longest"
+            reader.fault((*path, "on_longest"), "can never happen: the reason has no longest_s", cure)
 
 
 def _extensions(reader: Reader, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, Holida
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
-from ccd.model.rules import AnyStep, Relax, Rules, Suspension, Target, Tier
+from ccd.model.rules import AnyStep, PauseReason, Relax, Rules, Suspension, Target, Tier
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 
 _HEAD = """# Configuration reference
@@ -61,7 +61,8 @@ _WORDS = """## [numbers]
 
 ## [pause_reasons]
 
-`CODE = "REASON"`: 1 to 6 digits dialled after the pause code, e.g. `1 = "lunch"` for `*421`.
+`CODE = "REASON"`: 1 to 6 digits dialled after the pause code, e.g. `1 = "lunch"` for `*421`. A reason of
+which more is to be said has a table instead, `[pause_reasons.CODE]`:
 """
 
 
@@ -89,7 +90,7 @@ def reference() -> str:
     parts += ["## [calendars.NAME]\n", _intro(CalendarKeys), _table(CalendarKeys, leave_out=("name",))]
     for key, kind in CALENDAR_TABLES.items():
         parts += [f"### {key}\n", _intro(kind), _table(kind)]
-    parts += [_CHANNELS, _table(ChannelSettings, leave_out=("options",)), _WORDS]
+    parts += [_CHANNELS, _table(ChannelSettings, leave_out=("options",)), _WORDS, _table(PauseReason)]
     return "\n".join(parts)
 
 

@@ -11,7 +11,7 @@ from ccd.config import calendars, profiles
 from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
 from ccd.model.hours import CalendarRule
-from ccd.model.rules import AgentRule, FeatureCodes, FlowRule, ProfileRule, QueueRule, Rules
+from ccd.model.rules import AgentRule, FeatureCodes, FlowRule, PauseReason, ProfileRule, QueueRule, Rules
 from ccd.model.settings import (
     ChannelSettings,
     ControlSettings,
@@ -42,10 +42,11 @@ NAMED: dict[str, type] = {
     "flows": FlowRule,
     profiles.SECTION: ProfileRule,
 }
-WORDS = ("numbers", "pause_reasons")
+WORDS = ("numbers",)
+PAUSES = "pause_reasons"
 CHANNELS = "channels"
 LANGUAGE = "language"
-SECTIONS = (LANGUAGE, *PLAIN, *NAMED, calendars.SECTION, CHANNELS, *WORDS)
+SECTIONS = (LANGUAGE, *PLAIN, *NAMED, calendars.SECTION, CHANNELS, *WORDS, PAUSES)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED_CHANNELS = frozenset({"voice", "sip", "core"})
@@ -70,7 +71,7 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         queues=named["queues"],
         flows=named["flows"],
         numbers=words["numbers"],
-        pause_reasons=words["pause_reasons"],
+        pause_reasons=_pause_reasons(reader),
         calendars=_calendars(reader, today, language),
         features=plain.pop("features"),
         language=language,
@@ -129,6 +130,27 @@ def _words(reader: Reader, section: str) -> dict[str, str]:
             out[word] = value
         else:
             reader.fault((section, word), f"must be text, is {shown(value)}", "write it in quotes")
+    return out
+
+
+def _pause_reasons(reader: Reader) -> dict[str, PauseReason | str]:
+    """Code → name of the reason, or a table that says more of it."""
+    raw = reader.document.tree.get(PAUSES, {})
+    if not isinstance(raw, dict):
+        cure = f'write [{PAUSES}] and 1 = "lunch" lines'
+        reader.fault((PAUSES,), f"must be a table, is {shown(raw)}", cure)
+        return {}
+    out: dict[str, PauseReason | str] = {}
+    for code, value in raw.items():
+        if isinstance(value, str):
+            out[code] = value
+        elif isinstance(value, dict):
+            reason = reader.struct(PauseReason, (PAUSES, code), value)
+            if reason is not BAD:
+                out[code] = reason
+        else:
+            cure = f'write {code} = "lunch", or a table [{PAUSES}.{code}] with name = "lunch"'
+            reader.fault((PAUSES, code), f"must be text or a table, is {shown(value)}", cure)
     return out
 
 

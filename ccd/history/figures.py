@@ -68,6 +68,16 @@ class QueueReport(msgspec.Struct, frozen=True):
     misses: dict[OfferEnd, int]
 
 
+class PauseReport(msgspec.Struct, frozen=True):
+    """One line of an agent's pauses: those for one reason that ended in the span, in seconds."""
+
+    agent: str
+    reason: str
+    count: int
+    paid_s: float
+    unpaid_s: float
+
+
 class Report(msgspec.Struct, frozen=True):
     """All queues over one span."""
 

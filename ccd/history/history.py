@@ -6,8 +6,8 @@ interaction (closed already, or never opened) is counted in the figures but gets
 
 from collections.abc import Mapping
 
-from ccd.history.figures import Report, day_name, day_of, find_faults, report_queue
-from ccd.history.state import Detail, Figures, HistoryState, Note, Record
+from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
+from ccd.history.state import Detail, Figures, HistoryState, Note, Pauses, Record
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
 from ccd.model.trace import Trace
 
@@ -169,6 +169,29 @@ class History:
         for figures in self._figures(queue, now):
             figures.wrap_sum_s += seconds
         self.note(interaction, now, "wrap_up_ended", agent=agent, seconds=round(seconds, 1))
+
+    # -- what agents do ------------------------------------------------------------------------
+
+    def paused(self, agent: str, reason: str, paid: bool, seconds: float, now: float) -> None:
+        """An agent's pause ended."""
+        days = self.state.pauses
+        pauses = days.setdefault(day_of(now), {}).setdefault(agent, {}).setdefault(reason, Pauses())
+        pauses.count += 1
+        if paid:
+            pauses.paid_s += seconds
+        else:
+            pauses.unpaid_s += seconds
+        for old in sorted(days)[:-KEEP_DAYS]:
+            del days[old]
+
+    def pauses(self, now: float) -> list[PauseReport]:
+        """Pauses that ended today (UTC), by agent and reason."""
+        today = self.state.pauses.get(day_of(now), {})
+        return [
+            PauseReport(agent, reason, each.count, each.paid_s, each.unpaid_s)
+            for agent, reasons in sorted(today.items())
+            for reason, each in sorted(reasons.items())
+        ]
 
     def _figures(self, queue: str, now: float) -> tuple[Figures, Figures]:
         """Today's and the lasting figures of a queue."""

@@ -63,6 +63,14 @@ class Figures(msgspec.Struct, omit_defaults=True):
     misses: dict[OfferEnd, int] = {}
 
 
+class Pauses(msgspec.Struct, omit_defaults=True):
+    """Pauses of one agent for one reason over one span, those that ended."""
+
+    count: int = 0
+    paid_s: float = 0.0
+    unpaid_s: float = 0.0
+
+
 class HistoryState(msgspec.Struct):
     """The whole of it."""
 
@@ -71,3 +79,5 @@ class HistoryState(msgspec.Struct):
     """By day (days since 1970-01-01, UTC) and queue; the oldest go."""
     totals: dict[str, Figures] = {}
     """By queue, since the ledger began."""
+    pauses: dict[int, dict[str, dict[str, Pauses]]] = {}
+    """By day, agent and reason; a pause belongs to the day on which it ended. The oldest go."""

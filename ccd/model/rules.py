@@ -4,6 +4,7 @@
 follows the rules of its day. Nothing secret stands here. Units are in the names.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -239,6 +240,22 @@ class FeatureCodes(Frozen, frozen=True):
     logout: str = "*44"
 
 
+PAUSE_ALARM, PAUSE_READY, PAUSE_LOG_OUT = "alarm", "ready", "log_out"
+
+
+class PauseReason(Frozen, frozen=True):
+    """[pause_reasons.CODE]: why an agent is away, whether that is paid, and how long it may last."""
+
+    name: str
+    """The reason in a word, e.g. `"lunch"`: what people see and what `ccctl agent pause` takes."""
+    paid: bool = True
+    """Whether it counts as paid or as unpaid time."""
+    longest_s: float | None = None
+    """The longest it may last, from when the agent has nothing left to finish; not set: no limit."""
+    on_longest: str = PAUSE_ALARM
+    """What happens then: an `alarm` stands until the pause ends, or the agent is `ready` or `log_out`."""
+
+
 class Suspension(Frozen, frozen=True):
     """[profiles.NAME.suspend]: what rests while the profile is on."""
 
@@ -272,8 +289,8 @@ class Rules(Frozen, frozen=True):
     flows: dict[str, FlowRule] = {}
     numbers: dict[str, str] = {}
     """Number in E.164 or name of a channel's target → flow."""
-    pause_reasons: dict[str, str] = {}
-    """Code dialled after the pause code → reason."""
+    pause_reasons: dict[str, PauseReason | str] = {}
+    """Code dialled after the pause code → reason; the name alone: paid, without a longest time."""
     calendars: dict[str, CalendarRule] = {}
     features: FeatureCodes = FeatureCodes()
     language: str = "en"
@@ -281,6 +298,19 @@ class Rules(Frozen, frozen=True):
     """What can be turned on over these rules; `model.profiles` applies it."""
     diverted: dict[str, str] = {}
     """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
+
+
+def pause_names(reasons: Mapping[str, PauseReason | str]) -> dict[str, str]:
+    """Code → name of the reason."""
+    return {code: each if isinstance(each, str) else each.name for code, each in reasons.items()}
+
+
+def pause_reason(reasons: Mapping[str, PauseReason | str], name: str) -> PauseReason:
+    """What is said of a reason; one that nobody set up (`missed`, `pause`) is paid and has no limit."""
+    for reason in reasons.values():
+        if isinstance(reason, PauseReason) and reason.name == name:
+            return reason
+    return PauseReason(name)
 
 
 def device_owner(rules: Rules, device: str) -> str:

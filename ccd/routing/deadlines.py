@@ -12,6 +12,8 @@ from heapq import heappop, heappush
 class Due(IntEnum):
     """What is due; of those due together the smaller goes first (free the agent, then serve)."""
 
+    PAUSE = 0
+    """Key: agent."""
     WRAP_UP = 1
     """Key: agent."""
     RETRY = 2

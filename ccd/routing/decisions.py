@@ -87,6 +87,24 @@ class AvailabilityChanged(Decided, frozen=True):
     """As asked (`phone:DEVICE`, `ccctl:USER`) or `policy:on_miss no_answer 3`."""
 
 
+class PauseEnded(Decided, frozen=True):
+    """An agent's pause is over, by hand, by its longest time, or for another reason."""
+
+    agent: str
+    reason: str
+    paid: bool
+    seconds: float
+    """Work and wrap-up that were finished meanwhile are not counted."""
+
+
+class PauseTooLong(Decided, frozen=True):
+    """An agent's pause has lasted as long as its reason allows, and goes on."""
+
+    agent: str
+    reason: str
+    longest_s: float
+
+
 class StaleOffer(Decided, frozen=True):
     """The offer answered is no longer live (lapsed, withdrawn, answered twice): release that leg."""
 
@@ -166,6 +184,8 @@ Decision = (
     | Overflow
     | Position
     | AvailabilityChanged
+    | PauseEnded
+    | PauseTooLong
     | StaleOffer
     | Handled
     | LeftQueue

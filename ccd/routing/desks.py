@@ -8,6 +8,7 @@ from ccd.routing.deadlines import Deadlines, Due
 from ccd.routing.decisions import Decision, WrapUpEnded, WrapUpStarted
 from ccd.routing.desk import Desk
 from ccd.routing.index import Index
+from ccd.routing.pauses import count_pause
 from ccd.routing.state import AgentState, AgentTotals, Place, RoutingState, WrapUp
 
 
@@ -25,7 +26,7 @@ def count_time(agent: AgentState, now: float) -> None:
     elif agent.wrap_up is not None:
         totals.wrap_s += span
     elif agent.availability is Availability.PAUSED:
-        totals.paused_s += span
+        count_pause(agent, span)
     else:
         totals.idle_s += span
 

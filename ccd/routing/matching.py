@@ -19,10 +19,11 @@ from ccd.routing.decisions import (
     Traced,
 )
 from ccd.routing.desk import Desk
-from ccd.routing.desks import count_miss, declare, may_forget, release, stop_wrap_up
+from ccd.routing.desks import count_miss, count_time, declare, may_forget, release, stop_wrap_up
 from ccd.routing.opening import is_open_at, overflow_target, with_hours
 from ccd.routing.pairing import Pairing, Seeker
 from ccd.routing.passed import make_trace
+from ccd.routing.pauses import begin_pause, declare_pause, end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.state import Miss, Place
@@ -295,6 +296,8 @@ class Matching(Pairing):
                 self.overflow(place, why, now, out)
             else:
                 loose.append((place, cue))
+        for desk in desks:
+            begin_pause(desk.state, self.timing.deadlines, now)
         staying = [desk for desk in desks if not self.forget(desk)]
         if loose or self.index.loosened or len(staying) > 1:
             self.pair(loose, staying, "agent free", now, out)
@@ -317,6 +320,7 @@ class Matching(Pairing):
 
     def freed(self, desk: Desk, cue: str, now: float, out: list[Decision]) -> None:
         """An agent's load or state became better: seek work, or forget it when it was removed."""
+        begin_pause(desk.state, self.timing.deadlines, now)
         if not self.forget(desk):
             self.seek_work(desk, cue, now, out)
         elif self.index.loosened:
@@ -338,7 +342,10 @@ class Matching(Pairing):
         The answer are the places taken back: `settle` them.
         """
         agent = desk.state
+        count_time(agent, now)
+        end_pause(agent, out)
         declare(self.state, agent, availability, reason, by, now)
+        declare_pause(agent, self.pause_reasons)
         out.append(AvailabilityChanged(agent.name, availability, reason, by))
         if availability is not Availability.PAUSED:
             stop_wrap_up(self.index, desk, now, out)
@@ -350,6 +357,7 @@ class Matching(Pairing):
         for place in loose:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             self.end_offer(place, Event.MISS, now, give_back_turn=True)
+        begin_pause(agent, self.timing.deadlines, now)
         if availability is Availability.LOGGED_OUT:
             loose += self._keep_no_longer(desk, loose)
         return loose + self._deserted(desk)

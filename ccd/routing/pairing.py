@@ -33,7 +33,7 @@ Seeker = tuple[Place, str]
 class Pairing:
     """One state, its indexes and deadlines, and the moves that bring a place and an agent together."""
 
-    __slots__ = ("expecting", "index", "own", "state", "timing")
+    __slots__ = ("expecting", "index", "own", "pause_reasons", "state", "timing")
 
     def __init__(self, rules: Rules, state: RoutingState, own: Strategies) -> None:
         self.state = state
@@ -47,6 +47,7 @@ class Pairing:
 
         `now` is given when they are others than those that the state was made under.
         """
+        self.pause_reasons = rules.pause_reasons
         agents = self.state.agents
         for name in rules.agents:
             if name in agents:

@@ -78,6 +78,22 @@ class WrapUp(msgspec.Struct, array_like=True, gc=False):
     interaction: str
 
 
+class Pause(msgspec.Struct, array_like=True, gc=False):
+    """What the reason of a running pause said when it was declared."""
+
+    paid: bool
+    longest_s: float | None
+    on_longest: str
+    begun: bool = False
+    """The agent had nothing left to finish: the longest time runs."""
+    until: float | None = None
+    """When it is at its longest."""
+    seconds: float = 0.0
+    """Counted so far."""
+    too_long: bool = False
+    """`until` has passed and an alarm was asked for."""
+
+
 class AgentTotals(msgspec.Struct, omit_defaults=True):
     """Seconds since login, by what the agent did. Occupancy = (busy + wrap) / (busy + wrap + idle)."""
 
@@ -85,6 +101,11 @@ class AgentTotals(msgspec.Struct, omit_defaults=True):
     busy_s: float = 0.0
     wrap_s: float = 0.0
     paused_s: float = 0.0
+    """Both paid and unpaid."""
+    paid_pause_s: float = 0.0
+    unpaid_pause_s: float = 0.0
+    pause_s: dict[str, float] = {}
+    """By reason."""
     handled: int = 0
     missed: int = 0
     talked_s: float = 0.0
@@ -114,6 +135,8 @@ class AgentState(msgspec.Struct, omit_defaults=True):
     outside: dict[str, int] = {}
     """Work outside queues (own calls, direct transfers): key → load."""
     wrap_up: WrapUp | None = None
+    pause: Pause | None = None
+    """While paused, and only then."""
     misses: dict[OfferEnd, int] = {}
     """In a row, by cause; cleared when an offer is accepted."""
     removed: bool = False

@@ -24,6 +24,8 @@ class Timing:
         for agent in self.state.agents.values():
             if agent.wrap_up is not None:
                 push(agent.wrap_up.until, Due.WRAP_UP, agent.name)
+            if agent.pause is not None and agent.pause.until is not None and not agent.pause.too_long:
+                push(agent.pause.until, Due.PAUSE, agent.name)
         for place in self.state.places.values():
             if place.phase is Phase.CONNECTED:
                 continue
@@ -82,6 +84,10 @@ class Timing:
         if due is Due.WRAP_UP:
             agent = self.state.agents.get(key)
             return agent is not None and agent.wrap_up is not None and agent.wrap_up.until == at
+        if due is Due.PAUSE:
+            agent = self.state.agents.get(key)
+            pause = agent.pause if agent is not None else None
+            return pause is not None and pause.until == at and not pause.too_long
         if due is Due.RING:
             offered = self.state.places.get(self.state.offers.get(key, ""))
             return offered is not None and offered.phase is Phase.OFFERED and offered.deadline == at

@@ -9,7 +9,7 @@ from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.state import AgentTotals, Place, QueueTotals
+from ccd.routing.state import AgentState, AgentTotals, Place, QueueTotals
 
 
 class QueueView(msgspec.Struct, frozen=True):
@@ -60,6 +60,8 @@ class AgentView(msgspec.Struct, frozen=True):
     outside: tuple[str, ...]
     wrap_up_s: float
     """Left of wrap-up."""
+    pause_left_s: float | None
+    """Left of the longest time of a pause, below 0 when it is too long; None: no limit runs."""
     idle_s: float
     """In the line for work since; 0 unless idle."""
     queues: tuple[str, ...]
@@ -89,6 +91,12 @@ def doing(desk: Desk, places: dict[str, Place]) -> str:
     return "idle" if state.reachable else "no_device"
 
 
+def pause_left_s(agent: AgentState, now: float) -> float | None:
+    """Left of the longest time of a pause; below 0: so much too long."""
+    pause = agent.pause
+    return None if pause is None or pause.until is None else pause.until - now
+
+
 def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
     """The agent as of `now`."""
     state = desk.state
@@ -107,6 +115,7 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
         interactions=tuple(state.held),
         outside=tuple(state.outside),
         wrap_up_s=max(0.0, state.wrap_up.until - now) if state.wrap_up else 0.0,
+        pause_left_s=pause_left_s(state, now),
         idle_s=max(0.0, now - state.line_since) if word == "idle" else 0.0,
         queues=tuple(name for name, queue in index.queues.items() if queue.stages.members & desk.bit),
         occupancy_pct=occupancy_pct(state.totals),

@@ -190,6 +190,14 @@ def _availability(centre: "Centre", decision: dec.AvailabilityChanged) -> None:
     """The agent's state stands in routing; the fact that asked for it stands in the ledger."""
 
 
+def _pause_ended(centre: "Centre", decision: dec.PauseEnded) -> None:
+    centre.history.paused(decision.agent, decision.reason, decision.paid, decision.seconds, centre.now)
+
+
+def _pause_too_long(centre: "Centre", decision: dec.PauseTooLong) -> None:
+    """An alarm stands for it as long as it lasts (`views.alarms`)."""
+
+
 def _stale(centre: "Centre", decision: dec.StaleOffer) -> None:
     """Handled where the answer was asked for (`_accepted`)."""
 
@@ -376,6 +384,8 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.Overflow: _overflow,
     dec.Position: _position,
     dec.AvailabilityChanged: _availability,
+    dec.PauseEnded: _pause_ended,
+    dec.PauseTooLong: _pause_too_long,
     dec.StaleOffer: _stale,
     dec.Handled: _handled,
     dec.LeftQueue: _left_queue,

@@ -9,7 +9,7 @@ from ccd.errors import CcdError
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
-from ccd.model.rules import Target
+from ccd.model.rules import Target, pause_names
 from ccd.runtime import profiles
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
@@ -148,7 +148,7 @@ def _feature(centre: "Centre", agent: str, fact: facts.AgentDialled) -> str | No
         return "agent/ready"
     if target.startswith(codes.pause):
         code = target[len(codes.pause) :]
-        reason = rules.pause_reasons.get(code, "" if code else "pause")
+        reason = pause_names(rules.pause_reasons).get(code, "" if code else "pause")
         if not reason:
             return "agent/refused"
         centre.push(ask(agent, Availability.PAUSED, reason, by, centre.now))

@@ -21,6 +21,7 @@ from ccd.model import facts
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import Availability
 from ccd.model.requirements import parse_requirement
+from ccd.model.rules import pause_names
 from ccd.runtime import profile_verbs, views
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
@@ -338,7 +339,7 @@ class Console:
 
     def _reason(self, asked: str) -> str:
         """A reason by name or code; any will do where none are set up."""
-        known = self._centre.state.rules.pause_reasons
+        known = pause_names(self._centre.state.rules.pause_reasons)
         reason = known.get(asked, asked) or "pause"
         if known and asked and reason not in known.values():
             raise unknown("reason", asked, known.values())

@@ -94,6 +94,11 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         for view in phoneless
         if not _has_lost(centre, view.agent)
     ]
+    found += [
+        alarm("pause too long", view.agent, f"{view.reason} for {-view.pause_left_s:.0f} s more than allowed")
+        for view in glance.agents
+        if view.pause_left_s is not None and view.pause_left_s <= 0
+    ]
     resting = centre.in_force.resting
     found += [
         alarm("queue suspended", view.queue, f"{view.waiting} waiting by profile {resting[view.queue][0]}")
@@ -174,6 +179,7 @@ def _agent_row(view: AgentView) -> View:
     row = msgspec.structs.asdict(view)
     row["availability"] = view.availability.value
     row["totals"] = msgspec.structs.asdict(view.totals)
+    row["totals"]["pause_s"] = dict(view.totals.pause_s)
     return row
 
 
@@ -191,7 +197,11 @@ def report(centre: Centre, glance: Glance) -> View:
     """
     waiting = glance.waiting()
     today, total = centre.history.report(glance.now, waiting), centre.history.report_total(waiting)
-    return {"today": _with_sums(plain(today)), "total": _with_sums(plain(total))}
+    return {
+        "today": _with_sums(plain(today)),
+        "total": _with_sums(plain(total)),
+        "pauses": plain(centre.history.pauses(glance.now)),
+    }
 
 
 def _with_sums(span: View) -> View:

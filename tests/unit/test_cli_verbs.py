@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import typer
 
@@ -20,8 +21,10 @@ from ccd.cli.session import LATER, REFUSED, UNREACHABLE, WRONG, exit_code
 from ccd.cli.text import ROOMY, SHORT, cells
 from ccd.control.client import Declined, Unreachable
 from ccd.errors import CcdError, IllegalMove, Misconfigured, PeerBroke, Refused, TryLater
+from ccd.model import facts
+from ccd.model.rules import PauseReason
 from ccd.runtime import verbs as console
-from tests.unit.control_room import ESCAPE, Room
+from tests.unit.control_room import ESCAPE, RULES, Room
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
 VERBS = dict(walk(typer.main.get_command(build())))
@@ -243,6 +246,24 @@ async def busy(room: Room) -> None:
     await room.call(display=ESCAPE)
     await room.call("+332")
     room.clock.advance(83)
+
+
+async def test_a_pause_shows_what_is_left_of_it_and_stands_in_the_report(room: Room) -> None:
+    lunch = PauseReason("lunch", paid=False, longest_s=600.0)
+    room.runtime.post(facts.RulesLoaded(msgspec.structs.replace(RULES, pause_reasons={"1": lunch})))
+    await room.runtime.settled()
+    await room.ready("bob")
+    await room.ask("agent.pause", agent="bob", reason="1")
+    room.clock.advance(90)
+    assert "paused: lunch, 8:30 left" in agents.agent_table(await room.ask("agents"))[2]
+    room.clock.advance(570)
+    assert "paused: lunch, 1:00 over" in agents.agent_table(await room.ask("agents"))[2]
+    assert report.pause_lines((await room.ask("report"))["pauses"]) == ["no pause has ended today"]
+    shown = await room.ask("agent.ready", agent="bob")
+    assert (shown["totals"]["unpaid_pause_s"], shown["totals"]["pause_s"]) == (660.0, {"lunch": 660.0})
+    _, bob, whole = report.pause_lines((await room.ask("report"))["pauses"])
+    assert bob.split() == ["bob", "lunch", "1", "0:00", "11:00"]
+    assert whole.split() == ["all", "1", "0:00", "11:00"]
 
 
 async def test_tables_of_a_busy_centre(room: Room) -> None:

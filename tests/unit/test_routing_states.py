@@ -1,0 +1,107 @@
+"""Agents' states under any order of declarations, work and time: what always holds of them."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccd.model.nouns import Availability
+from ccd.model.rules import AgentRule, PauseReason, QueueRule, Rules
+from ccd.routing import decisions as d
+from ccd.routing.desks import count_time
+from ccd.routing.phases import Phase
+from ccd.routing.router import Router
+from ccd.routing.state import RoutingState
+from tests.scenario.routing_hall import Hall, every
+
+LIMITS = st.none() | st.sampled_from([5.0, 20.0])
+REASONS = ("lunch", "training", "walk")
+STEPS = st.tuples(
+    st.sampled_from(["call", "take", "end", "ready", "pause", "logout", "wrap", "wait", "restart"]),
+    st.sampled_from(REASONS),
+    st.sampled_from([0.0, 1.0, 4.0, 17.0]),
+)
+
+
+@st.composite
+def halls(draw: st.DrawFn) -> Hall:
+    """One agent, one queue, reasons with and without a longest time."""
+    reasons: dict[str, PauseReason | str] = {"3": "walk"}
+    for code, name in (("1", "lunch"), ("2", "training")):
+        then = draw(st.sampled_from(["alarm", "ready", "log_out"]))
+        reasons[code] = PauseReason(name, draw(st.booleans()), draw(LIMITS), then)
+    hall = Hall("ann", ready="")
+    hall.rules = Rules(
+        agents={"ann": AgentRule("ann", capacity=100)},
+        queues={"sales": QueueRule("sales", agents=("ann",), wrap_up_s=draw(st.sampled_from([0.0, 6.0])))},
+        pause_reasons=reasons,
+    )
+    hall.router.load_rules(hall.rules, hall.now)
+    hall.router.set_reachable("ann", True, hall.now)
+    return hall
+
+
+def play(hall: Hall, what: str, reason: str, seconds: float, calls: int) -> list[d.Decision]:
+    """One step; its decisions."""
+    held = list(hall.router.state.agents["ann"].held)
+    phase = hall.router.state.places[held[0]].phase if held else None
+    if what == "call":
+        return hall.call(f"i{calls}")
+    if what == "take" and phase is Phase.OFFERED:
+        hall.talk(held[0])
+    elif what == "end" and phase is Phase.CONNECTED:
+        return hall.router.finish(held[0], hall.now)
+    elif what == "wrap":
+        return hall.router.end_wrap_up("ann", hall.now)
+    elif what == "wait":
+        return pass_time(hall, seconds)
+    elif what == "restart":
+        dumped = msgspec.msgpack.encode(hall.router.state)
+        hall.router = Router(hall.rules, msgspec.msgpack.decode(dumped, type=RoutingState))
+        assert msgspec.msgpack.encode(hall.router.state) == dumped
+    declare: dict[str, Any] = {"ready": hall.ready, "logout": hall.logout}
+    if what == "pause":
+        return hall.pause("ann", reason)
+    return declare[what]("ann") if what in declare else []
+
+
+def pass_time(hall: Hall, seconds: float) -> list[d.Decision]:
+    """All that is due meanwhile, each at its time."""
+    out: list[d.Decision] = []
+    until = hall.now + seconds
+    while (at := hall.router.next_deadline()) is not None and at <= until:
+        out += hall.at(max(at, hall.now))
+    hall.now = until
+    return out
+
+
+def some(seconds: dict[str, float]) -> dict[str, float]:
+    """Those that are not nought."""
+    return {reason: each for reason, each in seconds.items() if each}
+
+
+@given(halls(), st.lists(STEPS, max_size=40))
+def test_what_always_holds_of_an_agent(hall: Hall, steps: list[tuple[str, str, float]]) -> None:
+    told: dict[str, float] = {}
+    for number, (what, reason, seconds) in enumerate(steps):
+        for ended in every(play(hall, what, reason, seconds, number), d.PauseEnded):
+            told[ended.reason] = told.get(ended.reason, 0.0) + ended.seconds
+        agent = hall.router.state.agents["ann"]
+        if agent.availability is Availability.LOGGED_OUT:
+            assert not told or some(told) == some(agent.totals.pause_s)
+            told = {}
+            continue
+        count_time(agent, hall.now)
+        totals, pause = agent.totals, agent.pause
+        assert (pause is not None) == (agent.availability is Availability.PAUSED)
+        assert totals.paused_s == totals.paid_pause_s + totals.unpaid_pause_s == sum(totals.pause_s.values())
+        if pause is not None:
+            busy = bool(agent.held or agent.outside or agent.wrap_up)
+            assert pause.begun or busy, "the longest time runs once nothing is left to finish"
+            assert pause.until is None or pause.too_long or pause.until > hall.now - seconds
+            told_now = {**told, agent.reason: told.get(agent.reason, 0.0) + pause.seconds}
+            assert some(told_now) == some(totals.pause_s)
+        waits = [p for p in hall.router.state.places.values() if p.phase is Phase.WAITING]
+        free = agent.availability is Availability.READY and not agent.held and agent.wrap_up is None
+        assert not (waits and free), "a free agent and a waiting interaction never coexist after a turn"
