@@ -14,6 +14,10 @@ RIGHT = ("FOR", "LOAD", "HANDLED", "MISSED", "BUSY")
 
 Name = Annotated[str, typer.Argument(help="Name of the agent.", autocompletion=agent_names)]
 
+WhenDone = Annotated[
+    bool, typer.Option("--when-done", help="After what rings, the conversations and wrap-up; no new work.")
+]
+
 
 def register(app: typer.Typer) -> None:
     """`agents` and `agent …`."""
@@ -50,20 +54,22 @@ def login(context: typer.Context, agent: Name, json: Json = False) -> None:
     session_of(context).show("agent.login", json, _said, agent=agent)
 
 
-def logout(context: typer.Context, agent: Name, json: Json = False) -> None:
+def logout(context: typer.Context, agent: Name, when_done: WhenDone = False, json: Json = False) -> None:
     """Log an agent out; a conversation that runs goes on.
 
     \b
     Example:
       ccctl agent logout alice
+      ccctl agent logout alice --when-done
     """
-    session_of(context).show("agent.logout", json, _said, agent=agent)
+    session_of(context).show("agent.logout", json, _said, agent=agent, **_later(when_done))
 
 
 def pause(
     context: typer.Context,
     agent: Name,
     reason: Annotated[str, typer.Argument(help="Reason, by its name or its code.")] = "",
+    when_done: WhenDone = False,
     json: Json = False,
 ) -> None:
     """Pause an agent. No new work until ready.
@@ -71,8 +77,9 @@ def pause(
     \b
     Example:
       ccctl agent pause alice lunch
+      ccctl agent pause alice lunch --when-done
     """
-    session_of(context).show("agent.pause", json, _said, agent=agent, reason=reason)
+    session_of(context).show("agent.pause", json, _said, agent=agent, reason=reason, **_later(when_done))
 
 
 def ready(context: typer.Context, agent: Name, json: Json = False) -> None:
@@ -85,6 +92,10 @@ def ready(context: typer.Context, agent: Name, json: Json = False) -> None:
     session_of(context).show("agent.ready", json, _said, agent=agent)
 
 
+def _later(when_done: bool) -> dict[str, Any]:
+    return {"when_done": True} if when_done else {}
+
+
 def agent_table(rows: list[dict[str, Any]], most: int = 0) -> list[str]:
     """A line an agent."""
     if not rows:
@@ -93,8 +104,11 @@ def agent_table(rows: list[dict[str, Any]], most: int = 0) -> list[str]:
 
 
 def state(row: dict[str, Any]) -> str:
-    """`free`, `paused: lunch`, `wrap-up`, `without phone: not registered`."""
+    """`free`, `paused: lunch`, `talking, then paused: lunch`, `without phone: not registered`."""
     word: str = WORDS.get(row["doing"], row["doing"])
+    if row["pending"]:
+        reason = f": {row['pending_reason']}" if row["pending_reason"] else ""
+        return f"{word}, then {WORDS[row['pending']]}{reason}"
     if row["doing"] == "paused" and row["reason"]:
         return f"{word}: {row['reason']}{_limit(row['pause_left_s'])}"
     if row["doing"] == "no_device" and row["unreachable_why"]:
@@ -132,6 +146,6 @@ def _said(row: dict[str, Any]) -> list[str]:
         said = f"{row['agent']} is ready, but {state(row)}"
     if row["doing"] == "wrap_up":
         said += f", {duration(row['wrap_up_s'])} left"
-    if row["doing"] in {"talking", "ringing"} and row["availability"] != "ready":
+    if row["doing"] in {"talking", "ringing"} and row["availability"] != "ready" and not row["pending"]:
         said += f", then {WORDS[row['availability']]}"
     return [clean(said)]

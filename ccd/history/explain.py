@@ -106,6 +106,8 @@ def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:
     if passed.why is Why.PAUSED:
         since = f" {_clock(passed.at, zone, seconds=False)}" if passed.at else ""
         return f"paused: {passed.detail}{since}" if passed.detail else f"paused{since}"
+    if passed.why is Why.PENDING:
+        return f"finishes its work, then {passed.detail.replace('_', ' ')}"
     if passed.why is Why.LOAD:
         return f"load {passed.detail}"
     if passed.why is Why.MISSED:

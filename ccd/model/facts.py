@@ -207,6 +207,8 @@ class AvailabilityAsked(Fact, frozen=True):
     reason: str = ""
     by: str = ""
     """`phone:DEVICE`, `ccctl:USER`, `policy:…`."""
+    when_done: bool = False
+    """Of a pause or logout: when the work at hand is done."""
 
 
 class WrapUpEndAsked(Fact, frozen=True):

@@ -13,6 +13,8 @@ class Why(StrEnum):
     """Why an agent was passed over."""
 
     PAUSED = "paused"
+    PENDING = "pending"
+    """Finishes its work, then pauses or logs out."""
     LOGGED_OUT = "logged_out"
     LOAD = "load"
     MISSED = "missed"
@@ -37,7 +39,8 @@ class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, g
     """Since when (paused, logged out, missed, later in order) or until when (wrap-up, skill, tier,
     preferred); epoch seconds, 0: for good."""
     detail: str = ""
-    """Pause reason, `load/capacity`, end of the missed offer, why the device is gone, what skill lacks,
+    """Pause reason (or what is pending), `load/capacity`, end of the missed offer, why the device is gone,
+    what skill lacks,
     `class held/most` of a ceiling, what a reserve keeps, the preferred agent, `active/most` of a queue."""
 
 

@@ -87,6 +87,15 @@ class AvailabilityChanged(Decided, frozen=True):
     """As asked (`phone:DEVICE`, `ccctl:USER`) or `policy:on_miss no_answer 3`."""
 
 
+class AvailabilityPending(Decided, frozen=True):
+    """An agent will be this when the work at hand is done."""
+
+    agent: str
+    availability: Availability
+    reason: str
+    by: str
+
+
 class PauseEnded(Decided, frozen=True):
     """An agent's pause is over, by hand, by its longest time, or for another reason."""
 
@@ -184,6 +193,7 @@ Decision = (
     | Overflow
     | Position
     | AvailabilityChanged
+    | AvailabilityPending
     | PauseEnded
     | PauseTooLong
     | StaleOffer

@@ -15,8 +15,15 @@ Seat = tuple[float, float, int]
 
 
 def open_for_work(agent: AgentState) -> bool:
-    """Ready, reachable, not in wrap-up: may be offered what its capacity allows."""
-    return agent.availability is _READY and agent.reachable and agent.wrap_up is None and not agent.removed
+    """Ready, reachable, not in wrap-up, nothing pending: may be offered what its capacity allows."""
+    if agent.availability is not _READY or agent.pending is not None:
+        return False
+    return agent.reachable and agent.wrap_up is None and not agent.removed
+
+
+def at_work(agent: AgentState) -> bool:
+    """Something is left to finish: an offer, a conversation, an own call, or wrap-up."""
+    return bool(agent.held or agent.outside) or agent.wrap_up is not None
 
 
 class Desk:

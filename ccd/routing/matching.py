@@ -18,7 +18,7 @@ from ccd.routing.decisions import (
     Overflow,
     Traced,
 )
-from ccd.routing.desk import Desk
+from ccd.routing.desk import Desk, at_work
 from ccd.routing.desks import count_miss, count_time, declare, may_forget, release, stop_wrap_up
 from ccd.routing.opening import is_open_at, overflow_target, with_hours
 from ccd.routing.pairing import Pairing, Seeker
@@ -296,8 +296,7 @@ class Matching(Pairing):
                 self.overflow(place, why, now, out)
             else:
                 loose.append((place, cue))
-        for desk in desks:
-            begin_pause(desk.state, self.timing.deadlines, now)
+        places = [*places, *(place for desk in desks for place in self.rest(desk, now, out))]
         staying = [desk for desk in desks if not self.forget(desk)]
         if loose or self.index.loosened or len(staying) > 1:
             self.pair(loose, staying, "agent free", now, out)
@@ -320,11 +319,31 @@ class Matching(Pairing):
 
     def freed(self, desk: Desk, cue: str, now: float, out: list[Decision]) -> None:
         """An agent's load or state became better: seek work, or forget it when it was removed."""
-        begin_pause(desk.state, self.timing.deadlines, now)
-        if not self.forget(desk):
+        loose = self.rest(desk, now, out)
+        if loose:
+            self.settle(loose, [desk], cue, now, out)
+        elif not self.forget(desk):
             self.seek_work(desk, cue, now, out)
         elif self.index.loosened:
             self.pair([], [], cue, now, out)
+
+    def rest(self, desk: Desk, now: float, out: list[Decision]) -> list[Place]:
+        """Some work of an agent ended: if none is left, what is pending takes effect, a pause begins.
+
+        The answer are places taken back: `settle` them.
+        """
+        agent, loose = desk.state, list[Place]()
+        if at_work(agent):
+            return loose
+        pending, agent.pending = agent.pending, None
+        if pending is not None:
+            self.index.seat(desk)
+            if (pending.availability, pending.reason) != (agent.availability, agent.reason):
+                loose = self.set_availability(
+                    desk, pending.availability, pending.reason, pending.by, now, out
+                )
+        begin_pause(agent, self.timing.deadlines, now)
+        return loose
 
     def forget(self, desk: Desk) -> bool:
         """Forget an agent who was removed and has nothing left to finish; False for any other."""

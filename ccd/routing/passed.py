@@ -37,6 +37,8 @@ def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: 
         return _unable(queue, desk, place, ability)
     if availability is _PAUSED:
         return Passed(name, Why.PAUSED, agent.since, agent.reason)
+    if agent.pending is not None:
+        return Passed(name, Why.PENDING, 0.0, agent.pending.reason or agent.pending.availability.value)
     if not agent.reachable:
         return Passed(name, Why.NO_DEVICE, 0.0, agent.unreachable_why)
     if place.missed and name in place.missed:

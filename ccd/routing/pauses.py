@@ -5,12 +5,38 @@ reason says at that declaration holds to its end, whatever the rules say meanwhi
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 
+from ccd.errors import IllegalMove
 from ccd.model.nouns import Availability
 from ccd.model.rules import PauseReason, pause_reason
 from ccd.routing.deadlines import Deadlines, Due
 from ccd.routing.decisions import Decision, PauseEnded
-from ccd.routing.state import AgentState, Pause
+from ccd.routing.desk import at_work
+from ccd.routing.state import AgentState, Pause, PauseStage
+
+
+class PauseEvent(StrEnum):
+    """What can happen to a pause before it ends; it may end at any stage."""
+
+    BEGIN = "begin"
+    """Nothing is left to finish."""
+    LONGEST = "longest"
+    """It has lasted as long as it may."""
+
+
+MOVES: dict[tuple[PauseStage, PauseEvent], PauseStage] = {
+    (PauseStage.DUE, PauseEvent.BEGIN): PauseStage.RUNS,
+    (PauseStage.RUNS, PauseEvent.LONGEST): PauseStage.TOO_LONG,
+}
+
+
+def next_stage(stage: PauseStage, event: PauseEvent, agent: str) -> PauseStage:
+    """The stage after `event`; raises `IllegalMove` for a pair that the table does not have."""
+    after = MOVES.get((stage, event))
+    if after is None:
+        raise IllegalMove("routing_pause", f"the pause of {agent} is {stage}: '{event}' is not possible")
+    return after
 
 
 def declare_pause(agent: AgentState, reasons: Mapping[str, PauseReason | str]) -> None:
@@ -23,9 +49,9 @@ def declare_pause(agent: AgentState, reasons: Mapping[str, PauseReason | str]) -
 def begin_pause(agent: AgentState, deadlines: Deadlines, now: float) -> None:
     """Let the longest time of a pause run from here on, once nothing is left to finish."""
     pause = agent.pause
-    if pause is None or pause.begun or agent.held or agent.outside or agent.wrap_up is not None:
+    if pause is None or pause.stage is not PauseStage.DUE or at_work(agent):
         return
-    pause.begun = True
+    pause.stage = next_stage(pause.stage, PauseEvent.BEGIN, agent.name)
     if pause.longest_s is not None:
         pause.until = now + pause.longest_s
         deadlines.push(pause.until, Due.PAUSE, agent.name)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ccd.errors import IllegalMove, Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.requirements import parse_requirement
-from ccd.model.rules import PAUSE_LOG_OUT, PAUSE_READY, Rules, Target
+from ccd.model.rules import Rules, Target
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
@@ -21,20 +21,19 @@ from ccd.routing.decisions import (
     Handled,
     OfferWithdrawn,
     Overflow,
-    PauseTooLong,
     StaleOffer,
 )
+from ccd.routing.declaring import Declaring
 from ccd.routing.desk import Desk
-from ccd.routing.desks import count_time, hold, release, start_wrap_up, stop_wrap_up, take_turn
-from ccd.routing.looking import Looking
+from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_turn
 from ccd.routing.matching import Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.state import AgentState, Place, RoutingState
+from ccd.routing.state import Place, RoutingState
 from ccd.routing.strategies import Strategy
 
 
-class Router(Looking):
+class Router(Declaring):
     """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
     __slots__ = ()
@@ -69,6 +68,7 @@ class Router(Looking):
             if agent.availability is not Availability.LOGGED_OUT:
                 count_time(agent, now)
                 end_pause(agent, out)
+                agent.pending = None
                 agent.availability, agent.reason, agent.by, agent.since = (
                     Availability.LOGGED_OUT,
                     "removed",
@@ -382,47 +382,6 @@ class Router(Looking):
         self._matching.freed(desk, "agent free", now, out)
         return out
 
-    def set_availability(
-        self, agent: str, availability: Availability, reason: str, by: str, now: float
-    ) -> list[Decision]:
-        """The last request wins, at once: what is held goes on, a live offer is withdrawn unless READY.
-
-        READY and LOGGED_OUT end wrap-up. Nothing changed: [].
-        """
-        out: list[Decision] = []
-        desk = self._matching.index.desks.get(agent)
-        if desk is None or desk.state.removed:
-            return out
-        if desk.state.availability is availability and desk.state.reason == reason:
-            return self.end_wrap_up(agent, now) if availability is Availability.READY else out
-        loose = self._matching.set_availability(desk, availability, reason, by, now, out)
-        self._matching.settle(loose, [desk], "withdrawn", now, out)
-        return out
-
-    def end_wrap_up(self, agent: str, now: float) -> list[Decision]:
-        """Wrap-up ends (by hand or by time); the agent goes to the end of the line."""
-        out: list[Decision] = []
-        desk = self._matching.index.desks.get(agent)
-        if desk is None or desk.state.wrap_up is None:
-            return out
-        take_turn(self.state, desk.state, now)
-        stop_wrap_up(self._matching.index, desk, now, out)
-        self._matching.freed(desk, "agent free", now, out)
-        return out
-
-    def _longest_pause(self, agent: AgentState, now: float, out: list[Decision]) -> None:
-        """A pause is at its longest: what its reason says for that."""
-        pause = agent.pause
-        if pause is None or pause.longest_s is None:
-            return
-        then = {PAUSE_READY: Availability.READY, PAUSE_LOG_OUT: Availability.LOGGED_OUT}.get(pause.on_longest)
-        if then is None:
-            pause.too_long = True
-            out.append(PauseTooLong(agent.name, agent.reason, pause.longest_s))
-        else:
-            by = f"policy:longest_s {agent.reason} {pause.longest_s:g}"
-            out.extend(self.set_availability(agent.name, then, "", by, now))
-
     def set_reachable(self, agent: str, reachable: bool, now: float, why: str = "") -> list[Decision]:
         """Some device of the agent can be reached, or none: then its live offers go to the next agent."""
         out: list[Decision] = []
@@ -461,7 +420,7 @@ class Router(Looking):
             out.extend(self.end_wrap_up(key, now))
             return
         if due is Due.PAUSE:
-            self._longest_pause(self.state.agents[key], now, out)
+            self.longest_pause(self.state.agents[key], now, out)
             return
         place = self.state.places[self.state.offers[key] if due is Due.RING else key]
         if due is Due.RING:

@@ -4,6 +4,8 @@ Every index is rebuilt from these and the rules, so nothing here is kept twice. 
 seconds. Order never depends on how a value got here: ties are broken by counters kept in the state.
 """
 
+from enum import StrEnum
+
 import msgspec
 
 from ccd.model.nouns import Availability, ChannelClass, LegKind, OfferEnd
@@ -78,20 +80,34 @@ class WrapUp(msgspec.Struct, array_like=True, gc=False):
     interaction: str
 
 
+class PauseStage(StrEnum):
+    """How far a pause is; its moves stand in `ccd.routing.pauses`."""
+
+    DUE = "due"
+    """Declared, but something is left to finish."""
+    RUNS = "runs"
+    TOO_LONG = "too_long"
+
+
 class Pause(msgspec.Struct, array_like=True, gc=False):
     """What the reason of a running pause said when it was declared."""
 
     paid: bool
     longest_s: float | None
     on_longest: str
-    begun: bool = False
-    """The agent had nothing left to finish: the longest time runs."""
+    stage: PauseStage = PauseStage.DUE
     until: float | None = None
     """When it is at its longest."""
     seconds: float = 0.0
     """Counted so far."""
-    too_long: bool = False
-    """`until` has passed and an alarm was asked for."""
+
+
+class Pending(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What was asked for an agent that is to take effect when the work at hand is done."""
+
+    availability: Availability
+    reason: str
+    by: str
 
 
 class AgentTotals(msgspec.Struct, omit_defaults=True):
@@ -137,6 +153,8 @@ class AgentState(msgspec.Struct, omit_defaults=True):
     wrap_up: WrapUp | None = None
     pause: Pause | None = None
     """While paused, and only then."""
+    pending: Pending | None = None
+    """While there is work at hand, and only then."""
     misses: dict[OfferEnd, int] = {}
     """In a row, by cause; cleared when an offer is accepted."""
     removed: bool = False

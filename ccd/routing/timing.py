@@ -4,7 +4,7 @@ from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
 from ccd.routing.opening import closed_from
 from ccd.routing.phases import Phase
-from ccd.routing.state import Place, RoutingState
+from ccd.routing.state import PauseStage, Place, RoutingState
 
 
 class Timing:
@@ -24,8 +24,9 @@ class Timing:
         for agent in self.state.agents.values():
             if agent.wrap_up is not None:
                 push(agent.wrap_up.until, Due.WRAP_UP, agent.name)
-            if agent.pause is not None and agent.pause.until is not None and not agent.pause.too_long:
-                push(agent.pause.until, Due.PAUSE, agent.name)
+            pause = agent.pause
+            if pause is not None and pause.until is not None and pause.stage is PauseStage.RUNS:
+                push(pause.until, Due.PAUSE, agent.name)
         for place in self.state.places.values():
             if place.phase is Phase.CONNECTED:
                 continue
@@ -87,7 +88,7 @@ class Timing:
         if due is Due.PAUSE:
             agent = self.state.agents.get(key)
             pause = agent.pause if agent is not None else None
-            return pause is not None and pause.until == at and not pause.too_long
+            return pause is not None and pause.until == at and pause.stage is PauseStage.RUNS
         if due is Due.RING:
             offered = self.state.places.get(self.state.offers.get(key, ""))
             return offered is not None and offered.phase is Phase.OFFERED and offered.deadline == at

@@ -62,6 +62,9 @@ class AgentView(msgspec.Struct, frozen=True):
     """Left of wrap-up."""
     pause_left_s: float | None
     """Left of the longest time of a pause, below 0 when it is too long; None: no limit runs."""
+    pending: str
+    """Declared for when the work at hand is done: `paused`, `logged_out`; empty: nothing."""
+    pending_reason: str
     idle_s: float
     """In the line for work since; 0 unless idle."""
     queues: tuple[str, ...]
@@ -116,6 +119,8 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
         outside=tuple(state.outside),
         wrap_up_s=max(0.0, state.wrap_up.until - now) if state.wrap_up else 0.0,
         pause_left_s=pause_left_s(state, now),
+        pending=state.pending.availability.value if state.pending else "",
+        pending_reason=state.pending.reason if state.pending else "",
         idle_s=max(0.0, now - state.line_since) if word == "idle" else 0.0,
         queues=tuple(name for name, queue in index.queues.items() if queue.stages.members & desk.bit),
         occupancy_pct=occupancy_pct(state.totals),

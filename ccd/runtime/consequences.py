@@ -190,6 +190,10 @@ def _availability(centre: "Centre", decision: dec.AvailabilityChanged) -> None:
     """The agent's state stands in routing; the fact that asked for it stands in the ledger."""
 
 
+def _pending(centre: "Centre", decision: dec.AvailabilityPending) -> None:
+    """The agent's state stands in routing; it becomes `AvailabilityChanged` when the work is done."""
+
+
 def _pause_ended(centre: "Centre", decision: dec.PauseEnded) -> None:
     centre.history.paused(decision.agent, decision.reason, decision.paid, decision.seconds, centre.now)
 
@@ -384,6 +388,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.Overflow: _overflow,
     dec.Position: _position,
     dec.AvailabilityChanged: _availability,
+    dec.AvailabilityPending: _pending,
     dec.PauseEnded: _pause_ended,
     dec.PauseTooLong: _pause_too_long,
     dec.StaleOffer: _stale,

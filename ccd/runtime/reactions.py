@@ -151,8 +151,10 @@ def _feature(centre: "Centre", agent: str, fact: facts.AgentDialled) -> str | No
         reason = pause_names(rules.pause_reasons).get(code, "" if code else "pause")
         if not reason:
             return "agent/refused"
-        centre.push(ask(agent, Availability.PAUSED, reason, by, centre.now))
-        return "agent/paused"
+        view = centre.router.agent_view(agent, centre.now)
+        talking = view is not None and view.doing == "talking"
+        centre.push(ask(agent, Availability.PAUSED, reason, by, centre.now, when_done=talking))
+        return "agent/paused-later" if talking else "agent/paused"
     return None
 
 
@@ -241,8 +243,9 @@ def _text_failed(centre: "Centre", fact: facts.TextFailed) -> None:
 
 def _availability(centre: "Centre", fact: facts.AvailabilityAsked) -> None:
     if fact.agent in centre.state.rules.agents:
+        when_done = fact.when_done and fact.availability is not Availability.READY
         ask = centre.router.set_availability
-        centre.push(ask(fact.agent, fact.availability, fact.reason, fact.by, centre.now))
+        centre.push(ask(fact.agent, fact.availability, fact.reason, fact.by, centre.now, when_done))
 
 
 def _wrap_up_end(centre: "Centre", fact: facts.WrapUpEndAsked) -> None:

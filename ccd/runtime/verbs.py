@@ -61,7 +61,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "top": look(console.top, _None),
         "agents": look(console.agents, _OfQueue),
         "agent.login": act(console.login, _OneAgent),
-        "agent.logout": act(console.logout, _OneAgent),
+        "agent.logout": act(console.logout, _Logout),
         "agent.pause": act(console.pause, _Pause),
         "agent.ready": act(console.ready, _OneAgent),
         "queues": look(console.queues, _None),
@@ -97,9 +97,16 @@ class _OneAgent(Args, frozen=True):
     agent: str
 
 
+class _Logout(Args, frozen=True):
+    agent: str
+    when_done: bool = False
+    """When the work at hand is done, not at once."""
+
+
 class _Pause(Args, frozen=True):
     agent: str
     reason: str = ""
+    when_done: bool = False
 
 
 class _Listing(Args, frozen=True):
@@ -244,15 +251,15 @@ class Console:
         """An agent logs in: ready for work."""
         return await self._declare(asked.agent, Availability.READY, by)
 
-    async def logout(self, asked: _OneAgent, by: str) -> views.View:
+    async def logout(self, asked: _Logout, by: str) -> views.View:
         """An agent goes home; the conversation that runs goes on."""
-        return await self._declare(asked.agent, Availability.LOGGED_OUT, by)
+        return await self._declare(asked.agent, Availability.LOGGED_OUT, by, "", asked.when_done)
 
     async def pause(self, asked: _Pause, by: str) -> views.View:
         """No new work; `reason` by its name or its code."""
         self._know_agent(asked.agent)
         reason = self._reason(asked.reason)
-        return await self._declare(asked.agent, Availability.PAUSED, by, reason)
+        return await self._declare(asked.agent, Availability.PAUSED, by, reason, asked.when_done)
 
     async def ready(self, asked: _OneAgent, by: str) -> views.View:
         """Ready for work at once: pause and wrap-up are over."""
@@ -318,9 +325,11 @@ class Console:
 
     # -- within ----------------------------------------------------------------------------------
 
-    async def _declare(self, name: str, availability: Availability, by: str, reason: str = "") -> views.View:
+    async def _declare(
+        self, name: str, availability: Availability, by: str, reason: str = "", when_done: bool = False
+    ) -> views.View:
         self._know_agent(name)
-        await self._commit(facts.AvailabilityAsked(name, availability, reason, by))
+        await self._commit(facts.AvailabilityAsked(name, availability, reason, by, when_done))
         return views.agent(self._centre, name, self._doors.clock.now())
 
     async def _commit(self, fact: facts.AnyFact) -> None:

@@ -58,6 +58,7 @@ def _may_serve(rules: Rules, agent: AgentState, place: Place) -> bool:
         and agent.availability is Availability.READY
         and agent.reachable
         and agent.wrap_up is None
+        and agent.pending is None
         and agent.name not in place.missed
         and place.channel_class not in rule.most
         and rule.capacity - agent.load >= rule.load.get(place.channel_class, default)

@@ -39,6 +39,11 @@ class Hall:
     def logout(self, agent: str) -> list[d.Decision]:
         return self.router.set_availability(agent, Availability.LOGGED_OUT, "", "phone", self.now)
 
+    def later(self, agent: str, reason: str = "") -> list[d.Decision]:
+        """A pause for this reason, or without one a logout, when the work at hand is done."""
+        what = Availability.PAUSED if reason else Availability.LOGGED_OUT
+        return self.router.set_availability(agent, what, reason, "phone", self.now, when_done=True)
+
     def call(self, name: str, queue: str = "sales", **how: object) -> list[d.Decision]:
         return self.router.enqueue(
             name,

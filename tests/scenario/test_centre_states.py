@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 
+from ccd.history.explain import explain
 from ccd.model.nouns import Availability
 from ccd.model.rules import PauseReason
 from ccd.runtime import views
 from ccd.testing.centre import SimulatedCentre
-from tests.scenario.centre_rules import TICK, centre, rules
+from tests.scenario.centre_rules import TICK, centre, doing, rules
 
 
 def with_lunch(on_longest: str = "alarm", **sales: object) -> SimulatedCentre:
@@ -49,6 +50,28 @@ def test_a_pause_that_is_too_long_stands_as_an_alarm_until_it_is_over() -> None:
     assert alarms(sim) == ["pause too long ann: lunch for 60 s more than allowed"]
     sim.ask("ann", Availability.READY)
     assert alarms(sim) == []
+    sim.check_replay()
+
+
+def test_a_pause_dialled_in_a_conversation_waits_for_its_end_and_its_wrap_up() -> None:
+    sim = with_lunch("ready", wrap_up_s=10.0)
+    call = sim.call(talks_for=60)
+    sim.run(5)
+    leg = sim.dial("ann-phone", "*421")
+    assert sim.heard(leg).play == f"f{leg}"
+    agent = sim.centre.router.state.agents["ann"]
+    second = sim.call(talks_for=30)
+    assert agent.availability is Availability.READY and sim.rings_at(second) == ""
+    explained = "\n".join(explain(sim.centre.history.state.open[sim.interaction_of(second)]))
+    assert "passed over ann: finishes its work, then lunch" in explained
+    sim.hang_up(call)
+    ended = sim.now
+    sim.run_until(ended + 10 - TICK)
+    assert (agent.availability, doing(sim, "ann")) == (Availability.READY, "wrap_up")
+    sim.run_until(ended + 10)
+    assert (agent.availability, agent.reason, agent.by) == (Availability.PAUSED, "lunch", "phone:ann-phone")
+    sim.run_until(ended + 610)
+    assert agent.availability is Availability.READY and sim.rings_at(second) == "ann"
     sim.check_replay()
 
 

@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
+from ccd.errors import IllegalMove
 from ccd.model.nouns import Availability
 from ccd.model.rules import PauseReason, Rules
 from ccd.routing import decisions as d
+from ccd.routing.pauses import MOVES, PauseEvent, next_stage
 from ccd.routing.router import Router
-from ccd.routing.state import RoutingState
+from ccd.routing.state import PauseStage, RoutingState
 from tests.scenario.routing_hall import TICK, Hall, every, only
 
 
@@ -139,6 +141,16 @@ def test_a_reason_that_nobody_set_up_is_paid_and_has_no_limit() -> None:
     hall.now += 9999
     assert hall.router.next_deadline() is None
     assert only(hall.ready("ann"), d.PauseEnded).paid is True
+
+
+@pytest.mark.parametrize("stage", PauseStage)
+@pytest.mark.parametrize("event", PauseEvent)
+def test_every_pair_of_stage_and_event(stage: PauseStage, event: PauseEvent) -> None:
+    if (stage, event) in MOVES:
+        assert next_stage(stage, event, "ann") is MOVES[stage, event]
+        return
+    with pytest.raises(IllegalMove, match=f"the pause of ann is {stage}: '{event}' is not possible"):
+        next_stage(stage, event, "ann")
 
 
 def test_rules_of_an_older_ledger_are_read() -> None:

@@ -266,6 +266,15 @@ async def test_a_pause_shows_what_is_left_of_it_and_stands_in_the_report(room: R
     assert whole.split() == ["all", "1", "0:00", "11:00"]
 
 
+async def test_what_is_pending_is_said(room: Room) -> None:
+    await busy(room)
+    said = agents._said(await room.ask("agent.pause", agent="alice", reason="training", when_done=True))
+    assert said == ["alice is talking, then paused: training"]
+    assert "talking, then paused: training" in agents.agent_table(await room.ask("agents"), 120)[1]
+    said = agents._said(await room.ask("agent.logout", agent="alice", when_done=True))
+    assert said == ["alice is talking, then logged out"]
+
+
 async def test_tables_of_a_busy_centre(room: Room) -> None:
     await busy(room)
     heads, alice, bob, carol = agents.agent_table(await room.ask("agents"), 80)

@@ -126,6 +126,21 @@ async def test_logout_while_talking_keeps_the_conversation(room: Room) -> None:
     assert room.channel.legs[leg].peer == agent_leg
 
 
+async def test_logout_when_done_waits_for_the_work_and_the_last_request_counts(room: Room) -> None:
+    await room.ready("alice")
+    leg, _ = await room.talk()
+    shown = await room.ask("agent.logout", agent="alice", when_done=True)
+    assert (shown["availability"], shown["pending"]) == ("ready", "logged_out")
+    shown = await room.ask("agent.pause", agent="alice", reason="lunch", when_done=True)
+    assert (shown["pending"], shown["pending_reason"]) == ("paused", "lunch")
+    await room.leave(leg, after_s=5)
+    assert (await room.ask("agents"))[0]["pending"] == "paused", "wrap-up is work"
+    room.clock.advance(30)
+    await room.ask("agent.ready", agent="alice")
+    shown = await room.ask("agent.logout", agent="alice", when_done=True)
+    assert (shown["availability"], shown["pending"]) == ("logged_out", ""), "no work: at once"
+
+
 async def test_ready_ends_wrap_up(room: Room) -> None:
     await room.ready("alice")
     leg, _ = await room.talk()

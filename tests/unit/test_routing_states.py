@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from ccd.model.nouns import Availability
 from ccd.model.rules import AgentRule, PauseReason, QueueRule, Rules
 from ccd.routing import decisions as d
+from ccd.routing.desk import at_work
 from ccd.routing.desks import count_time
 from ccd.routing.phases import Phase
 from ccd.routing.router import Router
-from ccd.routing.state import RoutingState
+from ccd.routing.state import PauseStage, RoutingState
 from tests.scenario.routing_hall import Hall, every
 
 LIMITS = st.none() | st.sampled_from([5.0, 20.0])
 REASONS = ("lunch", "training", "walk")
 STEPS = st.tuples(
-    st.sampled_from(["call", "take", "end", "ready", "pause", "logout", "wrap", "wait", "restart"]),
+    st.sampled_from(["call", "take", "end", "ready", "pause", "logout", "later", "wrap", "wait", "restart"]),
     st.sampled_from(REASONS),
     st.sampled_from([0.0, 1.0, 4.0, 17.0]),
 )
@@ -60,6 +61,8 @@ def play(hall: Hall, what: str, reason: str, seconds: float, calls: int) -> list
         dumped = msgspec.msgpack.encode(hall.router.state)
         hall.router = Router(hall.rules, msgspec.msgpack.decode(dumped, type=RoutingState))
         assert msgspec.msgpack.encode(hall.router.state) == dumped
+    if what == "later":
+        return hall.later("ann", reason if reason != "walk" else "")
     declare: dict[str, Any] = {"ready": hall.ready, "logout": hall.logout}
     if what == "pause":
         return hall.pause("ann", reason)
@@ -88,6 +91,7 @@ def test_what_always_holds_of_an_agent(hall: Hall, steps: list[tuple[str, str, f
         for ended in every(play(hall, what, reason, seconds, number), d.PauseEnded):
             told[ended.reason] = told.get(ended.reason, 0.0) + ended.seconds
         agent = hall.router.state.agents["ann"]
+        assert agent.pending is None or at_work(agent), "nothing is pending once the work is done"
         if agent.availability is Availability.LOGGED_OUT:
             assert not told or some(told) == some(agent.totals.pause_s)
             told = {}
@@ -97,11 +101,10 @@ def test_what_always_holds_of_an_agent(hall: Hall, steps: list[tuple[str, str, f
         assert (pause is not None) == (agent.availability is Availability.PAUSED)
         assert totals.paused_s == totals.paid_pause_s + totals.unpaid_pause_s == sum(totals.pause_s.values())
         if pause is not None:
-            busy = bool(agent.held or agent.outside or agent.wrap_up)
-            assert pause.begun or busy, "the longest time runs once nothing is left to finish"
-            assert pause.until is None or pause.too_long or pause.until > hall.now - seconds
+            runs = pause.stage is not PauseStage.DUE
+            assert runs or at_work(agent), "the longest time runs once nothing is left to finish"
             told_now = {**told, agent.reason: told.get(agent.reason, 0.0) + pause.seconds}
             assert some(told_now) == some(totals.pause_s)
         waits = [p for p in hall.router.state.places.values() if p.phase is Phase.WAITING]
-        free = agent.availability is Availability.READY and not agent.held and agent.wrap_up is None
+        free = agent.availability is Availability.READY and not at_work(agent)
         assert not (waits and free), "a free agent and a waiting interaction never coexist after a turn"
