@@ -37,7 +37,7 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
 
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
 
