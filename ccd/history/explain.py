@@ -123,7 +123,7 @@ def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:
 
 def _say_limit(passed: Passed, at: float) -> str:
     """What the rules of the queue or the agent have against it."""
-    left = f" for {passed.at - at:.0f} s more" if passed.at else ""
+    left = f" for {max(0.0, passed.at - at):.0f} s more" if passed.at else ""
     if passed.why is Why.SKILL:
         return f"skill: {passed.detail}{left}"
     if passed.why is Why.TIER:
