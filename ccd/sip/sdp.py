@@ -5,7 +5,7 @@ are answered as the RFC asks: same kind, protocol and formats, port 0. One audio
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -27,6 +27,7 @@ _unicast_ip4 = re.compile(
 _DIGITS_PAYLOAD = 101
 _MAX_BYTES = 32768
 _MAX_MEDIA = 32
+_LONGEST_KEPT = 1024
 
 
 class Incompatible(Refused):
@@ -45,55 +46,80 @@ class Origin(msgspec.Struct, frozen=True):
     host: str = "127.0.0.1"
 
 
+Attributes = tuple[tuple[str, str | None], ...]
+Encodings = tuple[tuple[int, str], ...]
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What an `m=` section says besides kind and port: a phone says the same in call after call.
+
+    Read once and kept (`_read_terms`), so what is asked of it often is worked out here.
+    """
+
+    protocol: str
+    formats: tuple[str, ...]
+    attributes: Attributes = ()
+    host: str | None = None
+    """Of its own `c=` line, if it has one."""
+    encodings: Encodings = ()
+    """Payload type and "NAME/clock" (name in upper case, telephone-event in lower), in offered order."""
+    direction: str | None = None
+    """One of `DIRECTIONS` if the section says so itself."""
+    ptime: int | None = None
+    """Milliseconds a packet, as the other side wants it."""
+    rtcp_port: int | None = None
+    """From `a=rtcp:` (RFC 3605); None: the usual next port."""
+    text: str = ""
+    """As it is written, from the protocol on, lines ended by CRLF."""
+
+
 class Media(msgspec.Struct):
     """One `m=` section."""
 
     kind: str
     port: int
-    protocol: str
-    formats: list[str]
-    host: str | None = None
-    """Of its own `c=` line, if it has one."""
-    attributes: list[tuple[str, str | None]] = []
+    terms: Terms
     ports: int = 1
 
-    def get(self, name: str) -> str | None:
-        """The value of the first attribute of that name; None if absent or without value."""
-        return next((value for key, value in self.attributes if key == name), None)
 
-    @property
-    def direction(self) -> str | None:
-        """One of `DIRECTIONS` if the section says so itself."""
-        return next((key for key, _ in self.attributes if key in DIRECTIONS), None)
+def _terms(protocol: str, formats: tuple[str, ...], attributes: Attributes, host: str | None = None) -> Terms:
+    values = dict(reversed(attributes))  # the first of a name counts
+    lines = [f"{protocol} {' '.join(formats)}"]
+    if host is not None:
+        lines.append("c=" + _connection(host))
+    lines += _attribute_lines(attributes)
+    return Terms(
+        protocol,
+        formats,
+        attributes,
+        host,
+        _encodings(formats, attributes),
+        next((key for key, _ in attributes if key in DIRECTIONS), None),
+        _small_number(values.get("ptime"), 3),
+        _small_number((values.get("rtcp") or "").partition(" ")[0], 5),
+        "\r\n".join(lines) + "\r\n",
+    )
 
-    @property
-    def encodings(self) -> dict[int, str]:
-        """Payload type → "NAME/clock" (name in upper case, telephone-event in lower), in offered order."""
-        mapped: dict[str, str] = {}
-        for key, value in self.attributes:
-            if key == "rtpmap" and value:
-                number, _, encoding = value.partition(" ")
-                mapped[number] = encoding.strip()
-        found = {}
-        for number in self.formats:
-            if not (number.isascii() and number.isdigit()) or len(number) > 3 or int(number) > 127:
-                continue
-            name = mapped.get(number) or _STATIC.get(int(number))
-            if name:
-                found[int(number)] = _fold(name)
-        return found
 
-    @property
-    def ptime(self) -> int | None:
-        """Milliseconds a packet, as the other side wants it."""
-        value = self.get("ptime")
-        return int(value) if value and value.isascii() and value.isdigit() and len(value) < 4 else None
+def _encodings(formats: tuple[str, ...], attributes: Attributes) -> Encodings:
+    mapped: dict[str, str] = {}
+    for key, value in attributes:
+        if key == "rtpmap" and value:
+            number, _, encoding = value.partition(" ")
+            mapped[number] = encoding.strip()
+    found: dict[int, str] = {}
+    for number in formats:
+        payload = _small_number(number, 3)
+        if payload is None or payload > 127:
+            continue
+        name = mapped.get(number) or _STATIC.get(payload)
+        if name:
+            found[payload] = _fold(name)
+    return tuple(found.items())
 
-    @property
-    def rtcp_port(self) -> int | None:
-        """From `a=rtcp:` (RFC 3605); None: the usual next port."""
-        word = (self.get("rtcp") or "").partition(" ")[0]
-        return int(word) if word.isascii() and word.isdigit() and len(word) < 6 else None
+
+def _small_number(text: str | None, digits: int) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 @lru_cache(maxsize=256)
@@ -115,12 +141,13 @@ class SessionDescription(msgspec.Struct):
     name: str = "-"
 
     def host_of(self, media: Media) -> str | None:
-        return media.host or self.host
+        return media.terms.host or self.host
 
     def direction_of(self, media: Media) -> str:
         """The direction as its sender wrote it: media section, else session, else sendrecv."""
-        session = next((key for key, _ in self.attributes if key in DIRECTIONS), None)
-        return media.direction or session or "sendrecv"
+        if media.terms.direction is not None:
+            return media.terms.direction
+        return next((key for key, _ in self.attributes if key in DIRECTIONS), "sendrecv")
 
     @property
     def held(self) -> bool:
@@ -143,13 +170,8 @@ class SessionDescription(msgspec.Struct):
             lines.append("c=" + _connection(self.host))
         lines.append("t=0 0")
         lines += _attribute_lines(self.attributes)
-        for media in self.media:
-            ports = f"{media.port}/{media.ports}" if media.ports != 1 else str(media.port)
-            lines.append(f"m={media.kind} {ports} {media.protocol} {' '.join(media.formats)}")
-            if media.host is not None:
-                lines.append("c=" + _connection(media.host))
-            lines += _attribute_lines(media.attributes)
-        return ("\r\n".join(lines) + "\r\n").encode()
+        sections = "".join([f"m={_media_line(media)}" for media in self.media])
+        return ("\r\n".join(lines) + "\r\n" + sections).encode()
 
     __bytes__ = to_bytes
 
@@ -158,7 +180,12 @@ def _connection(host: str) -> str:
     return f"IN {'IP6' if ':' in host else 'IP4'} {host}"
 
 
-def _attribute_lines(attributes: list[tuple[str, str | None]]) -> list[str]:
+def _media_line(media: Media) -> str:
+    ports = f"/{media.ports}" if media.ports != 1 else ""
+    return f"{media.kind} {media.port}{ports} {media.terms.text}"
+
+
+def _attribute_lines(attributes: Iterable[tuple[str, str | None]]) -> list[str]:
     return [f"a={key}" if value is None else f"a={key}:{value}" for key, value in attributes]
 
 
@@ -170,32 +197,38 @@ def parse_sdp(body: bytes) -> SessionDescription:
     """Read an SDP body; SipParseError if it breaks the grammar where we depend on it."""
     if len(body) > _MAX_BYTES:
         raise SipParseError("SDP too large", 413)
-    text = body.decode("utf-8", "replace")
+    session, *sections = body.decode("utf-8", "replace").replace("\r\n", "\n").split("\nm=")
     origin: Origin | None = None
     described = SessionDescription(Origin())
-    section: Media | None = None
-    lines = [line for line in text.replace("\r\n", "\n").split("\n") if line]
+    lines = [line for line in session.split("\n") if line]
     if not lines or lines[0] != "v=0":
         raise SipParseError("SDP does not begin with v=0")
     for line in lines[1:]:
-        kind, equals, value = line[:1], line[1:2], line[2:]
-        if equals != "=" or not kind.isalpha():
-            raise SipParseError(f"not an SDP line: {excerpt(line)}")
+        kind, value = _read_line(line)
         if kind == "a":
-            key, colon, rest = value.partition(":")
-            (described if section is None else section).attributes.append((key, rest if colon else None))
-        elif kind == "m":
-            section = _parse_media(value)
-            described.media.append(section)
+            described.attributes.append(_read_attribute(value))
         elif kind == "c":
-            (described if section is None else section).host = _parse_host(value)
-        elif kind == "o" and section is None:
+            described.host = _parse_host(value)
+        elif kind == "o":
             origin = described.origin = _parse_origin(value)
-        elif kind == "s" and section is None:
+        elif kind == "s":
             described.name = value or "-"
     if origin is None:
         raise SipParseError("SDP without o= line")
+    described.media = [_parse_media(section) for section in sections]
     return _checked(described)
+
+
+def _read_line(line: str) -> tuple[str, str]:
+    kind = line[:1]
+    if line[1:2] != "=" or not kind.isalpha():
+        raise SipParseError(f"not an SDP line: {excerpt(line)}")
+    return kind, line[2:]
+
+
+def _read_attribute(value: str) -> tuple[str, str | None]:
+    key, colon, rest = value.partition(":")
+    return key, rest if colon else None
 
 
 def _checked(described: SessionDescription) -> SessionDescription:
@@ -227,18 +260,37 @@ def _parse_host(value: str) -> str:
     return words[2].partition("/")[0]
 
 
-def _parse_media(value: str) -> Media:
-    words = value.split()
-    if len(words) < 4:
-        raise SipParseError(f"not an SDP media line: {excerpt(value)}")
+def _parse_media(section: str) -> Media:
+    """One section, from the word after `m=` to its last line."""
+    line, _, rest = section.partition("\n")
+    words = line.split(None, 2)
+    if len(words) < 3:
+        raise SipParseError(f"not an SDP media line: {excerpt(line)}")
+    read = _read_terms if len(section) <= _LONGEST_KEPT else _read_terms.__wrapped__
     port, _, ports = words[1].partition("/")
     return Media(
         words[0].lower(),
         _number(port, 65535),
-        words[2],
-        words[3:],
-        ports=_number(ports, 65535) if ports else 1,
+        read(words[2], rest),
+        _number(ports, 65535) if ports else 1,
     )
+
+
+@lru_cache(maxsize=4096)
+def _read_terms(media_line: str, rest: str) -> Terms:
+    """From the protocol on, and the lines below."""
+    protocol, *formats = media_line.split()
+    if not formats:
+        raise SipParseError(f"not an SDP media line: {excerpt(media_line)}")
+    host: str | None = None
+    attributes = []
+    for line in filter(None, rest.split("\n")):
+        kind, value = _read_line(line)
+        if kind == "a":
+            attributes.append(_read_attribute(value))
+        elif kind == "c":
+            host = _parse_host(value)
+    return _terms(protocol, tuple(formats), tuple(attributes), host)
 
 
 class Negotiated(msgspec.Struct, frozen=True):
@@ -273,25 +325,32 @@ def offer(
 
     `version` must grow by one with each changed description of a session (RFC 3264 §8).
     """
+    terms = _describe(_our_payloads(tuple(codecs), digits), direction)
+    return SessionDescription(
+        Origin("-", session_id, version, host), host, media=[Media("audio", port, terms)]
+    )
+
+
+@lru_cache(maxsize=64)
+def _our_payloads(codecs: tuple[str, ...], digits: bool) -> Encodings:
     payloads: dict[int, str] = {}
     for name in codecs:
         number = _NUMBERS.get(name.upper(), 96 + len(payloads))
         payloads[number] = _encoding(name)
     if digits:
         payloads[_DIGITS_PAYLOAD] = f"{DIGITS}/8000"
-    media = Media("audio", port, "RTP/AVP", [str(number) for number in payloads])
-    media.attributes = [*_describe(payloads), (direction, None)]
-    return SessionDescription(Origin("-", session_id, version, host), host, media=[media])
+    return tuple(payloads.items())
 
 
-def _describe(payloads: dict[int, str]) -> list[tuple[str, str | None]]:
+@lru_cache(maxsize=1024)
+def _describe(payloads: Encodings, direction: str) -> Terms:
     lines: list[tuple[str, str | None]] = []
-    for number, encoding in payloads.items():
+    for number, encoding in payloads:
         lines.append(("rtpmap", f"{number} {encoding}"))
         if encoding.startswith(DIGITS):
             lines.append(("fmtp", f"{number} 0-16"))
-    lines.append(("ptime", "20"))
-    return lines
+    lines += [("ptime", "20"), (direction, None)]
+    return _terms("RTP/AVP", tuple([str(number) for number, _ in payloads]), tuple(lines))
 
 
 def _encoding(name: str) -> str:
@@ -313,27 +372,31 @@ def answer(
     The codec is the first of the offer's that we have. `direction` is what we would like; the answer
     never says more than the offer allows. Raises Incompatible if no line can be taken.
     """
-    wanted = {_encoding(name) for name in codecs}
+    wanted = _wanted(tuple(codecs))
     described = SessionDescription(Origin("-", session_id, version, host), host)
     negotiated: Negotiated | None = None
     for media in remote_offer.media:
         payloads = _choose(media, wanted) if negotiated is None else None
         if payloads is None:
-            described.media.append(Media(media.kind, 0, media.protocol, list(media.formats)))
+            refused = _terms(media.terms.protocol, media.terms.formats, ())
+            described.media.append(Media(media.kind, 0, refused))
             continue
         ours = _common(direction, remote_offer.direction_of(media))
         negotiated = _negotiated(remote_offer, media, payloads, ours)
-        taken = Media("audio", port, media.protocol, [str(number) for number in payloads])
-        taken.attributes = [*_describe(payloads), (ours, None)]
-        described.media.append(taken)
+        described.media.append(Media("audio", port, _describe(payloads, ours)))
     if negotiated is None:
         raise _nothing_for_us(codecs)
     return described, negotiated
 
 
+@lru_cache(maxsize=64)
+def _wanted(codecs: tuple[str, ...]) -> frozenset[str]:
+    return frozenset([_encoding(name) for name in codecs])
+
+
 def check_offer(remote_offer: SessionDescription, codecs: Sequence[str]) -> None:
     """Raises Incompatible as `answer` would."""
-    wanted = {_encoding(name) for name in codecs}
+    wanted = _wanted(tuple(codecs))
     for media in remote_offer.media:
         if _choose(media, wanted) is not None:
             _checked_host(remote_offer.host_of(media))
@@ -352,7 +415,7 @@ def read_answer(our_offer: SessionDescription, answered: SessionDescription) -> 
     for ours, theirs in zip(our_offer.media, answered.media, strict=True):
         if ours.kind != "audio" or ours.port == 0:
             continue
-        payloads = _choose(theirs, set(ours.encodings.values()))
+        payloads = _choose(theirs, frozenset([encoding for _, encoding in ours.terms.encodings]))
         if payloads is None:
             raise Incompatible("the answer refuses our audio stream or chooses a codec that we did not offer")
         direction = _common(our_offer.direction_of(ours), answered.direction_of(theirs))
@@ -360,19 +423,21 @@ def read_answer(our_offer: SessionDescription, answered: SessionDescription) -> 
     raise Incompatible("our offer had no audio stream")
 
 
-def _choose(media: Media, wanted: set[str]) -> dict[int, str] | None:
+def _choose(media: Media, wanted: frozenset[str]) -> Encodings | None:
     """The first codec we want, then telephone-event if offered; None if the line cannot be taken."""
-    if media.kind != "audio" or not media.port or media.protocol.upper() not in _TAKEN:
+    if media.kind != "audio" or not media.port or media.terms.protocol.upper() not in _TAKEN:
         return None
-    encodings = media.encodings
-    for number, encoding in encodings.items():
+    return _first_wanted(media.terms.encodings, wanted)
+
+
+@lru_cache(maxsize=1024)
+def _first_wanted(encodings: Encodings, wanted: frozenset[str]) -> Encodings | None:
+    for number, encoding in encodings:
         if encoding in wanted and not encoding.startswith(DIGITS):
-            chosen = {number: encoding}
             event = f"{DIGITS}/{encoding.split('/')[1]}"
-            digits = next((n for n, other in encodings.items() if other == event), None)
-            if digits is not None:
-                chosen[digits] = event
-            return chosen
+            digits = next((n for n, other in encodings if other == event), None)
+            chosen = (number, encoding)
+            return (chosen,) if digits is None else (chosen, (digits, event))
     return None
 
 
@@ -399,19 +464,17 @@ def _checked_host(host: str | None) -> str:
     return str(address)
 
 
-def _negotiated(
-    theirs: SessionDescription, media: Media, payloads: dict[int, str], direction: str
-) -> Negotiated:
+def _negotiated(theirs: SessionDescription, media: Media, payloads: Encodings, direction: str) -> Negotiated:
     host = _checked_host(theirs.host_of(media))
-    payload, *digits = payloads
+    (payload, encoding), *digits = payloads
     return Negotiated(
-        codec=payloads[payload].partition("/")[0],
+        codec=encoding.partition("/")[0],
         payload=payload,
-        digits_payload=digits[0] if digits else None,
+        digits_payload=digits[0][0] if digits else None,
         remote_host=host,
         remote_port=media.port,
         send=direction in {"sendrecv", "sendonly"} and not _is_nowhere(host),
         receive=direction in {"sendrecv", "recvonly"},
-        ptime_ms=media.ptime or 20,
-        remote_rtcp_port=media.rtcp_port,
+        ptime_ms=media.terms.ptime or 20,
+        remote_rtcp_port=media.terms.rtcp_port,
     )

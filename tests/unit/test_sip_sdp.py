@@ -89,13 +89,13 @@ def test_dynamic_payload_numbers_are_those_of_the_other_side() -> None:
         1,
     )
     assert (got.codec, got.payload, got.digits_payload) == ("PCMU", 110, 99)
-    assert described.media[0].formats == ["110", "99"]
+    assert described.media[0].terms.formats == ("110", "99")
 
 
 def test_telephone_event_of_another_clock_is_not_ours() -> None:
     wide = sdp("m=audio 4000 RTP/AVP 0 99", "a=rtpmap:99 telephone-event/48000")
     assert answer(wide, "198.51.100.1", 1)[1].digits_payload is None
-    assert offer("h", 1, digits=False).media[0].formats == ["8", "0"]
+    assert offer("h", 1, digits=False).media[0].terms.formats == ("8", "0")
 
 
 def test_a_codec_of_another_clock_is_not_ours() -> None:
@@ -119,7 +119,7 @@ def test_a_codec_of_another_clock_is_not_ours() -> None:
 def test_directions(theirs: str, wanted: str, written: str, send: bool, receive: bool) -> None:
     asked = sdp("m=audio 4000 RTP/AVP 0", f"a={theirs}")
     described, got = answer(asked, "198.51.100.1", 1, direction=wanted)
-    assert (described.media[0].direction, got.send, got.receive) == (written, send, receive)
+    assert (described.media[0].terms.direction, got.send, got.receive) == (written, send, receive)
     assert asked.held == (theirs in {"sendonly", "inactive"})
 
 
@@ -170,7 +170,7 @@ def test_only_one_audio_line_is_taken() -> None:
     many = sdp("m=audio 1 RTP/SAVP 0", "m=audio 2 RTP/AVP 0", "m=audio 3 RTP/AVP 0", "m=image 4/2 udptl t38")
     described, got = answer(many, "198.51.100.1", 9)
     assert got.remote_port == 2
-    assert [(m.kind, m.port, m.protocol) for m in described.media] == [
+    assert [(m.kind, m.port, m.terms.protocol) for m in described.media] == [
         ("audio", 0, "RTP/SAVP"),
         ("audio", 9, "RTP/AVP"),
         ("audio", 0, "RTP/AVP"),
