@@ -7,6 +7,7 @@ from ccd.config.opening import check_closing_circles, check_opening
 from ccd.config.strategies import installed
 from ccd.config.values import Reader
 from ccd.errors import Misconfigured
+from ccd.model.entry import check_when
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import ChannelClass
 from ccd.model.requirement_terms import HIGHEST_LEVEL, LOWEST_LEVEL
@@ -27,6 +28,7 @@ def check_queues(reader: Reader, settings: Settings) -> None:
         _strategy(reader, path, queue)
         check_requirement(reader, (*path, "requirement"), queue.requirement, skills)
         _by_skill(reader, settings, path, queue)
+        _entry(reader, path, queue, skills)
         _relax(reader, settings, path, queue, skills)
         _tiers(reader, settings, path, queue)
         _weights(reader, path, queue)
@@ -113,6 +115,19 @@ def _by_skill(reader: Reader, settings: Settings, path: Path, queue: QueueRule) 
         place = reader.document.place(here)
         cure = "give agents the skills, or name some"
         reader.faults.add(place, here, "no agent meets the requirement from the start", cure, warning=True)
+
+
+def _entry(reader: Reader, path: Path, queue: QueueRule, skills: Collection[str]) -> None:
+    for at, rule in enumerate(queue.entry):
+        here: Path = (*path, "entry", at)
+        if rule.when:
+            try:
+                check_when(rule.when)
+            except ExpressionFault as fault:
+                reader.fault((*here, "when"), f"column {fault.column}: {fault.problem}", fault.cure)
+        check_requirement(reader, (*here, "requirement"), rule.requirement, skills)
+        if not rule.add and not rule.requirement and not reader.document.get((*here, "add")):
+            reader.fault(here, "changes nothing", "set add or requirement")
 
 
 def _relax(reader: Reader, settings: Settings, path: Path, queue: QueueRule, skills: Collection[str]) -> None:

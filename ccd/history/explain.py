@@ -1,5 +1,6 @@
 """Records in words: `interaction show` and `interaction explain`. Filing: a record to bytes and back."""
 
+from collections import deque
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
@@ -32,6 +33,10 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Record)
 
 
+ENTRY_RULES = "entry rules"
+"""Note of what the entry rules of a queue added; it stands among the decisions that it had a part in."""
+
+
 def encode_record(record: Record) -> bytes:
     """The body to be filed."""
     return _ENCODER.encode(record)
@@ -51,7 +56,11 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
     lines = [f"{head} to {record.target}, {_clock(record.began_at, zone, date=True)}"]
     if not record.traces:
         lines.append("no decision was made about it: it never was in a queue")
+    weighed = deque(note for note in record.timeline if note.what == ENTRY_RULES)
     for number, trace in enumerate(record.traces):
+        while weighed and weighed[0].at <= trace.at:
+            note = weighed.popleft()
+            lines.append(f"{_clock(note.at, zone)}  {_say(note)}")
         lines.extend(_trace_lines(trace, zone))
         if number == 3 and record.traces_dropped:
             lines.append(f"… {record.traces_dropped} decisions more are not kept")

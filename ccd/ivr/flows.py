@@ -299,8 +299,11 @@ class Flows:
             priority = _whole(run.variables.get("priority", ""))
         run.mode = Mode.QUEUED
         run.typed = ""
-        kept = step.prefer_wait_s if step.prefer else 0.0
-        out.append(Queue(run.interaction, step.queue, priority, step.requirement, step.prefer, kept))
+        prefer = run.variables.get(step.prefer_variable, "") or step.prefer
+        kept = step.prefer_wait_s if prefer or step.prefer_last_s else 0.0
+        out.append(
+            Queue(run.interaction, step.queue, priority, step.requirement, prefer, step.prefer_last_s, kept)
+        )
         return _WAITS
 
     def _do_transfer(self, run: FlowState, step: model.Transfer, _now: float, out: list[Do]) -> int:

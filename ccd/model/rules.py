@@ -72,6 +72,19 @@ CLOSE_SERVE, CLOSE_OVERFLOW = "serve", "overflow"
 EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY = "never", "logged_out", "not_ready"
 
 
+class EntryRule(Frozen, frozen=True):
+    """[[queues.Q.entry]]: more (or less) priority, and a requirement, for some of those who enter."""
+
+    when: str = ""
+    """Condition, e.g. `starts_with(caller, "+41") or "vip" in tags`; empty: always."""
+    add: int = 0
+    """Points added to the priority."""
+    requirement: str = ""
+    """What it asks for besides the queue's requirement, and the flow's."""
+    name: str = ""
+    """How the timeline calls the rule."""
+
+
 class QueueRule(Frozen, frozen=True):
     """A waiting place with rules. `None` for a limit means no limit."""
 
@@ -113,6 +126,8 @@ class QueueRule(Frozen, frozen=True):
     """What an agent must be able to do, e.g. `french >= 5 and (billing or sales >= 7)`; empty: anything."""
     by_skill: bool = False
     """Everybody who meets the requirement serves the queue, besides the agents named."""
+    entry: tuple[EntryRule, ...] = ()
+    """What who enters is worth, and asks for."""
     relax: tuple[Relax, ...] = ()
     """What is given up with time, the earliest first."""
     tiers: tuple[Tier, ...] = ()
@@ -194,6 +209,10 @@ class Enqueue(Frozen, frozen=True, tag="queue"):
     """What this interaction asks for besides the queue's requirement."""
     prefer: str = ""
     """Agent that it is kept for at first."""
+    prefer_variable: str = ""
+    """Variable that names this agent, e.g. the owner from the CRM; comes before `prefer`."""
+    prefer_last_s: float = 0.0
+    """Nobody named: the agent who spoke with this caller last, if that is no longer ago."""
     prefer_wait_s: float = 30.0
     """For so long; then anybody may take it."""
 

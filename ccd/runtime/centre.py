@@ -15,15 +15,18 @@ import msgspec
 from ccd.bridging.talks import Talks
 from ccd.channels.ledger import RecordRow
 from ccd.errors import Refused
+from ccd.history.explain import ENTRY_RULES
 from ccd.history.history import History
 from ccd.ivr.flows import Flows
 from ccd.model import commands as cmd
 from ccd.model import facts
+from ccd.model.entry import NOTHING, Weighed, both, weigh
 from ccd.model.nouns import Cause
-from ccd.model.rules import Target
+from ccd.model.rules import QueueRule, Target
 from ccd.routing.router import Router
 from ccd.routing.strategies import Strategy
 from ccd.runtime.consequences import CONSEQUENCES
+from ccd.runtime.entry import seen
 from ccd.runtime.leaving import leave
 from ccd.runtime.profiles import InForce, end_due, next_end
 from ccd.runtime.reactions import FACTS
@@ -196,8 +199,22 @@ class Centre:
             info.priority = priority
         info.queue = queue
         info.entered_at = info.entered_at or self.now
+        weighed = self._weigh(info, rule)
+        worth, requirement = info.priority, both(info.requirement, weighed.requirement)
+        if weighed.added:
+            worth = (rule.priority if worth is None else worth) + weighed.added
         self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
-        self.history.queued(info.id, queue, self.now, info.priority or 0)
+        self.history.queued(info.id, queue, self.now, worth or 0)
+        if weighed.held:
+            rules = ", ".join(weighed.held)
+            self.history.note(
+                info.id,
+                self.now,
+                ENTRY_RULES,
+                rules=rules,
+                add=weighed.added,
+                requirement=weighed.requirement,
+            )
         if profiles := self.in_force.changed.get(queue):
             self.history.note(info.id, self.now, "under profile", profile=profiles)
         enter = self.router.requeue if again else self.router.enqueue
@@ -208,14 +225,20 @@ class Centre:
                 self.now,
                 channel_class=info.channel_class,
                 kind=info.kind,
-                priority=info.priority,
+                priority=worth,
                 entered_at=info.entered_at,
                 passed_on_by=passed_on_by,
-                requirement=info.requirement,
+                requirement=requirement,
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
             )
         )
+
+    def _weigh(self, info: Interaction, rule: QueueRule) -> Weighed:
+        if not rule.entry:
+            return NOTHING
+        flow = self.flows.where(info.id).partition("/")[0]
+        return weigh(rule.entry, seen(info, flow, self.flows.variables(info.id)))
 
     def card(self, info: Interaction) -> cmd.OfferCard:
         """What an offer of this interaction shows."""

@@ -16,6 +16,7 @@ from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
 from ccd.runtime.leaving import leave
+from ccd.runtime.spoken import last_with, remember
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def _flow_queue(centre: "Centre", want: do.Queue) -> None:
     info = centre.state.interactions.get(want.interaction)
     if info is not None:
         info.requirement = want.requirement or info.requirement
-        centre.enqueue(info, want.queue, want.priority, prefer=want.prefer, prefer_wait_s=want.prefer_wait_s)
+        prefer = want.prefer
+        if prefer not in centre.state.rules.agents and want.prefer_last_s:
+            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s)
+        centre.enqueue(info, want.queue, want.priority, prefer=prefer, prefer_wait_s=want.prefer_wait_s)
 
 
 def _flow_transfer(centre: "Centre", want: do.TransferTo) -> None:
@@ -298,6 +302,9 @@ def _agent_missed(centre: "Centre", event: ev.AgentMissed) -> None:
 
 
 def _bridged(centre: "Centre", event: ev.Bridged) -> None:
+    info, talk = centre.state.interactions.get(event.interaction), centre.talks.get(event.interaction)
+    if info is not None and talk is not None and talk.agent is not None:
+        remember(centre.state.spoken, info.origin, talk.agent.agent, centre.now)
     centre.flows.stop(event.interaction, centre.now)
     centre.push(centre.router.bridged(event.interaction, centre.now))
 

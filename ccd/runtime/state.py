@@ -37,6 +37,13 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
 
 
+class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Who was in conversation with a customer last, and since when."""
+
+    agent: str
+    at: float
+
+
 STATE_VERSION = 4
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
@@ -65,5 +72,7 @@ class CentreState(msgspec.Struct):
     """Trunks that are down → why."""
     services: dict[str, str] = {}
     """Legs of agents who dialled a feature code → play awaited."""
+    spoken: dict[str, Spoken] = {}
+    """By the customer's address, the latest last; bounded by `ccd.runtime.spoken`."""
     draining: bool = False
     boot: str = ""

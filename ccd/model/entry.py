@@ -1,0 +1,66 @@
+"""Entry rules (`[[queues.Q.entry]]`): what is worth how much when it enters a queue, and asks for what.
+
+Each rule whose condition holds adds its points to the priority and its requirement to what is asked.
+Nothing of it is carried to the next queue, which has rules of its own. A condition looks at the interaction
+as it is at that moment: who calls, what was dialled, the channel, where the flow stands and what it set.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from ccd.model.expression_compiler import condition
+from ccd.model.expression_text import ExpressionFault, nearest, shown
+from ccd.model.expression_tree import Name, walk
+from ccd.model.expressions import parse
+from ccd.model.rules import EntryRule
+
+NAMES = ("caller", "caller_name", "channel", "channel_class", "dialled", "flow", "language", "tags")
+"""What a condition may ask about, besides what the flow set."""
+VARIABLES = "var."
+"""`var.NAME` is what the flow set under that name."""
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """What the entry rules of a queue make of an interaction."""
+
+    added: int = 0
+    """To its priority."""
+    requirement: str = ""
+    """What the rules that held ask for, all of it."""
+    held: tuple[str, ...] = ()
+    """The rules that held: by name, or `#` and their place from 1."""
+
+
+NOTHING = Weighed()
+
+
+def weigh(rules: tuple[EntryRule, ...], look_up: Callable[[str], Any]) -> Weighed:
+    """Try every rule; `look_up` gives the value of a name, None for one that has none now."""
+    held = [(at, rule) for at, rule in enumerate(rules, 1) if not rule.when or _condition(rule.when)(look_up)]
+    return Weighed(
+        sum([rule.add for _, rule in held]),
+        both(*[rule.requirement for _, rule in held]),
+        tuple([rule.name or f"#{at}" for at, rule in held]),
+    )
+
+
+def both(*requirements: str) -> str:
+    """All of these requirements at once; empty when none asks for anything."""
+    asked = [text for text in requirements if text]
+    return asked[0] if len(asked) == 1 else " and ".join([f"({text})" for text in asked])
+
+
+def check_when(text: str) -> None:
+    """Raises `ExpressionFault`, with the column, for what is no condition or asks about what is not there."""
+    for node in walk(parse(text).tree):
+        if isinstance(node, Name) and node.name not in NAMES and not node.name.startswith(VARIABLES):
+            cure = nearest(node.name, list(NAMES), f"use {', '.join(NAMES)}, or {VARIABLES}NAME of the flow")
+            raise ExpressionFault(node.column, f"unknown name {shown(node.name)}", cure)
+
+
+@lru_cache(maxsize=1024)
+def _condition(text: str) -> Callable[[Callable[[str], Any]], bool]:
+    return condition(parse(text))
