@@ -23,7 +23,13 @@ def register(app: typer.Typer) -> None:
     """`agents` and `agent …`."""
     app.command("agents")(agents)
     one = typer.Typer(no_args_is_help=True, help="Declare an agent's availability.", rich_markup_mode=None)
-    for name, verb in (("login", login), ("logout", logout), ("pause", pause), ("ready", ready)):
+    for name, verb in (
+        ("explain", explain),
+        ("login", login),
+        ("logout", logout),
+        ("pause", pause),
+        ("ready", ready),
+    ):
         one.command(name)(verb)
     app.add_typer(one, name="agent")
 
@@ -42,6 +48,16 @@ def agents(
     """
     args = {"queue": queue} if queue else {}
     session_of(context).show("agents", json, agent_table, **args)
+
+
+def explain(context: typer.Context, agent: Name, json: Json = False) -> None:
+    """Tell what an agent holds, and why the agent does not get what waits.
+
+    \b
+    Example:
+      ccctl agent explain alice
+    """
+    session_of(context).show("agent.explain", json, _explained, agent=agent)
 
 
 def login(context: typer.Context, agent: Name, json: Json = False) -> None:
@@ -138,6 +154,29 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
         totals["missed"],
         f"{row['occupancy_pct']:.0f} %",
     )
+
+
+def _explained(answer: dict[str, Any]) -> list[str]:
+    """The agent's state, then a line for each thing held, then one for each queue."""
+    row = answer["agent"]
+    load = f"load {row['load']}/{row['capacity']}"
+    lines = [f"{row['agent']} is {state(row)} for {duration(row['since_s'])}, {load}"]
+    for held in answer["held"]:
+        what = f"{held['phase']} in {held['queue']}" if held["queue"] else "outside queues"
+        lines.append(f"  holds {held['interaction']}, {what}: load {held['load']}")
+    for cause, count in answer["misses"].items():
+        lines.append(f"  missed {count} in a row: {cause.replace('_', ' ')}")
+    if not answer["queues"]:
+        lines.append("  serves no queue now")
+    lines += [f"  {queue['queue']}: {_next(queue)}" for queue in answer["queues"]]
+    return [clean(line) for line in lines]
+
+
+def _next(queue: dict[str, Any]) -> str:
+    if not queue["waiting"]:
+        return "nothing waits"
+    many = "1 waits" if queue["waiting"] == 1 else f"{queue['waiting']} wait"
+    return f"{many}; {queue['interaction']} (for {duration(queue['waited_s'])}) not yet: {queue['why']}"
 
 
 def _said(row: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """What can be asked of the engine between two turns. Nothing here changes anything."""
 
+from ccd.routing.asked import AgentReasons, reasons
 from ccd.routing.matching import Matching
 from ccd.routing.phases import Phase
 from ccd.routing.state import RoutingState
@@ -25,6 +26,11 @@ class Looking:
         """One agent now; None when there is no such agent."""
         desk = self._matching.index.desks.get(name)
         return None if desk is None else view_agent(self._matching.index, desk, now)
+
+    def reasons(self, name: str, now: float) -> AgentReasons | None:
+        """Why an agent has what it has, and not what waits; None when there is no such agent."""
+        desk = self._matching.index.desks.get(name)
+        return None if desk is None else reasons(self._matching.index, desk, now)
 
     def waiting(self, queue: str, now: float = 0.0) -> list[str]:
         """The waiting of a queue in order, those in an offer included. Walks all of them.

@@ -60,6 +60,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "status": look(console.status, _None),
         "top": look(console.top, _None),
         "agents": look(console.agents, _OfQueue),
+        "agent.explain": look(console.agent_reasons, _OneAgent),
         "agent.login": act(console.login, _OneAgent),
         "agent.logout": act(console.logout, _Logout),
         "agent.pause": act(console.pause, _Pause),
@@ -212,6 +213,11 @@ class Console:
             "lines": explain(record, views.zone(record)),
             "traces": views.plain(record.traces),
         }
+
+    def agent_reasons(self, asked: _OneAgent) -> views.View:
+        """What an agent holds, and why it does not get what waits."""
+        self._know_agent(asked.agent)
+        return views.agent_reasons(self._centre, asked.agent, self._doors.clock.now())
 
     def trunks(self, _asked: _None) -> list[views.View]:
         """Trunks of all channels."""

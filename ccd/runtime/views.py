@@ -174,6 +174,17 @@ def agent(centre: Centre, name: str, now: float) -> View:
     return _agent_row(view)
 
 
+def agent_reasons(centre: Centre, name: str, now: float) -> View:
+    """One agent, what it holds, and for each of its queues who is next and why this agent does not get it."""
+    found = centre.router.reasons(name, now)
+    if found is None:
+        raise Refused("agent.unknown", f"there is no agent {name!r}")
+    shown = {"agent": agent(centre, name, now), "at": now, **plain(found)}
+    for row, queue in zip(shown["queues"], found.queues, strict=True):
+        row["why"] = "" if queue.passed is None else words.say_why(queue.passed, now, local_zone(now))
+    return shown
+
+
 def _agent_row(view: AgentView) -> View:
     """What `plain` gives, at a tenth of its cost: a centre has hundreds of agents and a frame a second."""
     row = msgspec.structs.asdict(view)
@@ -325,7 +336,12 @@ def ended_row(row: RecordRow) -> View:
 
 def zone(record: Record) -> tzinfo:
     """The time zone of this machine when the interaction began: people read the clock on the wall."""
-    return datetime.fromtimestamp(record.began_at).astimezone().tzinfo or UTC
+    return local_zone(record.began_at)
+
+
+def local_zone(at: float) -> tzinfo:
+    """The time zone of this machine at that moment."""
+    return datetime.fromtimestamp(at).astimezone().tzinfo or UTC
 
 
 def _parties(talk: Talk) -> list[View]:

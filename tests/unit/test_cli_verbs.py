@@ -60,7 +60,8 @@ def needed(command: Any) -> list[str]:
 
 def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
-        "status, top, agents, agent login, agent logout, agent pause, agent ready, queues, interactions, "
+        "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, queues, "
+        "interactions, "
         "interaction show, interaction explain, interaction change, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
@@ -491,6 +492,22 @@ async def test_show_and_explain_read_like_a_story(room: Room) -> None:
 async def test_what_an_agent_verb_says(room: Room, verb: str, said: str) -> None:
     (line,) = agents._said(await room.ask(verb, agent="alice"))
     assert line.startswith(said)
+
+
+async def test_an_agent_is_explained_by_what_it_holds_and_why_it_does_not_get_what_waits(room: Room) -> None:
+    await room.ready("alice")
+    said = agents._explained(await room.ask("agent.explain", agent="alice"))
+    assert said[0].startswith("alice is free for ") and said[0].endswith("load 0/100")
+    assert said[1:] == ["  sales: nothing waits"]
+    await busy(room)
+    said = agents._explained(await room.ask("agent.explain", agent="alice"))
+    assert said[0].endswith("load 100/100")
+    assert "  holds 1, connected in sales: load 100" in said
+    assert any(
+        line.startswith("  sales: 1 waits; 2 (for ") and line.endswith("load 100/100") for line in said
+    )
+    said = agents._explained(await room.ask("agent.explain", agent="bob"))
+    assert any("not yet: paused: lunch" in line for line in said)
 
 
 async def test_pausing_a_talking_agent_tells_what_comes_after(room: Room) -> None:

@@ -15,7 +15,8 @@ from ccd.model.settings import LedgerSettings
 from tests.unit.control_room import BY, RULES, Room, until
 
 VERBS = {
-    "status", "top", "agents", "agent.login", "agent.logout", "agent.pause", "agent.ready", "queues",
+    "status", "top", "agents", "agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready",
+    "queues",
     "interactions", "interactions.ended", "interaction.show", "interaction.explain",
     "interaction.change", "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
@@ -110,7 +111,9 @@ async def test_any_reason_will_do_where_none_is_set_up(room: Room) -> None:
     assert shown["reason"] == "dentist"
 
 
-@pytest.mark.parametrize("verb", ["agent.login", "agent.logout", "agent.pause", "agent.ready"])
+@pytest.mark.parametrize(
+    "verb", ["agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready"]
+)
 async def test_an_unknown_agent_is_refused_with_the_nearest_name(room: Room, verb: str) -> None:
     with pytest.raises(Refused, match="did you mean alice") as caught:
         await room.ask(verb, agent="alicia")
