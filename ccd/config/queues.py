@@ -28,7 +28,7 @@ def check_queues(reader: Reader, settings: Settings) -> None:
         _strategy(reader, path, queue)
         check_requirement(reader, (*path, "requirement"), queue.requirement, skills)
         _by_skill(reader, settings, path, queue)
-        _entry(reader, path, queue, skills)
+        _entry(reader, settings, path, queue, skills)
         _relax(reader, settings, path, queue, skills)
         _tiers(reader, settings, path, queue)
         _weights(reader, path, queue)
@@ -48,6 +48,14 @@ def check_requirement(reader: Reader, path: Path, text: str, skills: Collection[
     """Fault, with the column, unless the text is a requirement of skills that agents have."""
     try:
         parse_requirement(text, skills)
+    except ExpressionFault as fault:
+        reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)
+
+
+def check_condition(reader: Reader, path: Path, text: str, queues: Collection[str]) -> None:
+    """Fault, with the column, unless the text is a condition about what is there."""
+    try:
+        check_when(text, queues)
     except ExpressionFault as fault:
         reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)
 
@@ -117,14 +125,11 @@ def _by_skill(reader: Reader, settings: Settings, path: Path, queue: QueueRule) 
         reader.faults.add(place, here, "no agent meets the requirement from the start", cure, warning=True)
 
 
-def _entry(reader: Reader, path: Path, queue: QueueRule, skills: Collection[str]) -> None:
+def _entry(reader: Reader, settings: Settings, path: Path, queue: QueueRule, skills: Collection[str]) -> None:
     for at, rule in enumerate(queue.entry):
         here: Path = (*path, "entry", at)
         if rule.when:
-            try:
-                check_when(rule.when)
-            except ExpressionFault as fault:
-                reader.fault((*here, "when"), f"column {fault.column}: {fault.problem}", fault.cure)
+            check_condition(reader, (*here, "when"), rule.when, settings.rules.queues)
         check_requirement(reader, (*here, "requirement"), rule.requirement, skills)
         if not rule.add and not rule.requirement and not reader.document.get((*here, "add")):
             reader.fault(here, "changes nothing", "set add or requirement")

@@ -17,7 +17,18 @@ from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, Holida
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
-from ccd.model.rules import AnyStep, EntryRule, PauseReason, Relax, Rules, Suspension, Target, Tier
+from ccd.model.rules import (
+    AnyStep,
+    Branch,
+    Case,
+    EntryRule,
+    PauseReason,
+    Relax,
+    Rules,
+    Suspension,
+    Target,
+    Tier,
+)
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 
 _HEAD = """# Configuration reference
@@ -102,6 +113,8 @@ def _steps() -> list[str]:
         out += [f'#### {TAG} = "{tag}"\n', _intro(kind)]
         if len(kind.__struct_fields__) > 1:
             out.append(_table(kind, leave_out=("id",)))
+        if kind is Branch:
+            out += ["##### cases\n", _intro(Case), _table(Case)]
     return out
 
 

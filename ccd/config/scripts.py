@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
-from ccd.config.queues import all_skills, check_requirement
+from ccd.config.queues import all_skills, check_condition, check_requirement
 from ccd.config.values import Reader
-from ccd.model.rules import Answer, AnyStep, Enqueue, FlowRule, Goto, Hangup, Menu, Set, Transfer
+from ccd.model.rules import Answer, AnyStep, Branch, Enqueue, FlowRule, Goto, Hangup, Menu, Set, Transfer
 from ccd.model.settings import Settings
 
 KEYS = "0123456789*#"
@@ -46,7 +46,8 @@ class Script:
         for name in targets(step).values():
             if name in self.ids:
                 yield self.ids[name]
-        if not isinstance(step, Menu | Goto | Hangup) and at + 1 < len(self.flow.steps):
+        ends = isinstance(step, Menu | Goto | Hangup) or (isinstance(step, Branch) and step.otherwise)
+        if not ends and at + 1 < len(self.flow.steps):
             yield at + 1
 
     def reached(self) -> set[int]:
@@ -81,6 +82,9 @@ def targets(step: AnyStep) -> dict[str, str]:
     """Steps that a step names: key in the file (`choices.1`, `on_no_input`, `step`) → id."""
     if isinstance(step, Goto):
         return {"step": step.step}
+    if isinstance(step, Branch):
+        cases = {f"cases.{at}.step": case.step for at, case in enumerate(step.cases)}
+        return cases | ({"otherwise": step.otherwise} if step.otherwise else {})
     if not isinstance(step, Menu):
         return {}
     named = {f"choices.{key}": target for key, target in step.choices.items()}
@@ -88,6 +92,15 @@ def targets(step: AnyStep) -> dict[str, str]:
         if getattr(step, name):
             named[name] = getattr(step, name)
     return named
+
+
+def _where(key: str) -> Path:
+    """The path of a key of `targets`."""
+    word, _, rest = key.partition(".")
+    if word == "cases":
+        at, _, rest = rest.partition(".")
+        return (word, int(at), rest)
+    return (word, rest) if rest else (word,)
 
 
 def _ids(reader: Reader, path: Path, script: Script) -> None:
@@ -101,7 +114,7 @@ def _ids(reader: Reader, path: Path, script: Script) -> None:
 def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script: Script) -> None:
     for key, target in targets(step).items():
         if target not in script.ids:
-            here: Path = (*path, *key.split(".", 1))
+            here: Path = (*path, *_where(key))
             cure = did_you_mean(target, script.ids, f"ids in this flow: {listed(script.ids)}")
             reader.fault(here, f'there is no step with the id "{target}" in this flow', cure)
     match step:
@@ -114,8 +127,17 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script:
                 must_be_known(reader, (*path, "prefer"), step.prefer, "agents")
         case Transfer():
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
+        case Branch():
+            _branch(reader, settings, path, step)
         case Set():
             _set(reader, path, step)
+
+
+def _branch(reader: Reader, settings: Settings, path: Path, step: Branch) -> None:
+    if not step.cases:
+        reader.fault((*path, "cases"), "has no case", 'write cases = [{ when = "…", step = "id" }]')
+    for at, case in enumerate(step.cases):
+        check_condition(reader, (*path, "cases", at, "when"), case.when, settings.rules.queues)
 
 
 def _menu(reader: Reader, path: Path, step: Menu) -> None:

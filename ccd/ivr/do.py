@@ -78,6 +78,14 @@ class Missed(Do, frozen=True):
     """How many of this kind in this visit of the menu."""
 
 
+class Branched(Do, frozen=True):
+    """A branch took a case (timeline)."""
+
+    step: str
+    case: str
+    """The condition that held; empty: none did."""
+
+
 class Assigned(Do, frozen=True):
     """Variables of the interaction were set (timeline)."""
 

@@ -14,9 +14,10 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from ccd.ivr.do import Answer, Assigned, Chose, Do, HangUp, Missed, PlayParts, Queue, TransferTo
+from ccd.ivr.do import Answer, Assigned, Branched, Chose, Do, HangUp, Missed, PlayParts, Queue, TransferTo
 from ccd.ivr.state import Event, FlowsState, FlowState, Mode
 from ccd.model import rules as model
+from ccd.model.entry import condition_of
 from ccd.model.nouns import Cause, LegKind, PromptPart
 
 STEP_LIMIT = 100
@@ -28,6 +29,13 @@ TEXT_WAIT_S = 300.0
 TYPED_LIMIT = 16
 """Most keys kept that were pressed ahead of a menu."""
 
+Look = Callable[[str], Callable[[str], Any]]
+
+
+def _nothing(_name: str) -> None:
+    """Every name is missing."""
+
+
 _WAITS = -1
 _ENDS = 1 << 30
 _NOWHERE = _ENDS + 1
@@ -36,8 +44,14 @@ _NOWHERE = _ENDS + 1
 class Flows:
     """All interactions that are in a flow."""
 
-    def __init__(self, rules: model.Rules, state: FlowsState | None = None) -> None:
-        """`state`: from a snapshot; used and changed from here on."""
+    def __init__(
+        self, rules: model.Rules, state: FlowsState | None = None, look: Look = lambda _interaction: _nothing
+    ) -> None:
+        """`state`: from a snapshot; used and changed from here on.
+
+        `look` gives, for an interaction, what the conditions of branches look names up with.
+        """
+        self._look = look
         self.state = state if state is not None else FlowsState()
         self._rebuild()
         self._adopt(rules)
@@ -315,6 +329,15 @@ class Flows:
     def _do_goto(self, run: FlowState, step: model.Goto, _now: float, _out: list[Do]) -> int:
         return self._index(run, step.step)
 
+    def _do_branch(self, run: FlowState, step: model.Branch, _now: float, out: list[Do]) -> int:
+        look_up = self._look(run.interaction)
+        for case in step.cases:
+            if condition_of(case.when)(look_up):
+                out.append(Branched(run.interaction, self._label(run), case.when))
+                return self._index(run, case.step)
+        out.append(Branched(run.interaction, self._label(run), ""))
+        return self._index(run, step.otherwise) if step.otherwise else run.at + 1
+
     def _do_hangup(self, run: FlowState, step: model.Hangup, now: float, out: list[Do]) -> int:
         if run.kind is LegKind.TEXT or not step.prompt:
             return _ENDS
@@ -454,6 +477,7 @@ STEPS: dict[type[model.AnyStep], Run] = {
     model.Enqueue: Flows._do_queue,
     model.Transfer: Flows._do_transfer,
     model.Goto: Flows._do_goto,
+    model.Branch: Flows._do_branch,
     model.Hangup: Flows._do_hangup,
 }
 """What executes each step: returns the index of the next, `_WAITS` or `_ENDS`."""

@@ -1,11 +1,13 @@
-"""Entry rules (`[[queues.Q.entry]]`): what is worth how much when it enters a queue, and asks for what.
+"""Conditions of entry rules and of branches, and what they may ask about.
+
+Entry rules (`[[queues.Q.entry]]`) say what is worth how much when it enters a queue, and asks for what.
 
 Each rule whose condition holds adds its points to the priority and its requirement to what is asked.
 Nothing of it is carried to the next queue, which has rules of its own. A condition looks at the interaction
 as it is at that moment: who calls, what was dialled, the channel, where the flow stands and what it set.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +23,10 @@ NAMES = ("caller", "caller_name", "channel", "channel_class", "dialled", "flow",
 """What a condition may ask about, besides what the flow set."""
 VARIABLES = "var."
 """`var.NAME` is what the flow set under that name."""
+QUEUES = "queue."
+FIGURES = ("agents", "ewt_s", "free", "longest_wait_s", "open", "waiting")
+"""What `queue.NAME.FIGURE` gives: agents logged in; expected wait of one who came now (missing: unknown, or
+not estimated); agents free; longest wait; whether its calendar is open; those who wait."""
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -39,7 +45,9 @@ NOTHING = Weighed()
 
 def weigh(rules: tuple[EntryRule, ...], look_up: Callable[[str], Any]) -> Weighed:
     """Try every rule; `look_up` gives the value of a name, None for one that has none now."""
-    held = [(at, rule) for at, rule in enumerate(rules, 1) if not rule.when or _condition(rule.when)(look_up)]
+    held = [
+        (at, rule) for at, rule in enumerate(rules, 1) if not rule.when or condition_of(rule.when)(look_up)
+    ]
     return Weighed(
         sum([rule.add for _, rule in held]),
         both(*[rule.requirement for _, rule in held]),
@@ -53,14 +61,36 @@ def both(*requirements: str) -> str:
     return asked[0] if len(asked) == 1 else " and ".join([f"({text})" for text in asked])
 
 
-def check_when(text: str) -> None:
+def check_when(text: str, queues: Collection[str]) -> None:
     """Raises `ExpressionFault`, with the column, for what is no condition or asks about what is not there."""
     for node in walk(parse(text).tree):
-        if isinstance(node, Name) and node.name not in NAMES and not node.name.startswith(VARIABLES):
-            cure = nearest(node.name, list(NAMES), f"use {', '.join(NAMES)}, or {VARIABLES}NAME of the flow")
+        if isinstance(node, Name) and not node.name.startswith(VARIABLES):
+            _check_name(node, queues)
+
+
+def _check_name(node: Name, queues: Collection[str]) -> None:
+    if not node.name.startswith(QUEUES):
+        if node.name not in NAMES:
+            more = f"{VARIABLES}NAME of the flow, or {QUEUES}NAME.{FIGURES[0]}"
+            cure = nearest(node.name, list(NAMES), f"use {', '.join(NAMES)}, {more}")
             raise ExpressionFault(node.column, f"unknown name {shown(node.name)}", cure)
+        return
+    queue, figure = queue_and_figure(node.name)
+    if queue not in queues:
+        cure = nearest(queue, list(queues), "use the name of a queue")
+        raise ExpressionFault(node.column, f"there is no queue {shown(queue)}", cure)
+    if figure not in FIGURES:
+        cure = nearest(figure, list(FIGURES), f"a queue has {', '.join(FIGURES)}")
+        raise ExpressionFault(node.column, f"unknown figure {shown(figure)} of a queue", cure)
+
+
+def queue_and_figure(name: str) -> tuple[str, str]:
+    """`queue.support.ewt_s` → `support`, `ewt_s`."""
+    queue, _, figure = name[len(QUEUES) :].rpartition(".")
+    return queue, figure
 
 
 @lru_cache(maxsize=1024)
-def _condition(text: str) -> Callable[[Callable[[str], Any]], bool]:
+def condition_of(text: str) -> Callable[[Callable[[str], Any]], bool]:
+    """What says whether a condition holds, from a look-up. Raises `ExpressionFault`."""
     return condition(parse(text))

@@ -232,6 +232,25 @@ class Goto(Frozen, frozen=True, tag="goto"):
     id: str = ""
 
 
+class Case(Frozen, frozen=True):
+    """One of `cases`: a condition, and the step to go to when it holds."""
+
+    when: str
+    """Expression, e.g. `queue.support.ewt_s > 180 and caller != ""`."""
+    step: str
+    """Id of the step."""
+
+
+class Branch(Frozen, frozen=True, tag="branch"):
+    """Go to the step of the first case that holds."""
+
+    cases: tuple[Case, ...]
+    """Tried in their order."""
+    otherwise: str = ""
+    """Step to go to when none holds; empty: the next one."""
+    id: str = ""
+
+
 class Hangup(Frozen, frozen=True, tag="hangup"):
     """Say goodbye and end."""
 
@@ -239,7 +258,7 @@ class Hangup(Frozen, frozen=True, tag="hangup"):
     prompt: str = ""
 
 
-AnyStep = Answer | Play | Menu | Set | Enqueue | Transfer | Goto | Hangup
+AnyStep = Answer | Play | Menu | Set | Enqueue | Transfer | Goto | Branch | Hangup
 
 
 class FlowRule(Frozen, frozen=True):

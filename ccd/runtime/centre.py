@@ -7,7 +7,7 @@ times give the same state and the same commands, so a restart is a replay.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -45,7 +45,7 @@ class Centre:
         self.state = state
         rules = state.rules
         self.router = Router(rules, state.routing, self._strategies)
-        self.flows = Flows(rules, state.flows)
+        self.flows = Flows(rules, state.flows, self._look)
         self.talks = Talks(state.bridging)
         self.history = History(state.history)
         state.routing, state.flows = self.router.state, self.flows.state
@@ -237,8 +237,15 @@ class Centre:
     def _weigh(self, info: Interaction, rule: QueueRule) -> Weighed:
         if not rule.entry:
             return NOTHING
-        flow = self.flows.where(info.id).partition("/")[0]
-        return weigh(rule.entry, seen(info, flow, self.flows.variables(info.id)))
+        return weigh(rule.entry, self._look(info.id))
+
+    def _look(self, interaction: str) -> Callable[[str], Any]:
+        """What conditions about an interaction look names up with, now."""
+        flows, now = self.flows, self.now
+        flow = flows.where(interaction).partition("/")[0]
+        info = self.state.interactions[interaction]
+        variables = {"language": flows.language(interaction), **flows.variables(interaction)}
+        return seen(info, flow, variables, lambda queue: self.router.queue_view(queue, now))
 
     def card(self, info: Interaction) -> cmd.OfferCard:
         """What an offer of this interaction shows."""

@@ -82,6 +82,11 @@ def _flow_missed(centre: "Centre", want: do.Missed) -> None:
     centre.history.note(want.interaction, centre.now, what, step=want.step, key=want.key, count=want.count)
 
 
+def _flow_branched(centre: "Centre", want: do.Branched) -> None:
+    case = want.case or "none of its cases"
+    centre.history.note(want.interaction, centre.now, "branched", step=want.step, case=case)
+
+
 def _flow_assigned(centre: "Centre", want: do.Assigned) -> None:
     talk = centre.talks.get(want.interaction)
     if talk is not None and "language" in want.values:
@@ -388,6 +393,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     do.HangUp: _flow_hangup,
     do.Chose: _flow_chose,
     do.Missed: _flow_missed,
+    do.Branched: _flow_branched,
     do.Assigned: _flow_assigned,
     dec.Offer: _offer,
     dec.OfferWithdrawn: _withdrawn,

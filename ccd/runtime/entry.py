@@ -1,14 +1,20 @@
-"""What the conditions of entry rules see of an interaction."""
+"""What the conditions of entry rules and branches see: an interaction, what its flow set, and the queues."""
 
 from collections.abc import Callable
 from typing import Any
 
-from ccd.model.entry import VARIABLES
+from ccd.model.entry import QUEUES, VARIABLES, queue_and_figure
+from ccd.routing.views import QueueView
 from ccd.runtime.state import Interaction
 
 
-def seen(info: Interaction, flow: str, variables: dict[str, str]) -> Callable[[str], Any]:
-    """The look-up for `ccd.model.entry.weigh`. `flow`: where it comes from; `variables`: what flows set."""
+def seen(
+    info: Interaction,
+    flow: str,
+    variables: dict[str, str],
+    view: Callable[[str], QueueView | None],
+) -> Callable[[str], Any]:
+    """The look-up for conditions. `flow`: whence it comes; `variables`: what it set; `view`: of a queue."""
     values: dict[str, Any] = {
         "caller": info.origin or None,
         "caller_name": info.display or None,
@@ -23,6 +29,21 @@ def seen(info: Interaction, flow: str, variables: dict[str, str]) -> Callable[[s
     def look_up(name: str) -> Any:
         if name.startswith(VARIABLES):
             return variables.get(name[len(VARIABLES) :])
+        if name.startswith(QUEUES):
+            return _figure(name, view)
         return values.get(name)
 
     return look_up
+
+
+def _figure(name: str, view: Callable[[str], QueueView | None]) -> float | bool | None:
+    queue, figure = queue_and_figure(name)
+    shown = view(queue)
+    if shown is None:
+        return None
+    if figure == "open":
+        return not shown.closed
+    if figure == "agents":
+        return shown.logged_in
+    value: float | None = getattr(shown, figure)
+    return value

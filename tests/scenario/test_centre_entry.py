@@ -5,7 +5,7 @@ import pytest
 
 from ccd.history.explain import explain
 from ccd.model import facts
-from ccd.model.rules import AnyStep, Enqueue, EntryRule, Rules, Set, Target
+from ccd.model.rules import AnyStep, Branch, Case, Enqueue, EntryRule, Hangup, Rules, Set, Target
 from ccd.runtime.spoken import MOST_REMEMBERED, last_with, remember
 from ccd.runtime.state import Spoken
 from ccd.testing.centre import SimulatedCentre
@@ -109,6 +109,57 @@ def test_nothing_of_it_is_carried_to_the_next_queue() -> None:
     sim.run(11)
     assert (places[name].queue, places[name].priority, places[name].requirement) == ("help", 2, "")
     sim.check_replay()
+
+
+# -- branches ------------------------------------------------------------------------------------------
+
+
+def branching(*cases: Case, otherwise: str = "") -> tuple[AnyStep, ...]:
+    """sales unless a case leads to help."""
+    return (
+        Branch(cases=cases, otherwise=otherwise, id="which"),
+        Enqueue(queue="sales"),
+        Hangup(),
+        Enqueue(queue="help", id="help"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("when", "queue"),
+    [
+        (f'caller == "{FRENCH}"', "help"),
+        (f'caller == "{SWISS}"', "sales"),
+        ("queue.sales.free == 0", "help"),
+        ("queue.sales.agents > 0", "sales"),
+        ("queue.sales.open and queue.help.waiting == 0", "help"),
+        ("queue.sales.longest_wait_s > 0", "sales"),
+        ("queue.sales.ewt_s > 0", "sales"),
+        ('flow == "straight" and language', "help"),
+        ('dialled == "+33100"', "help"),
+    ],
+)
+def test_a_branch_goes_where_the_first_case_that_holds_leads(when: str, queue: str) -> None:
+    sim = centre(steps=branching(Case(when="false", step="none"), Case(when=when, step="help")))
+    call = sim.call(origin=FRENCH)
+    name = sim.interaction_of(call)
+    assert sim.centre.router.state.places[name].queue == queue
+    sim.hang_up(call)
+    told = next(note.details for note in sim.record(call).timeline if note.what == "branched")
+    assert told == {"step": "which", "case": when if queue == "help" else "none of its cases"}
+    sim.check_replay()
+
+
+def test_otherwise_leads_somewhere_when_no_case_holds() -> None:
+    sim = centre(steps=branching(Case(when="var.gold", step="none"), otherwise="help"))
+    name = sim.interaction_of(sim.call())
+    assert sim.centre.router.state.places[name].queue == "help"
+
+
+def test_branches_in_a_circle_end() -> None:
+    sim = centre(steps=(Branch(cases=(Case(when="true", step="a"),), id="a"),))
+    sim.call()
+    sim.run(1)
+    assert sim.centre.state.interactions == {}
 
 
 # -- the agent who spoke with the caller last ----------------------------------------------------------
