@@ -96,11 +96,11 @@ def targets(step: AnyStep) -> dict[str, str]:
 
 def _where(key: str) -> Path:
     """The path of a key of `targets`."""
-    word, _, rest = key.partition(".")
+    word, dot, rest = key.partition(".")
     if word == "cases":
         at, _, rest = rest.partition(".")
         return (word, int(at), rest)
-    return (word, rest) if rest else (word,)
+    return (word, rest) if dot else (word,)
 
 
 def _ids(reader: Reader, path: Path, script: Script) -> None:
