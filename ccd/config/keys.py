@@ -8,12 +8,17 @@ import msgspec
 from ccd.model.rules import (
     CLOSE_OVERFLOW,
     CLOSE_SERVE,
+    DISPOSITION_OPTIONAL,
+    DISPOSITION_REQUIRED,
     EMPTY_LOGGED_OUT,
     EMPTY_NEVER,
     EMPTY_NOT_READY,
     PAUSE_ALARM,
     PAUSE_LOG_OUT,
     PAUSE_READY,
+    WRAP_UP_NONE,
+    WRAP_UP_TIMED,
+    WRAP_UP_UNTIL_ENDED,
 )
 from ccd.routing.strategies import STRATEGIES
 
@@ -47,6 +52,9 @@ def _named(what: str) -> Key:
     return Key(name=True, doc=f"{what}: the NAME of the table.")
 
 
+_WORD = r"\S(.{0,62}\S)?"
+_WORD_MUST = "1 to 64 characters without spaces around them"
+_WRAP_UPS = (WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED)
 _EMPTY = (EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY)
 _PROTOCOLS = ("udp", "tcp")
 
@@ -140,7 +148,11 @@ KEYS: dict[str, Key] = {
         doc="Load that the agent can hold; a call costs 100, a chat 30, if the queue says no other.",
     ),
     "AgentRule.language": Key(doc="Language of prompts on the agent's phone; empty: the centre's."),
+    "AgentRule.wrap_up": Key(choices=_WRAP_UPS),
     "AgentRule.wrap_up_s": _seconds(),
+    "AgentRule.wrap_up_extend_s": _seconds(low=1.0),
+    "AgentRule.wrap_up_extensions": Key(low=0, high=1000),
+    "AgentRule.wrap_up_longest_s": _seconds(low=1.0),
     "AgentRule.load": Key(low=1, high=10_000),
     "AgentRule.most": Key(low=0, high=1000),
     "QueueRule.name": _named("The queue"),
@@ -160,6 +172,14 @@ KEYS: dict[str, Key] = {
     "QueueRule.wrap_up_s": _seconds(
         doc="Time for paperwork after a conversation; the agent may end it early."
     ),
+    "QueueRule.wrap_up": Key(choices=_WRAP_UPS),
+    "QueueRule.wrap_up_extend_s": _seconds(low=1.0),
+    "QueueRule.wrap_up_extensions": Key(low=0, high=1000),
+    "QueueRule.wrap_up_longest_s": _seconds(low=1.0),
+    "QueueRule.dispositions": Key(
+        pattern=_WORD, must=_WORD_MUST, cure='write how it may end in a word, e.g. "sale"'
+    ),
+    "QueueRule.disposition": Key(choices=(DISPOSITION_OPTIONAL, DISPOSITION_REQUIRED)),
     "QueueRule.load": Key(
         low=0,
         high=10_000,
@@ -226,9 +246,11 @@ KEYS: dict[str, Key] = {
     "FeatureCodes.pause": Key(doc="Pause; followed by the code of a reason."),
     "FeatureCodes.ready": Key(doc="Ready again; also ends wrap-up."),
     "FeatureCodes.logout": Key(doc="Log out."),
+    "FeatureCodes.extend": Key(doc="More time for wrap-up, where the queue allows it."),
+    "FeatureCodes.disposition": Key(doc="How the conversation ended; followed by the code of a disposition."),
     "PauseReason.name": Key(
-        pattern=r"\S(.{0,62}\S)?",
-        must="1 to 64 characters without spaces around them",
+        pattern=_WORD,
+        must=_WORD_MUST,
         cure='write what people call it, e.g. "lunch"',
     ),
     "PauseReason.longest_s": _seconds(low=1.0),

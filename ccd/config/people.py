@@ -147,7 +147,8 @@ def _features(reader: Reader, settings: Settings) -> None:
             reader.fault(path, f'"{code}" cannot be dialled', "use the keys 0-9, * and #")
         for other, code_of_other in codes.items():
             clash = code == code_of_other and other < name
-            clash = clash or (other == "pause" and name != other and code.startswith(code_of_other))
+            followed = other in {"pause", "disposition"} and name != other
+            clash = clash or (followed and code.startswith(code_of_other))
             if code and code_of_other and clash:
                 problem = f'"{code}" clashes with features.{other} "{code_of_other}"'
                 reader.fault(path, problem, "choose another code")

@@ -124,7 +124,8 @@ def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:
     if passed.why is Why.NO_DEVICE:
         return f"no device: {passed.detail}" if passed.detail else "no device"
     if passed.why is Why.WRAP_UP:
-        return f"wrap-up until {_clock(passed.at, zone)}"
+        waits = {"open": "wrap-up until the agent ends it", "owed": "wrap-up until a disposition is given"}
+        return waits.get(passed.detail) or f"wrap-up until {_clock(passed.at, zone)}"
     if passed.why is Why.LATER_IN_ORDER:
         return f"free, but later in the order (in line since {_clock(passed.at, zone)})"
     return _say_limit(passed, at)

@@ -66,6 +66,8 @@ class QueueReport(msgspec.Struct, frozen=True):
     abandon_rate_pct: float | None
     wait_max_s: float
     misses: dict[OfferEnd, int]
+    dispositions: dict[str, int] = {}
+    dispositions_missing: int = 0
 
 
 class PauseReport(msgspec.Struct, frozen=True):
@@ -103,6 +105,8 @@ def report_queue(queue: str, figures: Figures, waiting: int) -> QueueReport:
         abandon_rate_pct=abandon_rate_pct(figures),
         wait_max_s=figures.wait_max_s,
         misses=dict(figures.misses),
+        dispositions=dict(sorted(figures.dispositions.items())),
+        dispositions_missing=figures.dispositions_missing,
     )
 
 

@@ -7,7 +7,7 @@ interaction (closed already, or never opened) is counted in the figures but gets
 from collections.abc import Mapping
 
 from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
-from ccd.history.state import Detail, Figures, HistoryState, Note, Pauses, Record
+from ccd.history.state import Detail, Figures, HistoryState, Kept, Note, Pauses, Record
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
 from ccd.model.trace import Trace
 
@@ -46,7 +46,7 @@ class History:
 
     def note(self, interaction: str, now: float, what: str, /, **details: Detail) -> None:
         """Something else for the timeline; any detail may have any name."""
-        record = self.state.open.get(interaction)
+        record = self.record(interaction)
         if record is not None:
             add_note(record, Note(now, what, details))
 
@@ -72,11 +72,14 @@ class History:
         record.cause = cause
         record.outcome = outcome.value if outcome is not None else record.outcome or "flow"
         add_note(record, Note(now, "closed", {"outcome": record.outcome, "cause": cause.value}))
+        if interaction in self.state.kept:
+            self.state.kept[interaction].record = record
         return record
 
     def record(self, interaction: str) -> Record | None:
-        """The record of an open interaction."""
-        return self.state.open.get(interaction)
+        """The record of an interaction that is open, or kept for what may still be said of it."""
+        kept = self.state.kept.get(interaction)
+        return kept.record if kept is not None and kept.record else self.state.open.get(interaction)
 
     # -- what happens in queues ----------------------------------------------------------------
 
@@ -169,6 +172,44 @@ class History:
         for figures in self._figures(queue, now):
             figures.wrap_sum_s += seconds
         self.note(interaction, now, "wrap_up_ended", agent=agent, seconds=round(seconds, 1))
+
+    # -- how it ended --------------------------------------------------------------------------
+
+    def keep(self, interaction: str, agent: str) -> None:
+        """The agent may say how it ended, also once it is closed, until that is `settled`."""
+        self.state.kept.setdefault(interaction, Kept([])).agents.append(agent)
+
+    def disposed(self, interaction: str, agent: str, disposition: str, by: str, now: float) -> Record | None:
+        """Somebody said how it ended; the record if it is to be filed again."""
+        record = self.record(interaction)
+        if record is None:
+            return None
+        record.disposition, record.disposition_by = disposition, by
+        add_note(record, Note(now, "disposition", {"disposition": disposition, "agent": agent, "by": by}))
+        return self._filed(interaction)
+
+    def settled(
+        self, interaction: str, queue: str, agent: str, disposition: str, required: bool, now: float
+    ) -> Record | None:
+        """What was said last of an agent's conversation (empty: nothing) counts; the record if it is to be
+        filed again."""
+        missing = required and not disposition
+        for figures in self._figures(queue, now):
+            figures.dispositions_missing += missing
+            if disposition:
+                figures.dispositions[disposition] = figures.dispositions.get(disposition, 0) + 1
+        if missing:
+            self.note(interaction, now, "disposition_missing", agent=agent)
+        record, kept = self._filed(interaction), self.state.kept.get(interaction)
+        if kept is not None and agent in kept.agents:
+            kept.agents.remove(agent)
+            if not kept.agents:
+                del self.state.kept[interaction]
+        return record
+
+    def _filed(self, interaction: str) -> Record | None:
+        kept = self.state.kept.get(interaction)
+        return kept.record if kept is not None else None
 
     # -- what agents do ------------------------------------------------------------------------
 

@@ -37,6 +37,10 @@ class Record(msgspec.Struct, omit_defaults=True):
     waited_s: float = 0.0
     """In queues, all together."""
     talked_s: float = 0.0
+    disposition: str = ""
+    """What was said last of how it ended; empty: nothing."""
+    disposition_by: str = ""
+    """Who said it: `phone:DEVICE`, `ccctl:USER`."""
     timeline: list[Note] = []
     notes_dropped: int = 0
     traces: list[Trace] = []
@@ -61,6 +65,10 @@ class Figures(msgspec.Struct, omit_defaults=True):
     talk_sum_s: float = 0.0
     wrap_sum_s: float = 0.0
     misses: dict[OfferEnd, int] = {}
+    dispositions: dict[str, int] = {}
+    """Of ended conversations, by what was said last of each; one moved to another agent counts for each."""
+    dispositions_missing: int = 0
+    """Conversations of which one was required and none given."""
 
 
 class Pauses(msgspec.Struct, omit_defaults=True):
@@ -71,10 +79,21 @@ class Pauses(msgspec.Struct, omit_defaults=True):
     unpaid_s: float = 0.0
 
 
+class Kept(msgspec.Struct):
+    """An interaction of which somebody may still say how it ended."""
+
+    agents: list[str]
+    """Who may; once nobody may any more it is let go of."""
+    record: Record | None = None
+    """As it was filed; None: it is not closed yet."""
+
+
 class HistoryState(msgspec.Struct):
     """The whole of it."""
 
     open: dict[str, Record] = {}
+    kept: dict[str, Kept] = {}
+    """By interaction: those that agents in wrap-up may still speak of."""
     days: dict[int, dict[str, Figures]] = {}
     """By day (days since 1970-01-01, UTC) and queue; the oldest go."""
     totals: dict[str, Figures] = {}

@@ -218,6 +218,27 @@ class WrapUpEndAsked(Fact, frozen=True):
     by: str = ""
 
 
+class WrapUpExtendAsked(Fact, frozen=True):
+    """An agent, or somebody for the agent, needs more time for wrap-up."""
+
+    agent: str
+    by: str = ""
+
+
+class DispositionGiven(Fact, frozen=True):
+    """Somebody says how an interaction ended; the last one counts."""
+
+    interaction: str
+    code: str
+    """A code or a name of the queue's list, as it was said."""
+    by: str
+    """`phone:DEVICE`, `ccctl:USER`."""
+    device: str = ""
+    """Whose agent says it; empty: it holds for everybody who had a part in it."""
+    leg: str = ""
+    """Text leg that is told what came of it."""
+
+
 class DeviceBound(Fact, frozen=True):
     """A device registered or refreshed (kept in the ledger so that phones survive our restart)."""
 
@@ -298,6 +319,8 @@ AnyFact = (
     | TextFailed
     | AvailabilityAsked
     | WrapUpEndAsked
+    | WrapUpExtendAsked
+    | DispositionGiven
     | DeviceBound
     | DeviceUnbound
     | DeviceReachable

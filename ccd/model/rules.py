@@ -17,6 +17,10 @@ class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """Base of rule values."""
 
 
+WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED = "none", "timed", "until_ended"
+DISPOSITION_OPTIONAL, DISPOSITION_REQUIRED = "optional", "required"
+
+
 class AgentRule(Frozen, frozen=True):
     """One person who serves queues."""
 
@@ -27,8 +31,16 @@ class AgentRule(Frozen, frozen=True):
     devices: tuple[str, ...] = ()
     capacity: int = 100
     language: str = ""
+    wrap_up: str | None = None
+    """`none`, `timed` or `until_ended`: overrides the queue's wrap-up, whatever its length."""
     wrap_up_s: float | None = None
     """Overrides the queue's wrap-up when set."""
+    wrap_up_extend_s: float | None = None
+    """Overrides the queue's when set."""
+    wrap_up_extensions: int | None = None
+    """Overrides the queue's when set."""
+    wrap_up_longest_s: float | None = None
+    """Overrides the queue's when set."""
     skills: dict[str, int] = {}
     """Skill → level, 1 to 10."""
     load: dict[ChannelClass, int] = {}
@@ -101,7 +113,21 @@ class QueueRule(Frozen, frozen=True):
     """Time to accept an offer of a text interaction."""
     retry_same_after_s: float = 30.0
     """An agent who missed an interaction is not offered it again before this."""
+    wrap_up: str | None = None
+    """How wrap-up ends: there is `none`, it is `timed` (by `wrap_up_s`), or it lasts `until_ended` by the
+    agent. Not set: timed where `wrap_up_s` is set."""
     wrap_up_s: float = 0.0
+    wrap_up_extend_s: float = 60.0
+    """So much longer is a timed wrap-up by each extension (`*45`)."""
+    wrap_up_extensions: int = 0
+    """So often it may be extended."""
+    wrap_up_longest_s: float | None = None
+    """Longer than this an alarm stands while it waits for the agent, or for a disposition; not set: never."""
+    dispositions: dict[str, str] = {}
+    """Code → how a conversation may end, in a word: `{ 1 = "sale", 2 = "call_back" }`."""
+    disposition: str | None = None
+    """Whether one is `optional`, or `required`: then wrap-up does not end before it is given. Not set:
+    optional."""
     load: dict[ChannelClass, int] = {}
     music: str = "default"
     announce_position: bool = False
@@ -270,12 +296,14 @@ class FlowRule(Frozen, frozen=True):
 
 
 class FeatureCodes(Frozen, frozen=True):
-    """What agents dial on their phone; `pause` is followed by the code of a reason."""
+    """What agents dial on their phone; a code follows `pause` and `disposition`."""
 
     login: str = "*41"
     pause: str = "*42"
     ready: str = "*43"
     logout: str = "*44"
+    extend: str = "*45"
+    disposition: str = "*46"
 
 
 PAUSE_ALARM, PAUSE_READY, PAUSE_LOG_OUT = "alarm", "ready", "log_out"

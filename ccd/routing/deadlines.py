@@ -15,7 +15,7 @@ class Due(IntEnum):
     PAUSE = 0
     """Key: agent."""
     WRAP_UP = 1
-    """Key: agent."""
+    """Key: agent; its time is over, or it is too long."""
     RETRY = 2
     """Key: interaction and agent."""
     STAGE = 3

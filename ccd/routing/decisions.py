@@ -150,12 +150,53 @@ class Finished(Decided, frozen=True):
 
 
 class WrapUpStarted(Decided, frozen=True):
-    """The agent is in wrap-up until then."""
+    """The agent is in wrap-up until then (None: until something is done for it)."""
+
+    agent: str
+    queue: str
+    interaction: str
+    until: float | None
+    disposes: bool = False
+    """The agent may say how the interaction ended: a `DispositionSettled` will follow."""
+
+
+class WrapUpExtended(Decided, frozen=True):
+    """The agent's wrap-up lasts longer: until then."""
 
     agent: str
     queue: str
     interaction: str
     until: float
+    by: str
+
+
+class WrapUpTooLong(Decided, frozen=True):
+    """The agent's wrap-up has lasted as long as it may, and goes on."""
+
+    agent: str
+    queue: str
+    interaction: str
+
+
+class DispositionNoted(Decided, frozen=True):
+    """Somebody said how the agent's conversation ended; the last word counts."""
+
+    agent: str
+    queue: str
+    interaction: str
+    disposition: str
+    by: str
+
+
+class DispositionSettled(Decided, frozen=True):
+    """What was said last of an agent's conversation cannot be changed any more: to be counted."""
+
+    agent: str
+    queue: str
+    interaction: str
+    disposition: str
+    """Empty: none was given."""
+    required: bool
 
 
 class WrapUpEnded(Decided, frozen=True):
@@ -201,7 +242,11 @@ Decision = (
     | LeftQueue
     | Finished
     | WrapUpStarted
+    | WrapUpExtended
+    | WrapUpTooLong
     | WrapUpEnded
+    | DispositionNoted
+    | DispositionSettled
     | Changed
     | Traced
 )

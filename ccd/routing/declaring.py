@@ -5,6 +5,7 @@ What a request does, by whether the agent has work at hand (offers, conversation
 | asked | no work | work |
 |---|---|---|
 | ready | at once | at once; nothing is pending any more |
+| ready, in wrap-up that owes a disposition | | pending until it is given; the last one counts |
 | pause, logout | at once | at once; nothing is pending any more |
 | pause, logout when done | at once | pending: no new work, then it takes effect; the last one counts |
 | ready when done | illegal | illegal |
@@ -15,13 +16,13 @@ from ccd.model.nouns import Availability
 from ccd.model.rules import PAUSE_LOG_OUT, PAUSE_READY
 from ccd.routing.decisions import AvailabilityPending, Decision, PauseTooLong
 from ccd.routing.desk import Desk, at_work
-from ccd.routing.desks import stop_wrap_up, take_turn
-from ccd.routing.looking import Looking
 from ccd.routing.pauses import PauseEvent, next_stage
 from ccd.routing.state import AgentState, Pending
+from ccd.routing.wrap_ups import owes
+from ccd.routing.wrapping import Wrapping
 
 
-class Declaring(Looking):
+class Declaring(Wrapping):
     """The turns about what agents declare; the `Router` adds those about their work."""
 
     __slots__ = ()
@@ -37,7 +38,8 @@ class Declaring(Looking):
     ) -> list[Decision]:
         """The last request wins, at once: what is held goes on, a live offer is withdrawn unless READY.
 
-        READY and LOGGED_OUT end wrap-up. Nothing changed: []. `when_done`: offers, conversations and wrap-up
+        READY and LOGGED_OUT end wrap-up; while that owes a disposition READY is pending. Nothing changed: [].
+        `when_done`: offers, conversations and wrap-up
         are finished first, and no new work comes meanwhile. Raises `IllegalMove` for READY when done.
         """
         if when_done and availability is Availability.READY:
@@ -48,7 +50,8 @@ class Declaring(Looking):
         if desk is None or desk.state.removed:
             return []
         state, pending = desk.state, Pending(availability, reason, by)
-        if when_done and at_work(state):
+        owing = state.wrap_up is not None and owes(state.wrap_up.owed)
+        if (when_done and at_work(state)) or (owing and availability is Availability.READY):
             if state.pending == pending:
                 return []
             state.pending = pending
@@ -76,17 +79,6 @@ class Declaring(Looking):
             return
         self._matching.index.seat(desk)
         self._matching.freed(desk, "agent free", now, out)
-
-    def end_wrap_up(self, agent: str, now: float) -> list[Decision]:
-        """Wrap-up ends (by hand or by time); the agent goes to the end of the line."""
-        out: list[Decision] = []
-        desk = self._matching.index.desks.get(agent)
-        if desk is None or desk.state.wrap_up is None:
-            return out
-        take_turn(self.state, desk.state, now)
-        stop_wrap_up(self._matching.index, desk, now, out)
-        self._matching.freed(desk, "agent free", now, out)
-        return out
 
     def longest_pause(self, agent: AgentState, now: float, out: list[Decision]) -> None:
         """A pause is at its longest: what its reason says for that."""

@@ -10,6 +10,7 @@ from ccd.routing.desk import Desk
 from ccd.routing.index import Index
 from ccd.routing.pauses import count_pause
 from ccd.routing.state import AgentState, AgentTotals, Place, RoutingState, WrapUp
+from ccd.routing.wrap_ups import begin_wrap_up, continue_wrap_up, ends_at, owed_for, settle_owed
 
 
 def count_time(agent: AgentState, now: float) -> None:
@@ -82,30 +83,37 @@ def hold(index: Index, desk: Desk, place: Place, on: bool, now: float) -> None:
 def start_wrap_up(
     index: Index, deadlines: Deadlines, desk: Desk, place: Place, now: float, out: list[Decision]
 ) -> None:
-    """Begin wrap-up after a conversation if the rules give any; one that runs is never shortened."""
-    agent = desk.state
-    queue = index.queues.get(place.queue)
-    seconds = desk.rule.wrap_up_s
-    if seconds is None:
-        seconds = queue.rule.wrap_up_s if queue is not None else 0.0
-    if seconds <= 0 or agent.availability is Availability.LOGGED_OUT:
+    """Begin wrap-up after a conversation if the rules give any, or a disposition is still to be given.
+
+    One that runs is never shortened, and what is owed of earlier conversations stays owed.
+    """
+    agent, queue = desk.state, index.queues.get(place.queue)
+    rule = None if queue is None else queue.rule
+    begun = begin_wrap_up(desk.rule, rule, place, now)
+    if begun is None or agent.availability is Availability.LOGGED_OUT:
+        settle_owed(agent.name, owed_for(rule, place), out)
         return
-    until = now + seconds
-    if agent.wrap_up is not None:
-        until = max(until, agent.wrap_up.until)
-        stop_wrap_up(index, desk, now, out)
-    agent.wrap_up = WrapUp(now, until, place.queue, place.interaction)
-    deadlines.push(until, Due.WRAP_UP, agent.name)
+    disposes, before = bool(begun.owed), agent.wrap_up
+    if before is not None:
+        continue_wrap_up(before, begun)
+        _close_wrap_up(index, desk, before, now, out)
+    agent.wrap_up = begun
+    for at in ends_at(begun):
+        deadlines.push(at, Due.WRAP_UP, agent.name)
     index.seat(desk)
-    out.append(WrapUpStarted(agent.name, place.queue, place.interaction, until))
+    out.append(WrapUpStarted(agent.name, place.queue, place.interaction, begun.until, disposes))
 
 
 def stop_wrap_up(index: Index, desk: Desk, now: float, out: list[Decision]) -> None:
-    """End wrap-up, if any."""
+    """End wrap-up, if any, whatever is owed: what was said is settled, and what was not is missing."""
+    wrap_up = desk.state.wrap_up
+    if wrap_up is not None:
+        _close_wrap_up(index, desk, wrap_up, now, out)
+        settle_owed(desk.state.name, wrap_up.owed, out)
+
+
+def _close_wrap_up(index: Index, desk: Desk, wrap_up: WrapUp, now: float, out: list[Decision]) -> None:
     agent = desk.state
-    wrap_up = agent.wrap_up
-    if wrap_up is None:
-        return
     count_time(agent, now)
     agent.wrap_up = None
     index.seat(desk)

@@ -13,7 +13,7 @@ from ccd.routing.ewt import Confidence, Ewt, EwtRule, EwtState
 from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.state import Place, RoutingState
+from ccd.routing.state import Place, RoutingState, WrapUp
 from ccd.routing.told import Accuracy, Announcer, Told
 
 
@@ -72,11 +72,19 @@ class Expecting:
         if place.expected_s is not None:
             self._state.accuracy[place.queue].came_true(place.expected_s, now - place.enqueued_at)
 
-    def finished(self, place: Place, until: float) -> None:
-        """An agent is done with it then, planned wrap-up included."""
+    def finished(self, place: Place, wrap_up: WrapUp | None, now: float) -> None:
+        """A conversation is over; the agent is done with it when its wrap-up is, as that is planned."""
+        mine = wrap_up is not None and wrap_up.interaction == place.interaction
+        until = wrap_up.until if mine and wrap_up is not None else now
         ewt = self._ewts.get(place.queue)
-        if ewt is not None:
+        if ewt is not None and until is not None:
             ewt.finished(place.interaction, until)
+
+    def wrapped_up(self, wrap_up: WrapUp | None, now: float) -> None:
+        """A wrap-up that was planned without an end is over."""
+        ewt = self._ewts.get(wrap_up.queue) if wrap_up is not None else None
+        if ewt is not None and wrap_up is not None and wrap_up.until is None:
+            ewt.finished(wrap_up.interaction, now)
 
     # -- what comes of it ----------------------------------------------------------------------
 

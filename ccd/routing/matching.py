@@ -27,6 +27,8 @@ from ccd.routing.pauses import begin_pause, declare_pause, end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.state import Miss, Place
+from ccd.routing.wrap_ups import WrapUpEvent
+from ccd.routing.wrap_ups import next_stage as next_wrap_up
 
 _NOWHERE = Target()
 
@@ -367,7 +369,8 @@ class Matching(Pairing):
         declare_pause(agent, self.pause_reasons)
         out.append(AvailabilityChanged(agent.name, availability, reason, by))
         if availability is not Availability.PAUSED:
-            stop_wrap_up(self.index, desk, now, out)
+            ready = availability is Availability.READY
+            self.stop_wrap_up(desk, WrapUpEvent.END if ready else WrapUpEvent.LOG_OUT, now, out)
         self.index.note_availability(desk)
         self.index.seat(desk)
         if availability is Availability.READY:
@@ -380,6 +383,14 @@ class Matching(Pairing):
         if availability is Availability.LOGGED_OUT:
             loose += self._keep_no_longer(desk, loose)
         return loose + self._deserted(desk)
+
+    def stop_wrap_up(self, desk: Desk, event: WrapUpEvent, now: float, out: list[Decision]) -> None:
+        """End wrap-up, if any, by what happened; matches nobody."""
+        wrap_up = desk.state.wrap_up
+        if wrap_up is not None:
+            wrap_up.stage = next_wrap_up(wrap_up.stage, event, desk.state.name)
+            self.expecting.wrapped_up(wrap_up, now)
+            stop_wrap_up(self.index, desk, now, out)
 
     def _keep_no_longer(self, desk: Desk, ringing: list[Place]) -> list[Place]:
         """Who is gone keeps nothing waiting: the places kept for it, taken out of their lines."""

@@ -45,7 +45,8 @@ def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: 
         miss = place.missed[name]
         return Passed(name, Why.MISSED, miss.at, miss.end.value)
     if agent.wrap_up is not None:
-        return Passed(name, Why.WRAP_UP, agent.wrap_up.until)
+        until, stage = agent.wrap_up.until, agent.wrap_up.stage
+        return Passed(name, Why.WRAP_UP, until or 0.0, "" if until is not None else stage.value)
     if not desk.room_for >> queue.kinds[place.channel_class] & 1:
         return _no_room(index, queue, desk, place)
     return _held_back(index, queue, desk, place) or Passed(name, _LATER, agent.line_since)

@@ -57,8 +57,9 @@ class Router(Declaring):
         """Follow new rules; offers that ring, conversations, wrap-up and availability go on undisturbed.
 
         What waits in a removed queue is given back with an empty target; agents removed are logged out
-        and finish what they hold. Walks everything once. Raises `Misconfigured`, nothing changed, for rules
-        that cannot be followed: an unknown strategy, a requirement that cannot be read.
+        and finish what they hold, but a wrap-up that waits for them ends. Walks everything once. Raises
+        `Misconfigured`, nothing changed, for rules that cannot be followed: an unknown strategy, a
+        requirement that cannot be read.
         """
         self._matching.check(rules)
         out: list[Decision] = []
@@ -69,6 +70,7 @@ class Router(Declaring):
                 count_time(agent, now)
                 end_pause(agent, out)
                 agent.pending = None
+                self.leave_wrap_up(agent, now, out)
                 agent.availability, agent.reason, agent.by, agent.since = (
                     Availability.LOGGED_OUT,
                     "removed",
@@ -335,7 +337,7 @@ class Router(Declaring):
         state.load += load - state.outside.pop(interaction, 0)
         state.held[interaction] = load
         take_turn(self.state, state, now)
-        place.agent, place.load, place.bridged_at = state.name, load, now
+        place.agent, place.load, place.bridged_at, place.disposition = state.name, load, now, ""
         state.totals.handled += 1
         self._matching.index.seat(target)
         self._matching.freed(desk, "agent free", now, out)
@@ -347,11 +349,13 @@ class Router(Declaring):
         talked = max(0.0, now - place.bridged_at)
         out.append(Finished(place.interaction, place.agent, place.queue, talked))
         self.state.agents[place.agent].totals.talked_s += talked
-        desk = release(self.state, self._matching.index, place, now, give_back_turn=False)
-        start_wrap_up(self._matching.index, self._matching.timing.deadlines, desk, place, now, out)
+        matching, before = self._matching, self.state.agents[place.agent].wrap_up
+        desk = release(self.state, matching.index, place, now, give_back_turn=False)
+        start_wrap_up(matching.index, matching.timing.deadlines, desk, place, now, out)
         wrap_up = desk.state.wrap_up
-        mine = wrap_up is not None and wrap_up.interaction == place.interaction
-        self._matching.expecting.finished(place, wrap_up.until if wrap_up is not None and mine else now)
+        if before is not wrap_up:
+            matching.expecting.wrapped_up(before, now)
+        matching.expecting.finished(place, wrap_up, now)
         return desk
 
     # -- agents --------------------------------------------------------------------------------
@@ -417,7 +421,7 @@ class Router(Declaring):
     def _fire(self, due: Due, key: str, name: str, now: float, out: list[Decision]) -> None:
         matching = self._matching
         if due is Due.WRAP_UP:
-            out.extend(self.end_wrap_up(key, now))
+            self.wrap_up_due(key, now, out)
             return
         if due is Due.PAUSE:
             self.longest_pause(self.state.agents[key], now, out)

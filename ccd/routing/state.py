@@ -69,15 +69,52 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """What the customer was told of it last."""
     on_hold: bool = False
     """In conversation, but the agent put the customer on hold and may work on meanwhile."""
+    disposition: str = ""
+    """What the agent said during the conversation of how it ends."""
+
+
+class WrapUpStage(StrEnum):
+    """What a wrap-up waits for; its moves stand in `ccd.routing.wrap_ups`."""
+
+    RUNS = "runs"
+    """Its time is not over."""
+    OPEN = "open"
+    """The agent ends it."""
+    OWED = "owed"
+    """Nothing but a disposition."""
+    OVER = "over"
+
+
+class Owed(msgspec.Struct, array_like=True, gc=False):
+    """A conversation that is over, and what its agent may or must still say of how it ended."""
+
+    interaction: str
+    queue: str
+    codes: dict[str, str]
+    """Code → disposition, as the queue had them when the conversation ended."""
+    required: bool
+    given: str = ""
+    """The disposition; empty: none yet."""
 
 
 class WrapUp(msgspec.Struct, array_like=True, gc=False):
-    """Time an agent has after a conversation."""
+    """Time an agent has after a conversation, under the rules of the moment at which that ended."""
 
     began_at: float
-    until: float
+    until: float | None
+    """When its time is over; None: it has no time of its own, or that is over."""
     queue: str
     interaction: str
+    stage: WrapUpStage = WrapUpStage.RUNS
+    extend_s: float = 0.0
+    extensions: int = 0
+    """How many are left."""
+    longest_at: float | None = None
+    """From then on it is too long; None: never."""
+    too_long: bool = False
+    """That was told."""
+    owed: list[Owed] = []
+    """Of this conversation and of those before it that were not settled when it ended."""
 
 
 class PauseStage(StrEnum):

@@ -4,7 +4,8 @@ from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
 from ccd.routing.opening import closed_from
 from ccd.routing.phases import Phase
-from ccd.routing.state import PauseStage, Place, RoutingState
+from ccd.routing.state import PauseStage, Place, RoutingState, WrapUp
+from ccd.routing.wrap_ups import ends_at
 
 
 class Timing:
@@ -23,7 +24,7 @@ class Timing:
         self.deadlines.clear()
         for agent in self.state.agents.values():
             if agent.wrap_up is not None:
-                push(agent.wrap_up.until, Due.WRAP_UP, agent.name)
+                self.push_wrap_up(agent.name, agent.wrap_up)
             pause = agent.pause
             if pause is not None and pause.until is not None and pause.stage is PauseStage.RUNS:
                 push(pause.until, Due.PAUSE, agent.name)
@@ -37,6 +38,11 @@ class Timing:
             if place.announce_at:
                 push(place.announce_at, Due.ANNOUNCE, place.interaction)
             self.begin(place)
+
+    def push_wrap_up(self, agent: str, wrap_up: WrapUp) -> None:
+        """What is due about a wrap-up."""
+        for at in ends_at(wrap_up):
+            self.deadlines.push(at, Due.WRAP_UP, agent)
 
     def begin(self, place: Place) -> None:
         """What is due about a place that enters a queue."""
@@ -84,7 +90,7 @@ class Timing:
         at, due, key, name = entry
         if due is Due.WRAP_UP:
             agent = self.state.agents.get(key)
-            return agent is not None and agent.wrap_up is not None and agent.wrap_up.until == at
+            return agent is not None and agent.wrap_up is not None and at in ends_at(agent.wrap_up)
         if due is Due.PAUSE:
             agent = self.state.agents.get(key)
             pause = agent.pause if agent is not None else None

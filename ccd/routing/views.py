@@ -1,5 +1,7 @@
 """What the engine shows to people: plain values made on request, never on the hot path."""
 
+from typing import Any
+
 import msgspec
 
 from ccd.model.calendar import is_open
@@ -9,7 +11,7 @@ from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.state import AgentState, AgentTotals, Place, QueueTotals
+from ccd.routing.state import AgentState, AgentTotals, Place, QueueTotals, WrapUp
 
 
 class QueueView(msgspec.Struct, frozen=True):
@@ -59,7 +61,14 @@ class AgentView(msgspec.Struct, frozen=True):
     """Offered to or held by the agent."""
     outside: tuple[str, ...]
     wrap_up_s: float
-    """Left of wrap-up."""
+    """Left of the time of wrap-up; 0 when it has none."""
+    wrap_up: str
+    """What wrap-up waits for: `runs` (its time), `open` (the agent), `owed` (a disposition); empty: none."""
+    wrap_up_since_s: float
+    owes: tuple[str, ...]
+    """Interactions of which the agent must say how they ended before wrap-up can end."""
+    wrap_up_left_s: float | None
+    """Left until wrap-up is too long, below 0 when it is; None: no limit runs."""
     pause_left_s: float | None
     """Left of the longest time of a pause, below 0 when it is too long; None: no limit runs."""
     pending: str
@@ -100,6 +109,20 @@ def pause_left_s(agent: AgentState, now: float) -> float | None:
     return None if pause is None or pause.until is None else pause.until - now
 
 
+def view_wrap_up(wrap_up: WrapUp | None, now: float) -> dict[str, Any]:
+    """What is shown of a wrap-up: fields of `AgentView`."""
+    if wrap_up is None:
+        return {"wrap_up_s": 0.0, "wrap_up": "", "wrap_up_since_s": 0.0, "owes": (), "wrap_up_left_s": None}
+    longest_at, until = wrap_up.longest_at, wrap_up.until
+    return {
+        "wrap_up_s": 0.0 if until is None else max(0.0, until - now),
+        "wrap_up": wrap_up.stage.value,
+        "wrap_up_since_s": max(0.0, now - wrap_up.began_at),
+        "owes": tuple(each.interaction for each in wrap_up.owed if each.required and not each.given),
+        "wrap_up_left_s": None if longest_at is None else longest_at - now,
+    }
+
+
 def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
     """The agent as of `now`."""
     state = desk.state
@@ -117,7 +140,7 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
         capacity=desk.rule.capacity,
         interactions=tuple(state.held),
         outside=tuple(state.outside),
-        wrap_up_s=max(0.0, state.wrap_up.until - now) if state.wrap_up else 0.0,
+        **view_wrap_up(state.wrap_up, now),
         pause_left_s=pause_left_s(state, now),
         pending=state.pending.availability.value if state.pending else "",
         pending_reason=state.pending.reason if state.pending else "",

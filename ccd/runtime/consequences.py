@@ -11,10 +11,10 @@ import msgspec
 from ccd.bridging import events as ev
 from ccd.bridging import thirds
 from ccd.bridging.state import Phase
-from ccd.channels.ledger import RecordRow
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
+from ccd.runtime import wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
 from ccd.runtime.state import Interaction
@@ -244,16 +244,6 @@ def _finished(centre: "Centre", decision: dec.Finished) -> None:
     )
 
 
-def _wrap_up_started(centre: "Centre", decision: dec.WrapUpStarted) -> None:
-    """Counted when it ends."""
-
-
-def _wrap_up_ended(centre: "Centre", decision: dec.WrapUpEnded) -> None:
-    centre.history.wrapped_up(
-        decision.interaction, decision.queue, decision.agent, decision.seconds, centre.now
-    )
-
-
 def _changed(centre: "Centre", decision: dec.Changed) -> None:
     """Another queue: its music, whisper and figures from here on; the place is routing's."""
     info = centre.state.interactions.get(decision.interaction)
@@ -367,18 +357,8 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.flows.stop(info.id, centre.now)
     centre.free_helper(info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
-    if record is None:
-        return
-    row = RecordRow(
-        interaction=record.interaction,
-        queue=record.queue,
-        channel=record.channel,
-        began_at=record.began_at,
-        ended_at=record.ended_at,
-        outcome=record.outcome,
-        body=msgspec.msgpack.encode(record),
-    )
-    centre.records.append(row)
+    if record is not None:
+        centre.records.append(wrap_ups.record_row(record))
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:
@@ -408,8 +388,12 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.Handled: _handled,
     dec.LeftQueue: _left_queue,
     dec.Finished: _finished,
-    dec.WrapUpStarted: _wrap_up_started,
-    dec.WrapUpEnded: _wrap_up_ended,
+    dec.WrapUpStarted: wrap_ups.started,
+    dec.WrapUpExtended: wrap_ups.extended,
+    dec.WrapUpTooLong: wrap_ups.too_long,
+    dec.WrapUpEnded: wrap_ups.ended,
+    dec.DispositionNoted: wrap_ups.noted,
+    dec.DispositionSettled: wrap_ups.settled,
     dec.Changed: _changed,
     dec.Traced: _traced,
     ev.CustomerGone: _customer_gone,

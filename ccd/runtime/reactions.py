@@ -10,7 +10,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import profiles
+from ccd.runtime import profiles, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -146,6 +146,10 @@ def _feature(centre: "Centre", agent: str, fact: facts.AgentDialled) -> str | No
         centre.push(centre.router.end_wrap_up(agent, centre.now))
         centre.push(ask(agent, Availability.READY, "", by, centre.now))
         return "agent/ready"
+    if target == codes.extend:
+        return wrap_ups.dial_extend(centre, agent, by)
+    if codes.disposition and target.startswith(codes.disposition):
+        return wrap_ups.dial_disposition(centre, agent, target[len(codes.disposition) :], by)
     if target.startswith(codes.pause):
         code = target[len(codes.pause) :]
         reason = pause_names(rules.pause_reasons).get(code, "" if code else "pause")
@@ -366,6 +370,8 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.TextFailed: _text_failed,
     facts.AvailabilityAsked: _availability,
     facts.WrapUpEndAsked: _wrap_up_end,
+    facts.WrapUpExtendAsked: wrap_ups.extend_asked,
+    facts.DispositionGiven: wrap_ups.given,
     facts.DeviceBound: _bound,
     facts.DeviceUnbound: _unbound,
     facts.DeviceReachable: _reachable,

@@ -44,7 +44,7 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: float
 
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
 

@@ -99,6 +99,11 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         for view in glance.agents
         if view.pause_left_s is not None and view.pause_left_s <= 0
     ]
+    found += [
+        alarm("wrap-up too long", view.agent, _wrap_up_waits(view))
+        for view in glance.agents
+        if view.wrap_up_left_s is not None and view.wrap_up_left_s <= 0
+    ]
     resting = centre.in_force.resting
     found += [
         alarm("queue suspended", view.queue, f"{view.waiting} waiting by profile {resting[view.queue][0]}")
@@ -141,6 +146,12 @@ def _profile_row(rule: ProfileRule, on: ProfileOn | None, now: float) -> View:
 def alarm(what: str, name: str, why: str) -> View:
     """One alarm: the kind of thing, which one, and why."""
     return {"what": what, "name": name, "why": why}
+
+
+def _wrap_up_waits(view: AgentView) -> str:
+    """By how much it is too long, and for what it waits."""
+    waits = f", disposition of {', '.join(view.owes)} missing" if view.owes else ""
+    return f"{abs(view.wrap_up_left_s or 0.0):.0f} s more than allowed{waits}"
 
 
 def _has_lost(centre: Centre, agent: str) -> bool:

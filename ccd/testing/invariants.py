@@ -13,7 +13,8 @@ from ccd.model.nouns import DEFAULT_LOAD, Availability
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
 from ccd.routing.phases import Phase
-from ccd.routing.state import AgentState, Place
+from ccd.routing.state import AgentState, Place, WrapUpStage
+from ccd.routing.wrap_ups import owes
 from ccd.runtime.centre import Centre
 from ccd.testing.fake_channel import FakeChannel
 
@@ -27,6 +28,7 @@ def faults(centre: Centre, channels: Mapping[str, FakeChannel]) -> list[str]:
         *loads(centre),
         *agreement(centre),
         *figures(centre),
+        *dispositions(centre),
         *leaks(centre, channels),
     ]
 
@@ -140,6 +142,23 @@ def figures(centre: Centre) -> Iterator[str]:
         theirs = (known.offered, known.handled, known.abandoned, known.overflowed) if known else (0, 0, 0, 0)
         if ours != theirs:
             yield f"queue {name}: routing counts {ours}, history {theirs}"
+
+
+def dispositions(centre: Centre) -> Iterator[str]:
+    """History keeps the records that agents in wrap-up may still speak of, and no others."""
+    owed: dict[str, list[str]] = {}
+    for name, agent in centre.router.state.agents.items():
+        for each in agent.wrap_up.owed if agent.wrap_up is not None else ():
+            owed.setdefault(each.interaction, []).append(name)
+        if (
+            agent.wrap_up is not None
+            and agent.wrap_up.stage is WrapUpStage.OWED
+            and not owes(agent.wrap_up.owed)
+        ):
+            yield f"agent {name} is kept in wrap-up by nothing"
+    kept = {name: sorted(each.agents) for name, each in centre.history.state.kept.items()}
+    if kept != {name: sorted(each) for name, each in owed.items()}:
+        yield f"agents may speak of {owed}, for history {kept}"
 
 
 def leaks(centre: Centre, channels: Mapping[str, FakeChannel]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from ccd.model import facts
 from ccd.model.facts import AnyFact
 from ccd.model.nouns import Availability, Cause, ChannelClass
 from ccd.model.rules import Answer, Enqueue, FlowRule, Rules
+from ccd.routing.state import WrapUpStage
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.day import Arrival, Day, Presence, Reach, Stage
 from ccd.testing.parties import Behaviour
@@ -33,6 +34,8 @@ AFTER_S = 7200.0
 """How long what runs when the day ends may go on."""
 KEY_S = 1.0
 """From hearing a menu to pressing a key."""
+OPEN_WRAP_UP_S = 30.0
+"""What an agent of whom nothing else is known needs where the rules let wrap-up last until it is ended."""
 OUTSIDE_ANSWER_S = 5.0
 _WAITS = (Phase.WAITING, Phase.OFFERED, Phase.CONNECTING)
 _TALKS = (Phase.TALKING, Phase.OUTSIDE)
@@ -368,15 +371,23 @@ class DayCentre(SimulatedCentre):
         worked.idle_s += view.totals.idle_s
 
     def _wrap_up(self, visit: _Visit) -> None:
-        """The agent needs so long, if the rules give as much."""
+        """The agent needs so long, if the rules give as much; what is required is said then."""
         agent, needs_s = visit.agent, visit.work.wrap_up_s
         view = self.centre.router.agent_view(agent, self.now) if agent else None
         if view is None:
             return
         mine = self._wraps[agent] = self._wraps.get(agent, 0) + 1
-        if needs_s is not None and view.wrap_up_s > needs_s:
+        timed = view.wrap_up == WrapUpStage.RUNS
+        if needs_s is None or (timed and view.wrap_up_s <= needs_s):
+            needs_s = view.wrap_up_s if timed else OPEN_WRAP_UP_S
+        if view.owes or (view.wrap_up and not (timed and needs_s == view.wrap_up_s)):
             self.later(needs_s, lambda: self._wrapped_up(agent, mine))
 
     def _wrapped_up(self, agent: str, mine: int) -> None:
-        if self._wraps[agent] == mine:
-            self.tell(facts.WrapUpEndAsked(agent, "simulation"))
+        if self._wraps[agent] != mine:
+            return
+        view = self.centre.router.agent_view(agent, self.now)
+        for interaction in view.owes if view is not None else ():
+            code = next(iter(self.centre.router.dispositions_of(interaction, agent)))
+            self.tell(facts.DispositionGiven(interaction, code, "simulation"))
+        self.tell(facts.WrapUpEndAsked(agent, "simulation"))

@@ -235,6 +235,26 @@ def test_an_agent_ends_wrap_up_when_ready_and_no_later_than_the_rules_say() -> N
         assert second.waited_s == pytest.approx(waited_s + 2.0, abs=0.001)
 
 
+@pytest.mark.parametrize(("needs_s", "lasts_s"), [(None, 30.0), (12.0, 12.0)])
+@pytest.mark.parametrize(
+    "sales",
+    [
+        {"wrap_up": "until_ended"},
+        {"dispositions": {"1": "sale"}, "disposition": "required"},
+        {"wrap_up": "until_ended", "dispositions": {"1": "sale"}, "disposition": "required"},
+    ],
+)
+def test_a_wrap_up_that_waits_for_the_agent_ends_when_the_agent_is_done(
+    needs_s: float | None, lasts_s: float, sales: dict[str, Any]
+) -> None:
+    work = Stage("sales", 100.0, needs_s)
+    first, second = rehearse(
+        one_day(call(1, 10.0, work), call(2, 112.0, work), ann=READY), rules(**sales), check=True
+    ).records
+    assert second.waited_s == pytest.approx(lasts_s + 2.0, abs=0.001)
+    assert first.disposition == second.disposition == ("sale" if "disposition" in sales else "")
+
+
 def test_a_second_stage_is_sent_on_to_its_queue() -> None:
     day = one_day(call(1, 10.0, Stage("sales", 50.0), Stage("billing", 70.0)), ann=READY, bob=READY)
     (record,) = rehearse(day, rules(), check=True).records

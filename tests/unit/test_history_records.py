@@ -332,3 +332,45 @@ def test_figures_add_up_over_days_and_restarts(happened: list[tuple[str, str, fl
         assert sum(day.offered for day in days) == total.offered
         assert sum(day.talk_sum_s for day in days) == pytest.approx(total.talk_sum_s)
         assert max(day.wait_max_s for day in days) == total.wait_max_s
+
+
+# -- dispositions --------------------------------------------------------------------------------------
+
+
+def test_a_record_is_kept_for_what_may_still_be_said_of_it() -> None:
+    history = History()
+    opened(history)
+    history.keep("i1", "ann")
+    assert history.disposed("i1", "ann", "sale", "phone:ann", NOON + 5) is None, "not filed yet"
+    closed = history.close("i1", Outcome.HANDLED, Cause.NORMAL, NOON + 10)
+    again = history.disposed("i1", "ann", "call_back", "ccctl:me", NOON + 20)
+    assert again is closed and again is not None and again.disposition == "call_back"
+    assert history.settled("i1", "sales", "ann", "call_back", True, NOON + 30) is closed
+    assert history.state.kept == {} and history.record("i1") is None
+    assert history.disposed("i1", "ann", "sale", "ccctl:me", NOON + 40) is None
+
+
+def test_it_is_kept_until_the_last_who_may_speak_has_done() -> None:
+    history = History()
+    opened(history)
+    for agent in ("ann", "bob"):
+        history.keep("i1", agent)
+    closed = history.close("i1", Outcome.HANDLED, Cause.NORMAL, NOON)
+    assert history.settled("i1", "sales", "ann", "", True, NOON + 1) is closed
+    assert history.record("i1") is closed and closed is not None
+    assert closed.timeline[-1].what == "disposition_missing"
+    history.settled("i1", "sales", "bob", "sale", True, NOON + 2)
+    assert history.record("i1") is None
+
+
+def test_a_disposition_counts_on_the_day_on_which_it_is_settled() -> None:
+    history = History()
+    midnight = NOON + DAY / 2
+    history.settled("i1", "sales", "ann", "sale", True, midnight - 1)
+    history.settled("i2", "sales", "ann", "sale", False, midnight)
+    history.settled("i3", "sales", "ann", "", True, midnight)
+    history.settled("i4", "sales", "ann", "", False, midnight)
+    (today,) = history.report(midnight, {}).queues
+    (total,) = history.report_total({}).queues
+    assert (today.dispositions, today.dispositions_missing) == ({"sale": 1}, 1)
+    assert (total.dispositions, total.dispositions_missing) == ({"sale": 2}, 1)

@@ -83,6 +83,9 @@ def make_rules(variant: int) -> Rules:
             agents=names,
             extension="300",
             wrap_up_s=5.0,
+            wrap_up_extensions=1,
+            dispositions={"1": "sale", "2": "call_back"},
+            disposition=("required", "optional")[variant % 2],
             record=True,
             announce_position=True,
             max_length=2,
@@ -94,6 +97,8 @@ def make_rules(variant: int) -> Rules:
             agents=names[:2],
             extension="301",
             whisper="whisper",
+            wrap_up=("until_ended", None, None)[variant % 3],
+            dispositions={"1": "solved"} if variant == 0 else {},
             max_wait_s=45.0,
             retry_same_after_s=0.0,
             overflow=(Target(agent="ann"), Target(flow="ivr"), Target(address="+33900"))[variant % 3],
@@ -173,7 +178,13 @@ class Chaos:
 
     def check(self) -> None:
         centre = self.centre
-        for look in (invariants.loads, invariants.idle_beside_work, invariants.agreement, invariants.figures):
+        for look in (
+            invariants.loads,
+            invariants.idle_beside_work,
+            invariants.agreement,
+            invariants.figures,
+            invariants.dispositions,
+        ):
             assert list(look(centre)) == [], self.log[-8:]
 
     def leg(self, number: int) -> str:
@@ -243,6 +254,7 @@ def phone(number: int) -> str:
 
 CAUSES = list(Cause)
 TARGETS = ("200", "201", "202", "300", "301", "+33700", "nobody", "*41", "*44", "*43", "*421", "*429", "*42")
+TARGETS += ("*45", "*461", "*462", "*469")
 STATES = (Availability.READY,) * 4 + (Availability.PAUSED, Availability.LOGGED_OUT)
 
 ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
@@ -264,6 +276,16 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "text failed": of(lambda c, a, b: facts.TextFailed(c.leg(a), f"m{b}", Cause.UNREACHABLE)),
     "ask": of(lambda c, a, b: facts.AvailabilityAsked((*AGENTS, "zoe")[a % 4], STATES[b % 6], "lunch")),
     "end wrap-up": of(lambda c, a, b: facts.WrapUpEndAsked((*AGENTS, "zoe")[a % 4])),
+    "extend wrap-up": of(lambda c, a, b: facts.WrapUpExtendAsked((*AGENTS, "zoe")[a % 4])),
+    "disposition": of(
+        lambda c, a, b: facts.DispositionGiven(
+            str(a % (c.centre.state.interactions_made + 2)),
+            ("1", "2", "sale", "none")[b % 4],
+            "test",
+            device=phone(b) if a % 2 else "",
+            leg=c.leg(a) if b % 2 else "",
+        )
+    ),
     "bind": of(lambda c, a, b: facts.DeviceBound(Binding(phone(a), "1", "{}", c.now + 600 * (b % 3)))),
     "unbind": of(lambda c, a, b: facts.DeviceUnbound(phone(a), "1", "expired")),
     "lost": of(lambda c, a, b: facts.DeviceLost(phone(a), "silent")),
