@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         ("logout", logout),
         ("pause", pause),
         ("ready", ready),
+        ("wrap-up", wrap_up),
     ):
         one.command(name)(verb)
     app.add_typer(one, name="agent")
@@ -101,11 +102,35 @@ def pause(
 def ready(context: typer.Context, agent: Name, json: Json = False) -> None:
     """Make an agent ready. Ends pause and wrap-up.
 
+    While wrap-up waits for a disposition it is pending: the agent is ready once that is given.
+
     \b
     Example:
       ccctl agent ready alice
     """
     session_of(context).show("agent.ready", json, _said, agent=agent)
+
+
+def wrap_up(
+    context: typer.Context,
+    agent: Name,
+    extend: Annotated[bool, typer.Option("--extend", help="Once more time, as its queue allows.")] = False,
+    end: Annotated[bool, typer.Option("--end", help="Over at once.")] = False,
+    json: Json = False,
+) -> None:
+    """Extend or end an agent's wrap-up. A pause that was declared stays.
+
+    It cannot be ended while a disposition is missing: give it by `ccctl interaction disposition`.
+
+    \b
+    Example:
+      ccctl agent wrap-up alice --extend
+      ccctl agent wrap-up alice --end
+    """
+    if extend is end:
+        raise typer.BadParameter("say what to do with it: --extend or --end")
+    asked = {"extend": True} if extend else {"end": True}
+    session_of(context).show("agent.wrap_up", json, _said, agent=agent, **asked)
 
 
 def _later(when_done: bool) -> dict[str, Any]:
@@ -124,23 +149,32 @@ def state(row: dict[str, Any]) -> str:
     word: str = WORDS.get(row["doing"], row["doing"])
     if row["pending"]:
         reason = f": {row['pending_reason']}" if row["pending_reason"] else ""
-        return f"{word}, then {WORDS[row['pending']]}{reason}"
+        return f"{word}{_owes(row)}, then {WORDS.get(row['pending'], row['pending'])}{reason}"
     if row["doing"] == "paused" and row["reason"]:
         return f"{word}: {row['reason']}{_limit(row['pause_left_s'])}"
     if row["doing"] == "no_device" and row["unreachable_why"]:
         return f"{word}: {row['unreachable_why']}"
-    return word
+    return f"{word}{_owes(row)}"
+
+
+def _owes(row: dict[str, Any]) -> str:
+    """Of which interactions wrap-up waits for a disposition, and what is left until it is too long."""
+    if row["doing"] != "wrap_up":
+        return ""
+    waits = f": disposition of {', '.join(row['owes'])} missing" if row["owes"] else ""
+    return waits + _limit(row["wrap_up_left_s"])
 
 
 def _limit(left_s: float | None) -> str:
-    """What is left of the longest time of a pause, or by how much it is over."""
+    """What is left of the longest time of a pause or wrap-up, or by how much it is over."""
     if left_s is None:
         return ""
     return f", {duration(left_s)} left" if left_s > 0 else f", {duration(-left_s)} over"
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    lasts = {"idle": row["idle_s"], "wrap_up": row["wrap_up_s"]}.get(row["doing"], row["since_s"])
+    wraps_s = row["wrap_up_s"] if row["wrap_up"] == "runs" else row["wrap_up_since_s"]
+    lasts = {"idle": row["idle_s"], "wrap_up": wraps_s}.get(row["doing"], row["since_s"])
     held = [*row["interactions"], *row["outside"]]
     totals = row["totals"]
     return (
@@ -183,7 +217,7 @@ def _said(row: dict[str, Any]) -> list[str]:
     said = f"{row['agent']} is {state(row)}"
     if row["doing"] == "no_device":
         said = f"{row['agent']} is ready, but {state(row)}"
-    if row["doing"] == "wrap_up":
+    if row["doing"] == "wrap_up" and row["wrap_up"] == "runs" and not row["pending"]:
         said += f", {duration(row['wrap_up_s'])} left"
     if row["doing"] in {"talking", "ringing"} and row["availability"] != "ready" and not row["pending"]:
         said += f", then {WORDS[row['availability']]}"

@@ -27,7 +27,13 @@ def register(app: typer.Typer) -> None:
         help="Look at one interaction, change how it waits, or end it.",
         rich_markup_mode=None,
     )
-    for name, verb in (("show", show), ("explain", explain), ("change", change), ("hangup", hangup)):
+    for name, verb in (
+        ("show", show),
+        ("explain", explain),
+        ("change", change),
+        ("disposition", disposition),
+        ("hangup", hangup),
+    ):
         one.command(name)(verb)
     app.add_typer(one, name="interaction")
 
@@ -110,6 +116,25 @@ def change(
     session_of(context).show("interaction.change", json, _changed, interaction=interaction, **given)
 
 
+def disposition(
+    context: typer.Context,
+    interaction: Number,
+    code: Annotated[str, typer.Argument(help="Code or name of its queue's list.", metavar="CODE")],
+    json: Json = False,
+) -> None:
+    """Say how an interaction ended. While it lasts, or its agent is in wrap-up; the last word counts.
+
+    It holds for everybody who had a part in it and may still say.
+
+    \b
+    Example:
+      ccctl interaction disposition 4711 2
+      ccctl interaction disposition 4711 call_back
+    """
+    asked = {"interaction": interaction, "code": code}
+    session_of(context).show("interaction.disposition", json, _disposed, **asked)
+
+
 def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
     """End a running interaction. All its parties are hung up.
 
@@ -168,6 +193,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ("lasted", duration(answer["age_s"])),
             ("waited", waited or (duration(answer["waiting_s"]) if answer.get("waiting_s") else "")),
             ("talked", talked),
+            ("disposition", _said(record)),
         ]
     )
     if answer.get("parties"):
@@ -191,6 +217,17 @@ def _changed(answer: dict[str, Any]) -> list[str]:
     places = f"place {answer['before']} → {answer['after'] or 'none'}"
     taken = f", offered to {answer['agent']}" if answer["agent"] else ""
     return [clean(f"interaction {answer['interaction']} in {answer['queue']}: {places}{taken}")]
+
+
+def _said(record: dict[str, Any]) -> str:
+    """What was said last of how it ended, and by whom."""
+    said = record.get("disposition", "")
+    return f"{said} ({record['disposition_by']})" if said else ""
+
+
+def _disposed(answer: dict[str, Any]) -> list[str]:
+    who = ", ".join(answer["agents"])
+    return [clean(f"interaction {answer['interaction']} of {who}: {answer['disposition']}")]
 
 
 def _hung_up(answer: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ HEADS = (
     "QUEUE", "OFFERED", "HANDLED", "ABANDONED", "OVERFLOWED", "WAITING",
     "SL", "ASA", "AHT", "ABANDONED %", "MAX WAIT",
 )  # fmt: skip
+DISPOSITION_HEADS = ("QUEUE", "DISPOSITION", "COUNT", "SHARE")
 PAUSE_HEADS = ("AGENT", "REASON", "PAUSES", "PAID", "UNPAID")
 SHARES = ("handled", "abandoned", "overflowed", "waiting")
 
@@ -27,6 +28,9 @@ def report(
     pauses: Annotated[
         bool, typer.Option("--pauses", help="Agents' pauses that ended today, by reason.")
     ] = False,
+    dispositions: Annotated[
+        bool, typer.Option("--dispositions", help="How conversations ended, by queue and disposition.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the figures by queue. Of today (UTC), or since the ledger began.
@@ -40,13 +44,16 @@ def report(
       ccctl report
       ccctl report --total --json
       ccctl report --pauses
+      ccctl report --dispositions --total
     """
+    span = "total" if total else "today"
+    if dispositions:
+        session_of(context).show("report", json, lambda answer: disposition_lines(answer[span]["queues"]))
+        return
     if pauses:
         session_of(context).show("report", json, lambda answer: pause_lines(answer["pauses"]))
         return
-    session_of(context).show(
-        "report", json, lambda answer: _lines(answer["total" if total else "today"], day=not total)
-    )
+    session_of(context).show("report", json, lambda answer: _lines(answer[span], day=not total))
 
 
 def pause_lines(rows: list[dict[str, Any]]) -> list[str]:
@@ -60,6 +67,17 @@ def pause_lines(rows: list[dict[str, Any]]) -> list[str]:
     paid, unpaid = (sum(row[name] for row in rows) for name in ("paid_s", "unpaid_s"))
     body.append(("all", "", sum(row["count"] for row in rows), duration(paid), duration(unpaid)))
     return table(PAUSE_HEADS, body, PAUSE_HEADS[2:])
+
+
+def disposition_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """A line a queue and disposition; where one was required and not given, a line for those too."""
+    body: list[tuple[Any, ...]] = []
+    for row in rows:
+        missing = {"(missing)": row["dispositions_missing"]} if row["dispositions_missing"] else {}
+        counts = {**row["dispositions"], **missing}
+        whole = sum(counts.values())
+        body += [(row["queue"], name, count, percent(100 * count / whole)) for name, count in counts.items()]
+    return table(DISPOSITION_HEADS, body, DISPOSITION_HEADS[2:]) if body else ["no dispositions"]
 
 
 def _lines(span: dict[str, Any], day: bool) -> Iterator[str]:

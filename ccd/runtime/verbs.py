@@ -22,7 +22,7 @@ from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import Availability
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
-from ccd.runtime import profile_verbs, views
+from ccd.runtime import profile_verbs, views, wrap_up_verbs
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
@@ -80,6 +80,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "diff": look(console.diff, _None),
         "drain": act(console.drain, _OnOff),
         **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
+        **wrap_up_verbs.verbs(doors.runtime, doors.centre, doors.clock),
     }
 
 

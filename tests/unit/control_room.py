@@ -5,6 +5,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from ccd.channels.ledger import Entry, RecordRow
 from ccd.errors import Misconfigured, TryLater
 from ccd.model import facts, rules
@@ -53,6 +55,10 @@ RULES = rules.Rules(
         ),
     },
 )
+
+
+DISPOSITIONS = {"dispositions": {"1": "sale", "2": "call_back"}, "disposition": "required"}
+"""Keys of a queue whose conversations must be told the end of."""
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -185,6 +191,15 @@ class Room:
 
     def bind(self, device: str) -> None:
         self.runtime.post(facts.DeviceBound(Binding(device, "1", "{}", self.clock.now() + 3600)))
+
+    async def rules(self, **queues: dict[str, Any]) -> None:
+        """From here on these queues have these keys besides, and no others."""
+        made = {
+            name: rules.QueueRule(name=name, agents=RULES.queues[name].agents, **keys)
+            for name, keys in queues.items()
+        }
+        self.runtime.post(facts.RulesLoaded(msgspec.structs.replace(RULES, queues={**RULES.queues, **made})))
+        await self.runtime.settled()
 
     async def call(self, number: str = "+331", display: str = "") -> str:
         """A call comes in; its leg."""

@@ -24,7 +24,7 @@ from ccd.errors import CcdError, IllegalMove, Misconfigured, PeerBroke, Refused,
 from ccd.model import facts
 from ccd.model.rules import PauseReason
 from ccd.runtime import verbs as console
-from tests.unit.control_room import ESCAPE, RULES, Room
+from tests.unit.control_room import DISPOSITIONS, ESCAPE, RULES, Room
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
 VERBS = dict(walk(typer.main.get_command(build())))
@@ -38,7 +38,9 @@ LOCAL = {
     ("calendar", "show"),
     ("calendar", "next"),
 }
-NEEDS = {"agent": "alice", "interaction": "1", "profile": "rush"}
+NEEDS = {"agent": "alice", "interaction": "1", "profile": "rush", "code": "1"}
+OPTIONS = {("agent", "wrap-up"): ["--end"]}
+"""Options without which a verb does not work."""
 FOLDER = Path(__file__).parents[2] / "conf"
 
 
@@ -60,9 +62,9 @@ def needed(command: Any) -> list[str]:
 
 def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
-        "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, queues, "
-        "interactions, "
-        "interaction show, interaction explain, interaction change, interaction hangup, "
+        "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, agent wrap-up, "
+        "queues, interactions, interaction show, interaction explain, interaction change, "
+        "interaction disposition, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
         "prompts list, completion"
@@ -88,7 +90,7 @@ def test_without_a_daemon_every_verb_says_so(
     words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = str(tmp_path / "no.sock")
-    values = needed(VERBS[words])
+    values = needed(VERBS[words]) + OPTIONS.get(words, [])
     assert run("--socket", nowhere, *words, *values) == UNREACHABLE
     told = capsys.readouterr()
     assert told.out == ""
@@ -508,6 +510,59 @@ async def test_an_agent_is_explained_by_what_it_holds_and_why_it_does_not_get_wh
     )
     said = agents._explained(await room.ask("agent.explain", agent="bob"))
     assert any("not yet: paused: lunch" in line for line in said)
+
+
+async def test_wrap_up_in_words(room: Room) -> None:
+    await room.rules(sales={"wrap_up": "until_ended", "wrap_up_longest_s": 600.0, **DISPOSITIONS})
+    await room.ready("alice")
+    leg, _ = await room.talk()
+    assert agents._said(await room.ask("agent.pause", agent="alice")) == ["alice is talking, then paused"]
+    await room.ask("agent.ready", agent="alice")
+    await room.leave(leg, after_s=9)
+    room.clock.advance(61)
+    waits = "in wrap-up: disposition of 1 missing, 8:59 left"
+    assert waits in agents.agent_table(await room.ask("agents"), 120)[1]
+    assert " 1:01 " in agents.agent_table(await room.ask("agents"), 120)[1]
+    said = agents._said(await room.ask("agent.ready", agent="alice"))
+    assert said == [f"alice is {waits.removesuffix(', 8:59 left')}, 8:59 left, then ready"]
+    room.clock.advance(600)
+    assert "61 s more than allowed, disposition of 1 missing" in "\n".join(
+        status._lines(await room.ask("status"))
+    )
+    answer = await room.ask("interaction.disposition", interaction="1", code="call_back")
+    assert interactions._disposed(answer) == ["interaction 1 of alice: call_back"]
+    shown = list(interactions._shown(await room.ask("interaction.show", interaction="1")))
+    assert "disposition  call_back (ccctl:root)" in shown
+    assert any(line.endswith("wrap up ended: agent alice, seconds 661.0") for line in shown)
+    assert report.disposition_lines((await room.ask("report"))["today"]["queues"]) == [
+        "QUEUE  DISPOSITION  COUNT  SHARE",
+        "sales  call_back        1  100 %",
+    ]
+
+
+@pytest.mark.parametrize("options", [(), ("--extend", "--end")])
+def test_wrap_up_needs_one_wish(options: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("agent", "wrap-up", "alice", *options) == WRONG
+    assert "--extend or --end" in capsys.readouterr().err
+
+
+async def test_a_timed_wrap_up_tells_what_is_left_and_may_be_extended(room: Room) -> None:
+    await room.rules(sales={"wrap_up_s": 30.0, "wrap_up_extend_s": 45.0, "wrap_up_extensions": 1})
+    await room.ready("alice")
+    leg, _ = await room.talk()
+    await room.leave(leg, after_s=9)
+    said = agents._said(await room.ask("agent.wrap_up", agent="alice", extend=True))
+    assert said == ["alice is in wrap-up, 1:15 left"]
+    assert agents._said(await room.ask("agent.wrap_up", agent="alice", end=True)) == ["alice is free"]
+    assert report.disposition_lines((await room.ask("report"))["total"]["queues"]) == ["no dispositions"]
+
+
+def test_what_was_required_and_not_given_has_a_line_of_its_own() -> None:
+    row = {"queue": "sales", "dispositions": {"sale": 3}, "dispositions_missing": 1}
+    assert report.disposition_lines([row])[1:] == [
+        "sales  sale             3   75 %",
+        "sales  (missing)        1   25 %",
+    ]
 
 
 async def test_pausing_a_talking_agent_tells_what_comes_after(room: Room) -> None:

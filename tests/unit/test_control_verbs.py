@@ -12,13 +12,12 @@ from ccd.errors import Misconfigured, Refused
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind
 from ccd.model.settings import LedgerSettings
-from tests.unit.control_room import BY, RULES, Room, until
+from tests.unit.control_room import BY, DISPOSITIONS, RULES, Room, until
 
 VERBS = {
     "status", "top", "agents", "agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready",
-    "queues",
-    "interactions", "interactions.ended", "interaction.show", "interaction.explain",
-    "interaction.change", "interaction.hangup", "profiles", "profile.show",
+    "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show", "interaction.explain",
+    "interaction.change", "interaction.disposition", "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
 
@@ -142,6 +141,52 @@ async def test_logout_when_done_waits_for_the_work_and_the_last_request_counts(r
     await room.ask("agent.ready", agent="alice")
     shown = await room.ask("agent.logout", agent="alice", when_done=True)
     assert (shown["availability"], shown["pending"]) == ("logged_out", ""), "no work: at once"
+
+
+async def test_wrap_up_is_extended_and_ended_by_hand(room: Room) -> None:
+    await room.rules(sales={"wrap_up_s": 30.0, "wrap_up_extend_s": 45.0, "wrap_up_extensions": 1})
+    await room.ready("alice")
+    for verb in ({"extend": True}, {"end": True}):
+        with pytest.raises(Refused, match="alice is not in wrap-up"):
+            await room.ask("agent.wrap_up", agent="alice", **verb)
+    leg, _ = await room.talk()
+    await room.leave(leg, after_s=5)
+    assert (await room.ask("agent.wrap_up", agent="alice", extend=True))["wrap_up_s"] == 75.0
+    assert stored(room, facts.WrapUpExtendAsked) == [facts.WrapUpExtendAsked("alice", BY)]
+    with pytest.raises(Refused, match="may not be extended any more"):
+        await room.ask("agent.wrap_up", agent="alice", extend=True)
+    assert (await room.ask("agent.wrap_up", agent="alice", end=True))["doing"] == "idle"
+    assert stored(room, facts.WrapUpEndAsked) == [facts.WrapUpEndAsked("alice", BY)]
+
+
+async def test_a_wrap_up_that_owes_a_disposition_is_not_ended_without_it(room: Room) -> None:
+    await room.rules(sales=DISPOSITIONS)
+    await room.ready("alice")
+    leg, _ = await room.talk()
+    await room.leave(leg, after_s=5)
+    with pytest.raises(Refused, match="disposition of interaction 1 is missing") as caught:
+        await room.ask("agent.wrap_up", agent="alice", end=True)
+    assert "ccctl interaction disposition 1 CODE` (1 sale, 2 call_back)" in caught.value.message
+    shown = await room.ask("agent.ready", agent="alice")
+    assert (shown["doing"], shown["pending"], shown["owes"]) == ("wrap_up", "ready", ("1",))
+    with pytest.raises(Refused, match="there are: 1 sale, 2 call_back"):
+        await room.ask("interaction.disposition", interaction="1", code="7")
+    assert not stored(room, facts.DispositionGiven)
+    answer = await room.ask("interaction.disposition", interaction="1", code="2")
+    assert answer == {"interaction": "1", "disposition": "call_back", "agents": ["alice"]}
+    shown = await room.ask("interaction.show", interaction="1")
+    assert (shown["running"], shown["record"]["disposition"]) == (False, "call_back")
+    assert (await room.ask("agents"))[0]["doing"] == "idle"
+    with pytest.raises(Refused, match="nobody can say any more how interaction 1 ended"):
+        await room.ask("interaction.disposition", interaction="1", code="1")
+
+
+@pytest.mark.parametrize("asked", [{}, {"extend": True, "end": True}])
+async def test_a_wrap_up_verb_needs_one_wish(room: Room, asked: dict[str, bool]) -> None:
+    with pytest.raises(Refused, match="extend it, or end it"):
+        await room.ask("agent.wrap_up", agent="alice", **asked)
+    with pytest.raises(Refused, match="there is no agent 'eve'"):
+        await room.ask("agent.wrap_up", agent="eve", end=True)
 
 
 async def test_ready_ends_wrap_up(room: Room) -> None:
