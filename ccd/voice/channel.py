@@ -49,6 +49,8 @@ from ccd.voice.texts import TextLeg
 from ccd.voice.trunks import Trunks
 
 MOST_REMEMBERED = 4000
+MOST_FORMER = 500
+"""Written conversations of which an agent may still say how they ended; the newest."""
 
 
 class VoiceChannel:
@@ -75,6 +77,8 @@ class VoiceChannel:
         self.dialogs: dict[DialogKey, CallLeg] = {}
         self.texts: dict[str, TextLeg] = {}
         self._correspondents: dict[str, TextLeg] = {}
+        self._former: OrderedDict[str, TextLeg] = OrderedDict()
+        """By leg: those that are over, which an agent took."""
         self._unacknowledged: dict[tuple[str, str], ServerTransaction] = {}
         self._calls: OrderedDict[str, str] = OrderedDict()
         """Call-ID → leg, for traces; the newest ones."""
@@ -314,6 +318,10 @@ class VoiceChannel:
         self.texts.pop(leg.id, None)
         if self._correspondents.get(leg.name) is leg:
             del self._correspondents[leg.name]
+        if leg.device:
+            self._former[leg.id] = leg
+            if len(self._former) > MOST_FORMER:
+                self._former.popitem(last=False)
         for key in [key for key in self._unacknowledged if key[0] == leg.id]:
             self.stack.reply(self._unacknowledged.pop(key), 200)
 
@@ -322,7 +330,13 @@ class VoiceChannel:
         self._correspondents[leg.name] = leg
 
     def correspondent(self, user: str) -> TextLeg | None:
-        return self._correspondents.get(user)
+        """Whose conversation it is, also when that is over."""
+        former = (leg for leg in reversed(self._former.values()) if leg.name == user)
+        return self._correspondents.get(user) or next(former, None)
+
+    def text_leg(self, leg: str) -> TextLeg | None:
+        """A written leg, also when it is over: what became of a disposition is told there."""
+        return self.texts.get(leg) or self._former.get(leg)
 
     def await_acknowledgement(self, leg: str, message: str, tx: ServerTransaction) -> None:
         """The agent's text is answered once it is durable."""

@@ -106,7 +106,7 @@ def _report_transfer(channel: "VoiceChannel", command: cmd.ReportTransfer) -> No
 
 
 def _send_text(channel: "VoiceChannel", command: cmd.SendText) -> None:
-    text = channel.texts.get(command.leg)
+    text = channel.text_leg(command.leg)
     if text is not None:
         text.send(command.message, command.text)
     else:

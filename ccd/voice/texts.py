@@ -6,6 +6,7 @@ conversation an interaction. States of a text leg: OFFERED ──first answer─
 - the offer goes to every binding of the agent's devices; the device that answers first has the talk;
 - messages to one binding leave one after another, each after the answer to the former: the order holds;
 - `/refuse` declines an offer, `/close` ends the conversation;
+- `/disposition CODE` says how it ended, also after it is over; the answer comes as a text;
 - the agent's own text is answered 200 only once it is durable (`AcknowledgeText`).
 """
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 MOST_BYTES = 16_000
-_CLOSE, _REFUSE = "/close", "/refuse"
+_CLOSE, _REFUSE, _DISPOSITION = "/close", "/refuse", "/disposition"
 
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\n\t")
@@ -152,6 +153,17 @@ class TextLeg:
     def receive(self, tx: ServerTransaction, request: Request, device: str) -> None:
         """The agent wrote."""
         text = request.body.decode("utf-8", "replace").strip()
+        word, _, rest = text.partition(" ")
+        if word.lower() == _DISPOSITION:
+            self.channel.stack.reply(tx, 200)
+            said, by = rest.strip(), f"phone:{device}"
+            self.channel.post(
+                facts.DispositionGiven(self.card.interaction, said, by, device=device, leg=self.id)
+            )
+            return
+        if self.gone:
+            self.channel.stack.reply(tx, 404, reason="Conversation Ended")
+            return
         word = text.lower()
         if word in {_CLOSE, _REFUSE}:
             self.channel.stack.reply(tx, 200)
