@@ -36,6 +36,8 @@ class Piece:
     prefer: str = ""
     prefer_until: float = 0.0
     bridged_at: float = 0.0
+    said: bool = False
+    """A disposition was given in the conversation."""
 
     def order(self, now: float) -> tuple[float, float, int]:
         rate = self.queue.age_per_min.get(self.channel_class, 0.0) / 60
@@ -55,9 +57,24 @@ class Person:
     asked: int = 0
     outside: dict[str, int] = field(default_factory=dict)
     wrap_until: float = 0.0
+    """When its time is over; 0: it has none."""
+    wrap_open: bool = False
+    """Until it is ended by hand."""
+    owed: set[str] = field(default_factory=set)
+    """Until a disposition of these is given."""
+    extensions: int = 0
+    extend_s: float = 0.0
     misses: dict[str, int] = field(default_factory=dict)
     handled: int = 0
     talked_s: float = 0.0
+
+    @property
+    def wraps(self) -> bool:
+        return bool(self.wrap_until or self.wrap_open or self.owed)
+
+    def stop_wrap_up(self) -> None:
+        self.wrap_until, self.wrap_open = 0.0, False
+        self.owed.clear()
 
 
 def times(queue: QueueRule) -> list[float]:
@@ -101,7 +118,7 @@ class Oracle:
         return (
             person.ready == "ready"
             and person.reachable
-            and not person.wrap_until
+            and not person.wraps
             and fits
             and count < person.rule.most.get(channel_class, 99)
         )
@@ -313,7 +330,7 @@ class Oracle:
             person.turn = (now, self.tick())
         person.ready, person.reason = ready, reason
         if ready != "paused":
-            person.wrap_until = 0.0
+            person.stop_wrap_up()
         if ready == "ready":
             return
         mine = [p for p in self.pieces.values() if p.agent == agent and p.phase == "offered"]
@@ -333,10 +350,33 @@ class Oracle:
         agent = piece.agent
         self.people[agent].talked_s += now - piece.bridged_at
         self.release(piece, now, restore=False)
-        wrap = self.people[agent].rule.wrap_up_s
-        wrap = piece.queue.wrap_up_s if wrap is None else wrap
-        if wrap > 0 and self.people[agent].ready != "logged_out":
-            self.people[agent].wrap_until = max(self.people[agent].wrap_until, now + wrap)
+        self.wrap_up(self.people[agent], piece, now)
+        piece.said = False
+
+    def wrap_up(self, person: Person, piece: Piece, now: float) -> None:
+        """What is added to the agent's wrap-up by the end of a conversation."""
+        own, queue = person.rule, piece.queue
+        rule = own if own.wrap_up is not None or own.wrap_up_s is not None else queue
+        timed = rule.wrap_up is None and bool(rule.wrap_up_s)
+        if person.ready == "logged_out":
+            return
+        if timed:
+            person.wrap_until = max(person.wrap_until, now + (rule.wrap_up_s or 0.0))
+            person.extensions, person.extend_s = queue.wrap_up_extensions, queue.wrap_up_extend_s
+        person.wrap_open = person.wrap_open or rule.wrap_up == "until_ended"
+        if person.wrap_open:
+            person.wrap_until = 0.0
+        if queue.dispositions and queue.disposition == "required" and not piece.said:
+            person.owed.add(piece.name)
+
+    def say(self, person: Person, name: str, now: float) -> None:
+        """Somebody says how a conversation ended, or ends."""
+        if name in self.pieces:
+            self.pieces[name].said = True
+            return
+        person.owed.discard(name)
+        if not person.wraps:
+            person.turn = (now, self.tick())
 
     # -- time ----------------------------------------------------------------------------------
 
@@ -364,7 +404,8 @@ class Oracle:
             _, kind, name, agent = dues[0]
             if kind == 1:
                 self.people[name].wrap_until = 0.0
-                self.people[name].turn = (now, self.tick())
+                if not self.people[name].owed:
+                    self.people[name].turn = (now, self.tick())
             elif kind == 2:
                 del self.pieces[name].missed[agent]
             elif kind == 3:

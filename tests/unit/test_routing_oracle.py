@@ -1,10 +1,12 @@
 """The engine against the oracle: random turns on both, equal offers, deadlines and figures after each."""
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ccd.errors import Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import Rules
 from ccd.routing import decisions as d
@@ -250,7 +252,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
     @rule(
         agent=st.sampled_from(AGENTS),
         what=st.sampled_from(
-            ["occupy", "vacate", "reach", "lose", "ready", "ready", "pause", "logout", "end"]
+            ["occupy", "vacate", "reach", "lose", "ready", "ready", "pause", "logout", "end", "extend", "say"]
         ),
         load=st.sampled_from([30, 100]),
     )
@@ -264,6 +266,10 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             self.reach(agent, what == "reach")
         elif what == "end":
             self.end_wrap_up(agent)
+        elif what == "extend":
+            self.extend_wrap_up(agent)
+        elif what == "say" or (what == "ready" and self.oracle.people[agent].owed):
+            self.say(agent)  # ready would be pending: that is held in test_routing_states
         else:
             self.declare(agent, {"ready": "ready", "pause": "paused", "logout": "logged_out"}[what], "")
 
@@ -271,9 +277,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         person = self.oracle.people[agent]
         if (person.ready, person.reason) != (ready, reason):
             self.oracle.declare(agent, ready, reason, self.now)
-        elif ready == "ready" and person.wrap_until:
+        elif ready == "ready" and person.wraps:
             self.oracle.people[agent].turn = (self.now, self.oracle.tick())
-            person.wrap_until = 0.0
+            person.stop_wrap_up()
         self.same(self.router.set_availability(agent, Availability(ready), reason, "test", self.now))
 
     def reach(self, agent: str, reachable: bool) -> None:
@@ -287,10 +293,29 @@ class EngineAgainstOracle(RuleBasedStateMachine):
 
     def end_wrap_up(self, agent: str) -> None:
         person = self.oracle.people[agent]
-        if person.wrap_until:
-            person.wrap_until = 0.0
+        if person.wraps and not person.owed:
+            person.stop_wrap_up()
             person.turn = (self.now, self.oracle.tick())
         self.same(self.router.end_wrap_up(agent, self.now))
+
+    def extend_wrap_up(self, agent: str) -> None:
+        person = self.oracle.people[agent]
+        if person.wrap_until and person.extensions:
+            person.wrap_until += person.extend_s
+            person.extensions -= 1
+            self.same(self.router.extend_wrap_up(agent, "test"))
+        else:
+            with pytest.raises(Refused):
+                self.router.extend_wrap_up(agent, "test")
+
+    def say(self, agent: str) -> None:
+        """The agent says how the conversation ended that the phone means."""
+        person, name = self.oracle.people[agent], self.router.spoken_of(agent)
+        talks = name in self.oracle.pieces and self.oracle.pieces[name].queue.dispositions
+        assert not person.owed or name
+        if talks or name in person.owed:
+            self.oracle.say(person, name, self.now)
+            self.same(self.router.dispose(name, "1", "test", self.now, agent))
 
     @rule(step=seconds)
     def pass_time(self, step: float) -> None:
@@ -390,6 +415,10 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             assert (
                 agent.load == self.oracle.used(name) == sum(agent.held.values()) + sum(agent.outside.values())
             )
+            person = self.oracle.people[name]
+            wrap_up = agent.wrap_up
+            assert (wrap_up is not None) == person.wraps
+            assert wrap_up is None or (wrap_up.until or 0.0) == person.wrap_until
         assert len(set(state.offers.values())) == len(state.offers)
         for name in QUEUES:
             mine = [place for place in state.places.values() if place.queue == name]
@@ -397,7 +426,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             assert (fold is not None) == self.rules.queues[name].estimate_wait
             if fold is not None:
                 assert set(fold.waiting) == {p.interaction for p in mine if p.phase != "connected"}
-                assert set(fold.talking) <= {p.interaction for p in mine if p.phase == "connected"}
+                talks = {p.interaction for p in mine if p.phase == "connected"}
+                wraps = [a.wrap_up for a in state.agents.values() if a.wrap_up is not None]
+                assert set(fold.talking) <= talks | {w.interaction for w in wraps if w.until is None}
             waiting = len(self.router.waiting(name, self.now))
             totals = state.queues[name]
             assert [
