@@ -12,6 +12,7 @@ from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
+from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.rules import AnyStep, FlowRule, QueueRule, Transfer
 from ccd.model.settings import Settings, TrunkSettings
 
@@ -20,6 +21,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     """Note every fault between the parts; the settings with all telephone numbers in E.164."""
     check_people(reader, settings)
     check_queues(reader, settings)
+    check_wrap_ups(reader, settings)
     check_scripts(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)

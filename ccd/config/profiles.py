@@ -19,6 +19,7 @@ from ccd.config.people import check_people, check_target, known, must_be_known
 from ccd.config.queues import check_queues
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
+from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.profiles import JOIN, LEAVE, MOVES, apply_profiles, touched_keys
 from ccd.model.rules import AgentRule, ProfileRule, QueueRule, Rules, Target
 from ccd.model.settings import Settings
@@ -248,6 +249,7 @@ def _when_on(reader: Reader, settings: Settings, profile: ProfileRule) -> None:
     with_it = msgspec.structs.replace(settings, rules=rules)
     check_people(applied, with_it)
     check_queues(applied, with_it)
+    check_wrap_ups(applied, with_it, meanwhile=True)
     check_sounds(applied, msgspec.structs.replace(settings, rules=rules))
     before = {(fault.key, fault.problem) for fault in reader.faults.sorted()}
     for _, path, problem, cure, warning in faults.found:

@@ -6,7 +6,6 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.opening import check_closing_circles, check_opening
 from ccd.config.strategies import installed
 from ccd.config.values import Reader
-from ccd.config.wrap_ups import check_wrap_ups
 from ccd.errors import Misconfigured
 from ccd.model.entry import check_when
 from ccd.model.expression_text import ExpressionFault
@@ -38,7 +37,6 @@ def check_queues(reader: Reader, settings: Settings) -> None:
         _loads(reader, settings, path, queue)
         check_opening(reader, settings, path, queue)
     check_closing_circles(reader, settings.rules.queues)
-    check_wrap_ups(reader, settings)
 
 
 def all_skills(settings: Settings) -> set[str]:

@@ -18,24 +18,37 @@ from ccd.model.settings import Settings
 from ccd.routing.wrap_ups import mode_of
 
 
-def check_wrap_ups(reader: Reader, settings: Settings) -> None:
-    """All checks of this file."""
+def check_wrap_ups(reader: Reader, settings: Settings, meanwhile: bool = False) -> None:
+    """All checks of this file. `meanwhile`, with a profile on, a key of the base may rest."""
+    for queue in settings.rules.queues.values():
+        path: Path = ("queues", queue.name)
+        raw = reader.document.get(path) or {}
+        _length(reader, path, queue)
+        _dispositions(reader, path, raw, queue)
+    for agent in settings.rules.agents.values():
+        _length(reader, ("agents", agent.name), agent)
+    if not meanwhile:
+        _idle_keys(reader, settings)
+
+
+def _idle_keys(reader: Reader, settings: Settings) -> None:
+    """Keys that can do nothing, whoever's wrap-up it is."""
     queues, agents = settings.rules.queues.values(), settings.rules.agents.values()
     own = [agent for agent in agents if _says_mode(agent)]
+    theirs = max((agent.wrap_up_extensions or 0 for agent in agents), default=0)
     for queue in queues:
         path: Path = ("queues", queue.name)
         raw = reader.document.get(path) or {}
-        _mode(reader, path, raw, queue.wrap_up, queue.wrap_up_s)
+        _contradiction(reader, path, raw, queue)
         timed = _is_timed(queue) or any(map(_is_timed, own))
-        _extensions(reader, path, raw, timed, queue.wrap_up_extensions)
+        _extensions(reader, path, raw, timed, queue.wrap_up_extensions or theirs)
         waits = _waits(queue) or any(agent.wrap_up == WRAP_UP_UNTIL_ENDED for agent in own)
         _longest(reader, path, raw, waits)
-        _dispositions(reader, path, raw, queue)
     most = max((queue.wrap_up_extensions for queue in queues), default=0)
     for agent in agents:
         path = ("agents", agent.name)
         raw = reader.document.get(path) or {}
-        _mode(reader, path, raw, agent.wrap_up, agent.wrap_up_s)
+        _contradiction(reader, path, raw, agent)
         timed = _is_timed(agent) if _says_mode(agent) else any(map(_is_timed, queues))
         extensions = agent.wrap_up_extensions
         _extensions(reader, path, raw, timed, most if extensions is None else extensions)
@@ -57,13 +70,14 @@ def _is_timed(rule: AgentRule | QueueRule) -> bool:
     return mode_of(rule.wrap_up, rule.wrap_up_s) == WRAP_UP_TIMED
 
 
-def _mode(
-    reader: Reader, path: Path, raw: Mapping[str, Any], said: str | None, seconds: float | None
-) -> None:
-    if said == WRAP_UP_TIMED and not seconds:
+def _length(reader: Reader, path: Path, rule: AgentRule | QueueRule) -> None:
+    if rule.wrap_up == WRAP_UP_TIMED and not rule.wrap_up_s:
         reader.fault((*path, "wrap_up"), "needs a length", "set wrap_up_s, e.g. wrap_up_s = 30")
-    elif said in (WRAP_UP_NONE, WRAP_UP_UNTIL_ENDED) and seconds and "wrap_up_s" in raw:
-        problem = f'contradicts wrap_up = "{said}"'
+
+
+def _contradiction(reader: Reader, path: Path, raw: Mapping[str, Any], rule: AgentRule | QueueRule) -> None:
+    if rule.wrap_up in (WRAP_UP_NONE, WRAP_UP_UNTIL_ENDED) and rule.wrap_up_s and "wrap_up_s" in raw:
+        problem = f'contradicts wrap_up = "{rule.wrap_up}"'
         cure = 'write wrap_up = "timed", or remove it; wrap_up_longest_s limits one that waits'
         reader.fault((*path, "wrap_up_s"), problem, cure)
 

@@ -144,6 +144,47 @@ def test_a_fault_of_the_base_is_told_once(tmp_path: Path) -> None:
     assert fault.key == "queues.mail.agents[1]"
 
 
+WRAPS = """
+[agents.ann]
+wrap_up_extensions = 1
+[queues.sales]
+agents = ["ann"]
+wrap_up_s = 20
+wrap_up_extend_s = 30
+dispositions = { 1 = "sale" }
+[profiles.rush]
+"""
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'queues = { sales = { wrap_up = "until_ended", wrap_up_longest_s = 60 } }',
+        'queues = { sales = { disposition = "required", dispositions = { 7 = "call_back" } } }',
+        'queues = { sales = { wrap_up = "none" } }',
+        'agents = { ann = { wrap_up = "until_ended", wrap_up_extensions = 0 } }',
+    ],
+)
+def test_what_rests_of_wrap_up_while_a_profile_is_on_is_no_fault(tmp_path: Path, keys: str) -> None:
+    settings = read(tmp_path, keys, WRAPS)
+    assert apply_profiles(settings.rules, ["rush"]) != settings.rules
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "words"),
+    [
+        ('wrap_up = "timed", wrap_up_s = 0', "wrap_up", "needs a length"),
+        ('disposition = "required", dispositions = {}', "disposition", "there is no list to give one of"),
+    ],
+)
+def test_wrap_up_with_a_profile_on_must_be_possible(tmp_path: Path, keys: str, key: str, words: str) -> None:
+    (fault,) = told(tmp_path, f"queues = {{ sales = {{ {keys} }} }}", WRAPS)
+    assert (fault.key, fault.problem) == (
+        f"profiles.rush.queues.sales.{key}",
+        f"with this profile on: {words}",
+    )
+
+
 def test_sounds_are_looked_for_too(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     with wave.open(str(tmp_path / "music" / "jazz.wav"), "wb") as file:
