@@ -370,12 +370,13 @@ class Oracle:
             person.owed.add(piece.name)
 
     def say(self, person: Person, name: str, now: float) -> None:
-        """Somebody says how a conversation ended, or ends."""
-        if name in self.pieces:
-            self.pieces[name].said = True
-            return
+        """An agent says how its part in a conversation ended, or ends; it may be in it again."""
+        piece = self.pieces.get(name)
+        if piece is not None and piece.agent == person.rule.name and piece.queue.dispositions:
+            piece.said = True
+        owed = name in person.owed
         person.owed.discard(name)
-        if not person.wraps:
+        if owed and not person.wraps:
             person.turn = (now, self.tick())
 
     # -- time ----------------------------------------------------------------------------------
