@@ -62,7 +62,8 @@ def needed(command: Any) -> list[str]:
 
 def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
-        "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, agent wrap-up, "
+        "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, "
+        "agent wrap-up, "
         "queues, interactions, interaction show, interaction explain, interaction change, "
         "interaction disposition, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "

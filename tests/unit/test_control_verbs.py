@@ -16,7 +16,8 @@ from tests.unit.control_room import BY, DISPOSITIONS, RULES, Room, until
 
 VERBS = {
     "status", "top", "agents", "agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready",
-    "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show", "interaction.explain",
+    "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show",
+    "interaction.explain",
     "interaction.change", "interaction.disposition", "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
