@@ -98,6 +98,8 @@ class Party(msgspec.Struct, omit_defaults=True):
     answered: bool = False
     held: bool = False
     early_media: bool = False
+    opened: int = 0
+    """How many of the kept texts the offer has shown; the rest follows when it is taken."""
 
 
 class Sending(msgspec.Struct, frozen=True, array_like=True):
@@ -115,6 +117,9 @@ class Talk(msgspec.Struct, omit_defaults=True):
     customer: Party
     phase: Phase = Phase.FLOW
     agent: Party | None = None
+    """Who has it or is offered it; of several that ring, the first."""
+    also_ringing: list[Party] = []
+    """Other agents who are offered it at the same time."""
     third: Party | None = None
     transferor: str = ""
     """Agent who asked for the transfer under way, also when gone since."""
@@ -137,14 +142,32 @@ class Talk(msgspec.Struct, omit_defaults=True):
     cause: Cause = Cause.NORMAL
     texts: list[str] = []
     """Texts of the customer that no agent has taken yet (bounded)."""
-    opened: int = 0
-    """How many of `texts` the offer that rings has shown; the rest follows when it is taken."""
-    pending: DialLeg | None = None
-    """Offer of a written interaction that waits a moment for the first words of the customer."""
+    pending: list[DialLeg] = []
+    """Offers of a written interaction that wait a moment for the first words of the customer."""
     seen: list[str] = []
     """Role and id of the newest texts, so that a copy is not relayed twice (bounded)."""
     sending: list[Sending] = []
     """Relayed, but not yet reported as delivered or failed: said again after a restart (bounded)."""
+
+    def parties(self) -> list[tuple[Role, Party]]:
+        """All that there are."""
+        agents = [*([self.agent] if self.agent else []), *self.also_ringing]
+        found = [(Role.CUSTOMER, self.customer), *((Role.AGENT, each) for each in agents)]
+        return found if self.third is None else [*found, (Role.THIRD, self.third)]
+
+    def party(self, leg: str, role: Role) -> Party | None:
+        """The one of this leg."""
+        if role is Role.AGENT:
+            agents = (self.agent, *self.also_ringing)
+            return next((each for each in agents if each is not None and each.leg == leg), None)
+        return self.customer if role is Role.CUSTOMER else self.third
+
+    def lead(self, leg: str) -> None:
+        """Of several agents who ring, let the one of this leg be `agent`."""
+        if self.agent is not None and self.agent.leg != leg:
+            first, others = self.agent, self.also_ringing
+            self.agent = next(each for each in others if each.leg == leg)
+            self.also_ringing = [first, *(each for each in others if each.leg != leg)]
 
     def move(self, move: Move) -> None:
         """Change the phase by the table."""

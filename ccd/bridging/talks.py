@@ -51,10 +51,8 @@ class Talks:
     def _index(self, talk: Talk) -> None:
         if not talk.customer_gone:
             self.legs[talk.customer.leg] = (talk, Role.CUSTOMER)
-        if talk.agent:
-            self.legs[talk.agent.leg] = (talk, Role.AGENT)
-        if talk.third:
-            self.legs[talk.third.leg] = (talk, Role.THIRD)
+        for role, party in talk.parties()[1:]:
+            self.legs[party.leg] = (talk, role)
         for recording in talk.recordings:
             self._recordings[recording] = talk
         if talk.deadline:
@@ -133,29 +131,41 @@ class Talks:
         devices: tuple[str, ...],
         card: cmd.OfferCard,
         now: float,
-    ) -> None:
-        """Ring an agent's devices."""
-        talk.move(Move.OFFER)
+    ) -> str:
+        """Ring an agent's devices, beside those of others that ring already; the leg."""
         kind = talk.customer.kind
-        talk.agent = Party(leg=self.leg_id(), kind=kind, agent=agent, offer=offer)
-        self.legs[talk.agent.leg] = (talk, Role.AGENT)
-        dial = cmd.DialLeg(talk.agent.leg, kind, card, devices=devices, peer=talk.customer.leg)
+        party = Party(leg=self.leg_id(), kind=kind, agent=agent, offer=offer)
+        if talk.phase is Phase.OFFERED:
+            talk.also_ringing = [*talk.also_ringing, party]
+        else:
+            talk.move(Move.OFFER)
+            talk.agent = party
+        self.legs[party.leg] = (talk, Role.AGENT)
+        dial = cmd.DialLeg(party.leg, kind, card, devices=devices, peer=talk.customer.leg)
         if kind is LegKind.TEXT:
             texts.offer(self, talk, dial, now)
         else:
             self.commands.append(dial)
+        return party.leg
 
     def withdraw_offer(self, talk: Talk, offer: str, cause: Cause) -> None:
         """Take an offer back: the agent's devices stop ringing; the customer's music never stopped."""
-        if talk.agent is None or talk.agent.offer != offer:
-            return
-        self.release(talk, Role.AGENT, cause)
-        if talk.phase in {Phase.OFFERED, Phase.CONNECTING}:
-            self._offer_over(talk)
+        other = next((each for each in talk.also_ringing if each.offer == offer), None)
+        if other is not None:
+            self._release_party(talk, other, cause)
+            talk.also_ringing = [each for each in talk.also_ringing if each is not other]
+        elif talk.agent is not None and talk.agent.offer == offer:
+            self.release(talk, Role.AGENT, cause)
+            if talk.phase in {Phase.OFFERED, Phase.CONNECTING}:
+                self._offer_over(talk)
 
     def _offer_over(self, talk: Talk) -> None:
+        """The offer in the first place ended: the next one that rings takes it, or none does."""
+        if talk.also_ringing:
+            talk.agent, talk.also_ringing = talk.also_ringing[0], talk.also_ringing[1:]
+            return
         talk.move(Move.OFFER_OVER)
-        talk.whispering, talk.pending, talk.opened = "", None, 0
+        talk.whispering, talk.pending = "", []
         self.set_deadline(talk, 0.0)
 
     def connect(self, talk: Talk, now: float) -> None:
@@ -181,7 +191,9 @@ class Talks:
             self.commands.append(cmd.StopRecording(recording, talk.customer.leg))
         for role, party in ((Role.AGENT, talk.agent), (Role.THIRD, talk.third)):
             self.release(talk, role, cause if party and party.answered else Cause.CANCELLED)
-        talk.pending = None
+        for other in talk.also_ringing:
+            self._release_party(talk, other, Cause.CANCELLED)
+        talk.also_ringing, talk.pending = [], []
         if not talk.customer_gone:
             self.commands.append(cmd.ReleaseLeg(talk.customer.leg, cause))
         self.set_deadline(talk, now + ENDING_S)
@@ -195,7 +207,7 @@ class Talks:
         if found is None:
             return
         talk, role = found
-        party = talk.third if role is Role.THIRD else talk.agent
+        party = talk.party(leg, role)
         self.note(talk, "ringing", leg=leg, role=role.value)
         if party is None or party.kind is LegKind.TEXT:
             return
@@ -209,11 +221,13 @@ class Talks:
         if found is None:
             return
         talk, role = found
+        if role is Role.AGENT:
+            talk.lead(leg)
         if role is Role.AGENT and talk.agent is not None and not talk.agent.answered:
             talk.agent.answered, talk.agent.device = True, device
             if talk.phase is Phase.OFFERED:
                 talk.move(Move.ACCEPT)
-                talk.pending = None
+                talk.pending = [each for each in talk.pending if each.leg != leg]
                 self.events.append(ev.AgentAccepted(talk.interaction, talk.agent.offer))
         elif role is Role.THIRD and talk.third is not None and not talk.third.answered:
             talk.third.answered, talk.third.device = True, device
@@ -234,6 +248,7 @@ class Talks:
                 talk.ended_at = now
                 self.events.append(ev.CustomerGone(talk.interaction, talk.phase, cause))
         elif role is Role.AGENT:
+            talk.lead(leg)
             self._agent_gone(talk, cause, now)
         else:
             thirds.gone(self, talk, cause, now)
@@ -244,7 +259,7 @@ class Talks:
         if found is None:
             return
         talk, role = found
-        party = {Role.CUSTOMER: talk.customer, Role.AGENT: talk.agent, Role.THIRD: talk.third}[role]
+        party = talk.party(leg, role)
         if party is None or party.held is on:
             return
         party.held = on
@@ -380,15 +395,21 @@ class Talks:
         party = talk.agent if role is Role.AGENT else talk.third
         if party is None:
             return
-        self.legs.pop(party.leg, None)
-        if talk.pending is None or talk.pending.leg != party.leg:  # else it was never dialled
-            self.commands.append(cmd.ReleaseLeg(party.leg, cause))
+        self._release_party(talk, party, cause)
         if keep:
             return
         if role is Role.AGENT:
             talk.agent = None
         else:
             talk.third = None
+
+    def _release_party(self, talk: Talk, party: Party, cause: Cause) -> None:
+        self.legs.pop(party.leg, None)
+        waits = any(each.leg == party.leg for each in talk.pending)
+        if waits:  # it was never dialled
+            talk.pending = [each for each in talk.pending if each.leg != party.leg]
+        else:
+            self.commands.append(cmd.ReleaseLeg(party.leg, cause))
 
     def start_music(self, talk: Talk) -> None:
         """Let the customer hear the queue's music."""
@@ -409,7 +430,7 @@ class Talks:
 
     def discard(self, talk: Talk) -> list[cmd.AnyCommand]:
         """Take an interaction out by force (a bug of ours): its legs are released, nothing else happens."""
-        parties = [party for party in (talk.customer, talk.agent, talk.third) if party is not None]
+        parties = [party for _, party in talk.parties()]
         self.state.talks.pop(talk.interaction, None)
         for party in parties:
             self.legs.pop(party.leg, None)

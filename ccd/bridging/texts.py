@@ -26,24 +26,27 @@ NO_WORDS = "(nothing written yet)"
 
 def offer(talks: "Talks", talk: Talk, dial: cmd.DialLeg, now: float) -> None:
     """Show an interaction to an agent's devices, once there is something to show."""
-    talk.pending = dial
+    waits = bool(talk.pending)
+    talk.pending = [*talk.pending, dial]
     if talk.texts:
         dial_pending(talks, talk)
-    else:
+    elif not waits:
         talks.set_deadline(talk, now + FIRST_WORDS_S)
 
 
 def dial_pending(talks: "Talks", talk: Talk) -> None:
-    """Show the offer now, with the words that there are."""
-    dial, talk.pending = talk.pending, None
-    if dial is not None:
-        talks.set_deadline(talk, 0.0)
-        talks.commands.append(msgspec.structs.replace(dial, opening=opening(talk)))
+    """Show the offers that wait now, with the words that there are."""
+    dials, talk.pending = talk.pending, []
+    talks.set_deadline(talk, 0.0)
+    for dial in dials:
+        party = talk.party(dial.leg, Role.AGENT)
+        if party is not None:
+            talks.commands.append(msgspec.structs.replace(dial, opening=opening(talk, party)))
 
 
-def opening(talk: Talk) -> tuple[str, ...]:
+def opening(talk: Talk, party: Party) -> tuple[str, ...]:
     """What the first message of a leg shows; never empty, because empty means `go on` to a channel."""
-    talk.opened = len(talk.texts)
+    party.opened = len(talk.texts)
     return tuple(talk.texts) or (NO_WORDS,)
 
 
@@ -68,7 +71,7 @@ def take(talks: "Talks", leg: str, message: str, text: str) -> bool:
         _relay(talks, talk, Role.THIRD, message, text)
     else:
         _keep(talk, text)
-        if talk.phase is Phase.OFFERED and talk.pending is not None:
+        if talk.phase is Phase.OFFERED and talk.pending:
             dial_pending(talks, talk)
     return True
 
@@ -77,12 +80,17 @@ def _keep(talk: Talk, text: str) -> None:
     talk.texts = [*talk.texts, text]
     if len(talk.texts) > MOST_TEXTS:
         talk.texts = talk.texts[1:]
-        talk.opened = max(0, talk.opened - 1)
+        for _, party in talk.parties():
+            party.opened = max(0, party.opened - 1)
 
 
 def give_rest(talks: "Talks", talk: Talk, role: Role) -> None:
     """Somebody took it: what the offer did not show follows."""
-    rest, talk.texts, talk.opened = talk.texts[talk.opened :], [], 0
+    party = _party(talk, role)
+    shown = 0 if party is None else party.opened
+    rest, talk.texts = talk.texts[shown:], []
+    if party is not None:
+        party.opened = 0
     for text in rest:
         _relay(talks, talk, role, talks.play_id(), text)
 
@@ -110,10 +118,10 @@ def settled(talks: "Talks", leg: str, message: str, failed: Cause | None = None)
         talks.note(talk, "text failed", leg=leg, message=message, cause=failed.value)
 
 
-def reopen(talks: "Talks", talk: Talk, devices: tuple[str, ...], card: cmd.OfferCard) -> None:
-    """After a restart: the customer's channel has its leg still, the agent's leg is opened anew.
+def reopen(talks: "Talks", talk: Talk, devices: dict[str, tuple[str, ...]], card: cmd.OfferCard) -> None:
+    """After a restart: the customer's channel has its leg still, the agents' legs are opened anew.
 
-    `devices` are those that the rules give the agent now; one that answered before is the only one asked.
+    `devices` are those that the rules give each agent now; one that answered before is the only one asked.
     What the last run may not have carried out is asked for again: both channels take it once.
     """
     if not talk.customer_gone:
@@ -121,18 +129,17 @@ def reopen(talks: "Talks", talk: Talk, devices: tuple[str, ...], card: cmd.Offer
             talks.commands.append(cmd.ReleaseLeg(talk.customer.leg, talk.cause))
         elif talk.customer.answered:
             talks.commands.append(cmd.AnswerLeg(talk.customer.leg))
-    if talk.pending is not None:
+    waiting = {dial.leg for dial in talk.pending}
+    if waiting:
         dial_pending(talks, talk)
-    else:
-        for party in (talk.agent, talk.third):
-            if party is not None:
-                asked = (party.device,) if party.device in devices else devices
-                words = () if party.answered else opening(talk)
-                talks.commands.append(
-                    cmd.DialLeg(
-                        party.leg, party.kind, card, asked, party.address, "", words, talk.customer.leg
-                    )
-                )
+    for _, party in talk.parties()[1:]:
+        if party.leg not in waiting:
+            known = devices.get(party.agent, ())
+            asked = (party.device,) if party.device in known else known
+            words = () if party.answered else opening(talk, party)
+            talks.commands.append(
+                cmd.DialLeg(party.leg, party.kind, card, asked, party.address, "", words, talk.customer.leg)
+            )
     for each in talk.sending:
         to = _party(talk, each.role)
         if to is not None:

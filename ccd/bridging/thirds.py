@@ -48,7 +48,7 @@ def dial(
     talk.third = third
     talks.legs[third.leg] = (talk, Role.THIRD)
     card = card or cmd.OfferCard(talk.interaction, caller=talk.origin, caller_name=talk.display)
-    opening = texts.opening(talk) if third.kind is LegKind.TEXT else ()
+    opening = texts.opening(talk, third) if third.kind is LegKind.TEXT else ()
     talks.commands.append(
         cmd.DialLeg(third.leg, third.kind, card, devices, address, caller_id, opening, talk.customer.leg)
     )

@@ -162,7 +162,7 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
         PHASES.get(row["phase"], row["phase"]),
         row["queue"] or "-",
         row["position"] or "-",
-        row["agent"] or "-",
+        ", ".join(row["ringing"]) or row["agent"] or "-",
         row["display"] or row["origin"] or "withheld",
         row["target"],
         duration(row["age_s"]),
@@ -173,7 +173,7 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
 def _shown(answer: dict[str, Any]) -> Iterator[str]:
     record = answer["record"] or {}
     ended = "" if answer["running"] else f"{record.get('outcome', '')} ({record.get('cause', '')})"
-    agents = ", ".join(record.get("agents", [])) or answer["agent"]
+    agents = ", ".join(record.get("agents", []) or answer.get("ringing", [])) or answer["agent"]
     waited = duration(record["waited_s"]) if record.get("waited_s") else ""
     talked = duration(record["talked_s"]) if record.get("talked_s") else ""
     yield from pairs(
@@ -215,7 +215,8 @@ def _explained(answer: dict[str, Any]) -> list[str]:
 
 def _changed(answer: dict[str, Any]) -> list[str]:
     places = f"place {answer['before']} → {answer['after'] or 'none'}"
-    taken = f", offered to {answer['agent']}" if answer["agent"] else ""
+    agents = ", ".join(answer["ringing"]) or answer["agent"]
+    taken = f", offered to {agents}" if agents else ""
     return [clean(f"interaction {answer['interaction']} in {answer['queue']}: {places}{taken}")]
 
 

@@ -163,6 +163,7 @@ KEYS: dict[str, Key] = {
         + ", ".join(f"`{name}`" for name in STRATEGIES)
         + ", or one of your own (`docs/routing.md`)."
     ),
+    "QueueRule.ring_all_max": Key(low=1, high=100),
     "QueueRule.priority": Key(low=-1000, high=1000),
     "QueueRule.ring_timeout_s": _seconds(
         600.0, "A phone rings this long, then the next agent is asked.", 1.0

@@ -14,7 +14,7 @@ from ccd.model.requirement_terms import HIGHEST_LEVEL, LOWEST_LEVEL
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import AgentRule, QueueRule
 from ccd.model.settings import Settings
-from ccd.routing.strategies import STRATEGIES
+from ccd.routing.strategies import RING_ALL, STRATEGIES
 
 
 def check_queues(reader: Reader, settings: Settings) -> None:
@@ -26,6 +26,7 @@ def check_queues(reader: Reader, settings: Settings) -> None:
     for queue in settings.rules.queues.values():
         path: Path = ("queues", queue.name)
         _strategy(reader, path, queue)
+        _ring_all(reader, path, queue)
         check_requirement(reader, (*path, "requirement"), queue.requirement, skills)
         _by_skill(reader, settings, path, queue)
         _entry(reader, settings, path, queue, skills)
@@ -111,6 +112,17 @@ def _strategy(reader: Reader, path: Path, queue: QueueRule) -> None:
         cure = did_you_mean(queue.strategy, known, f"choose one of: {listed(known, 20)}")
         problem = f'must be one of {listed(known, 20)}, is "{queue.strategy}"'
         reader.fault((*path, "strategy"), problem, cure)
+
+
+def _ring_all(reader: Reader, path: Path, queue: QueueRule) -> None:
+    """What goes with the strategy `ring_all`, and what only with it."""
+    if queue.strategy != RING_ALL:
+        if reader.document.get((*path, "ring_all_max")) is not None:
+            problem = f'the strategy "{queue.strategy}" rings one agent at a time'
+            reader.fault((*path, "ring_all_max"), problem, f'set strategy = "{RING_ALL}", or remove this')
+    elif queue.retry_same_after_s <= 0:
+        problem = "must be more than 0 with ring_all, or who declines would be rung again at once"
+        reader.fault((*path, "retry_same_after_s"), problem, "set some seconds, or remove it (30)")
 
 
 def _by_skill(reader: Reader, settings: Settings, path: Path, queue: QueueRule) -> None:

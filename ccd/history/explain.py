@@ -20,6 +20,7 @@ _CUES = {
     "relaxed": "the queue asks for less by now, or more agents may be asked",
     "kept no longer": "it is no longer kept for one agent",
     "changed": "it was changed by hand",
+    "joins": "it rings already, and this phone rings with the others from now on",
     "queue free": "the queue may offer again what it held back",
     "closed": "the queue is closed",
     "no_agents": "nobody is there to serve the queue",
@@ -91,6 +92,8 @@ def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
     at = _clock(trace.at, zone)
     if trace.what == "offered":
         said = f"offered to {trace.agent} ({trace.offer}), place {trace.position} in {trace.queue}: {cue}"
+        if trace.also:
+            said += f"; the phones of {', '.join(trace.also)} ring at the same time"
     elif trace.what == "waits":
         said = f"waits, place {trace.position} in {trace.queue}: {cue}, nobody can take it now"
     else:
@@ -146,6 +149,8 @@ def _say_limit(passed: Passed, at: float) -> str:
         return f"kept free: {passed.detail.replace('_', ' ')}"
     if passed.why is Why.MAX_ACTIVE:
         return f"the queue has its most in conversation: {passed.detail}"
+    if passed.why is Why.RINGS:
+        return "its phone rings for it already"
     return passed.why.value.replace("_", " ")
 
 

@@ -93,6 +93,8 @@ class OfferEnd(StrEnum):
     """The agent accepted and was gone before the bridge: the interaction keeps its place."""
     WITHDRAWN = "withdrawn"
     """Taken back by us: logout, drain, a supervisor, answered elsewhere."""
+    TAKEN = "taken"
+    """Another agent, whose phone rang at the same time, was faster."""
 
 
 class Binding(msgspec.Struct, frozen=True, omit_defaults=True):

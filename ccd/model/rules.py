@@ -106,6 +106,8 @@ class QueueRule(Frozen, frozen=True):
     """Number for transfers to the queue."""
     agents: tuple[str, ...] = ()
     strategy: str = "longest_idle"
+    ring_all_max: int = 16
+    """For `ring_all`: most agents whose phones ring for one interaction at a time."""
     priority: int = 0
     """Higher is served first among the queues an agent serves; equal: longest waiting first."""
     ring_timeout_s: float = 20.0

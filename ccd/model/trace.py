@@ -28,6 +28,8 @@ class Why(StrEnum):
     RESERVE = "reserve"
     PREFERRED = "preferred"
     MAX_ACTIVE = "max_active"
+    RINGS = "rings"
+    """Its phone rings for this interaction already."""
 
 
 class Passed(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
@@ -56,7 +58,7 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     offer: str = ""
     cue: str = ""
     """What set off the pass: `arrived`, `agent free`, `missed`, `retry`, `withdrawn`, `rules`,
-    `relaxed`, `kept no longer`, `changed`, `queue free`, or why it overflowed."""
+    `relaxed`, `kept no longer`, `changed`, `queue free`, `joins` (it rings already), or why it overflowed."""
     passed: tuple[Passed, ...] = ()
     others: int = 0
     """Members of the queue not listed in `passed` (bounded to 8)."""
@@ -68,3 +70,5 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """More about an overflow: why the queue is closed (`holiday: Christmas Day`), how loaded it is."""
     until: float = 0.0
     """Until when, epoch seconds; 0: nobody knows."""
+    also: tuple[str, ...] = ()
+    """Agents whose phones ring at once besides the chosen one's (`ring_all`)."""

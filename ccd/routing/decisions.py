@@ -32,14 +32,16 @@ class Offer(Decided, frozen=True):
 class OfferWithdrawn(Decided, frozen=True):
     """The engine ended a live offer (or one accepted and not yet bridged): release the agent's leg.
 
-    `end`: CUSTOMER_LEFT, NO_ANSWER (the deadline passed), WITHDRAWN (pause, logout, queue gone) or
-    UNREACHABLE (the agent's last device was lost while it rang).
+    `end`: CUSTOMER_LEFT, NO_ANSWER (the deadline passed), WITHDRAWN (pause, logout, queue gone), TAKEN
+    (another agent was faster) or UNREACHABLE (the agent's last device was lost while it rang).
     """
 
     offer: str
     interaction: str
     agent: str
     end: OfferEnd
+    by: str = ""
+    """Agent who took it."""
 
 
 class Missed(Decided, frozen=True):

@@ -43,31 +43,67 @@ def take_turn(state: RoutingState, agent: AgentState, now: float) -> int:
 
 def reserve(state: RoutingState, index: Index, desk: Desk, place: Place, load: int, now: float) -> None:
     """Take load for an offer; the agent goes to the end of the line."""
+    place.line_before = take_turn_for(state, index, desk, place.interaction, load, now)
+    place.line_seq = desk.state.line_seq
+    place.agent = desk.state.name
+    place.load = load
+
+
+def take_turn_for(
+    state: RoutingState, index: Index, desk: Desk, interaction: str, load: int, now: float
+) -> tuple[float, int, int]:
+    """The agent holds this from now on, at the end of the line; where it stood before (`line_before`)."""
     agent = desk.state
     count_time(agent, now)
-    place.line_before = (agent.line_since, agent.line_seq, agent.turn_seq)
-    place.line_seq = agent.turn_seq = take_turn(state, agent, now)
-    place.agent = agent.name
-    place.load = load
-    agent.held[place.interaction] = load
+    before = (agent.line_since, agent.line_seq, agent.turn_seq)
+    agent.turn_seq = take_turn(state, agent, now)
+    agent.held[interaction] = load
     agent.load += load
     index.seat(desk)
+    return before
 
 
 def release(state: RoutingState, index: Index, place: Place, now: float, give_back_turn: bool) -> Desk:
     """Give back the load of a place's agent, and on wish the turn it had before the offer."""
     desk = index.desks[place.agent]
-    agent = desk.state
-    count_time(agent, now)
-    agent.load -= agent.held.pop(place.interaction)
-    if not give_back_turn:
-        take_turn(state, agent, now)
-    elif agent.line_seq == place.line_seq:
-        agent.line_since, agent.line_seq, agent.turn_seq = place.line_before
+    before = (place.line_seq, *place.line_before) if give_back_turn else None
+    let_go(state, index, desk, place.interaction, before, now)
     place.agent = place.offer = ""
     place.load = 0
-    index.seat(desk)
     return desk
+
+
+def let_go(
+    state: RoutingState,
+    index: Index,
+    desk: Desk,
+    interaction: str,
+    before: tuple[int, float, int, int] | None,
+    now: float,
+) -> None:
+    """Give back the load of what an agent holds, and the turn before it (None: go to the end of the line).
+
+    `before`: `line_seq` from the offer on, then what `Place.line_before` has.
+    """
+    agent = desk.state
+    count_time(agent, now)
+    agent.load -= agent.held.pop(interaction)
+    if before is None:
+        take_turn(state, agent, now)
+    elif agent.line_seq == before[0]:
+        _, agent.line_since, agent.line_seq, agent.turn_seq = before
+    else:
+        _hand_on(state, agent, before)
+    index.seat(desk)
+
+
+def _hand_on(state: RoutingState, agent: AgentState, before: tuple[int, float, int, int]) -> None:
+    """An offer ended that a later one followed: the turn before both is now the later one's to give back."""
+    for name in agent.held:
+        place = state.places[name]
+        offer = place if place.agent == agent.name else state.other_offers[name][agent.name]
+        if offer.line_before[1] == before[0]:
+            offer.line_before = before[1:]
 
 
 def hold(index: Index, desk: Desk, place: Place, on: bool, now: float) -> None:

@@ -51,6 +51,7 @@ class Index:
         "queues",
         "ready",
         "reserving",
+        "rings",
         "room_masks",
         "roomy",
         "shelves",
@@ -87,6 +88,8 @@ class Index:
         self.loosened: dict[str, QueueIndex] = {}
         """Queues that may offer again what they held back for `max_active` or `reserve`."""
         orders = {queue.by_state or "longest_idle" for queue in self.queues.values()}
+        self.rings: dict[str, Place] = {}
+        """Interactions whose phones ring and that more agents may join, and some whose ring is over."""
         self.choosing = Choosing(self.by_number, {name: Line() for name in sorted(orders)})
         for desk in self.by_number:
             self.note_availability(desk)
@@ -106,6 +109,8 @@ class Index:
             queue.active += 1
         else:
             queue.begin_ring(place)
+            if queue.rings_all:
+                self.rings[place.interaction] = place
 
     # -- places --------------------------------------------------------------------------------
 

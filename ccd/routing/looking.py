@@ -53,6 +53,14 @@ class Looking:
         place = self.state.places.get(interaction)
         return "" if place is None else place.offer
 
+    def offers_of(self, interaction: str) -> dict[str, str]:
+        """Every agent whose phone rings for it, or who accepted it → the offer; empty in conversation."""
+        place = self.state.places.get(interaction)
+        if place is None or not place.offer:
+            return {}
+        others = self.state.other_offers.get(interaction, {})
+        return {place.agent: place.offer, **{agent: other.offer for agent, other in others.items()}}
+
     def agent_of(self, interaction: str) -> str:
         """Whom an interaction is offered to or in conversation with; empty when nobody."""
         place = self.state.places.get(interaction)

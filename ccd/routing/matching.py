@@ -98,6 +98,7 @@ class Matching(Pairing):
         desks: list[Desk] = []
         rings = place.phase is not Phase.WAITING
         if rings and queue != place.queue:
+            desks += self.withdraw_others(place, OfferEnd.WITHDRAWN, "", now, out)
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             desks.append(self.end_offer(place, Event.MISS, now, give_back_turn=True))
             rings = False
@@ -112,6 +113,7 @@ class Matching(Pairing):
         out.append(Changed(place.interaction, queue, before, at.rank(place, now)))
         if rings:
             at.begin_ring(place)
+            self.join(now, out)
         else:
             self.pair([(place, "changed")], desks, "agent free", now, out)
 
@@ -134,6 +136,8 @@ class Matching(Pairing):
         """An agent who missed a place may be asked again."""
         del place.missed[name]
         queue = self.index.queues.get(place.queue)
+        if place.phase is Phase.OFFERED:
+            self.join(now, out)
         if place.phase is Phase.WAITING and queue is not None and self.index.best_agent(queue, place):
             self.index.step_out(queue, place)
             self._seek(queue, place, "retry", now, out)
@@ -143,6 +147,7 @@ class Matching(Pairing):
         queue = self.index.queues[place.queue]
         if place.phase is not Phase.WAITING:
             place.stage += 1
+            self.join(now, out)
         else:
             self.index.step_out(queue, place)
             place.stage += 1
@@ -154,6 +159,7 @@ class Matching(Pairing):
         queue = self.index.queues.get(place.queue)
         if place.phase is not Phase.WAITING or queue is None:
             place.prefer = ""
+            self.join(now, out)
             return
         self.index.step_out(queue, place)
         place.prefer = ""
@@ -206,7 +212,9 @@ class Matching(Pairing):
         out.append(LeftQueue(place.interaction, place.queue, outcome, waited))
 
     def end_offer(self, place: Place, event: Event, now: float, give_back_turn: bool) -> Desk:
-        """End a live or accepted offer; the place stands in no line afterwards."""
+        """End a live or accepted offer; the place stands in no line afterwards, or others still ring."""
+        if place.interaction in self.state.other_offers:
+            return self.end_one_of(place, now, give_back_turn)
         place.phase = next_phase(place.phase, event, place.interaction)
         del self.state.offers[place.offer]
         queue = self.index.queues.get(place.queue)
@@ -232,24 +240,32 @@ class Matching(Pairing):
     def abandon(self, place: Place, now: float, cause: Cause, out: list[Decision]) -> None:
         """The customer left before a conversation, or was moved elsewhere."""
         moved = cause is Cause.TRANSFERRED
-        desk = None
+        desks: list[Desk] = []
         if place.phase is Phase.WAITING:
             place.phase = next_phase(place.phase, Event.LEAVE, place.interaction)
             self.index.step_out(self.index.queues[place.queue], place)
         else:
             offer, agent = place.offer, place.agent
-            desk = self.end_offer(place, Event.LEAVE, now, give_back_turn=True)
             end = OfferEnd.WITHDRAWN if moved else OfferEnd.CUSTOMER_LEFT
+            desks += self.withdraw_others(place, end, "", now, out)
+            desks.append(self.end_offer(place, Event.LEAVE, now, give_back_turn=True))
             out.append(OfferWithdrawn(offer, place.interaction, agent, end))
         self.leave(place, Outcome.OVERFLOWED if moved else Outcome.ABANDONED, now, out)
-        if desk is not None:
-            self.freed(desk, "agent free", now, out)
+        if desks:
+            self.settle([], desks, "agent free", now, out)
+
+    def won(self, place: Place, now: float) -> list[Decision]:
+        """One of several took it: the others' phones are still at once, and they are free."""
+        out: list[Decision] = []
+        desks = self.withdraw_others(place, OfferEnd.TAKEN, place.agent, now, out)
+        self.settle([], desks, "taken", now, out)
+        return out
 
     def miss(self, place: Place, end: OfferEnd, now: float, out: list[Decision]) -> None:
         """An offer ended by the agent's doing or not doing: both look for something else."""
         desk = self.index.desks[place.agent]
-        loose = [place]
         pause = self._note_miss(place, end, now, out)
+        loose = [place] if place.phase is Phase.WAITING else []
         if pause is not None:
             loose += self.set_availability(desk, Availability.PAUSED, pause[0], pause[1], now, out)
         if desk.state.name not in place.missed:
@@ -292,18 +308,20 @@ class Matching(Pairing):
     ) -> None:
         """Places whose offer ended, and agents who may have become free: next agent, line, or out."""
         loose: list[Seeker] = []
+        places = [*places, *(place for desk in desks for place in self.rest(desk, now, out))]
         for place in sorted(places, key=lambda place: (place.entered_at, place.seq)):
             why = self.hopeless(place, now)
             if why:
                 self.overflow(place, why, now, out)
             else:
                 loose.append((place, cue))
-        places = [*places, *(place for desk in desks for place in self.rest(desk, now, out))]
         staying = [desk for desk in desks if not self.forget(desk)]
         if loose or self.index.loosened or len(staying) > 1:
             self.pair(loose, staying, "agent free", now, out)
         elif staying:
             self.seek_work(staying[0], "agent free", now, out)
+        elif self.index.rings:
+            self.join(now, out)
 
     def hopeless(self, place: Place, now: float) -> str:
         """Why a place that stands in no line is not to line up again; empty when it is."""
@@ -375,13 +393,14 @@ class Matching(Pairing):
         self.index.seat(desk)
         if availability is Availability.READY:
             return []
-        loose = self._ringing_at(desk)
-        for place in loose:
+        ringing = self._ringing_at(desk)
+        for place in ringing:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             self.end_offer(place, Event.MISS, now, give_back_turn=True)
+        loose = [place for place in ringing if place.phase is Phase.WAITING]
         begin_pause(agent, self.timing.deadlines, now)
         if availability is Availability.LOGGED_OUT:
-            loose += self._keep_no_longer(desk, loose)
+            loose += self._keep_no_longer(desk, ringing)
         return loose + self._deserted(desk)
 
     def stop_wrap_up(self, desk: Desk, event: WrapUpEvent, now: float, out: list[Decision]) -> None:
@@ -424,15 +443,20 @@ class Matching(Pairing):
 
         The answer are the places taken back: `settle` them.
         """
-        loose = self._ringing_at(desk)
+        ringing = self._ringing_at(desk)
         pause = None
-        for place in loose:
+        for place in ringing:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.UNREACHABLE))
             pause = self._note_miss(place, OfferEnd.UNREACHABLE, now, out) or pause
+        loose = [place for place in ringing if place.phase is Phase.WAITING]
         if pause is not None:
             loose += self.set_availability(desk, Availability.PAUSED, pause[0], pause[1], now, out)
         return loose
 
     def _ringing_at(self, desk: Desk) -> list[Place]:
-        places = self.state.places
-        return [places[name] for name in desk.state.held if places[name].phase is Phase.OFFERED]
+        """All that is offered to an agent; of several offers its own stands in the place from now on."""
+        held = [self.state.places[name] for name in desk.state.held]
+        ringing = [place for place in held if place.phase is Phase.OFFERED]
+        for place in ringing:
+            self.lead(place, desk.state.name)
+        return ringing

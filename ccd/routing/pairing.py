@@ -22,6 +22,7 @@ from ccd.routing.opening import calendar_of
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex, Strategies, Turn, strategy_of
+from ccd.routing.ringing import Ringing
 from ccd.routing.stages import stage_at
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
 from ccd.routing.timing import Timing
@@ -30,7 +31,7 @@ Seeker = tuple[Place, str]
 """A place that looks for an agent, and the cue of its pass."""
 
 
-class Pairing:
+class Pairing(Ringing):
     """One state, its indexes and deadlines, and the moves that bring a place and an agent together."""
 
     __slots__ = ("expecting", "index", "own", "pause_reasons", "state", "timing")
@@ -87,6 +88,8 @@ class Pairing:
         while place is not None:
             self._take_out_and_offer(place, desk, cue, now, out)
             place = self.index.best_work(desk, now)
+        if self.index.rings:
+            self.join(now, out)
 
     def seek_agent(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> bool:
         """Offer a place that stands in no line to the best free agent; False when there is none."""
@@ -104,6 +107,13 @@ class Pairing:
 
         `loose` stand in no line; `cue` is that of the agents. Queues in `index.loosened` take part.
         """
+        self._pair(loose, desks, cue, now, out)
+        if self.index.rings:
+            self.join(now, out)
+
+    def _pair(
+        self, loose: list[Seeker], desks: Iterable[Desk], cue: str, now: float, out: list[Decision]
+    ) -> None:
         index = self.index
         while True:
             found = self._first_loose(loose, now)
@@ -126,6 +136,11 @@ class Pairing:
         index.loosened.clear()
         for place, its_cue in loose:
             self.wait(index.queues[place.queue], place, its_cue, now, out)
+
+    def join(self, now: float, out: list[Decision]) -> None:
+        """Whoever is still free joins what rings, after what waits."""
+        while self.index.loosened or self.widen(now, out):
+            self._pair([], [], "", now, out)
 
     def _first_loose(self, loose: list[Seeker], now: float) -> tuple[Turn, Place, str] | None:
         found: tuple[Turn, Place, str] | None = None
@@ -169,6 +184,8 @@ class Pairing:
         waited = max(0.0, now - place.entered_at)
         name = desk.state.name
         out.append(Offer(offer, place.interaction, name, rule.name, place.kind, place.deadline, waited))
+        if queue.rings_all:
+            self.ring_others(queue, place, now, out)
 
     def wait(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
         """Line up a place that nobody can take now, and say so; begin to announce place and wait."""

@@ -35,6 +35,8 @@ def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: 
             return Passed(name, Why.PREFERRED, place.prefer_until, place.prefer)
     elif not ability.mask[desk.byte] & desk.byte_bit:
         return _unable(queue, desk, place, ability)
+    if queue.rings_all and place.interaction in agent.held:
+        return Passed(name, Why.RINGS)
     if availability is _PAUSED:
         return Passed(name, Why.PAUSED, agent.since, agent.reason)
     if agent.pending is not None:

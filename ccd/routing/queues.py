@@ -15,7 +15,7 @@ from ccd.routing.ability import Ability
 from ccd.routing.line import Line
 from ccd.routing.stages import Stages
 from ccd.routing.state import Place
-from ccd.routing.strategies import BY_CANDIDATE, BY_STATE, Strategy
+from ccd.routing.strategies import BY_CANDIDATE, BY_STATE, RING_ALL, STRATEGIES, Strategy
 
 Turn = tuple[float, float, int, str]
 """(order within the bucket, entered_at, seq, interaction): the smallest is served first."""
@@ -67,6 +67,7 @@ class QueueIndex:
         "kinds",
         "rates",
         "ringing",
+        "rings_all",
         "rule",
         "speaks",
         "stages",
@@ -92,6 +93,7 @@ class QueueIndex:
         """Whether it tells its waiting customers anything."""
         self.stages = stages
         self.by_state, self.by_candidate = strategy_of(rule, own)
+        self.rings_all = rule.strategy == RING_ALL
         self.rates = {each: rule.age_per_min.get(each, 0.0) / 60.0 for each in ChannelClass}
         """Points of priority a second of waiting adds."""
         self.kinds = {each: _number(_kind(rule, each), kinds) for each in ChannelClass}
@@ -221,9 +223,11 @@ def strategy_of(rule: QueueRule, own: Strategies) -> tuple[str, Strategy | None]
     """Name of an order by state, or a strategy by candidate; raises `Misconfigured` for an unknown one."""
     if rule.strategy in BY_STATE:
         return rule.strategy, None
+    if rule.strategy == RING_ALL:
+        return "longest_idle", None
     strategy = BY_CANDIDATE.get(rule.strategy) or own.get(rule.strategy)
     if strategy is None:
-        known = ", ".join(sorted({*BY_STATE, *BY_CANDIDATE, *own}))
+        known = ", ".join(sorted({*STRATEGIES, *own}))
         raise Misconfigured(
             "strategy", f"queue {rule.name}: strategy '{rule.strategy}' is not one of {known}"
         )

@@ -100,6 +100,7 @@ class Router(Declaring):
                 matching.index.step_out(queue, place)
             matching.overflow(place, "queue_removed", now, out)
         elif place.phase is Phase.OFFERED:
+            matching.withdraw_others(place, OfferEnd.WITHDRAWN, "", now, out)
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             matching.end_offer(place, Event.MISS, now, give_back_turn=True)
             matching.overflow(place, "queue_removed", now, out)
@@ -212,15 +213,19 @@ class Router(Declaring):
         return out
 
     def answered(self, offer: str, now: float) -> list[Decision]:
-        """The agent took the offer; the bridge is still to come. Stale or second: `StaleOffer`."""
+        """The agent took the offer; the bridge is still to come. Stale or second: `StaleOffer`.
+
+        Other phones that ring for it are still, and their agents free at once.
+        """
         place = self.state.places.get(self.state.offers.get(offer, ""))
         if place is None or place.phase is not Phase.OFFERED:
             return [StaleOffer(offer)]
+        self._matching.lead_offer(place, offer)
         place.phase = next_phase(place.phase, Event.ACCEPT, place.interaction)
         agent = self.state.agents[place.agent]
         count_time(agent, now)
         agent.misses.clear()
-        return []
+        return self._matching.won(place, now) if place.interaction in self.state.other_offers else []
 
     def bridged(self, interaction: str, now: float) -> list[Decision]:
         """Customer and agent hear (or read) each other: handled. Raises `IllegalMove` unless accepted."""
@@ -257,6 +262,7 @@ class Router(Declaring):
         out: list[Decision] = []
         place = self.state.places.get(self.state.offers.get(offer, ""))
         if place is not None:
+            self._matching.lead_offer(place, offer)
             self._matching.miss(place, end, now, out)
         return out
 
@@ -428,6 +434,7 @@ class Router(Declaring):
             return
         place = self.state.places[self.state.offers[key] if due is Due.RING else key]
         if due is Due.RING:
+            matching.lead_offer(place, key)
             out.append(OfferWithdrawn(key, place.interaction, place.agent, OfferEnd.NO_ANSWER))
             matching.miss(place, OfferEnd.NO_ANSWER, now, out)
             return

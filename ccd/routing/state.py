@@ -38,7 +38,7 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """Breaks ties of `entered_at`."""
     phase: Phase = Phase.WAITING
     agent: str = ""
-    """Whom it is offered to or talks with."""
+    """Whom it is offered to or talks with; of several offers one (the rest: `other_offers`)."""
     load: int = 0
     """What it takes of that agent's capacity."""
     offer: str = ""
@@ -95,6 +95,16 @@ class Owed(msgspec.Struct, array_like=True, gc=False):
     required: bool
     given: str = ""
     """The disposition; empty: none yet."""
+
+
+class OtherOffer(msgspec.Struct, array_like=True, gc=False):
+    """A live offer of an interaction besides the one that stands in its place; fields as there."""
+
+    offer: str
+    deadline: float
+    load: int
+    line_seq: int
+    line_before: tuple[float, int, int]
 
 
 class WrapUp(msgspec.Struct, array_like=True, gc=False):
@@ -218,6 +228,8 @@ class RoutingState(msgspec.Struct):
     """By interaction."""
     offers: dict[str, str] = {}
     """Live or accepted offer → interaction."""
+    other_offers: dict[str, dict[str, OtherOffer]] = {}
+    """By interaction, then agent: phones that ring besides the one in the place (`ring_all`)."""
     agents: dict[str, AgentState] = {}
     queues: dict[str, QueueTotals] = {}
     next_offer: int = 1

@@ -95,7 +95,9 @@ BY_CANDIDATE: dict[str, Strategy] = {
     "best_skill": best_skill,
     "weighted_random": weighted_random,
 }
-STRATEGIES: Mapping[str, ByState | Strategy] = {**BY_STATE, **BY_CANDIDATE}
+RING_ALL = "ring_all"
+"""All at once; the longest idle first where not all may ring."""
+STRATEGIES: Mapping[str, ByState | Strategy] = {**BY_STATE, **BY_CANDIDATE, RING_ALL: longest_idle}
 """By the name used in the configuration."""
 
 

@@ -33,6 +33,8 @@ class Timing:
                 continue
             if place.phase is Phase.OFFERED:
                 push(place.deadline, Due.RING, place.offer)
+                for other in self.state.other_offers.get(place.interaction, {}).values():
+                    push(other.deadline, Due.RING, other.offer)
             for name, miss in place.missed.items():
                 push(miss.retry_at, Due.RETRY, place.interaction, name)
             if place.announce_at:
@@ -97,7 +99,7 @@ class Timing:
             return pause is not None and pause.until == at and pause.stage is PauseStage.RUNS
         if due is Due.RING:
             offered = self.state.places.get(self.state.offers.get(key, ""))
-            return offered is not None and offered.phase is Phase.OFFERED and offered.deadline == at
+            return offered is not None and offered.phase is Phase.OFFERED
         place = self.state.places.get(key)
         if place is None or place.phase is Phase.CONNECTED:
             return False

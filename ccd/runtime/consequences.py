@@ -27,6 +27,7 @@ OVERFLOW_RING_S = 40.0
 MOST_OVERFLOWS = 20
 """At one instant: full queues that overflow into each other (through a flow, too) would never end."""
 
+_OFFERABLE = (Phase.WAITING, Phase.OFFERED)
 _WITHDRAWN = {OfferEnd.CUSTOMER_LEFT: Cause.CANCELLED, OfferEnd.NO_ANSWER: Cause.LAPSED}
 
 
@@ -101,10 +102,11 @@ def _offer(centre: "Centre", decision: dec.Offer) -> None:
     talk = centre.talks.get(decision.interaction)
     info = centre.state.interactions.get(decision.interaction)
     rule = centre.state.rules.agents.get(decision.agent)
-    if talk is None or info is None or rule is None or talk.phase is not Phase.WAITING:
+    if talk is None or info is None or rule is None or talk.phase not in _OFFERABLE:
         centre.push(centre.router.missed(decision.offer, OfferEnd.WITHDRAWN, centre.now))
         return
-    centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, centre.card(info), centre.now)
+    card = centre.card(info)
+    leg = centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, card, centre.now)
     centre.history.offer_made(
         info.id,
         decision.queue,
@@ -112,7 +114,7 @@ def _offer(centre: "Centre", decision: dec.Offer) -> None:
         decision.offer,
         decision.waited_s,
         centre.now,
-        leg=talk.agent.leg if talk.agent is not None else "",
+        leg=leg,
     )
 
 
@@ -122,6 +124,8 @@ def _withdrawn(centre: "Centre", decision: dec.OfferWithdrawn) -> None:
         cause = _WITHDRAWN.get(decision.end, Cause.ANSWERED_ELSEWHERE)
         centre.talks.withdraw_offer(talk, decision.offer, cause)
     note = {"agent": decision.agent, "offer": decision.offer, "end": decision.end.value}
+    if decision.by:
+        note["by"] = decision.by
     centre.history.note(decision.interaction, centre.now, "offer_withdrawn", **note)
 
 

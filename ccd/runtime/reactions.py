@@ -41,14 +41,16 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
 
 
 def _reopen(centre: "Centre", talk: Talk) -> None:
-    """A written interaction goes on: its agent's leg, which lived in the former process, is opened anew."""
+    """A written interaction goes on: its agents' legs, which lived in the former process, are opened anew."""
     info = centre.state.interactions[talk.interaction]
-    party = talk.agent or talk.third
-    rule = centre.state.rules.agents.get(party.agent) if party is not None else None
-    if party is not None and party.agent and rule is None:
+    agents = centre.state.rules.agents
+    parties = [party for _, party in talk.parties()[1:]]
+    gone = [party for party in parties if party.agent and party.agent not in agents]
+    for party in gone:
         centre.talks.ended(party.leg, Cause.UNREACHABLE, centre.now)
-    else:
-        texts.reopen(centre.talks, talk, rule.devices if rule else (), centre.card(info))
+    if len(gone) < len(parties) or not parties:
+        devices = {party.agent: agents[party.agent].devices for party in parties if party.agent in agents}
+        texts.reopen(centre.talks, talk, devices, centre.card(info))
 
 
 def _stopped(centre: "Centre", _: facts.DaemonStopped) -> None:

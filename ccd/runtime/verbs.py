@@ -301,6 +301,7 @@ class Console:
             "before": before,
             "after": after,
             "agent": agent,
+            "ringing": list(router.offers_of(name)),
         }
 
     async def hangup(self, asked: _OneInteraction, by: str) -> views.View:

@@ -242,7 +242,7 @@ def interactions(
     found = [
         info
         for info in centre.state.interactions.values()
-        if (not queue or info.queue == queue) and (not agent or _agent_of(centre, info.id) == agent)
+        if (not queue or info.queue == queue) and (not agent or agent in _agents_of(centre, info.id))
     ]
     shown = found[:limit]
     places = _places(centre, {info.queue for info in shown if info.queue})
@@ -271,6 +271,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "queue": info.queue,
         "position": places.get(info.id, 0),
         "agent": _agent_of(centre, info.id),
+        "ringing": list(centre.router.offers_of(info.id)),
         "step": centre.flows.where(info.id),
         "age_s": max(0.0, now - info.arrived_at),
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,
@@ -283,6 +284,11 @@ def _agent_of(centre: Centre, interaction: str) -> str:
     if talk is not None and talk.agent is not None:
         return talk.agent.agent
     return centre.router.agent_of(interaction)
+
+
+def _agents_of(centre: Centre, interaction: str) -> set[str]:
+    """The same, with everybody whose phone rings too."""
+    return {_agent_of(centre, interaction), *centre.router.offers_of(interaction)}
 
 
 def interaction(centre: Centre, name: str, now: float) -> View | None:
@@ -356,8 +362,7 @@ def local_zone(at: float) -> tzinfo:
 
 
 def _parties(talk: Talk) -> list[View]:
-    roles = ((Role.CUSTOMER, talk.customer), (Role.AGENT, talk.agent), (Role.THIRD, talk.third))
-    return [_party(role, party) for role, party in roles if party is not None]
+    return [_party(role, party) for role, party in talk.parties()]
 
 
 def _party(role: Role, party: Party) -> View:
@@ -376,7 +381,6 @@ def legs_of(centre: Centre, name: str, record: Record | None) -> list[str]:
         if isinstance(leg, str) and leg:
             legs[leg] = None
     if talk is not None:
-        for party in (talk.customer, talk.agent, talk.third):
-            if party is not None:
-                legs[party.leg] = None
+        for _, party in talk.parties():
+            legs[party.leg] = None
     return list(legs)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from ccd.bridging.state import Phase as TalkPhase
+from ccd.bridging.state import Role
 from ccd.history.history import History
 from ccd.model.nouns import DEFAULT_LOAD, Availability
 from ccd.model.requirements import parse_requirement
@@ -75,11 +76,12 @@ def loads(centre: Centre) -> Iterator[str]:
         if agent.load != sum(agent.held.values()) + sum(agent.outside.values()):
             yield f"agent {name} has load {agent.load}, but holds {agent.held} and {agent.outside}"
         for interaction in agent.held:
-            if interaction in holders:
+            place, others = state.places.get(interaction), state.other_offers.get(interaction, {})
+            rings = place is not None and place.phase is Phase.OFFERED
+            if interaction in holders and not rings:
                 yield f"interaction {interaction} is held by {holders[interaction]} and {name}"
             holders[interaction] = name
-            place = state.places.get(interaction)
-            if place is None or place.agent != name:
+            if place is None or (place.agent != name and name not in others):
                 yield f"agent {name} holds interaction {interaction}, which is not there"
         for interaction in agent.outside:
             if interaction not in centre.state.interactions:
@@ -112,6 +114,7 @@ def agreement(centre: Centre) -> Iterator[str]:
         talk = talks.get(name)
         if talk is None:
             yield f"interaction {name} is over, but {place.phase.value} in {place.queue}"
+    others = centre.router.state.other_offers
     for name, talk in talks.items():
         found = places.get(name)
         want = {
@@ -123,8 +126,10 @@ def agreement(centre: Centre) -> Iterator[str]:
         }.get(talk.phase)
         if (found.phase if found is not None else None) != want:
             yield f"interaction {name} is {talk.phase.value}, for routing {found.phase if found else 'gone'}"
-        if found is not None and talk.agent is not None and talk.agent.agent != found.agent:
-            yield f"interaction {name} is with {talk.agent.agent}, for routing with {found.agent}"
+        ours = {party.agent for role, party in talk.parties() if role is Role.AGENT}
+        theirs = {found.agent, *others.get(name, {})} if found is not None and ours else ours
+        if ours != theirs:
+            yield f"interaction {name} is with {sorted(ours)}, for routing with {sorted(theirs)}"
         if talk.customer_gone and talk.phase is not TalkPhase.ENDING:
             yield f"interaction {name} is {talk.phase.value} without its customer"
 
@@ -172,7 +177,7 @@ def leaks(centre: Centre, channels: Mapping[str, FakeChannel]) -> Iterator[str]:
             yield f"recordings {sorted(stray)} run and nobody knows of them"
     for leg, (talk, role) in centre.talks.legs.items():
         channel_of = channels.get(leg.partition(":")[0])
-        waits = talk.pending is not None and talk.pending.leg == leg
+        waits = any(dial.leg == leg for dial in talk.pending)
         if channel_of is not None and leg not in channel_of.legs and not waits:
             yield f"leg {leg} of interaction {talk.interaction} ({role.value}) is not up"
     for device, bindings in centre.state.bindings.items():

@@ -10,6 +10,18 @@ from ccd.routing.strategies import chance_of
 
 
 @dataclass
+class Ring:
+    """What an agent has of an interaction: an offer, then the conversation."""
+
+    held: int
+    """Load taken when it was offered; a reload does not change it."""
+    deadline: float = 0.0
+    before: tuple[Any, ...] = ()
+    after: int = 0
+    offer: str = ""
+
+
+@dataclass
 class Piece:
     """An interaction as the oracle sees it."""
 
@@ -22,15 +34,10 @@ class Piece:
     enqueued_at: float
     own: str = ""
     phase: str = "waiting"
-    agent: str = ""
-    offer: str = ""
-    deadline: float = 0.0
-    before: tuple[Any, ...] = ()
-    after: int = 0
+    rings: dict[str, Ring] = field(default_factory=dict)
+    """By agent; more than one only while they ring."""
     missed: dict[str, float] = field(default_factory=dict)
     max_wait_fired: bool = False
-    held: int = 0
-    """Load taken when it was offered; a reload does not change it."""
     on_hold: bool = False
     stage: int = 0
     prefer: str = ""
@@ -38,6 +45,11 @@ class Piece:
     bridged_at: float = 0.0
     said: bool = False
     """A disposition was given in the conversation."""
+
+    @property
+    def agent(self) -> str:
+        """Who accepted it, once somebody did."""
+        return next(iter(self.rings), "")
 
     def order(self, now: float) -> tuple[float, float, int]:
         rate = self.queue.age_per_min.get(self.channel_class, 0.0) / 60
@@ -102,8 +114,10 @@ class Oracle:
 
     def used(self, agent: str, without: tuple[ChannelClass, ...] = ()) -> int:
         """Load of an agent, some channel classes not counted."""
-        held = [p for p in self.pieces.values() if p.agent == agent and p.channel_class not in without]
-        return sum(p.held for p in held if not p.on_hold) + sum(self.people[agent].outside.values())
+        held = [p for p in self.pieces.values() if agent in p.rings and p.channel_class not in without]
+        return sum(p.rings[agent].held for p in held if not p.on_hold) + sum(
+            self.people[agent].outside.values()
+        )
 
     def cost(self, agent: str, queue: QueueRule, channel_class: ChannelClass) -> int:
         own = self.people[agent].rule.load
@@ -114,7 +128,7 @@ class Oracle:
         person = self.people[agent]
         over = queue.interrupts.get(channel_class, ())
         fits = self.used(agent, over) + self.cost(agent, queue, channel_class) <= person.rule.capacity
-        count = sum(p.agent == agent and p.channel_class is channel_class for p in self.pieces.values())
+        count = sum(agent in p.rings and p.channel_class is channel_class for p in self.pieces.values())
         return (
             person.ready == "ready"
             and person.reachable
@@ -190,7 +204,8 @@ class Oracle:
             (agent == piece.prefer if piece.prefer else self.able(agent, queue, piece.stage, piece.own))
             and self.has_room(agent, queue, piece.channel_class)
             and agent not in piece.missed
-            and not self.full(queue)
+            and agent not in piece.rings
+            and (piece.phase == "offered" or not self.full(queue))
             and not self.reserved(agent, piece)
         )
 
@@ -204,6 +219,7 @@ class Oracle:
         chance = chance_of(self.offer_number, agent)
         return {
             "longest_idle": lambda: person.turn,
+            "ring_all": lambda: person.turn,
             "round_robin": lambda: (person.asked,),
             "fewest_handled": lambda: (person.handled, person.asked),
             "least_talk_time": lambda: (person.talked_s, person.asked),
@@ -227,15 +243,41 @@ class Oracle:
         )
 
     def pair(self, now: float) -> None:
-        """The first of all waiting that anybody can take goes to the best who can; again until none."""
-        while True:
-            for piece in self.waiting(now):
-                able = [name for name in self.people if self.can(name, piece)]
-                if able:
-                    self.offer(piece, min(able, key=lambda name: self.preference(name, piece)), now)
-                    break
-            else:
-                return
+        """The first of all waiting that anybody can take goes to the best who can; then the first ring that
+        anybody may join; again until none."""
+        while self.take_waiting(now) or self.join_a_ring(now):
+            pass
+
+    def take_waiting(self, now: float) -> bool:
+        for piece in self.waiting(now):
+            able = [name for name in self.people if self.can(name, piece)]
+            if able:
+                self.offer(piece, min(able, key=lambda name: self.preference(name, piece)), now)
+                while joining := self.joining(piece):
+                    self.offer(piece, min(joining, key=lambda name: self.preference(name, piece)), now)
+                return True
+        return False
+
+    def join_a_ring(self, now: float) -> bool:
+        ringing = [p for p in self.pieces.values() if p.phase == "offered"]
+        for piece in sorted(ringing, key=lambda piece: piece.order(now)):
+            joining = self.joining(piece)
+            if joining:
+                self.offer(piece, min(joining, key=lambda name: self.preference(name, piece)), now)
+                return True
+        return False
+
+    def joining(self, piece: Piece) -> list[str]:
+        """Who may be rung besides those who ring: of the best tier that anybody is asked of."""
+        queue = piece.queue
+        if queue.strategy != "ring_all" or piece.prefer or piece.max_wait_fired:
+            return []
+        if len(piece.rings) >= queue.ring_all_max:
+            return []
+        able = [name for name in self.people if self.can(name, piece)]
+        ranks = [self.rank(name, queue, piece.stage) for name in (*able, *piece.rings)]
+        best = min((rank for rank in ranks if rank is not None), default=None)
+        return [name for name in able if self.rank(name, queue, piece.stage) == best]
 
     def preference(self, agent: str, piece: Piece) -> tuple[Any, ...]:
         """Tier, strategy, and the name, which breaks ties as nothing else does."""
@@ -244,31 +286,49 @@ class Oracle:
 
     def offer(self, piece: Piece, agent: str, now: float) -> None:
         person = self.people[agent]
-        piece.before = (person.turn, person.asked)
-        piece.after = self.tick()
-        self.offer_number += 1
-        person.turn, person.asked = (now, piece.after), piece.after
         voice = piece.channel_class is ChannelClass.VOICE
-        piece.deadline = now + (piece.queue.ring_timeout_s if voice else piece.queue.text_timeout_s)
-        piece.held = self.cost(agent, piece.queue, piece.channel_class)
-        piece.phase, piece.agent = "offered", agent
+        ring = Ring(
+            self.cost(agent, piece.queue, piece.channel_class),
+            now + (piece.queue.ring_timeout_s if voice else piece.queue.text_timeout_s),
+            (person.turn, person.asked),
+            self.tick(),
+        )
+        self.offer_number += 1
+        person.turn, person.asked = (now, ring.after), ring.after
+        piece.phase, piece.rings[agent] = "offered", ring
         self.offers.append((piece.name, agent))
 
     # -- ends ----------------------------------------------------------------------------------
 
-    def release(self, piece: Piece, now: float, restore: bool) -> None:
-        person = self.people[piece.agent]
+    def release(self, piece: Piece, agent: str, now: float, restore: bool) -> None:
+        person = self.people[agent]
+        ring = piece.rings.pop(agent)
+        if not piece.rings:
+            piece.phase = "waiting"
         if not restore:
             person.turn = (now, self.tick())
-        elif person.turn[1] == piece.after:
-            person.turn, person.asked = piece.before
-        piece.agent, piece.on_hold = "", False
+        elif person.turn[1] == ring.after:
+            person.turn, person.asked = ring.before
+        else:
+            for later in [p.rings[agent] for p in self.pieces.values() if agent in p.rings]:
+                if later.before and later.before[0][1] == ring.after:
+                    later.before = ring.before
+        piece.on_hold = False
 
-    def miss(self, piece: Piece, end: str, now: float) -> None:
-        agent = piece.agent
+    def release_all(self, piece: Piece, now: float) -> None:
+        for agent in list(piece.rings):
+            self.release(piece, agent, now, restore=True)
+
+    def take(self, piece: Piece, agent: str, now: float) -> None:
+        """The agent answers; the others' phones are still."""
+        for other in [name for name in piece.rings if name != agent]:
+            self.release(piece, other, now, restore=True)
+        piece.phase = "accepted"
+        self.people[agent].misses.clear()
+
+    def miss(self, piece: Piece, agent: str, end: str, now: float) -> None:
         person = self.people[agent]
-        self.release(piece, now, restore=False)
-        piece.phase = "waiting"
+        self.release(piece, agent, now, restore=False)
         piece.missed[agent] = now + piece.queue.retry_same_after_s
         if piece.prefer == agent:
             piece.prefer = ""
@@ -276,7 +336,7 @@ class Oracle:
         limit = piece.queue.on_miss.get(OfferEnd(end), 0)
         if limit and person.misses[end] >= limit and person.ready == "ready":
             self.declare(agent, "paused", piece.queue.miss_pause_reason, now)
-        if piece.name in self.pieces:
+        if piece.name in self.pieces and not piece.rings:
             self.too_late(piece, now)
 
     def too_late(self, piece: Piece, now: float) -> None:
@@ -333,23 +393,22 @@ class Oracle:
             person.stop_wrap_up()
         if ready == "ready":
             return
-        mine = [p for p in self.pieces.values() if p.agent == agent and p.phase == "offered"]
+        mine = [p for p in self.pieces.values() if agent in p.rings and p.phase == "offered"]
         for piece in mine:
-            self.release(piece, now, restore=True)
-            piece.phase = "waiting"
+            self.release(piece, agent, now, restore=True)
         if ready == "logged_out":
             for piece in self.pieces.values():
                 if piece.prefer == agent and piece.phase == "waiting":
                     piece.prefer = ""
         self.desert([queue for queue in self.rules.queues.values() if agent in self.members(queue)])
         for piece in mine:
-            if piece.name in self.pieces:
+            if piece.name in self.pieces and not piece.rings:
                 self.too_late(piece, now)
 
     def finish(self, piece: Piece, now: float) -> None:
         agent = piece.agent
         self.people[agent].talked_s += now - piece.bridged_at
-        self.release(piece, now, restore=False)
+        self.release(piece, agent, now, restore=False)
         self.wrap_up(self.people[agent], piece, now)
         piece.said = False
 
@@ -392,7 +451,7 @@ class Oracle:
             if piece.prefer:
                 out.append((piece.prefer_until, 4, piece.name, ""))
             if piece.phase == "offered":
-                out.append((piece.deadline, 5, piece.offer, piece.name))
+                out += [(ring.deadline, 5, ring.offer, piece.name) for ring in piece.rings.values()]
             if piece.queue.max_wait_s is not None and not piece.max_wait_fired:
                 out.append((piece.enqueued_at + piece.queue.max_wait_s, 7, piece.name, ""))
             closing = self.closing(piece)
@@ -414,7 +473,9 @@ class Oracle:
             elif kind == 4:
                 self.pieces[name].prefer = ""
             elif kind == 5:
-                self.miss(self.pieces[agent], "no_answer", now)
+                rings = self.pieces[agent].rings
+                missing = next(each for each, ring in rings.items() if ring.offer == name)
+                self.miss(self.pieces[agent], missing, "no_answer", now)
             else:
                 self.pieces[name].max_wait_fired = True
                 if self.pieces[name].phase == "waiting":

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import ChannelClass, OfferEnd
 from ccd.model.rules import AgentRule, QueueRule, Relax, Rules, Target, Tier
-from ccd.routing.strategies import STRATEGIES
+from ccd.routing.strategies import RING_ALL, STRATEGIES
 
 AGENTS = ("ann", "bob", "cat", "dan")
 QUEUES = ("sales", "help", "web")
@@ -59,7 +59,8 @@ queue_rules = st.builds(
     QueueRule,
     name=st.just(""),
     agents=some_agents.map(tuple),
-    strategy=st.sampled_from(list(STRATEGIES)),
+    strategy=st.sampled_from([*STRATEGIES, *[RING_ALL] * 4]),
+    ring_all_max=st.sampled_from([16, 16, 1, 2]),
     priority=st.integers(0, 2),
     ring_timeout_s=st.sampled_from([5.0, 20.0]),
     text_timeout_s=st.sampled_from([9.0, 60.0]),

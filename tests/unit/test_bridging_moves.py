@@ -234,13 +234,13 @@ def test_a_text_of_nobody_is_acknowledged_all_the_same() -> None:
 def test_an_offer_that_was_never_shown_is_not_released() -> None:
     hall = Hall(LegKind.TEXT).offered()
     hall.talks.withdraw_offer(hall.talk, "o1", Cause.LAPSED)
-    assert hall.step() == ([], []) and hall.talk.pending is None and hall.talks.next_deadline() is None
+    assert hall.step() == ([], []) and not hall.talk.pending and hall.talks.next_deadline() is None
     assert "voice:d1" not in hall.talks.legs
 
 
 def test_reopening_asks_the_device_that_answered_or_all() -> None:
     hall = Hall(LegKind.TEXT).talking()
-    texts.reopen(hall.talks, hall.talk, ("phone", "desk"), CARD)
-    texts.reopen(hall.talks, hall.talk, ("desk",), CARD)
+    texts.reopen(hall.talks, hall.talk, {"ann": ("phone", "desk")}, CARD)
+    texts.reopen(hall.talks, hall.talk, {"ann": ("desk",)}, CARD)
     asked = [command.devices for command in hall.step()[0] if isinstance(command, cmd.DialLeg)]
     assert asked == [("phone",), ("desk",)]

@@ -272,7 +272,14 @@ async def test_a_change_acts_at_once_and_tells_both_places(room: Room) -> None:
     for _ in range(3):
         await room.call()
     changed = await room.ask("interaction.change", interaction="3", priority=9)
-    assert changed == {"interaction": "3", "queue": "sales", "before": 3, "after": 1, "agent": ""}
+    assert changed == {
+        "interaction": "3",
+        "queue": "sales",
+        "before": 3,
+        "after": 1,
+        "agent": "",
+        "ringing": [],
+    }
     moved = await room.ask("interaction.change", interaction="1", queue="support")
     assert (moved["queue"], moved["before"], moved["after"]) == ("support", 2, 1)
     report = {row["queue"]: row for row in (await room.ask("report"))["total"]["queues"]}

@@ -12,7 +12,7 @@ from ccd.model.rules import Rules
 from ccd.routing import decisions as d
 from ccd.routing.router import Router
 from ccd.routing.state import RoutingState
-from tests.unit.routing_oracle import Oracle, Piece, times
+from tests.unit.routing_oracle import Oracle, Piece, Ring, times
 from tests.unit.routing_rules import AGENTS, CLASSES, QUEUES, REQUIREMENTS, rule_sets
 
 seconds = st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.0, 20.0])
@@ -38,7 +38,8 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         offers = [(o.interaction, o.agent) for o in out if isinstance(o, d.Offer)]
         assert offers == self.oracle.offers
         for piece in self.oracle.pieces.values():
-            piece.offer = self.router.offer_of(piece.name)
+            for agent, offer in self.router.offers_of(piece.name).items():
+                piece.rings[agent].offer = offer
         for _, agent in offers:
             assert self.within_capacity(agent)
         assert sorted(o.interaction for o in out if isinstance(o, d.Overflow)) == sorted(
@@ -145,8 +146,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         if queue is not None and queue != piece.queue.name:
             self.oracle.counts[piece.queue.name][3] += 1
             self.oracle.counts[queue][0] += 1
-            if piece.agent:
-                self.oracle.release(piece, self.now, restore=True)
+            self.oracle.release_all(piece, self.now)
             piece.phase, piece.stage, piece.max_wait_fired = "waiting", 0, False
             piece.queue, piece.enqueued_at = self.rules.queues[queue], self.now
             piece.missed.clear()
@@ -177,12 +177,18 @@ class EngineAgainstOracle(RuleBasedStateMachine):
     @precondition(lambda self: self.pieces("offered"))
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
+        """One of those whose phones ring takes it; the others, who answer too, are too late."""
         piece = self.some(data, "offered")
-        offer = self.router.offer_of(piece.name)
-        assert self.router.answered(offer, self.now) == []
-        assert self.router.answered(offer, self.now) == [d.StaleOffer(offer)]
-        piece.phase = "accepted"
-        self.oracle.people[piece.agent].misses.clear()
+        agent = data.draw(st.sampled_from(list(piece.rings)))
+        offers = self.router.offers_of(piece.name)
+        out = self.router.answered(offers[agent], self.now)
+        lost = [one for one in out if isinstance(one, d.OfferWithdrawn) and one.interaction == piece.name]
+        assert {one.agent: one.offer for one in lost} == {a: o for a, o in offers.items() if a != agent}
+        assert all(one.end is OfferEnd.TAKEN and one.by == agent for one in lost)
+        for offer in offers.values():
+            assert self.router.answered(offer, self.now) == [d.StaleOffer(offer)]
+        self.oracle.take(piece, agent, self.now)
+        self.same(out)
 
     @precondition(lambda self: self.pieces("accepted"))
     @rule(data=st.data())
@@ -204,21 +210,22 @@ class EngineAgainstOracle(RuleBasedStateMachine):
     @rule(data=st.data(), end=st.sampled_from([OfferEnd.REJECTED, OfferEnd.BUSY, OfferEnd.VANISHED]))
     def miss(self, data: st.DataObject, end: OfferEnd) -> None:
         piece = self.some(data, "offered", "accepted")
-        self.oracle.miss(piece, end.value, self.now)
-        self.same(self.router.missed(self.router.offer_of(piece.name), end, self.now))
+        agent = data.draw(st.sampled_from(list(piece.rings)))
+        offer = self.router.offers_of(piece.name)[agent]
+        self.oracle.miss(piece, agent, end.value, self.now)
+        self.same(self.router.missed(offer, end, self.now))
 
     @precondition(lambda self: self.pieces("waiting", "offered", "accepted"))
     @rule(data=st.data(), cause=st.sampled_from([Cause.CANCELLED, Cause.TRANSFERRED]))
     def leave(self, data: st.DataObject, cause: Cause) -> None:
         piece = self.some(data, "waiting", "offered", "accepted")
-        offer = self.router.offer_of(piece.name)
-        if piece.agent:
-            self.oracle.release(piece, self.now, restore=True)
+        offers = self.router.offers_of(piece.name)
+        self.oracle.release_all(piece, self.now)
         del self.oracle.pieces[piece.name]
         self.oracle.counts[piece.queue.name][3 if cause is Cause.TRANSFERRED else 2] += 1
         self.same(self.router.withdraw(piece.name, self.now, cause))
         assert self.router.withdraw(piece.name, self.now, cause) == []
-        if offer:
+        for offer in offers.values():
             assert self.router.answered(offer, self.now) == [d.StaleOffer(offer)]
 
     @precondition(lambda self: self.pieces("connected"))
@@ -234,10 +241,11 @@ class EngineAgainstOracle(RuleBasedStateMachine):
     def move(self, data: st.DataObject, agent: str) -> None:
         piece = self.some(data, "connected")
         if piece.agent != agent:
+            ring = piece.rings[piece.agent]
             self.oracle.finish(piece, self.now)
             self.oracle.people[agent].turn = (self.now, self.oracle.tick())
             self.oracle.people[agent].handled += 1
-            piece.agent, piece.bridged_at = agent, self.now
+            piece.phase, piece.rings, piece.bridged_at = "connected", {agent: ring}, self.now
         self.same(self.router.move(piece.name, agent, self.now))
 
     def occupy(self, agent: str, load: int) -> None:
@@ -287,8 +295,8 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         lost = person.reachable and not reachable
         person.reachable = reachable
         if lost:
-            for piece in [p for p in self.pieces("offered") if p.agent == agent]:
-                self.oracle.miss(piece, "unreachable", self.now)
+            for piece in [p for p in self.pieces("offered") if agent in p.rings]:
+                self.oracle.miss(piece, agent, "unreachable", self.now)
         self.same(self.router.set_reachable(agent, reachable, self.now, "" if reachable else "lost"))
 
     def end_wrap_up(self, agent: str) -> None:
@@ -353,7 +361,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
 
     def reload_other(self, rules: Rules) -> None:
         """Whom it matches is free here; that nothing is left to match is checked after it."""
-        running = {n: p.agent for n, p in self.router.state.places.items() if p.agent}
+        running = {n: self.holders(n) for n, p in self.router.state.places.items() if p.agent}
         ready = {n: (a.availability, a.wrap_up) for n, a in self.router.state.agents.items()}
         out = self.router.load_rules(rules, self.now)
         assert all(isinstance(one, d.Offer | d.Traced | d.LeftQueue | d.Overflow) for one in out)
@@ -363,7 +371,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
                 self.oracle.counts[one.queue][3] += 1
                 del self.oracle.pieces[one.interaction]
         state = self.router.state
-        assert {n: state.places[n].agent for n in running} == running
+        assert all(held <= self.holders(name) for name, held in running.items())  # others may join
         assert {n: (a.availability, a.wrap_up) for n, a in state.agents.items()} == ready
         self.rules = rules
         self.take_over()
@@ -379,9 +387,8 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         for name, piece in self.oracle.pieces.items():
             place = self.router.state.places[name]
             piece.queue = self.rules.queues[place.queue]
-            piece.phase, piece.agent, piece.offer = place.phase.value, place.agent, place.offer
-            piece.deadline, piece.held, piece.max_wait_fired = place.deadline, place.load, False
-            piece.stage, piece.prefer = place.stage, place.prefer
+            piece.phase, piece.stage, piece.prefer = place.phase.value, place.stage, place.prefer
+            piece.max_wait_fired = False
             assert times(piece.queue)[piece.stage] <= self.now - piece.enqueued_at
         self.copy_turns()
 
@@ -393,24 +400,36 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             agent = state.agents[name]
             person.turn, person.asked = (agent.line_since, agent.line_seq), agent.turn_seq
         for name, piece in self.oracle.pieces.items():
-            place = state.places[name]
-            since, seq, asked = place.line_before
-            piece.before, piece.after = ((since, seq), asked), place.line_seq
+            place, piece.rings = state.places[name], {}
+            others = state.other_offers.get(name, {})
+            for agent, held in {**({place.agent: place} if place.agent else {}), **others}.items():
+                since, seq, asked = held.line_before
+                before = ((since, seq), asked)
+                piece.rings[agent] = Ring(held.load, held.deadline, before, held.line_seq, held.offer)
+
+    def holders(self, interaction: str) -> set[str]:
+        """Everybody whose phone rings for it, or who has it."""
+        state = self.router.state
+        return {state.places[interaction].agent, *state.other_offers.get(interaction, {})} - {""}
 
     @invariant()
     def no_free_agent_beside_waiting_work(self) -> None:
         if hasattr(self, "oracle"):
             for piece in self.pieces("waiting"):
                 assert not [name for name in AGENTS if self.oracle.can(name, piece)]
+            for piece in self.pieces("offered"):
+                assert not self.oracle.joining(piece)
 
     @invariant()
     def states_agree(self) -> None:
         if not hasattr(self, "oracle"):
             return
         state = self.router.state
-        assert {n: (p.phase.value, p.agent) for n, p in state.places.items()} == {
-            n: (p.phase, p.agent) for n, p in self.oracle.pieces.items()
+        assert {n: (p.phase.value, self.holders(n)) for n, p in state.places.items()} == {
+            n: (p.phase, set(p.rings)) for n, p in self.oracle.pieces.items()
         }
+        for piece in self.oracle.pieces.values():
+            assert len(piece.rings) <= 1 or piece.phase == "offered", "one winner"
         for name, agent in state.agents.items():
             assert (
                 agent.load == self.oracle.used(name) == sum(agent.held.values()) + sum(agent.outside.values())
@@ -419,7 +438,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             wrap_up = agent.wrap_up
             assert (wrap_up is not None) == person.wraps
             assert wrap_up is None or (wrap_up.until or 0.0) == person.wrap_until
-        assert len(set(state.offers.values())) == len(state.offers)
+        live = [set(self.router.offers_of(name).values()) for name in state.places]
+        assert set().union(*live) == state.offers.keys() and sum(map(len, live)) == len(state.offers)
+        assert set(state.other_offers) <= {p.name for p in self.pieces("offered")}
         for name in QUEUES:
             mine = [place for place in state.places.values() if place.queue == name]
             fold = state.waits.get(name)
