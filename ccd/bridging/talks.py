@@ -148,11 +148,14 @@ class Talks:
             self.commands.append(dial)
         return party.leg
 
-    def withdraw_offer(self, talk: Talk, offer: str, cause: Cause) -> None:
-        """Take an offer back: the agent's devices stop ringing; the customer's music never stopped."""
+    def withdraw_offer(self, talk: Talk, offer: str, cause: Cause, by: str = "") -> None:
+        """Take an offer back: the agent's devices stop ringing; the customer's music never stopped.
+
+        `by`: who took it, as shown to people.
+        """
         other = next((each for each in talk.also_ringing if each.offer == offer), None)
         if other is not None:
-            self._release_party(talk, other, cause)
+            self._release_party(talk, other, cause, by)
             talk.also_ringing = [each for each in talk.also_ringing if each is not other]
         elif talk.agent is not None and talk.agent.offer == offer:
             self.release(talk, Role.AGENT, cause)
@@ -403,13 +406,13 @@ class Talks:
         else:
             talk.third = None
 
-    def _release_party(self, talk: Talk, party: Party, cause: Cause) -> None:
+    def _release_party(self, talk: Talk, party: Party, cause: Cause, by: str = "") -> None:
         self.legs.pop(party.leg, None)
         waits = any(each.leg == party.leg for each in talk.pending)
         if waits:  # it was never dialled
             talk.pending = [each for each in talk.pending if each.leg != party.leg]
         else:
-            self.commands.append(cmd.ReleaseLeg(party.leg, cause))
+            self.commands.append(cmd.ReleaseLeg(party.leg, cause, by))
 
     def start_music(self, talk: Talk) -> None:
         """Let the customer hear the queue's music."""

@@ -30,6 +30,8 @@ class ReleaseLeg(Command, frozen=True):
 
     leg: str
     cause: Cause
+    by: str = ""
+    """Who took what was offered on this leg, as shown to people; empty: nobody, or it was no offer."""
 
 
 class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):

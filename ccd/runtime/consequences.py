@@ -122,7 +122,9 @@ def _withdrawn(centre: "Centre", decision: dec.OfferWithdrawn) -> None:
     talk = centre.talks.get(decision.interaction)
     if talk is not None:
         cause = _WITHDRAWN.get(decision.end, Cause.ANSWERED_ELSEWHERE)
-        centre.talks.withdraw_offer(talk, decision.offer, cause)
+        winner = centre.state.rules.agents.get(decision.by)
+        by = winner.display or winner.name if winner is not None else decision.by
+        centre.talks.withdraw_offer(talk, decision.offer, cause, by)
     note = {"agent": decision.agent, "offer": decision.offer, "end": decision.end.value}
     if decision.by:
         note["by"] = decision.by

@@ -33,7 +33,7 @@ def _release(channel: "VoiceChannel", command: cmd.ReleaseLeg) -> None:
         leg.release(command.cause)
     text = channel.texts.get(command.leg)
     if text is not None:
-        text.release(command.cause)
+        text.release(command.cause, command.by)
 
 
 def _dial(channel: "VoiceChannel", command: cmd.DialLeg) -> None:

@@ -188,11 +188,13 @@ class TextLeg:
         for post in others:
             post.send("end", "(taken on another device)")
 
-    def release(self, cause: Cause) -> None:
-        """End it from our side; the agent sees a last line."""
+    def release(self, cause: Cause, by: str = "") -> None:
+        """End it from our side; the agent sees a last line. `by`: who took it instead."""
         if self.gone:
             return
-        words = "(withdrawn)" if not self.device else "(conversation ended)"
+        words = f"(taken by {by})" if by else "(withdrawn)"
+        if self.device:
+            words = "(conversation ended)"
         for post in self._live_posts():
             post.waiting = deque(item for item in post.waiting if item[0] != "offer")
             post.send("end", words)
