@@ -70,7 +70,7 @@ class Ringing:
             queue = queues.get(place.queue)
             if places.get(name) is not place or place.phase is not Phase.OFFERED:
                 del index.rings[name]
-            elif queue is not None and queue.rings_all:
+            elif queue is not None and queue.rings_all and self._may_join(queue, place):
                 live.append((queue.standing(place, now), queue, place))
         for _, queue, place in sorted(live, key=lambda each: each[0]):
             while (desk := self._joining(queue, place)) is not None:
@@ -84,24 +84,29 @@ class Ringing:
 
     def _joining(self, queue: QueueIndex, place: Place) -> Desk | None:
         """The next agent whose phone is to ring for a place that rings; None: no more."""
+        free = self._may_join(queue, place)
+        if not free:
+            return None
+        ability = queue.stages.ability(place.stage, place.requirement)
+        return self.index.choosing.choose(queue, ability, free, self.state.next_offer)
+
+    def _may_join(self, queue: QueueIndex, place: Place) -> Bits:
+        """Everybody whose phone may ring for a place besides those that do."""
         others = self.state.other_offers.get(place.interaction, {})
         if place.late or place.prefer or len(others) + 1 >= queue.rule.ring_all_max:
-            return None
+            return 0
+        free = self.index.candidates(queue, place)
+        if not free:
+            return 0
         desks = self.index.desks
         ringing: Bits = desks[place.agent].bit
         for name in others:
             ringing |= desks[name].bit
-        free = self.index.candidates(queue, place) & ~ringing
-        if not free:
-            return None
+        free &= ~ringing
         for rank in queue.stages.steps[place.stage].ranks:
             if (free | ringing) & rank:
-                free &= rank
-                break
-        if not free:
-            return None  # an earlier tier is being asked
-        ability = queue.stages.ability(place.stage, place.requirement)
-        return self.index.choosing.choose(queue, ability, free, self.state.next_offer)
+                return free & rank  # nobody of a later tier while this one is asked
+        return free
 
     def _offer_also(self, queue: QueueIndex, place: Place, desk: Desk, now: float) -> Offer:
         """One more live offer of a place."""

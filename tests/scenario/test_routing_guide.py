@@ -45,6 +45,13 @@ class Play:
             self.arrive(*found.groups())
         elif found := re.fullmatch(r"(\w+) pauses", happened):
             self.router.set_availability(found[1], Availability.PAUSED, "", "test", self.now)
+        elif found := re.fullmatch(r"(\w+) is ready", happened):
+            ready = self.router.set_availability(found[1], Availability.READY, "", "test", self.now)
+            assert self.said(ready) == then
+        elif found := re.fullmatch(r"\w+ (\d+) is answered by (\w+)", happened):
+            offer = self.router.offers_of(found[1])[found[2]]
+            assert self.said(self.router.answered(offer, self.now)) == then
+            self.router.bridged(found[1], self.now)
         elif found := re.fullmatch(r"\w+ (\d+) is answered", happened):
             self.router.answered(self.router.offer_of(found[1]), self.now)
             self.router.bridged(found[1], self.now)
@@ -73,8 +80,12 @@ class Play:
         assert not [one for one in out if isinstance(one, d.OfferWithdrawn) and one.end is OfferEnd.NO_ANSWER]
         places = self.router.state.places
         told = [f"call {o.interaction} leaves {o.queue} as {o.why}" for o in out if isinstance(o, d.Overflow)]
+        rung: dict[str, list[str]] = {}
+        for offer in offers:
+            rung.setdefault(offer.interaction, []).append(offer.agent)
         told += [
-            f"{kinds[places[o.interaction].channel_class]} {o.interaction} rings at {o.agent}" for o in offers
+            f"{kinds[places[name].channel_class]} {name} rings at {', '.join(agents)}"
+            for name, agents in rung.items()
         ]
         return ", ".join(told) or "nothing"
 

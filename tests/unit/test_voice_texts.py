@@ -1,0 +1,65 @@
+"""Written offers on a softphone: what the agent reads when an offer is over."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from ccd.ids import SeededChance
+from ccd.model import facts
+from ccd.model.commands import DialLeg, OfferCard
+from ccd.model.nouns import Cause, LegKind
+from ccd.sip.message import Request
+from ccd.sip.registrations import Bound
+from ccd.voice.channel import VoiceChannel
+from ccd.voice.texts import Post, TextLeg
+
+
+class Phone:
+    """Stands for channel and phone: keeps what is sent, and what the leg says of itself."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+        self.posted: list[Any] = []
+        self.chance = SeededChance(1)
+        self.settings = SimpleNamespace(sip=SimpleNamespace(domain="example.test"))
+        self.stack = self
+
+    def remember_call(self, call_id: str, leg: str) -> None:
+        """Nothing comes back here."""
+
+    def request(self, request: Request, flow: Any, owner: Post) -> None:
+        self.read.append(request.body.decode())
+
+    def post(self, fact: Any) -> None:
+        self.posted.append(fact)
+
+    def forget_text(self, leg: TextLeg) -> None:
+        """It is not kept here."""
+
+
+@pytest.mark.parametrize(
+    ("by", "answered", "words"),
+    [
+        ("", False, "(withdrawn)"),
+        ("Bob B.", False, "(taken by Bob B.)"),
+        ("", True, "(conversation ended)"),
+    ],
+)
+def test_the_agent_reads_how_an_offer_ended(by: str, answered: bool, words: str) -> None:
+    phone = Phone()
+    dial = DialLeg("voice:d1", LegKind.TEXT, OfferCard("7"), devices=("desk",))
+    leg = TextLeg(cast(VoiceChannel, phone), dial)
+    bound = cast(Bound, SimpleNamespace(device="desk", contact="sip:desk@192.0.2.7", flow=None, key="1"))
+    leg.open([bound], ("my printer burns",))
+    assert "my printer burns" in phone.read[0]
+    post = leg.posts[0]
+    post.busy = ""  # the phone has answered
+    if answered:
+        leg.device = "desk"
+        phone.registrar = SimpleNamespace(bindings=lambda _device: [bound])  # type: ignore[attr-defined]
+    leg.release(Cause.ANSWERED_ELSEWHERE, by)
+    assert phone.read[1:] == [words]
+    assert phone.posted == [facts.LegEnded("voice:d1", Cause.ANSWERED_ELSEWHERE, remote=True)]
+    leg.release(Cause.ANSWERED_ELSEWHERE, by)
+    assert phone.read[1:] == [words], "once"
