@@ -115,7 +115,9 @@ class Matching(Pairing):
             at.begin_ring(place)
             self.join(now, out)
         else:
-            self.pair([(place, "changed")], desks, "agent free", now, out)
+            loose: list[Seeker] = [(place, "changed")]
+            loose += [(each, "withdrawn") for desk in desks for each in self.rest(desk, now, out)]
+            self.pair(loose, desks, "agent free", now, out)
 
     def _change_queue(self, place: Place, queue: str, now: float, out: list[Decision]) -> None:
         """Count a place out of one queue and into another; its first entry and what it asks for are kept."""

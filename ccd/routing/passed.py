@@ -7,6 +7,7 @@ from ccd.model.trace import Passed, Trace, Why
 from ccd.routing.ability import Ability
 from ccd.routing.desk import Desk, count_held
 from ccd.routing.index import Index
+from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.state import Place
 
@@ -72,7 +73,7 @@ def _no_room(index: Index, queue: QueueIndex, desk: Desk, place: Place) -> Passe
 def _held_back(index: Index, queue: QueueIndex, desk: Desk, place: Place) -> Passed | None:
     """The limit of the queue that keeps an agent with room from it."""
     rule, name = queue.rule, desk.state.name
-    if queue.full():
+    if queue.full() and place.phase is not Phase.OFFERED:
         return Passed(name, Why.MAX_ACTIVE, 0.0, f"{queue.active}/{rule.max_active}")
     if rule.reserve and index.held_back(queue, place.channel_class, desk.bit):
         kept = ", ".join(f"{count} for {channel_class}" for channel_class, count in rule.reserve.items())

@@ -15,6 +15,7 @@ from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
 from ccd.routing.phases import Phase
 from ccd.routing.state import AgentState, Place, WrapUpStage
+from ccd.routing.strategies import RING_ALL
 from ccd.routing.wrap_ups import owes
 from ccd.runtime.centre import Centre
 from ccd.testing.fake_channel import FakeChannel
@@ -26,6 +27,7 @@ def faults(centre: Centre, channels: Mapping[str, FakeChannel]) -> list[str]:
     """Everything that is wrong now."""
     return [
         *idle_beside_work(centre),
+        *rings(centre),
         *loads(centre),
         *agreement(centre),
         *figures(centre),
@@ -66,6 +68,27 @@ def _may_serve(rules: Rules, agent: AgentState, place: Place) -> bool:
         and place.channel_class not in rule.most
         and rule.capacity - agent.load >= rule.load.get(place.channel_class, default)
     )
+
+
+def rings(centre: Centre) -> Iterator[str]:
+    """Several offers only while it rings, one of each agent at most; and nobody is free beside a ring that
+    may still grow, but who is kept from it."""
+    state, rules = centre.router.state, centre.state.rules
+    for name, others in state.other_offers.items():
+        place = state.places.get(name)
+        if place is None or place.phase is not Phase.OFFERED or place.agent in others or not others:
+            yield f"interaction {name} has further offers to {sorted(others)}, and should not"
+    for place in state.places.values():
+        queue = rules.queues.get(place.queue)
+        if queue is None or queue.strategy != RING_ALL or place.phase is not Phase.OFFERED:
+            continue
+        rung = {place.agent, *state.other_offers.get(place.interaction, {})}
+        if queue.reserve or queue.tiers or place.prefer or place.late or len(rung) >= queue.ring_all_max:
+            continue
+        for name in rules.agents if queue.by_skill else queue.agents:
+            agent = state.agents.get(name)
+            if agent is not None and name not in rung and _may_serve(rules, agent, place):
+                yield f"agent {name} is free beside interaction {place.interaction}, which rings elsewhere"
 
 
 def loads(centre: Centre) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The whole centre on virtual time. Restarts, drain, reload, the console, and a whole day that adds up."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -203,8 +205,16 @@ def test_a_device_that_moves_to_another_agent() -> None:
 # -- a whole day ---------------------------------------------------------------------------------------------
 
 
-def a_day(seed: int, calls: int, check: bool) -> SimulatedCentre:
+def a_day(
+    seed: int, calls: int, check: bool, every_s: float = 25.0, restarts: float = 0.004, **queue: Any
+) -> SimulatedCentre:
     """Calls and chats over some hours, agents of every kind, everything drawn from the seed."""
+    help_queue = {
+        "max_wait_s": 300.0,
+        "overflow": Target(address="+33900"),
+        "agents": ("cat", "ann"),
+        **queue,
+    }
     rule = rules(
         record=True,
         whisper="w",
@@ -213,8 +223,8 @@ def a_day(seed: int, calls: int, check: bool) -> SimulatedCentre:
         max_length=8,
         announce_position=True,
         overflow=Target(queue="help"),
-        on_miss={OfferEnd.NO_ANSWER: 3, OfferEnd.REJECTED: 4},
-        help_queue={"max_wait_s": 300.0, "overflow": Target(address="+33900"), "agents": ("cat", "ann")},
+        help_queue=help_queue,
+        **{"on_miss": {OfferEnd.NO_ANSWER: 3, OfferEnd.REJECTED: 4}, **queue},
     )
     sim = SimulatedCentre(rule, seed=seed, check=check)
     chance = sim.random
@@ -222,7 +232,7 @@ def a_day(seed: int, calls: int, check: bool) -> SimulatedCentre:
     sim.login("ann", "bob", "cat")
     kinds = [Behaviour(answers_after=3), Behaviour(answers_after=12), NEVER, BUSY, REJECTS, VANISHES]
     for _ in range(calls):
-        sim.run(chance.expovariate(1 / 25.0))
+        sim.run(chance.expovariate(1 / every_s))
         kind = chance.random()
         if kind < 0.2:
             chat = sim.chat(*["hello"] * chance.randint(0, 2))
@@ -242,7 +252,7 @@ def a_day(seed: int, calls: int, check: bool) -> SimulatedCentre:
             one = chance.choice(talks)
             assert one.agent is not None
             sim.tell(facts.TransferAsked(one.agent.leg, chance.choice(["203", "202", "301", "+33900"])))
-        if chance.random() < 0.004:
+        if chance.random() < restarts:
             sim.restart()
     sim.run(7200)
     return sim
@@ -263,6 +273,24 @@ def test_a_day_adds_up(seed: int) -> None:
     for queue in ("sales", "help"):
         offered, handled, abandoned, overflowed = totals(sim, queue)
         assert offered == handled + abandoned + overflowed and handled > 10
+    sim.check_replay()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_day_of_phones_that_ring_together_adds_up(seed: int) -> None:
+    sim = a_day(seed, 250, check=True, every_s=70.0, restarts=0.03, strategy="ring_all", on_miss={})
+    for leg in [talk.customer.leg for talk in sim.centre.talks.state.talks.values()]:
+        sim.hang_up(leg)
+    sim.run(600)
+    assert not sim.centre.state.interactions and not sim.voice.legs and not sim.web.legs
+    routing = sim.centre.router.state
+    assert not routing.offers and not routing.other_offers
+    records = [sim.ledger.record(row.interaction) for row in sim.ledger.records(limit=10_000)]
+    taken = [b"taken" in row.body for row in records if row is not None]
+    assert sum(taken) > 20
+    for queue in ("sales", "help"):
+        offered, handled, abandoned, overflowed = totals(sim, queue)
+        assert offered == handled + abandoned + overflowed and handled > 0
     sim.check_replay()
 
 

@@ -391,6 +391,20 @@ def test_moved_to_another_queue_it_rings_there() -> None:
     assert set(rung(out)) == {"bob", "cat"}
 
 
+def test_a_pause_for_later_acts_when_what_rings_is_moved_elsewhere() -> None:
+    one = Floor(
+        {"ann": {}, "bob": {}, "cat": {}},
+        sales={"agents": ("ann", "bob"), "strategy": "ring_all"},
+        help={"agents": ("ann", "bob", "cat")},
+    )
+    one.call("i1")
+    one.later("ann", "lunch")
+    one.later("bob", "lunch")
+    out = one.router.change("i1", one.now, queue="help")
+    assert {each.agent for each in every(out, d.AvailabilityChanged)} == {"ann", "bob"}
+    assert rung(out) == ["cat"]
+
+
 # -- limits --------------------------------------------------------------------------------------
 
 
