@@ -397,9 +397,10 @@ class Oracle:
         for piece in mine:
             self.release(piece, agent, now, restore=True)
         if ready == "logged_out":
-            for piece in self.pieces.values():
-                if piece.prefer == agent and piece.phase == "waiting":
-                    piece.prefer = ""
+            kept = [p for p in self.pieces.values() if p.prefer == agent and p.phase == "waiting"]
+            for piece in kept:
+                piece.prefer = ""
+            mine += [piece for piece in kept if piece not in mine]
         self.desert([queue for queue in self.rules.queues.values() if agent in self.members(queue)])
         for piece in mine:
             if piece.name in self.pieces and not piece.rings:
