@@ -6,7 +6,20 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_requirement
 from ccd.config.values import Reader
-from ccd.model.rules import Answer, AnyStep, Enqueue, FlowRule, Goto, Hangup, Menu, Set, Transfer
+from ccd.model.rules import (
+    Answer,
+    AnyStep,
+    CallBack,
+    Collect,
+    Enqueue,
+    FlowRule,
+    Goto,
+    Hangup,
+    Menu,
+    Rules,
+    Set,
+    Transfer,
+)
 from ccd.model.settings import Settings
 
 KEYS = "0123456789*#"
@@ -81,6 +94,10 @@ def targets(step: AnyStep) -> dict[str, str]:
     """Steps that a step names: key in the file (`choices.1`, `on_no_input`, `step`) → id."""
     if isinstance(step, Goto):
         return {"step": step.step}
+    if isinstance(step, Collect):
+        return {"on_none": step.on_none} if step.on_none else {}
+    if isinstance(step, CallBack):
+        return {"on_refused": step.on_refused} if step.on_refused else {}
     if not isinstance(step, Menu):
         return {}
     named = {f"choices.{key}": target for key, target in step.choices.items()}
@@ -112,10 +129,18 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script:
             check_requirement(reader, (*path, "requirement"), step.requirement, all_skills(settings))
             if step.prefer:
                 must_be_known(reader, (*path, "prefer"), step.prefer, "agents")
+        case CallBack():
+            if step.queue or not asked_aside(settings.rules, path[1]):
+                must_be_known(reader, (*path, "queue"), step.queue, "queues")
         case Transfer():
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
         case Set():
             _set(reader, path, step)
+
+
+def asked_aside(rules: Rules, flow: str | int) -> bool:
+    """Whether a key of some queue begins this flow while its caller waits."""
+    return any(queue.callback is not None and queue.callback.flow == flow for queue in rules.queues.values())
 
 
 def _menu(reader: Reader, path: Path, step: Menu) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.scripts import Script
 from ccd.config.values import Reader
-from ccd.model.rules import AnyStep, FlowRule, Hangup, Menu, Play, Set
+from ccd.model.rules import AnyStep, Collect, FlowRule, Hangup, Menu, Play, Set
 from ccd.model.settings import Settings
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
@@ -76,7 +76,7 @@ def prompts_of(step: AnyStep) -> list[tuple[Path, str]]:
     if isinstance(step, Menu):
         keys = ("prompt", "no_input_prompt", "bad_input_prompt")
         return [((key,), getattr(step, key)) for key in keys]
-    if isinstance(step, Hangup):
+    if isinstance(step, Hangup | Collect):
         return [(("prompt",), step.prompt)]
     return []
 

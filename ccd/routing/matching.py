@@ -7,9 +7,11 @@ from msgspec import structs
 
 from ccd.model.nouns import Availability, Cause, OfferEnd, Outcome
 from ccd.model.rules import Target
+from ccd.routing.callbacks import given_up_as, opens_at
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
+    CallbackOver,
     Changed,
     Decision,
     LeftQueue,
@@ -29,6 +31,7 @@ from ccd.routing.queues import QueueIndex
 from ccd.routing.state import Miss, Place
 
 _NOWHERE = Target()
+_IN_LINE = (Phase.WAITING, Phase.RESTING)
 
 _NOT_THE_AGENT = frozenset({OfferEnd.WITHDRAWN, OfferEnd.CUSTOMER_LEFT})
 
@@ -51,6 +54,12 @@ class Matching(Pairing):
         self.state.queues[rule.name].offered += 1
         full = rule.max_length is not None and queue.waiting() >= rule.max_length
         self.state.places[place.interaction] = place
+        if place.callback is not None:
+            if queue.estimates:
+                self.expecting.entered(queue, place, now)
+            self.timing.begin(place)
+            self.put_aside(queue, place, place.callback.rests_until, "arrived", now, out)
+            return
         if passed_on_by and rule.retry_same_after_s > 0:
             retry_at = now + rule.retry_same_after_s
             place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
@@ -94,7 +103,8 @@ class Matching(Pairing):
         at = index.queues[place.queue]
         before = at.rank(place, now)
         desks: list[Desk] = []
-        rings = place.phase is not Phase.WAITING
+        rests = place.phase is Phase.RESTING
+        rings = place.phase is not Phase.WAITING and not rests
         if rings and queue != place.queue:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             desks.append(self.end_offer(place, Event.MISS, now, give_back_turn=True))
@@ -102,14 +112,18 @@ class Matching(Pairing):
         elif rings:
             at.end_ring(place)
         else:
-            index.step_out(at, place)
+            index.take_out(at, place)
         place.priority, place.requirement = priority, requirement
         if queue != place.queue:
             self._change_queue(place, queue, now, out)
         at = index.queues[queue]
         out.append(Changed(place.interaction, queue, before, at.rank(place, now)))
-        if rings:
+        if rests:
+            at.lay_aside(place)
+        elif rings:
             at.begin_ring(place)
+        elif self.put_by(place, now, out):
+            self.pair([], desks, "agent free", now, out)
         else:
             self.pair([(place, "changed")], desks, "agent free", now, out)
 
@@ -196,6 +210,8 @@ class Matching(Pairing):
         totals = self.state.queues[place.queue]
         if outcome is Outcome.ABANDONED:
             totals.abandoned += 1
+        elif outcome is Outcome.CALLBACK_FAILED:
+            totals.callback_failed += 1
         else:
             totals.overflowed += 1
         self.expecting.gone(place, now, outcome is Outcome.ABANDONED)
@@ -231,15 +247,15 @@ class Matching(Pairing):
         """The customer left before a conversation, or was moved elsewhere."""
         moved = cause is Cause.TRANSFERRED
         desk = None
-        if place.phase is Phase.WAITING:
+        if place.phase in _IN_LINE:
+            self.index.take_out(self.index.queues[place.queue], place)
             place.phase = next_phase(place.phase, Event.LEAVE, place.interaction)
-            self.index.step_out(self.index.queues[place.queue], place)
         else:
             offer, agent = place.offer, place.agent
             desk = self.end_offer(place, Event.LEAVE, now, give_back_turn=True)
             end = OfferEnd.WITHDRAWN if moved else OfferEnd.CUSTOMER_LEFT
             out.append(OfferWithdrawn(offer, place.interaction, agent, end))
-        self.leave(place, Outcome.OVERFLOWED if moved else Outcome.ABANDONED, now, out)
+        self.leave(place, Outcome.OVERFLOWED if moved else given_up_as(place), now, out)
         if desk is not None:
             self.freed(desk, "agent free", now, out)
 
@@ -291,6 +307,8 @@ class Matching(Pairing):
         """Places whose offer ended, and agents who may have become free: next agent, line, or out."""
         loose: list[Seeker] = []
         for place in sorted(places, key=lambda place: (place.entered_at, place.seq)):
+            if self.put_by(place, now, out):
+                continue
             why = self.hopeless(place, now)
             if why:
                 self.overflow(place, why, now, out)
@@ -308,12 +326,62 @@ class Matching(Pairing):
         queue = self.index.queues.get(place.queue)
         if queue is None:
             return "queue_removed"
+        if place.callback is not None:
+            return ""  # nobody holds a line
         latest, closing = self.timing.latest(place), self.timing.closing(place)
         if closing is not None and closing <= now and (latest is None or closing <= latest):
             return "closed"
         if latest is not None and latest <= now:
             return "max_wait"
         return "no_agents" if self.index.empty(queue, queue.rule.leave_empty) else ""
+
+    # -- callbacks -----------------------------------------------------------------------------
+
+    def put_by(self, place: Place, now: float, out: list[Decision]) -> bool:
+        """Whether a place that stands in no line is not to line up again: a callback past its time is given
+        up, one whose queue is closed rests until it opens."""
+        callback = place.callback
+        queue = self.index.queues.get(place.queue)
+        if callback is None or callback.reached or queue is None:
+            return False
+        if callback.until <= now:
+            self.give_up(place, "valid_s", now, out)
+            return True
+        callback.since, place.late = now, False
+        opening = opens_at(queue, now, callback.until)
+        if opening is None:
+            self.timing.begin(place)
+            return False
+        self.put_aside(queue, place, opening, "closed", now, out)
+        return True
+
+    def put_aside(
+        self, queue: QueueIndex, place: Place, until: float, cue: str, now: float, out: list[Decision]
+    ) -> None:
+        """Let a callback that stands in no line rest until then; it keeps its place."""
+        assert place.callback is not None  # noqa: S101  only callbacks rest
+        place.phase = next_phase(place.phase, Event.REST, place.interaction)
+        place.callback.rests_until, place.late = until, False
+        queue.lay_aside(place)
+        self.timing.begin(place)
+        trace = make_trace(self.index, queue, place, now, "rests", cue)
+        out.append(Traced(place.interaction, structs.replace(trace, passed=(), others=0, until=until)))
+
+    def rouse(self, place: Place, now: float, out: list[Decision]) -> None:
+        """The time of a callback has come: it waits for an agent, in its place."""
+        queue = self.index.queues[place.queue]
+        queue.rouse(place)
+        place.phase = next_phase(place.phase, Event.WAKE, place.interaction)
+        if place.prefer and not self.is_there(place.prefer):
+            place.prefer = ""
+        if not self.put_by(place, now, out):
+            self._seek(queue, place, "called back", now, out)
+
+    def give_up(self, place: Place, why: str, now: float, out: list[Decision]) -> None:
+        """End a callback that stands in no line."""
+        place.phase = next_phase(place.phase, Event.LEAVE, place.interaction)
+        self.leave(place, Outcome.CALLBACK_FAILED, now, out)
+        out.append(CallbackOver(place.interaction, why))
 
     # -- agents --------------------------------------------------------------------------------
 
@@ -403,7 +471,8 @@ class Matching(Pairing):
         """All that waits in a queue to be left because nobody is there, taken out of its lines."""
         if not self.index.empty(queue, queue.rule.leave_empty):
             return []
-        waiting = [self.state.places[name] for name in queue.lined_up()]
+        lined_up = [self.state.places[name] for name in queue.lined_up()]
+        waiting = [place for place in lined_up if place.callback is None]
         for place in waiting:
             self.index.step_out(queue, place)
         return waiting

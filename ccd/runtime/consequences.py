@@ -15,6 +15,7 @@ from ccd.channels.ledger import RecordRow
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
+from ccd.runtime import callbacks
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -95,7 +96,8 @@ def _offer(centre: "Centre", decision: dec.Offer) -> None:
     if talk is None or info is None or rule is None or talk.phase is not Phase.WAITING:
         centre.push(centre.router.missed(decision.offer, OfferEnd.WITHDRAWN, centre.now))
         return
-    centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, centre.card(info), centre.now)
+    if not callbacks.call_first(centre, info, talk, decision):
+        centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, centre.card(info), centre.now)
     centre.history.offer_made(
         info.id,
         decision.queue,
@@ -127,6 +129,7 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     info = centre.state.interactions.get(decision.interaction)
     if talk is None or info is None or talk.phase is not Phase.WAITING:
         return
+    callbacks.stop_asking(centre, talk)
     target = decision.target
     why = centre.in_force.why(decision.queue, decision.why)
     centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=why)
@@ -288,6 +291,8 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     decisions = centre.router.answered(event.offer, centre.now)
     if any(isinstance(decision, dec.StaleOffer) for decision in decisions):
         centre.talks.withdraw_offer(talk, event.offer, Cause.LAPSED)
+    elif talk.away:
+        callbacks.call(centre, talk)
     else:
         centre.talks.connect(talk, centre.now)
     centre.push(decisions)
@@ -299,6 +304,7 @@ def _agent_missed(centre: "Centre", event: ev.AgentMissed) -> None:
 
 def _bridged(centre: "Centre", event: ev.Bridged) -> None:
     centre.flows.stop(event.interaction, centre.now)
+    callbacks.over(centre, event.interaction)
     centre.push(centre.router.bridged(event.interaction, centre.now))
 
 
@@ -353,6 +359,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     if info is None:
         return
     centre.flows.stop(info.id, centre.now)
+    callbacks.forget(centre, info)
     centre.free_helper(info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
@@ -381,6 +388,8 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     do.HangUp: _flow_hangup,
     do.Chose: _flow_chose,
     do.Missed: _flow_missed,
+    do.CallBack: callbacks.wanted,
+    do.Stay: callbacks.stays,
     do.Assigned: _flow_assigned,
     dec.Offer: _offer,
     dec.OfferWithdrawn: _withdrawn,
@@ -394,6 +403,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.StaleOffer: _stale,
     dec.Handled: _handled,
     dec.LeftQueue: _left_queue,
+    dec.CallbackOver: callbacks.given_up,
     dec.Finished: _finished,
     dec.WrapUpStarted: _wrap_up_started,
     dec.WrapUpEnded: _wrap_up_ended,
@@ -404,6 +414,9 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.AgentMissed: _agent_missed,
     ev.Bridged: _bridged,
     ev.TalkOver: _talk_over,
+    ev.LineLeft: callbacks.line_left,
+    ev.CallFailed: callbacks.failed,
+    ev.CustomerReached: callbacks.reached,
     ev.PromptOver: _prompt_over,
     ev.OutsideFailed: _outside_failed,
     ev.TransferDone: _transferred,
