@@ -27,8 +27,8 @@ def register(app: typer.Typer) -> None:
         help="Look at one interaction, change how it waits, or end it.",
         rich_markup_mode=None,
     )
-    for name, verb in (("show", show), ("explain", explain), ("change", change), ("hangup", hangup)):
-        one.command(name)(verb)
+    for verb in (show, explain, change, callback, hangup):
+        one.command(verb.__name__)(verb)
     app.add_typer(one, name="interaction")
 
 
@@ -110,8 +110,27 @@ def change(
     session_of(context).show("interaction.change", json, _changed, interaction=interaction, **given)
 
 
+def callback(
+    context: typer.Context,
+    interaction: Number,
+    number: Annotated[
+        str, typer.Option(help="Call this number; if left out, the one that the customer calls from.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Turn a waiting call into a callback. The customer leaves the line and keeps the place.
+
+    \b
+    Example:
+      ccctl interaction callback 4711
+      ccctl interaction callback 4711 --number +33123456789
+    """
+    args = {"number": number} if number else {}
+    session_of(context).show("interaction.callback", json, _called_back, interaction=interaction, **args)
+
+
 def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
-    """End a running interaction. All its parties are hung up.
+    """End a running interaction. All its parties are hung up, a callback is not made.
 
     \b
     Example:
@@ -134,15 +153,33 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     return (
         row["interaction"],
         row["channel"],
-        PHASES.get(row["phase"], row["phase"]),
+        _state(row),
         row["queue"] or "-",
         row["position"] or "-",
         row["agent"] or "-",
-        row["display"] or row["origin"] or "withheld",
+        (row["callback"] or {}).get("number") or row["display"] or row["origin"] or "withheld",
         row["target"],
         duration(row["age_s"]),
         since(row["waiting_s"]),
     )
+
+
+def _state(row: dict[str, Any]) -> str:
+    """What it does; of a callback in how long it may be tried again."""
+    phase: str = PHASES.get(row["phase"], row["phase"])
+    if not row["callback"] or row["phase"] != "waiting":
+        return phase
+    left = row["callback"]["next_s"]
+    return f"callback in {duration(left)}" if left else "callback"
+
+
+def _callback(told: dict[str, Any] | None) -> str:
+    """Where, what failed, when it is tried again, and until when."""
+    if not told:
+        return ""
+    failed = f", {told['attempts']} failed, the last {told['last'].replace('_', ' ')}" if told["last"] else ""
+    again = f", next in {duration(told['next_s'])}" if told["next_s"] else ""
+    return f"{told['number']}{failed}{again}, given up in {duration(told['left_s'])}"
 
 
 def _shown(answer: dict[str, Any]) -> Iterator[str]:
@@ -161,6 +198,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ),
             ("to", answer["target"]),
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
+            ("callback", _callback(answer.get("callback"))),
             ("step", answer.get("step", "")),
             ("queue", answer["queue"]),
             ("place", answer.get("position") or ""),
@@ -191,6 +229,11 @@ def _changed(answer: dict[str, Any]) -> list[str]:
     places = f"place {answer['before']} → {answer['after'] or 'none'}"
     taken = f", offered to {answer['agent']}" if answer["agent"] else ""
     return [clean(f"interaction {answer['interaction']} in {answer['queue']}: {places}{taken}")]
+
+
+def _called_back(answer: dict[str, Any]) -> list[str]:
+    kept = f"place {answer['position']} in {answer['queue']} is kept"
+    return [clean(f"interaction {answer['interaction']} is called back at {answer['number']}: {kept}")]
 
 
 def _hung_up(answer: dict[str, Any]) -> list[str]:

@@ -29,6 +29,20 @@ def customer_first(rule: QueueRule, callback: Callback | None) -> bool:
     return (rule.callback or USUAL).first == CALLBACK_CUSTOMER
 
 
+def is_away(place: Place) -> bool:
+    """Whether its customer holds no line now."""
+    callback = place.callback
+    return callback is not None and not callback.reached and place.phase is not Phase.CONNECTED
+
+
+def is_called(queue: QueueIndex | None, place: Place) -> bool:
+    """Whether its customer is being called back now, for the agent who has it."""
+    if not is_away(place) or queue is None:
+        return False
+    first = customer_first(queue.rule, place.callback)
+    return place.phase is Phase.ACCEPTED or (place.phase is Phase.OFFERED and first)
+
+
 def offer_s(rule: QueueRule, place: Place) -> float:
     """How long an offer of a place stands."""
     if customer_first(rule, place.callback):

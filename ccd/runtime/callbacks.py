@@ -4,7 +4,7 @@ One callback a number and queue is pending; who asks again is told that it is ke
 interaction from the call that came to the conversation: one timeline, counted once.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import callbacks
 from ccd.bridging import events as ev
@@ -153,6 +153,37 @@ def line_left(centre: "Centre", event: ev.LineLeft) -> None:
     """The customer's line is down: from now on it may be that customer's turn."""
     centre.history.note(event.interaction, centre.now, "left the line")
     centre.push(centre.router.wake(event.interaction, centre.now))
+
+
+def view(centre: "Centre", info: Interaction, now: float) -> dict[str, Any] | None:
+    """How a customer who holds no line is to be called back, for people; None: the customer holds one."""
+    talk, place = centre.talks.get(info.id), centre.router.state.places.get(info.id)
+    if talk is None or not talk.away or place is None or place.callback is None or info.callback is None:
+        return None
+    rests = place.phase is PlacePhase.RESTING
+    return {
+        "number": talk.number,
+        "asked_s": max(0.0, now - info.callback.asked_at),
+        "attempts": info.callback.attempts,
+        "last": info.callback.last.value if info.callback.last is not None else "",
+        "next_at": place.callback.rests_until if rests else None,
+        "next_s": max(0.0, place.callback.rests_until - now) if rests else 0.0,
+        "given_up_at": place.callback.until,
+        "left_s": max(0.0, place.callback.until - now),
+    }
+
+
+def say_refusal(centre: "Centre", why: str, queue: str, number: str) -> str:
+    """Why a callback is not kept, in words for who asked at the console."""
+    if why == NO_NUMBER:
+        shown = f"{number!r} is" if number else "a withheld number is"
+        return f"{shown} no number that can be called back: give one, e.g. --number +33123456789"
+    if why == DENIED:
+        return f"{number} is not called back: see deny and allow of [queues.{queue}.callback]"
+    if why == ALREADY:
+        other = centre.state.callbacks[_key(number, queue)]
+        return f"{number} is called back for queue {queue} already: {other}"
+    return "no customer holds the line in a queue there"
 
 
 # -- calling ---------------------------------------------------------------------------------------

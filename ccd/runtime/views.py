@@ -19,6 +19,7 @@ from ccd.history.state import Record
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
 from ccd.routing.views import AgentView, QueueView
+from ccd.runtime import callbacks
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
@@ -27,7 +28,7 @@ View = dict[str, Any]
 MOST_LISTED = 200
 """Interactions listed at a time unless more are asked for."""
 OFFERED = "offered"
-SHARES = ("handled", "abandoned", "overflowed", "waiting")
+SHARES = ("handled", "abandoned", "overflowed", "callback_failed", "waiting")
 """Together they make up what was offered."""
 
 
@@ -252,6 +253,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "step": centre.flows.where(info.id),
         "age_s": max(0.0, now - info.arrived_at),
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,
+        "callback": callbacks.view(centre, info, now),
     }
 
 

@@ -12,6 +12,7 @@ from ccd.history.history import History
 from ccd.model.nouns import DEFAULT_LOAD, Availability
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
+from ccd.routing.callbacks import is_away
 from ccd.routing.phases import Phase
 from ccd.routing.state import AgentState, Place
 from ccd.runtime.centre import Centre
@@ -126,14 +127,9 @@ def agreement(centre: Centre) -> Iterator[str]:
             yield f"interaction {name} is with {talk.agent.agent}, for routing with {found.agent}"
         if talk.customer_gone and talk.phase is not TalkPhase.ENDING and not talk.away:
             yield f"interaction {name} is {talk.phase.value} without its customer"
-        if found is not None and talk.away != _is_away(found):
+        if found is not None and talk.away != is_away(found):
             yield f"interaction {name} is away ({talk.away}), for routing {found.callback}"
     yield from _reserved(centre)
-
-
-def _is_away(place: Place) -> bool:
-    """Whether routing takes it for one whose customer holds no line."""
-    return place.callback is not None and not place.callback.reached and place.phase is not Phase.CONNECTED
 
 
 def _reserved(centre: Centre) -> Iterator[str]:

@@ -61,7 +61,8 @@ def needed(command: Any) -> list[str]:
 def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
         "status, top, agents, agent login, agent logout, agent pause, agent ready, queues, interactions, "
-        "interaction show, interaction explain, interaction change, interaction hangup, "
+        "interaction show, interaction explain, interaction change, interaction callback, "
+        "interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
         "prompts list, completion"
