@@ -24,7 +24,7 @@ def queues(context: typer.Context, json: Json = False) -> None:
     So many WAITING on the line, the first FOR so long, and CALLBACKS if any are to be made; EWT is what one
     more would probably wait; so many FREE of the AGENTS logged in. Then figures of today (UTC): OFFERED,
     HANDLED, ABANDONED, OVERFLOWED, SL service level, ASA average speed of answer. Narrow terminals have
-    short heads: OFF, HAND, ABD, OVF. A queue whose calendar is closed says so behind its name.
+    short heads: OFF, HAND, ABD, OVF, BACK. A queue whose calendar is closed says so behind its name.
 
     \b
     Example:

@@ -36,7 +36,7 @@ def report(
     The last line sums up: offered = handled + abandoned + overflowed + callback failed (if any) + waiting.
     Of a day it also names those who waited when it began; and the report says so when the figures do not add
     up. SL (service level), ASA, AHT: the formulas stand in docs/kpi.md. Narrow terminals have short heads:
-    OFF, HAND, ABD, OVF.
+    OFF, HAND, ABD, OVF, CBF.
 
     \b
     Example:

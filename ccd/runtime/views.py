@@ -331,7 +331,8 @@ def zone(record: Record) -> tzinfo:
 
 
 def _parties(talk: Talk) -> list[View]:
-    roles = ((Role.CUSTOMER, talk.customer), (Role.AGENT, talk.agent), (Role.THIRD, talk.third))
+    customer = None if talk.customer_gone else talk.customer
+    roles = ((Role.CUSTOMER, customer), (Role.AGENT, talk.agent), (Role.THIRD, talk.third))
     return [_party(role, party) for role, party in roles if party is not None]
 
 

@@ -1,4 +1,4 @@
-"""Callbacks by telephone: a caller leaves the line by a key, SIPp behind the trunk is the customer's phone."""
+"""Callbacks by telephone: a caller leaves the line by a key, SIPp behind the trunk is that customer."""
 
 import re
 from pathlib import Path
