@@ -7,11 +7,10 @@ from msgspec import structs
 
 from ccd.model.nouns import Availability, Cause, OfferEnd, Outcome
 from ccd.model.rules import Target
-from ccd.routing.callbacks import given_up_as, opens_at
+from ccd.routing.callbacks import given_up_as
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
-    CallbackOver,
     Changed,
     Decision,
     LeftQueue,
@@ -23,11 +22,12 @@ from ccd.routing.decisions import (
 from ccd.routing.desk import Desk, at_work
 from ccd.routing.desks import count_miss, count_time, declare, may_forget, release, stop_wrap_up
 from ccd.routing.opening import is_open_at, overflow_target, with_hours
-from ccd.routing.pairing import Pairing, Seeker
+from ccd.routing.pairing import Seeker
 from ccd.routing.passed import make_trace
 from ccd.routing.pauses import begin_pause, declare_pause, end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex
+from ccd.routing.resting import Resting
 from ccd.routing.state import Miss, Place
 
 _NOWHERE = Target()
@@ -36,7 +36,7 @@ _IN_LINE = (Phase.WAITING, Phase.RESTING)
 _NOT_THE_AGENT = frozenset({OfferEnd.WITHDRAWN, OfferEnd.CUSTOMER_LEFT})
 
 
-class Matching(Pairing):
+class Matching(Resting):
     """All moves but those that bring together."""
 
     __slots__ = ()
@@ -148,7 +148,7 @@ class Matching(Pairing):
         queue = self.index.queues.get(place.queue)
         if place.phase is Phase.WAITING and queue is not None and self.index.best_agent(queue, place):
             self.index.step_out(queue, place)
-            self._seek(queue, place, "retry", now, out)
+            self.seek(queue, place, "retry", now, out)
 
     def next_stage(self, place: Place, now: float, out: list[Decision]) -> None:
         """Its queue asks for less of a place, or opens a tier for it."""
@@ -158,7 +158,7 @@ class Matching(Pairing):
         else:
             self.index.step_out(queue, place)
             place.stage += 1
-            self._seek(queue, place, "relaxed", now, out)
+            self.seek(queue, place, "relaxed", now, out)
         self.timing.begin_stage(place)
 
     def prefer_nobody(self, place: Place, now: float, out: list[Decision]) -> None:
@@ -169,19 +169,7 @@ class Matching(Pairing):
             return
         self.index.step_out(queue, place)
         place.prefer = ""
-        self._seek(queue, place, "kept no longer", now, out)
-
-    def _seek(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
-        """Look for an agent for a place that stands in no line, else let it line up."""
-        if not self.seek_agent(queue, place, cue, now, out):
-            self.wait(queue, place, cue, now, out)
-        elif self.index.loosened:
-            self.pair([], [], "", now, out)
-
-    def is_there(self, agent: str) -> bool:
-        """Whether something may be kept for this agent: known and logged in."""
-        desk = self.index.desks.get(agent)
-        return desk is not None and desk.state.availability is not Availability.LOGGED_OUT
+        self.seek(queue, place, "kept no longer", now, out)
 
     # -- ends ----------------------------------------------------------------------------------
 
@@ -204,20 +192,6 @@ class Matching(Pairing):
             out.append(Traced(place.interaction, trace))
         self.leave(place, Outcome.OVERFLOWED, now, out)
         out.append(Overflow(place.interaction, place.queue, target, why))
-
-    def leave(self, place: Place, outcome: Outcome, now: float, out: list[Decision]) -> None:
-        """Forget a place that ended without a conversation, and count it."""
-        totals = self.state.queues[place.queue]
-        if outcome is Outcome.ABANDONED:
-            totals.abandoned += 1
-        elif outcome is Outcome.CALLBACK_FAILED:
-            totals.callback_failed += 1
-        else:
-            totals.overflowed += 1
-        self.expecting.gone(place, now, outcome is Outcome.ABANDONED)
-        self.state.places.pop(place.interaction, None)
-        waited = max(0.0, now - place.enqueued_at)
-        out.append(LeftQueue(place.interaction, place.queue, outcome, waited))
 
     def end_offer(self, place: Place, event: Event, now: float, give_back_turn: bool) -> Desk:
         """End a live or accepted offer; the place stands in no line afterwards."""
@@ -334,54 +308,6 @@ class Matching(Pairing):
         if latest is not None and latest <= now:
             return "max_wait"
         return "no_agents" if self.index.empty(queue, queue.rule.leave_empty) else ""
-
-    # -- callbacks -----------------------------------------------------------------------------
-
-    def put_by(self, place: Place, now: float, out: list[Decision]) -> bool:
-        """Whether a place that stands in no line is not to line up again: a callback past its time is given
-        up, one whose queue is closed rests until it opens."""
-        callback = place.callback
-        queue = self.index.queues.get(place.queue)
-        if callback is None or callback.reached or queue is None:
-            return False
-        if callback.until <= now:
-            self.give_up(place, "valid_s", now, out)
-            return True
-        callback.since, place.late = now, False
-        opening = opens_at(queue, now, callback.until)
-        if opening is None:
-            self.timing.begin(place)
-            return False
-        self.put_aside(queue, place, opening, "closed", now, out)
-        return True
-
-    def put_aside(
-        self, queue: QueueIndex, place: Place, until: float, cue: str, now: float, out: list[Decision]
-    ) -> None:
-        """Let a callback that stands in no line rest until then; it keeps its place."""
-        assert place.callback is not None  # noqa: S101  only callbacks rest
-        place.phase = next_phase(place.phase, Event.REST, place.interaction)
-        place.callback.rests_until, place.late = until, False
-        queue.lay_aside(place)
-        self.timing.begin(place)
-        trace = make_trace(self.index, queue, place, now, "rests", cue)
-        out.append(Traced(place.interaction, structs.replace(trace, passed=(), others=0, until=until)))
-
-    def rouse(self, place: Place, now: float, out: list[Decision]) -> None:
-        """The time of a callback has come: it waits for an agent, in its place."""
-        queue = self.index.queues[place.queue]
-        queue.rouse(place)
-        place.phase = next_phase(place.phase, Event.WAKE, place.interaction)
-        if place.prefer and not self.is_there(place.prefer):
-            place.prefer = ""
-        if not self.put_by(place, now, out):
-            self._seek(queue, place, "called back", now, out)
-
-    def give_up(self, place: Place, why: str, now: float, out: list[Decision]) -> None:
-        """End a callback that stands in no line."""
-        place.phase = next_phase(place.phase, Event.LEAVE, place.interaction)
-        self.leave(place, Outcome.CALLBACK_FAILED, now, out)
-        out.append(CallbackOver(place.interaction, why))
 
     # -- agents --------------------------------------------------------------------------------
 

@@ -353,7 +353,9 @@ async def test_callbacks_are_told_from_those_who_hold_the_line(room: Room) -> No
     row = next(each for each in (await room.ask("interactions"))["listed"] if each["interaction"] == name)
     assert interactions._state(row) == "callback in 0:15"
     shown = await room.ask("interaction.show", interaction=name)
-    assert any("+33123456789, next in 0:15, given up in 8:00:00" in line for line in interactions._shown(shown))
+    assert any(
+        "+33123456789, next in 0:15, given up in 8:00:00" in line for line in interactions._shown(shown)
+    )
     row["callback"] |= {"attempts": 2, "last": "no_answer", "next_s": 0.0}
     assert interactions._state(row) == "callback"
     told = interactions._callback(row["callback"])
