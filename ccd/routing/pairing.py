@@ -177,7 +177,7 @@ class Pairing:
         out.append(Traced(place.interaction, trace))
         if queue.estimates and cue == "arrived":
             place.expected_s = self.expecting.estimate(queue, trace.position, now)
-        if queue.speaks and not place.announce_at:
+        if queue.speaks and not place.announce_at and place.callback is None:
             self.announce(queue, place, now, out)
 
     def announce(self, queue: QueueIndex, place: Place, now: float, out: list[Decision]) -> None:

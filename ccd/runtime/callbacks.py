@@ -19,6 +19,7 @@ from ccd.routing import decisions as dec
 from ccd.routing.callbacks import USUAL, customer_first
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.routing.state import Callback as PlaceCallback
+from ccd.runtime.leaving import leave
 from ccd.runtime.state import Callback, Interaction
 
 if TYPE_CHECKING:
@@ -269,10 +270,21 @@ def given_up(centre: "Centre", decision: dec.CallbackOver) -> None:
 
 
 def over(centre: "Centre", interaction: str) -> None:
-    """Customer and agent are joined: another callback may be asked for."""
+    """Customer and agent are joined: another callback may be asked for.
+
+    One that is still kept for the same number and queue is made no more: the customer called again, and is
+    not to be called for what is being talked about now.
+    """
     info = centre.state.interactions.get(interaction)
-    if info is not None:
-        forget(centre, info)
+    if info is None:
+        return
+    forget(centre, info)
+    number = to_e164(info.origin, centre.state.rules.country)
+    twin = centre.state.interactions.get(centre.state.callbacks.get(_key(number, info.queue), ""))
+    talk = centre.talks.get(twin.id) if twin is not None else None
+    if twin is not None and talk is not None:
+        centre.history.note(twin.id, centre.now, "callback given up", why=f"served as {interaction}")
+        leave(centre, twin, talk, Cause.TRANSFERRED)
 
 
 def forget(centre: "Centre", info: Interaction) -> None:

@@ -106,12 +106,11 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         for view in glance.queues
         if view.waiting and view.queue in resting
     ]
-    unmanned = [
-        view for view in glance.queues if view.waiting and not view.logged_in and view.queue not in resting
-    ]
+    unmanned = [view for view in glance.queues if not view.logged_in and view.queue not in resting]
     found += [
-        alarm("queue without agents", view.queue, f"{view.waiting} waiting, nobody logged in")
+        alarm("queue without agents", view.queue, f"{waiting} waiting, nobody logged in")
         for view in unmanned
+        if (waiting := view.waiting - (view.callbacks if view.closed else 0))  # those wait for the opening
     ]
     return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
 

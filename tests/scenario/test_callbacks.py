@@ -325,3 +325,31 @@ def test_which_numbers_are_called_back(rule: dict[str, Any], number: str, kept: 
     a = line.call(ANN_CALLS)
     line.leave(a, number)
     assert line.sim.centre.talks.state.talks[a].away is kept
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_who_calls_again_and_is_served_is_not_called_any_more(first: bool) -> None:
+    line = Line()
+    a = line.call(ANN_CALLS)
+    b = line.call(ANN_CALLS)
+    line.leave(a)
+    line.sim.behaviours[ANN_CALLS] = NEVER if first else BUSY
+    if first:  # before the callback is tried
+        line.sim.tell(facts.ChangeAsked(b, "test", priority=5))
+    line.end_first()
+    line.sim.run(10)
+    assert line.phase(b) == "talking" and line.phase(a) == "ended"
+    record = line.record(a)
+    assert record.outcome == "overflowed" and line.figures()[3] == 1
+    assert record.timeline[-3].details == {"why": f"served as {b}"}
+    line.sim.run(2000)
+    assert line.dialled() == ([] if first else [ANN_CALLS]) and line.sim.centre.state.callbacks == {}
+    line.sim.check_replay()
+
+
+def test_a_callback_is_told_no_place() -> None:
+    line = Line(announce_position=True, announce_every_s=10.0)
+    a = line.call(ANN_CALLS)
+    line.leave(a)
+    due = line.sim.centre.next_deadline()
+    assert due is not None and due > line.sim.now + 10_000, "nothing is due but its end"

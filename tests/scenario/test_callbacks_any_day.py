@@ -14,6 +14,7 @@ from ccd.model import facts
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import Availability, Cause, ChannelClass
 from ccd.model.rules import CallBack, CallbackRule, RetryAfter
+from ccd.runtime import views
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.day import Arrival, Day, Presence, Stage
 from ccd.testing.parties import BUSY, NEVER, REJECTS, VANISHES, Behaviour
@@ -199,3 +200,15 @@ def test_a_played_day_calls_back_who_asks_for_it() -> None:
     day = Day(name="day", begins_at=begins, ends_at=begins + 3600.0, arrivals=arrivals, presences=presences)
     records = rehearse(day, made, check=True).records
     assert [(record.outcome, round(record.talked_s)) for record in records] == [("handled", 100)] * 3
+
+
+def test_only_who_holds_the_line_raises_an_alarm_in_a_closed_queue() -> None:
+    line, closes = with_hours("serve")
+    a = line.call(ANN_CALLS)
+    line.leave(a)
+    line.sim.run_until(closes + 1)
+    line.sim.ask("ann", Availability.LOGGED_OUT)
+    assert views.alarms(line.sim.centre, views.Glance(line.sim.centre, line.sim.now)) == []
+    line.sim.run(3600)
+    (alarm,) = views.alarms(line.sim.centre, views.Glance(line.sim.centre, line.sim.now))
+    assert (alarm["what"], alarm["why"]) == ("queue without agents", "1 waiting, nobody logged in")
