@@ -129,9 +129,9 @@ class Router(CallingBack):
         `entered_at` keeps the place of one that waited before. `passed_on_by`: the agent who sent it here
         is not offered it again before `retry_same_after_s`. `requirement`: what it asks for besides its
         queue. `prefer`: the agent, member or not, that it is kept for at first, for `prefer_wait_s`,
-        unless logged out. `callback`: its customer holds no line. Each call counts as offered.
-        Raises `IllegalMove` when the interaction is here
-        already, and `ExpressionFault` for a requirement that cannot be read.
+        unless logged out. `callback`: its customer holds no line. Each call counts as offered. Raises
+        `IllegalMove` when the interaction is here already, and `ExpressionFault` for a requirement that
+        cannot be read.
         """
         if interaction in self.state.places:
             raise IllegalMove("routing_twice", f"interaction {interaction} is in a queue already")

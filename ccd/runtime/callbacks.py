@@ -41,13 +41,15 @@ def callback_number(centre: "Centre", info: Interaction) -> str:
 
 
 def refusal(centre: "Centre", queue: str, number: str) -> str:
-    """Why a number cannot be called back for a queue; empty when it can."""
+    """Why a number cannot be called back for a queue (our own would call ourselves); empty when it can."""
     rule = rule_of(centre, queue)
     if queue not in centre.state.rules.queues:
         return TOO_LATE
     if not number.startswith("+"):
         return NO_NUMBER
-    if number.startswith(rule.deny) or (rule.allow and not number.startswith(rule.allow)):
+    if number in centre.state.rules.numbers or number.startswith(rule.deny):
+        return DENIED
+    if rule.allow and not number.startswith(rule.allow):
         return DENIED
     return ALREADY if _key(number, queue) in centre.state.callbacks else ""
 
@@ -180,7 +182,7 @@ def say_refusal(centre: "Centre", why: str, queue: str, number: str) -> str:
         shown = f"{number!r} is" if number else "a withheld number is"
         return f"{shown} no number that can be called back: give one, e.g. --number +33123456789"
     if why == DENIED:
-        return f"{number} is not called back: see deny and allow of [queues.{queue}.callback]"
+        return f"{number} is not called back: it is ours, or see deny and allow of [queues.{queue}.callback]"
     if why == ALREADY:
         other = centre.state.callbacks[_key(number, queue)]
         return f"{number} is called back for queue {queue} already: {other}"

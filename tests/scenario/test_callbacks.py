@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from ccd.bridging.callbacks import GOODBYE_S
@@ -353,3 +354,15 @@ def test_a_callback_is_told_no_place() -> None:
     line.leave(a)
     due = line.sim.centre.next_deadline()
     assert due is not None and due > line.sim.now + 10_000, "nothing is due but its end"
+
+
+def test_a_number_of_our_own_is_not_called_back() -> None:
+    line = Line()
+    a = line.call(ANN_CALLS)
+    now = line.sim.centre.state.rules
+    numbers = {**now.numbers, BEN_CALLS: "straight"}
+    line.sim.tell(facts.RulesLoaded(msgspec.structs.replace(now, numbers=numbers), "test"))
+    line.leave(a, BEN_CALLS)
+    assert not line.sim.centre.talks.state.talks[a].away
+    line.leave(a, CAT_CALLS)
+    assert line.sim.centre.talks.state.talks[a].away
