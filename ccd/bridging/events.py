@@ -45,6 +45,24 @@ class TalkOver(Event, frozen=True):
     by_agent: bool
 
 
+class LineLeft(Event, frozen=True):
+    """The line of a customer who is to be called back is down."""
+
+
+class CallFailed(Event, frozen=True):
+    """A customer was called back and did not answer; `by_agent`: the agent hung up before that."""
+
+    cause: Cause
+    by_agent: bool = False
+
+
+class CustomerReached(Event, frozen=True):
+    """A customer who is called first answered: the agent kept for it is to be rung."""
+
+    offer: str
+    agent: str
+
+
 class PromptOver(Event, frozen=True):
     """A prompt of the flow ended."""
 
@@ -95,6 +113,9 @@ AnyEvent = (
     | AgentMissed
     | Bridged
     | TalkOver
+    | LineLeft
+    | CallFailed
+    | CustomerReached
     | PromptOver
     | OutsideFailed
     | TransferDone

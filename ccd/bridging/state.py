@@ -5,6 +5,9 @@
       │         └───────────┴────────────┘            ▼  │
       └──▶ OUTSIDE_RINGING ──▶ OUTSIDE            TRANSFERRING
 
+A callback whose agent was rung first goes CONNECTING ──▶ CALLING ──▶ TALKING, one whose customer is called
+first WAITING ──▶ CALLING ──▶ OFFERED; from CALLING both come back to WAITING when nobody answers.
+
 `MOVES` is the whole truth; the picture only helps. A pair that is not in it raises `IllegalMove`.
 """
 
@@ -23,6 +26,8 @@ class Phase(StrEnum):
     FLOW = "flow"
     WAITING = "waiting"
     OFFERED = "offered"
+    CALLING = "calling"
+    """The customer who left the line is called back; the agent hears it ring, or is kept free meanwhile."""
     CONNECTING = "connecting"
     """An agent accepted; the whisper plays."""
     TALKING = "talking"
@@ -42,6 +47,8 @@ class Move(StrEnum):
     OFFER = "offer"
     OFFER_OVER = "offer_over"
     ACCEPT = "accept"
+    CALL = "call"
+    """Call the customer back."""
     BRIDGE = "bridge"
     TO_FLOW = "to_flow"
     DIAL_OUT = "dial_out"
@@ -62,6 +69,11 @@ MOVES: dict[tuple[Phase, Move], Phase] = {
     (Phase.WAITING, Move.TO_FLOW): Phase.FLOW,
     (Phase.OFFERED, Move.OFFER_OVER): Phase.WAITING,
     (Phase.OFFERED, Move.ACCEPT): Phase.CONNECTING,
+    (Phase.CONNECTING, Move.CALL): Phase.CALLING,
+    (Phase.WAITING, Move.CALL): Phase.CALLING,
+    (Phase.CALLING, Move.BRIDGE): Phase.TALKING,
+    (Phase.CALLING, Move.OFFER): Phase.OFFERED,
+    (Phase.CALLING, Move.OFFER_OVER): Phase.WAITING,
     (Phase.CONNECTING, Move.BRIDGE): Phase.TALKING,
     (Phase.CONNECTING, Move.OFFER_OVER): Phase.WAITING,
     (Phase.TALKING, Move.TRANSFER): Phase.TRANSFERRING,
@@ -133,7 +145,7 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """Id of the prompt that plays to the customer, empty: none."""
     whispering: str = ""
     deadline: float = 0.0
-    """When ringing outside, a transfer, or ENDING is given up; 0: none."""
+    """When ringing outside, a transfer, a callback, its goodbye, or ENDING is given up; 0: none."""
     recordings: list[str] = []
     """Open recordings."""
     recorded: int = 0
@@ -142,6 +154,14 @@ class Talk(msgspec.Struct, omit_defaults=True):
     cause: Cause = Cause.NORMAL
     texts: list[str] = []
     """Texts of the customer that no agent has taken yet (bounded)."""
+    number: str = ""
+    """Where the customer is called back; empty: nobody asked for that."""
+    away: bool = False
+    """The customer left the line (or is about to, while the goodbye plays) and is to be called back."""
+    reserved: Party | None = None
+    """The agent who is kept free while the customer is called first."""
+    asking: bool = False
+    """The customer waits, and a flow asks how to be called back meanwhile."""
     pending: list[DialLeg] = []
     """Offers of a written interaction that wait a moment for the first words of the customer."""
     seen: list[str] = []

@@ -5,6 +5,7 @@ cases and what comes of them:
 
 - the agent's leg ends before the bridge: `AgentMissed` with its own end; the customer keeps the music;
 - the customer leaves at any time: `CustomerGone`; every other leg is released in the same turn;
+- the customer leaves the line to be called back: nothing ends (`bridging.callbacks`);
 - a leg that is already released reports its end or its answer late: nobody is listening, no effect;
 - a recording or a customer's leg never reports its end: the interaction closes after `ENDING_S`.
 """
@@ -13,8 +14,8 @@ import heapq
 
 import msgspec
 
+from ccd.bridging import callbacks, texts, thirds
 from ccd.bridging import events as ev
-from ccd.bridging import texts, thirds
 from ccd.bridging.state import BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind, OfferEnd, PromptPart
@@ -105,10 +106,13 @@ class Talks:
     def back_to_flow(self, talk: Talk) -> None:
         """The flow is in charge again (overflow without a target, failed transfer)."""
         talk.move(Move.TO_FLOW)
+        talk.asking = False
         self.set_deadline(talk, 0.0)
 
     def announce(self, talk: Talk, position: int, wait_s: float | None = None) -> None:
         """Tell the waiting customer its place (0: not) and wait (None: not); music goes on afterwards."""
+        if talk.away or talk.asking:
+            return
         minutes = 0 if wait_s is None else round(wait_s / 60.0)
         if talk.customer.kind is LegKind.TEXT:
             self.commands.append(cmd.TellPosition(talk.customer.leg, position, minutes))
@@ -153,6 +157,8 @@ class Talks:
 
         `by`: who took it, as shown to people.
         """
+        if callbacks.withdrawn(self, talk, offer):
+            return
         other = next((each for each in talk.also_ringing if each.offer == offer), None)
         if other is not None:
             self._release_party(talk, other, cause, by)
@@ -168,6 +174,7 @@ class Talks:
             talk.agent, talk.also_ringing = talk.also_ringing[0], talk.also_ringing[1:]
             return
         talk.move(Move.OFFER_OVER)
+        talk.reserved = None
         talk.whispering, talk.pending = "", []
         self.set_deadline(talk, 0.0)
 
@@ -182,7 +189,7 @@ class Talks:
             parts = (PromptPart(talk.whisper),)
             self.commands.append(cmd.PlayPrompt(agent.leg, talk.whispering, parts, talk.language))
         else:
-            self._bridge(talk)
+            self.bridge(talk)
 
     def end(self, talk: Talk, cause: Cause, now: float) -> None:
         """End the interaction: every leg and recording; `Closed` follows when all are gone."""
@@ -190,6 +197,7 @@ class Talks:
             return
         talk.move(Move.END)
         talk.cause, talk.ended_at = cause, now
+        talk.reserved, talk.asking = None, False
         for recording in talk.recordings:
             self.commands.append(cmd.StopRecording(recording, talk.customer.leg))
         for role, party in ((Role.AGENT, talk.agent), (Role.THIRD, talk.third)):
@@ -212,6 +220,9 @@ class Talks:
         talk, role = found
         party = talk.party(leg, role)
         self.note(talk, "ringing", leg=leg, role=role.value)
+        if role is Role.CUSTOMER:
+            callbacks.ringing(self, talk, early_media)
+            return
         if party is None or party.kind is LegKind.TEXT:
             return
         if early_media and role is Role.THIRD and not party.early_media and not party.answered:
@@ -232,6 +243,8 @@ class Talks:
                 talk.move(Move.ACCEPT)
                 talk.pending = [each for each in talk.pending if each.leg != leg]
                 self.events.append(ev.AgentAccepted(talk.interaction, talk.agent.offer))
+        elif role is Role.CUSTOMER and talk.phase is Phase.CALLING:
+            callbacks.answered(self, talk)
         elif role is Role.THIRD and talk.third is not None and not talk.third.answered:
             talk.third.answered, talk.third.device = True, device
             thirds.answered(self, talk, talk.third)
@@ -247,6 +260,8 @@ class Talks:
             talk.customer_gone = True
             if talk.phase is Phase.ENDING:
                 self._close_if_done(talk)
+            elif talk.away:
+                callbacks.line_down(self, talk, cause)
             else:
                 talk.ended_at = now
                 self.events.append(ev.CustomerGone(talk.interaction, talk.phase, cause))
@@ -291,10 +306,14 @@ class Talks:
             self.note(talk, "prompt failed", note=note)
         if role is Role.AGENT and play == talk.whispering:
             if talk.phase is Phase.CONNECTING:
-                self._bridge(talk)
+                self.bridge(talk)
         elif role is Role.CUSTOMER and play == talk.playing:
             talk.playing = ""
-            if talk.phase in _HEARS_MUSIC:
+            if talk.away and talk.phase is not Phase.ENDING:
+                callbacks.hang_up(self, talk)
+            elif talk.asking:
+                self.events.append(ev.PromptOver(talk.interaction, play, completed, note))
+            elif talk.phase in _HEARS_MUSIC:
                 self.start_music(talk)
             else:
                 self.events.append(ev.PromptOver(talk.interaction, play, completed, note))
@@ -327,16 +346,18 @@ class Talks:
             _, interaction = heapq.heappop(self._deadlines)
             talk = self.state.talks[interaction]
             talk.deadline = 0.0
-            if talk.phase is Phase.CONNECTING:
-                self._bridge(talk)
+            if talk.phase is Phase.ENDING:
+                self.note(talk, "closed late", open_recordings=len(talk.recordings))
+                self._close(talk)
+            elif talk.phase is Phase.CONNECTING:
+                self.bridge(talk)
+            elif talk.away:
+                callbacks.too_long(self, talk)
             elif talk.phase is Phase.OFFERED:
                 texts.dial_pending(self, talk)
             elif talk.phase in {Phase.OUTSIDE_RINGING, Phase.TRANSFERRING} and talk.third is not None:
                 self.release(talk, Role.THIRD, Cause.NO_ANSWER, keep=True)
                 thirds.gone(self, talk, Cause.NO_ANSWER, now)
-            elif talk.phase is Phase.ENDING:
-                self.note(talk, "closed late", open_recordings=len(talk.recordings))
-                self._close(talk)
 
     def restarted(self, now: float) -> list[Talk]:
         """After a restart: audio is gone. The answer are the written ones, to be `texts.reopen`ed."""
@@ -345,6 +366,8 @@ class Talks:
             if talk.customer.kind is LegKind.TEXT:
                 written.append(talk)
                 continue
+            if callbacks.restarted(self, talk):
+                continue
             for recording in list(talk.recordings):
                 self.recording_ended(recording, "", 0.0, "cut by a restart")
             self.ended(talk.customer.leg, Cause.RESTART, now)
@@ -352,12 +375,14 @@ class Talks:
 
     # -- within ----------------------------------------------------------------------------------
 
-    def _bridge(self, talk: Talk) -> None:
+    def bridge(self, talk: Talk) -> None:
+        """Customer and agent are both there: join them."""
         agent = talk.agent
         if agent is None:
             return
         talk.move(Move.BRIDGE)
         talk.whispering = talk.playing = ""
+        talk.asking, talk.number = False, ""
         self.set_deadline(talk, 0.0)
         self.join_agent(talk, agent)
         self.events.append(ev.Bridged(talk.interaction, agent.agent))
@@ -384,6 +409,8 @@ class Talks:
             end = OfferEnd.VANISHED if phase is Phase.CONNECTING else _MISS.get(cause, OfferEnd.UNREACHABLE)
             self._offer_over(talk)
             self.events.append(ev.AgentMissed(talk.interaction, agent.offer, end))
+        elif phase is Phase.CALLING:
+            callbacks.agent_left(self, talk)
         elif phase in {Phase.TALKING, Phase.TRANSFERRING}:
             self.events.append(ev.TalkOver(talk.interaction, agent.agent, by_agent=True))
             if phase is Phase.TALKING:
@@ -416,7 +443,7 @@ class Talks:
 
     def start_music(self, talk: Talk) -> None:
         """Let the customer hear the queue's music."""
-        if talk.customer.kind is LegKind.AUDIO and not talk.customer_gone:
+        if talk.customer.kind is LegKind.AUDIO and not (talk.customer_gone or talk.away or talk.asking):
             self.commands.append(cmd.StartMusic(talk.customer.leg, talk.music))
 
     def _close_if_done(self, talk: Talk) -> None:

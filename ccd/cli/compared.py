@@ -62,16 +62,15 @@ def _of(worked: "Mapping[str, Worked]", queue: str) -> "list[Worked]":
 
 
 def _row(queue: str, figures: "Figures", worked: "Iterable[Worked]") -> dict[str, Any]:
-    from ccd.history.figures import abandon_rate_pct, aht_s, asa_s, service_level_pct
+    from ccd.history.figures import abandon_rate_pct, aht_s, asa_s, ended, service_level_pct
 
-    left = figures.handled + figures.abandoned + figures.overflowed
     return {
         "queue": queue,
         "offered": figures.offered,
         "handled": figures.handled,
         "abandoned": figures.abandoned,
         "overflowed": figures.overflowed,
-        "waiting": figures.offered - left,
+        "waiting": figures.offered - ended(figures),
         "service_level_pct": service_level_pct(figures),
         "asa_s": asa_s(figures),
         "talk_s": aht_s(figures),

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         ("show", show),
         ("explain", explain),
         ("change", change),
+        ("callback", callback),
         ("disposition", disposition),
         ("hangup", hangup),
     ):
@@ -135,8 +136,27 @@ def disposition(
     session_of(context).show("interaction.disposition", json, _disposed, **asked)
 
 
+def callback(
+    context: typer.Context,
+    interaction: Number,
+    number: Annotated[
+        str, typer.Option(help="Call this number; if left out, the one that the customer calls from.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Turn a waiting call into a callback. The customer leaves the line and keeps the place.
+
+    \b
+    Example:
+      ccctl interaction callback 4711
+      ccctl interaction callback 4711 --number +33123456789
+    """
+    args = {"number": number} if number else {}
+    session_of(context).show("interaction.callback", json, _called_back, interaction=interaction, **args)
+
+
 def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
-    """End a running interaction. All its parties are hung up.
+    """End a running interaction. All its parties are hung up, a callback is not made.
 
     \b
     Example:
@@ -159,15 +179,33 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     return (
         row["interaction"],
         row["channel"],
-        PHASES.get(row["phase"], row["phase"]),
+        _state(row),
         row["queue"] or "-",
         row["position"] or "-",
         ", ".join(row["ringing"]) or row["agent"] or "-",
-        row["display"] or row["origin"] or "withheld",
+        (row["callback"] or {}).get("number") or row["display"] or row["origin"] or "withheld",
         row["target"],
         duration(row["age_s"]),
         since(row["waiting_s"]),
     )
+
+
+def _state(row: dict[str, Any]) -> str:
+    """What it does; of a callback in how long it may be tried again."""
+    phase: str = PHASES.get(row["phase"], row["phase"])
+    if not row["callback"] or row["phase"] != "waiting":
+        return phase
+    left = row["callback"]["next_s"]
+    return f"callback in {duration(left)}" if left else "callback"
+
+
+def _callback(told: dict[str, Any] | None) -> str:
+    """Where, what failed, when it is tried again, and until when."""
+    if not told:
+        return ""
+    failed = f", {told['attempts']} failed, the last {told['last'].replace('_', ' ')}" if told["last"] else ""
+    again = f", next in {duration(told['next_s'])}" if told["next_s"] else ""
+    return f"{told['number']}{failed}{again}, given up in {duration(told['left_s'])}"
 
 
 def _shown(answer: dict[str, Any]) -> Iterator[str]:
@@ -186,6 +224,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ),
             ("to", answer["target"]),
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
+            ("callback", _callback(answer.get("callback"))),
             ("step", answer.get("step", "")),
             ("queue", answer["queue"]),
             ("place", answer.get("position") or ""),
@@ -229,6 +268,11 @@ def _said(record: dict[str, Any]) -> str:
 def _disposed(answer: dict[str, Any]) -> list[str]:
     who = ", ".join(answer["agents"])
     return [clean(f"interaction {answer['interaction']} of {who}: {answer['disposition']}")]
+
+
+def _called_back(answer: dict[str, Any]) -> list[str]:
+    kept = f"place {answer['position']} in {answer['queue']} is kept"
+    return [clean(f"interaction {answer['interaction']} is called back at {answer['number']}: {kept}")]
 
 
 def _hung_up(answer: dict[str, Any]) -> list[str]:

@@ -21,10 +21,10 @@ def register(app: typer.Typer) -> None:
 def queues(context: typer.Context, json: Json = False) -> None:
     """List the queues.
 
-    So many WAITING, the first FOR so long; EWT is what one more would probably wait; so many FREE of the
-    AGENTS logged in. Then figures of today (UTC): OFFERED, HANDLED, ABANDONED, OVERFLOWED, SL service level,
-    ASA average speed of answer. Narrow terminals have short heads: OFF, HAND, ABD, OVF. A queue whose
-    calendar is closed says so behind its name.
+    So many WAITING on the line, the first FOR so long, and CALLBACKS if any are to be made; EWT is what one
+    more would probably wait; so many FREE of the AGENTS logged in. Then figures of today (UTC): OFFERED,
+    HANDLED, ABANDONED, OVERFLOWED, SL service level, ASA average speed of answer. Narrow terminals have
+    short heads: OFF, HAND, ABD, OVF, BACK. A queue whose calendar is closed says so behind its name.
 
     \b
     Example:
@@ -38,15 +38,18 @@ def queue_table(rows: list[dict[str, Any]], most: int = 0) -> list[str]:
     """A line a queue."""
     if not rows:
         return ["no queues"]
-    return table(HEADS, [_row(row) for row in rows], HEADS[1:], most)
+    back = any(row["callbacks"] for row in rows)
+    heads = (*HEADS[:3], "CALLBACKS", *HEADS[3:]) if back else HEADS
+    return table(heads, [_row(row, back) for row in rows], heads[1:], most)
 
 
-def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+def _row(row: dict[str, Any], back: bool) -> tuple[Any, ...]:
     today = row["today"] or {}
     return (
         f"{row['queue']} (closed)" if row["closed"] else row["queue"],
-        row["waiting"],
+        row["waiting"] - row["callbacks"],
         since(row["longest_wait_s"]),
+        *([row["callbacks"]] if back else []),
         duration(row["ewt_s"]),
         row["talking"],
         row["free"],

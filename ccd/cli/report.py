@@ -14,7 +14,9 @@ HEADS = (
 )  # fmt: skip
 DISPOSITION_HEADS = ("QUEUE", "DISPOSITION", "COUNT", "SHARE")
 PAUSE_HEADS = ("AGENT", "REASON", "PAUSES", "PAID", "UNPAID")
-SHARES = ("handled", "abandoned", "overflowed", "waiting")
+SHARES = ("handled", "abandoned", "overflowed", "callback_failed", "waiting")
+FAILED = "callback_failed"
+"""Told where there are any."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,9 +37,10 @@ def report(
 ) -> None:
     """Print the figures by queue. Of today (UTC), or since the ledger began.
 
-    The last line sums up: offered = handled + abandoned + overflowed + waiting. Of a day it also names those
-    who waited when it began; and the report says so when the figures do not add up. SL (service level),
-    ASA, AHT: the formulas stand in docs/kpi.md. Narrow terminals have short heads: OFF, HAND, ABD, OVF.
+    The last line sums up: offered = handled + abandoned + overflowed + callback failed (if any) + waiting.
+    Of a day it also names those who waited when it began; and the report says so when the figures do not add
+    up. SL (service level), ASA, AHT: the formulas stand in docs/kpi.md. Narrow terminals have short heads:
+    OFF, HAND, ABD, OVF, CBF.
 
     \b
     Example:
@@ -87,9 +90,11 @@ def _lines(span: dict[str, Any], day: bool) -> Iterator[str]:
         yield "no queues"
         return
     sums = span["sums"]
-    body = [_row(row) for row in rows]
-    body.append(("all", sums["offered"], *(sums[name] for name in SHARES), "", "", "", "", ""))
-    yield from table(HEADS, body, HEADS[1:])
+    shares = _shares(sums)
+    heads = (*HEADS[:5], "CALLBACK FAILED", *HEADS[5:]) if FAILED in shares else HEADS
+    body = [_row(row, shares) for row in rows]
+    body.append(("all", sums["offered"], *(sums[name] for name in shares), "", "", "", "", ""))
+    yield from table(heads, body, heads[1:])
     yield ""
     yield from _equation(sums, day)
     yield from (f"! {clean(fault)}" for fault in span["faults"])
@@ -98,7 +103,7 @@ def _lines(span: dict[str, Any], day: bool) -> Iterator[str]:
 def _equation(sums: dict[str, int], day: bool) -> Iterator[str]:
     """Where everybody who was offered is now; those who waited at midnight belong to the day too."""
     brought = sums["brought"]
-    right = " + ".join(f"{name} {sums[name]}" for name in SHARES)
+    right = " + ".join(f"{name.replace('_', ' ')} {sums[name]}" for name in _shares(sums))
     if brought == 0:
         yield f"offered {sums['offered']} = {right}"
     elif day and brought > 0:
@@ -109,14 +114,15 @@ def _equation(sums: dict[str, int], day: bool) -> Iterator[str]:
         yield f"! the figures do not add up: {missing} on the right (a fault of ccd: report it)"
 
 
-def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+def _shares(sums: dict[str, int]) -> tuple[str, ...]:
+    return tuple([name for name in SHARES if name != FAILED or sums[name]])
+
+
+def _row(row: dict[str, Any], shares: tuple[str, ...]) -> tuple[Any, ...]:
     return (
         row["queue"],
         row["offered"],
-        row["handled"],
-        row["abandoned"],
-        row["overflowed"],
-        row["waiting"],
+        *(row[name] for name in shares),
         percent(row["service_level_pct"]),
         duration(row["asa_s"]),
         duration(row["aht_s"]),

@@ -12,6 +12,7 @@ from ccd.cli.text import clean, counted, cut, duration, pairs, width
 WORDS = {
     "idle": "free",
     "ringing": "ringing",
+    "calling": "calling back",
     "talking": "talking",
     "wrap_up": "in wrap-up",
     "paused": "paused",
@@ -23,6 +24,7 @@ PHASES = {
     "flow": "in a flow",
     "waiting": "waiting",
     "offered": "ringing",
+    "calling": "calling back",
     "connecting": "connecting",
     "talking": "talking",
     "transferring": "in transfer",

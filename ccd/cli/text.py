@@ -23,6 +23,8 @@ SHORT = {
     "HANDLED": "HAND",
     "ABANDONED": "ABD",
     "OVERFLOWED": "OVF",
+    "CALLBACKS": "BACK",
+    "CALLBACK FAILED": "CBF",
     "ABANDONED %": "ABD %",
     "WAITING": "WAIT",
     "WAITED": "WAIT",

@@ -3,9 +3,9 @@
 import msgspec
 
 from ccd.config import profiles
+from ccd.config.callbacks import check_callbacks
 from ccd.config.faults import Path
 from ccd.config.network import check_network
-from ccd.config.numbers import to_e164
 from ccd.config.opening import TARGETS
 from ccd.config.people import check_people, must_be_known, must_be_number
 from ccd.config.queues import check_queues
@@ -13,6 +13,7 @@ from ccd.config.scripts import check_scripts
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
 from ccd.config.wrap_ups import check_wrap_ups
+from ccd.model.numbers import to_e164
 from ccd.model.rules import AnyStep, FlowRule, QueueRule, Transfer
 from ccd.model.settings import Settings, TrunkSettings
 
@@ -22,6 +23,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_people(reader, settings)
     check_queues(reader, settings)
     check_wrap_ups(reader, settings)
+    check_callbacks(reader, settings)
     check_scripts(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
@@ -71,7 +73,8 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     flows = {name: _flow(flow, country) for name, flow in rules.flows.items()}
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
     over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}
-    rules = msgspec.structs.replace(rules, queues=queues, flows=flows, numbers=numbers, profiles=over)
+    changed = {"queues": queues, "flows": flows, "numbers": numbers, "profiles": over, "country": country}
+    rules = msgspec.structs.replace(rules, **changed)
     return msgspec.structs.replace(settings, rules=rules, trunks=trunks)
 
 

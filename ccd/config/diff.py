@@ -10,7 +10,8 @@ from ccd.config.faults import Path, shown, written
 from ccd.model.hours import CalendarRule
 from ccd.model.settings import Secret, Settings
 
-_LEFT_OUT = frozenset({"sources"})
+_LEFT_OUT = frozenset({"sources", "country"})
+"""No keys of the file; the country of the rules is `daemon.country`, which is told as that."""
 _FLAT = "rules"
 """Stands in no key of the file: agents, queues and flows are at the top there."""
 

@@ -6,6 +6,8 @@ One line a key: `Struct.field`. Units stand in the names of the keys.
 import msgspec
 
 from ccd.model.rules import (
+    CALLBACK_AGENT,
+    CALLBACK_CUSTOMER,
     CLOSE_OVERFLOW,
     CLOSE_SERVE,
     DISPOSITION_OPTIONAL,
@@ -212,6 +214,13 @@ KEYS: dict[str, Key] = {
     "QueueRule.leave_empty": Key(choices=_EMPTY),
     "QueueRule.on_close": Key(choices=(CLOSE_SERVE, CLOSE_OVERFLOW)),
     "EntryRule.add": Key(low=-1000, high=1000),
+    "CallbackRule.first": Key(choices=(CALLBACK_AGENT, CALLBACK_CUSTOMER)),
+    "CallbackRule.attempts": Key(low=1, high=100),
+    "CallbackRule.ring_s": _seconds(600.0, low=5.0),
+    "CallbackRule.valid_s": _seconds(30 * SECONDS_A_DAY, low=60.0),
+    "RetryAfter.busy": _seconds(low=1.0, doc="The line was busy."),
+    "RetryAfter.no_answer": _seconds(low=1.0),
+    "RetryAfter.unreachable": _seconds(low=1.0),
     "Relax.after_s": _seconds(low=1.0, doc="So long after it entered the queue."),
     "Relax.at_most": Key(low=0, high=10),
     "Tier.agents": Key(doc="Names of its agents."),
@@ -236,6 +245,10 @@ KEYS: dict[str, Key] = {
     "Enqueue.priority": Key(low=-1000, high=1000, doc="Priority of this interaction; not set: the queue's."),
     "Enqueue.prefer_wait_s": _seconds(),
     "Enqueue.prefer_last_s": _seconds(high=31_536_000.0),
+    "Collect.variable": Key(doc="Name of the variable."),
+    "Collect.prompt": Key(doc="Prompt that asks."),
+    "Collect.wait_s": Key(low=0.5, high=120.0),
+    "Collect.most": Key(low=1, high=32),
     "Transfer.address": Key(doc="Outside number."),
     "Transfer.ring_timeout_s": _seconds(600.0, "Give up after this long without an answer.", 1.0),
     "Goto.step": Key(doc="Id of the step."),

@@ -1,40 +1,9 @@
-"""Telephone numbers of the configuration as E.164, whole or not at all.
-
-Stricter than what calls bring: a number that a person wrote and that cannot be dialled is a fault.
-Up to six digits are a short number of a PBX and stay as they are.
-"""
+"""Countries whose telephone numbers can be read."""
 
 import importlib.util
 import re
 from functools import cache
 from pathlib import Path
-
-_SEPARATORS = str.maketrans("", "", " \t\u00a0-.()/")
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_SHORT = re.compile(r"[0-9]{2,6}")
-
-
-def to_e164(text: str, country: str) -> str:
-    """The number with `+` and country code, a short one as it is; empty when it is neither.
-
-    `country`: region (ISO 3166) of numbers written without country code.
-    """
-    digits = text.translate(_SEPARATORS)
-    if _SHORT.fullmatch(digits):
-        return digits
-    if _E164.fullmatch(digits) and digits[3] != "0":
-        return digits
-    if not re.fullmatch(r"\+?[0-9]{7,20}", digits):
-        return ""
-    import phonenumbers  # 33 ms and 3 MB that a configuration in E.164 never pays
-
-    try:
-        number = phonenumbers.parse(digits, country)
-    except phonenumbers.NumberParseException:
-        return ""
-    if not phonenumbers.is_valid_number(number):
-        return ""
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 @cache

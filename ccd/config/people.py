@@ -4,9 +4,9 @@ import re
 from collections.abc import Collection, Iterator
 
 from ccd.config.faults import Path, did_you_mean, listed
-from ccd.config.numbers import to_e164
 from ccd.config.values import Reader
 from ccd.model.nouns import OfferEnd
+from ccd.model.numbers import to_e164
 from ccd.model.rules import QueueRule, Target, pause_names
 from ccd.model.settings import Settings
 

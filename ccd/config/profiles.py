@@ -13,13 +13,13 @@ from msgspec import inspect
 
 from ccd.config.faults import FaultList, Path, Place, did_you_mean, listed, written
 from ccd.config.files import Document
-from ccd.config.numbers import to_e164
 from ccd.config.opening import TARGETS
 from ccd.config.people import check_people, check_target, known, must_be_known
 from ccd.config.queues import check_queues
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
 from ccd.config.wrap_ups import check_wrap_ups
+from ccd.model.numbers import to_e164
 from ccd.model.profiles import JOIN, LEAVE, MOVES, apply_profiles, touched_keys
 from ccd.model.rules import AgentRule, ProfileRule, QueueRule, Rules, Target
 from ccd.model.settings import Settings

@@ -20,10 +20,12 @@ from ccd.config.values import TAG
 from ccd.model.rules import (
     AnyStep,
     Branch,
+    CallbackRule,
     Case,
     EntryRule,
     PauseReason,
     Relax,
+    RetryAfter,
     Rules,
     Suspension,
     Target,
@@ -94,6 +96,8 @@ def reference() -> str:
         if name == "queues":
             parts += ["### overflow, closed_to\n", _intro(Target), _table(Target)]
             parts += ["### entry\n", _intro(EntryRule), _table(EntryRule)]
+            parts += ["### callback\n", _intro(CallbackRule), _table(CallbackRule)]
+            parts += ["### callback.retry_s\n", _intro(RetryAfter), _table(RetryAfter)]
             parts += ["### relax\n", _intro(Relax), _table(Relax), "### tiers\n", _intro(Tier), _table(Tier)]
         if name == "flows":
             parts += _steps()

@@ -6,7 +6,21 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
 from ccd.config.values import Reader
-from ccd.model.rules import Answer, AnyStep, Branch, Enqueue, FlowRule, Goto, Hangup, Menu, Set, Transfer
+from ccd.model.rules import (
+    Answer,
+    AnyStep,
+    Branch,
+    CallBack,
+    Collect,
+    Enqueue,
+    FlowRule,
+    Goto,
+    Hangup,
+    Menu,
+    Rules,
+    Set,
+    Transfer,
+)
 from ccd.model.settings import Settings
 
 KEYS = "0123456789*#"
@@ -85,6 +99,10 @@ def targets(step: AnyStep) -> dict[str, str]:
     if isinstance(step, Branch):
         cases = {f"cases.{at}.step": case.step for at, case in enumerate(step.cases)}
         return cases | ({"otherwise": step.otherwise} if step.otherwise else {})
+    if isinstance(step, Collect):
+        return {"on_none": step.on_none} if step.on_none else {}
+    if isinstance(step, CallBack):
+        return {"on_refused": step.on_refused} if step.on_refused else {}
     if not isinstance(step, Menu):
         return {}
     named = {f"choices.{key}": target for key, target in step.choices.items()}
@@ -125,6 +143,9 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script:
             check_requirement(reader, (*path, "requirement"), step.requirement, all_skills(settings))
             if step.prefer:
                 must_be_known(reader, (*path, "prefer"), step.prefer, "agents")
+        case CallBack():
+            if step.queue or not asked_aside(settings.rules, path[1]):
+                must_be_known(reader, (*path, "queue"), step.queue, "queues")
         case Transfer():
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
         case Branch():
@@ -138,6 +159,11 @@ def _branch(reader: Reader, settings: Settings, path: Path, step: Branch) -> Non
         reader.fault((*path, "cases"), "has no case", 'write cases = [{ when = "…", step = "id" }]')
     for at, case in enumerate(step.cases):
         check_condition(reader, (*path, "cases", at, "when"), case.when, settings.rules.queues)
+
+
+def asked_aside(rules: Rules, flow: str | int) -> bool:
+    """Whether a key of some queue begins this flow while its caller waits."""
+    return any(queue.callback is not None and queue.callback.flow == flow for queue in rules.queues.values())
 
 
 def _menu(reader: Reader, path: Path, step: Menu) -> None:

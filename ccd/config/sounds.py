@@ -9,12 +9,15 @@ from pathlib import Path as FilePath
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.scripts import Script
 from ccd.config.values import Reader
-from ccd.model.rules import AnyStep, FlowRule, Hangup, Menu, Play, Set
+from ccd.ivr.callbacks import scripts_for
+from ccd.model.rules import AnyStep, Collect, FlowRule, Hangup, Menu, Play, Set
 from ccd.model.settings import Settings
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
 _TONE = "tone:"
+CALLBACK_PROMPTS = ("callback/kept", "callback/here")
+"""Said whichever way a callback is asked for; what the built-in flow says besides is checked with it."""
 
 
 def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED) -> None:
@@ -38,9 +41,16 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         path: Path = ("queues", queue.name)
         sounds.music((*path, "music"), queue.music)
         sounds.prompt((*path, "announce_wait"), "queue/wait" if queue.announce_wait else "", rules.language)
+        said = CALLBACK_PROMPTS if queue.callback is not None else ()
+        for name in said:
+            sounds.prompt((*path, "callback"), name, rules.language)
         listeners = [rules.agents[name] for name in queue.agents if name in rules.agents]
         for language in sorted({agent.language or rules.language for agent in listeners}):
             sounds.prompt((*path, "whisper"), queue.whisper, language)
+    for flow in scripts_for(rules).values():
+        for step in flow.steps:
+            for _, name in prompts_of(step):
+                sounds.prompt(("language",), name, rules.language)
     for flow in rules.flows.values():
         sounds.language(("flows", flow.name, "language"), flow.language)
         raw = reader.document.get(("flows", flow.name, "steps"))
@@ -76,7 +86,7 @@ def prompts_of(step: AnyStep) -> list[tuple[Path, str]]:
     if isinstance(step, Menu):
         keys = ("prompt", "no_input_prompt", "bad_input_prompt")
         return [((key,), getattr(step, key)) for key in keys]
-    if isinstance(step, Hangup):
+    if isinstance(step, Hangup | Collect):
         return [(("prompt",), step.prompt)]
     return []
 

@@ -47,8 +47,13 @@ def aht_s(figures: Figures) -> float | None:
 
 
 def abandon_rate_pct(figures: Figures) -> float | None:
-    """Abandoned / (handled + abandoned + overflowed): of those that left the queue."""
-    return share_pct(figures.abandoned, figures.handled + figures.abandoned + figures.overflowed)
+    """Abandoned / (handled + abandoned + overflowed + callback_failed): of those that left the queue."""
+    return share_pct(figures.abandoned, ended(figures))
+
+
+def ended(figures: Figures) -> int:
+    """All that left the queue, each once."""
+    return figures.handled + figures.abandoned + figures.overflowed + figures.callback_failed
 
 
 class QueueReport(msgspec.Struct, frozen=True):
@@ -59,6 +64,7 @@ class QueueReport(msgspec.Struct, frozen=True):
     handled: int
     abandoned: int
     overflowed: int
+    callback_failed: int
     waiting: int
     service_level_pct: float | None
     asa_s: float | None
@@ -98,6 +104,7 @@ def report_queue(queue: str, figures: Figures, waiting: int) -> QueueReport:
         handled=figures.handled,
         abandoned=figures.abandoned,
         overflowed=figures.overflowed,
+        callback_failed=figures.callback_failed,
         waiting=waiting,
         service_level_pct=service_level_pct(figures),
         asa_s=asa_s(figures),
@@ -111,16 +118,16 @@ def report_queue(queue: str, figures: Figures, waiting: int) -> QueueReport:
 
 
 def find_faults(totals: dict[str, Figures], waiting: dict[str, int]) -> list[str]:
-    """What does not add up, in words. offered = handled + abandoned + overflowed + waiting, a queue."""
+    """What does not add up, in words; by queue, those offered are all that left it and those that wait."""
     faults = []
     for queue in sorted(totals.keys() | waiting.keys()):
         figures = totals.get(queue) or Figures()
         now = waiting.get(queue, 0)
-        ended = figures.handled + figures.abandoned + figures.overflowed
-        if figures.offered != ended + now:
+        if figures.offered != ended(figures) + now:
             faults.append(
                 f"queue {queue}: offered {figures.offered} is not handled {figures.handled} + abandoned "
-                f"{figures.abandoned} + overflowed {figures.overflowed} + waiting {now}"
+                f"{figures.abandoned} + overflowed {figures.overflowed} "
+                f"+ callback_failed {figures.callback_failed} + waiting {now}"
             )
         if figures.in_service_level > figures.handled:
             faults.append(f"queue {queue}: in service level {figures.in_service_level} of {figures.handled}")

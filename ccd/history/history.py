@@ -139,11 +139,13 @@ class History:
     def left_queue(
         self, interaction: str, queue: str, outcome: Outcome, waited_s: float, now: float, why: str = ""
     ) -> None:
-        """It left the queue without a conversation: ABANDONED or OVERFLOWED."""
+        """It left the queue without a conversation: ABANDONED, OVERFLOWED or CALLBACK_FAILED."""
         for figures in self._figures(queue, now):
             if outcome is Outcome.ABANDONED:
                 figures.abandoned += 1
                 figures.abandon_wait_sum_s += waited_s
+            elif outcome is Outcome.CALLBACK_FAILED:
+                figures.callback_failed += 1
             else:
                 figures.overflowed += 1
             figures.wait_max_s = max(figures.wait_max_s, waited_s)

@@ -28,7 +28,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     began_at: float
     ended_at: float = 0.0
     outcome: str = ""
-    """`handled`, `abandoned`, `overflowed`, or `flow` for one that never was in a queue."""
+    """`handled`, `abandoned`, `overflowed`, `callback_failed`; `flow` for one that never was in a queue."""
     cause: Cause = Cause.NORMAL
     queue: str = ""
     """The last queue it was in."""
@@ -54,6 +54,8 @@ class Figures(msgspec.Struct, omit_defaults=True):
     handled: int = 0
     abandoned: int = 0
     overflowed: int = 0
+    callback_failed: int = 0
+    """Asked to be called back and were not reached."""
     in_service_level: int = 0
     wait_sum_s: float = 0.0
     """Of the handled, from entering the queue to the bridge."""

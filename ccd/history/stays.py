@@ -23,7 +23,7 @@ class Stay(msgspec.Struct):
     left_at: float = 0.0
     """0.0: waits still."""
     outcome: str = ""
-    """`handled`, `abandoned`, `overflowed`; empty: waits still."""
+    """`handled`, `abandoned`, `overflowed`, `callback_failed`; empty: waits still."""
     agent: str = ""
     """Who took it."""
     talk_s: float = 0.0
@@ -112,6 +112,8 @@ def count_stay(figures: Figures, stay: Stay, service_level_s: float) -> None:
     elif stay.outcome == Outcome.ABANDONED:
         figures.abandoned += 1
         figures.abandon_wait_sum_s += wait_s
+    elif stay.outcome == Outcome.CALLBACK_FAILED:
+        figures.callback_failed += 1
     else:
         figures.overflowed += 1
 
@@ -129,8 +131,8 @@ def merged(parts: Iterable[Figures]) -> Figures:
     """Several queues as one."""
     whole = Figures()
     for part in parts:
-        for name in ("offered", "handled", "abandoned", "overflowed", "in_service_level", "wait_sum_s",
-                     "abandon_wait_sum_s", "talks", "talk_sum_s"):  # fmt: skip
+        for name in ("offered", "handled", "abandoned", "overflowed", "callback_failed", "in_service_level",
+                     "wait_sum_s", "abandon_wait_sum_s", "talks", "talk_sum_s"):  # fmt: skip
             setattr(whole, name, getattr(whole, name) + getattr(part, name))
         whole.wait_max_s = max(whole.wait_max_s, part.wait_max_s)
     return whole

@@ -47,6 +47,19 @@ class Queue(Do, frozen=True):
     prefer_wait_s: float = 0.0
 
 
+class CallBack(Do, frozen=True):
+    """The customer leaves the line and is called back; else `refuse` goes on with the flow."""
+
+    queue: str
+    number: str
+    """Empty: the one that the customer calls from."""
+    priority: int | None = None
+
+
+class Stay(Do, frozen=True):
+    """A flow that ran while the customer waited is over: the wait goes on."""
+
+
 class TransferTo(Do, frozen=True):
     """Dial an outside address; `resume` goes on with the flow when that fails."""
 

@@ -14,93 +14,39 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from ccd.ivr.do import Answer, Assigned, Branched, Chose, Do, HangUp, Missed, PlayParts, Queue, TransferTo
-from ccd.ivr.state import Event, FlowsState, FlowState, Mode
+from ccd.ivr.callbacks import ASK_AGAIN, SAID
+from ccd.ivr.do import (
+    Assigned,
+    Branched,
+    CallBack,
+    Chose,
+    Do,
+    HangUp,
+    Missed,
+    Queue,
+    Stay,
+    TransferTo,
+)
+from ccd.ivr.input import choice, whole
+from ccd.ivr.scripts import NOWHERE, Scripts
+from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model import rules as model
 from ccd.model.entry import condition_of
-from ccd.model.nouns import Cause, LegKind, PromptPart
+from ccd.model.nouns import Cause, LegKind
 
 STEP_LIMIT = 100
 """Most steps of an interaction at one instant; more is an endless loop in the script."""
-PLAY_LIMIT_S = 600.0
-"""A prompt whose end was not reported for so long counts as ended."""
 TEXT_WAIT_S = 300.0
 """Least time a menu waits for a typed answer: a person writes more slowly than a key is pressed."""
 TYPED_LIMIT = 16
 """Most keys kept that were pressed ahead of a menu."""
 
-Look = Callable[[str], Callable[[str], Any]]
-
-
-def _nothing(_name: str) -> None:
-    """Every name is missing."""
-
-
 _WAITS = -1
-_ENDS = 1 << 30
-_NOWHERE = _ENDS + 1
+_ENDS = NOWHERE - 1
 
 
-class Flows:
+class Flows(Scripts):
     """All interactions that are in a flow."""
-
-    def __init__(
-        self, rules: model.Rules, state: FlowsState | None = None, look: Look = lambda _interaction: _nothing
-    ) -> None:
-        """`state`: from a snapshot; used and changed from here on.
-
-        `look` gives, for an interaction, what the conditions of branches look names up with.
-        """
-        self._look = look
-        self.state = state if state is not None else FlowsState()
-        self._rebuild()
-        self._adopt(rules)
-
-    # -- rules and views -----------------------------------------------------------------------
-
-    def load_rules(self, rules: model.Rules) -> None:
-        """Follow new rules: running interactions keep their script, new ones get the new one.
-
-        Only here old scripts are forgotten, not at the end of the last interaction that followed one, nor
-        when a snapshot is taken over: the state is the same whichever way it was come by.
-        """
-        self._adopt(rules)
-        state = self.state
-        kept = {*state.current.values(), *(running.script for running in state.running.values())}
-        for number in state.scripts.keys() - kept:
-            del state.scripts[number], self._steps[number]
-
-    def _adopt(self, rules: model.Rules) -> None:
-        state = self.state
-        current: dict[str, int] = {}
-        for name, flow in rules.flows.items():
-            number = state.current.get(name, 0)
-            if number == 0 or state.scripts[number] != flow:
-                number, state.next_script = state.next_script, state.next_script + 1
-                state.scripts[number] = flow
-            current[name] = number
-        state.current = current
-        self._steps = {
-            number: {step.id: index for index, step in enumerate(flow.steps) if step.id}
-            for number, flow in state.scripts.items()
-        }
-
-    def where(self, interaction: str) -> str:
-        """`flow/step` for views: the step's id, or `#` and its place from 1; empty when in no flow."""
-        run = self.state.running.get(interaction)
-        if run is None:
-            return ""
-        return f"{self.state.scripts[run.script].name}/{self._label(run)}"
-
-    def variables(self, interaction: str) -> dict[str, str]:
-        """Variables set so far, `language` and `priority` among them; empty when in no flow."""
-        run = self.state.running.get(interaction)
-        return dict(run.variables) if run is not None else {}
-
-    def language(self, interaction: str) -> str:
-        """Language that the interaction is spoken to in; empty when in no flow."""
-        run = self.state.running.get(interaction)
-        return run.language if run is not None else ""
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -138,6 +84,37 @@ class Flows:
         out: list[Do] = []
         self._run(run, 0, now, out)
         return out
+
+    def step_aside(
+        self, interaction: str, flow: str, now: float, language: str, values: dict[str, str]
+    ) -> list[Do]:
+        """Run a flow while the customer waits in a queue; `values` are its variables at first.
+
+        It ends with `Stay`, `step_back` or `stop`; the flow that waits for the queue goes on from there.
+        """
+        number = self.state.current.get(flow)
+        if number is None:
+            return [Stay(interaction)]
+        outer = self.state.running.get(interaction)
+        run = FlowState(
+            interaction=interaction,
+            script=number,
+            kind=LegKind.AUDIO,
+            language=language or self.state.scripts[number].language,
+            answered=True,
+            variables=(outer.variables if outer is not None else {}) | values,
+            plays=outer.plays if outer is not None else 0,
+            aside=True,
+            outer=outer,
+        )
+        self.state.running[interaction] = run
+        out: list[Do] = []
+        self._run(run, 0, now, out)
+        return out
+
+    def refuse(self, interaction: str, why: str, now: float) -> list[Do]:
+        """A callback cannot be kept: say why, then go on."""
+        return self._event(interaction, Event.REFUSED, why, now)
 
     def digit(self, interaction: str, digit: str, now: float) -> list[Do]:
         """A key was pressed."""
@@ -222,7 +199,7 @@ class Flows:
 
     def _choose(self, run: FlowState, key: str, now: float, out: list[Do]) -> None:
         menu = self._menu(run)
-        target = _choice(menu, key)
+        target = choice(menu, key)
         if target is not None:
             out.append(Chose(run.interaction, self._label(run), key))
             self._go(run, target, now, out)
@@ -246,6 +223,55 @@ class Flows:
     def _resumed(self, run: FlowState, _: str, now: float, out: list[Do]) -> None:
         self._run(run, run.at + 1, now, out)
 
+    def _key(self, run: FlowState, key: str, now: float, out: list[Do]) -> None:
+        step = self._collect(run)
+        run.typed = "" if key == "*" else run.typed + key.replace("#", "")
+        if key == "#" or len(run.typed) >= step.most:
+            self._collected(run, "", now, out)
+        else:
+            run.play = ""
+            self._wait(run, now + step.wait_s)
+
+    def _keys_awaited(self, run: FlowState, play: str, now: float, _: list[Do]) -> None:
+        if play == run.play:
+            run.play = ""
+            self._wait(run, now + self._collect(run).wait_s)
+
+    def _collected(self, run: FlowState, _: str, now: float, out: list[Do]) -> None:
+        step, (typed, run.typed) = self._collect(run), (run.typed, "")
+        if typed:
+            run.variables = run.variables | {step.variable: typed}
+            out.append(Assigned(run.interaction, self._label(run), {step.variable: typed}))
+        if typed or not step.on_none:
+            self._run(run, run.at + 1, now, out)
+        else:
+            self._go(run, step.on_none, now, out)
+
+    def _written(self, run: FlowState, text: str, now: float, out: list[Do]) -> None:
+        run.typed = text
+        self._collected(run, "", now, out)
+
+    def _refused(self, run: FlowState, why: str, now: float, out: list[Do]) -> None:
+        run.mode = Mode.REFUSING
+        run.typed = why
+        if why in SAID and run.kind is LegKind.AUDIO:
+            self._play(run, (f"callback/{why}",), False, now, out)
+        else:
+            self._refusal_told(run, run.play, now, out)
+
+    def _refusal_told(self, run: FlowState, play: str, now: float, out: list[Do]) -> None:
+        if play != run.play:
+            return
+        step = self.state.scripts[run.script].steps[run.at]
+        why, run.typed = run.typed, ""
+        if why in ASK_AGAIN and isinstance(step, model.CallBack) and step.on_refused:
+            self._go(run, step.on_refused, now, out)
+        else:
+            self._run(run, run.at + 1, now, out)
+
+    def _refusal_lost(self, run: FlowState, _: str, now: float, out: list[Do]) -> None:
+        self._refusal_told(run, run.play, now, out)
+
     def _left(self, run: FlowState, play: str, _now: float, out: list[Do]) -> None:
         if play == run.play:
             self._end(run, out)
@@ -266,13 +292,16 @@ class Flows:
         while run.steps < STEP_LIMIT:
             run.steps += 1
             if at >= len(steps):
-                if at == _NOWHERE:
+                if at == NOWHERE:
                     self._end(run, out, Cause.FAULT, f"{self._label(run)} goes to a step that does not exist")
                 else:
                     self._end(run, out)
                 return
             run.at = at
             step = steps[at]
+            if run.aside and isinstance(step, LEAVING_STEPS):
+                self._end(run, out)
+                return
             at = STEPS[type(step)](self, run, step, now, out)
             if at == _WAITS:
                 return
@@ -284,16 +313,17 @@ class Flows:
         return run.at + 1
 
     def _do_play(self, run: FlowState, step: model.Play, now: float, out: list[Do]) -> int:
-        if run.kind is LegKind.TEXT or not step.prompts:
+        digits = "".join(filter(str.isdecimal, run.variables.get(step.digits, "")))
+        if run.kind is LegKind.TEXT or not (step.prompts or digits):
             return run.at + 1
         run.mode = Mode.PLAYING
-        self._play(run, step.prompts, step.barge, now, out)
+        self._play(run, step.prompts, step.barge, now, out, digits)
         return _WAITS
 
     def _do_menu(self, run: FlowState, step: model.Menu, now: float, out: list[Do]) -> int:
         run.no_input = run.bad_input = 0
         typed, run.typed = run.typed, ""
-        target = _choice(step, typed[:1]) if typed else None
+        target = choice(step, typed[:1]) if typed else None
         if target is not None:
             run.typed = typed[1:]
             out.append(Chose(run.interaction, self._label(run), typed[0]))
@@ -310,7 +340,7 @@ class Flows:
     def _do_queue(self, run: FlowState, step: model.Enqueue, _now: float, out: list[Do]) -> int:
         priority = step.priority
         if priority is None:
-            priority = _whole(run.variables.get("priority", ""))
+            priority = whole(run.variables.get("priority", ""))
         run.mode = Mode.QUEUED
         run.typed = ""
         prefer = run.variables.get(step.prefer_variable, "") or step.prefer
@@ -318,6 +348,24 @@ class Flows:
         out.append(
             Queue(run.interaction, step.queue, priority, step.requirement, prefer, step.prefer_last_s, kept)
         )
+        return _WAITS
+
+    def _do_collect(self, run: FlowState, step: model.Collect, now: float, out: list[Do]) -> int:
+        run.mode = Mode.COLLECTING
+        run.typed = ""
+        if step.prompt and run.kind is LegKind.AUDIO:
+            self._play(run, (step.prompt,), True, now, out)
+        else:
+            self._answer(run, out)
+            self._wait(run, now + (step.wait_s if run.kind is LegKind.AUDIO else TEXT_WAIT_S))
+        return _WAITS
+
+    def _do_call_back(self, run: FlowState, step: model.CallBack, _now: float, out: list[Do]) -> int:
+        run.mode = Mode.KEEPING
+        run.typed = ""
+        priority = whole(run.variables.get("priority", ""))
+        number = run.variables.get(step.number, "")
+        out.append(CallBack(run.interaction, step.queue, number, priority))
         return _WAITS
 
     def _do_transfer(self, run: FlowState, step: model.Transfer, _now: float, out: list[Do]) -> int:
@@ -347,22 +395,6 @@ class Flows:
 
     # -- pieces ------------------------------------------------------------------------------------------
 
-    def _answer(self, run: FlowState, out: list[Do]) -> None:
-        if not run.answered:
-            run.answered = True
-            if run.kind is LegKind.AUDIO:
-                out.append(Answer(run.interaction))
-
-    def _play(self, run: FlowState, prompts: tuple[str, ...], barge: bool, now: float, out: list[Do]) -> None:
-        self._answer(run, out)
-        run.plays += 1
-        play = f"{run.interaction}.p{run.plays}"
-        parts = tuple([PromptPart(name) for name in prompts])
-        out.append(PlayParts(run.interaction, play, parts, run.language, barge))
-        if run.kind is LegKind.AUDIO:
-            run.play = play
-            self._wait(run, now + PLAY_LIMIT_S)
-
     def _ask(self, run: FlowState, menu: model.Menu, first: str, now: float, out: list[Do]) -> None:
         """Play a menu's prompt, after `first` if that is set."""
         run.mode = Mode.ASKING
@@ -382,53 +414,6 @@ class Flows:
 
     def _go(self, run: FlowState, target: str, now: float, out: list[Do]) -> None:
         self._run(run, self._index(run, target), now, out)
-
-    def _index(self, run: FlowState, step: str) -> int:
-        """Index of a step by its id; the checks refuse a configuration where it does not exist."""
-        return self._steps[run.script].get(step, _NOWHERE)
-
-    def _end(self, run: FlowState, out: list[Do], cause: Cause = Cause.NORMAL, note: str = "") -> None:
-        self.state.running.pop(run.interaction, None)
-        out.append(HangUp(run.interaction, cause, note))
-
-    def _wait(self, run: FlowState, until: float) -> None:
-        run.deadline = until
-        if len(self._deadlines) > 64 + 4 * len(self.state.running):
-            self._rebuild()
-        else:
-            heapq.heappush(self._deadlines, (until, run.interaction))
-
-    def _rebuild(self) -> None:
-        """Make the heap of deadlines anew: most of its entries are of waits that ended otherwise."""
-        self._deadlines: list[tuple[float, str]] = [
-            (run.deadline, run.interaction) for run in self.state.running.values() if run.deadline is not None
-        ]
-        heapq.heapify(self._deadlines)
-
-    def _menu(self, run: FlowState) -> model.Menu:
-        step = self.state.scripts[run.script].steps[run.at]
-        assert isinstance(step, model.Menu), "ASKING and LISTENING are modes of a menu"  # noqa: S101
-        return step
-
-    def _label(self, run: FlowState) -> str:
-        return self.state.scripts[run.script].steps[run.at].id or f"#{run.at + 1}"
-
-
-def _choice(menu: model.Menu, key: str) -> str | None:
-    """Id of the step that a key (or typed word, in whatever case) chooses."""
-    target = menu.choices.get(key)
-    if target is None and key.isalpha():
-        folded = key.casefold()
-        return next((step for known, step in menu.choices.items() if known.casefold() == folded), None)
-    return target
-
-
-def _whole(text: str) -> int | None:
-    """A whole number from a variable; None when it is none (the checks refuse it in a script)."""
-    try:
-        return int(text)
-    except ValueError:
-        return None
 
 
 Move = Callable[[Flows, FlowState, str, float, list[Do]], None]
@@ -459,13 +444,33 @@ MOVES: dict[tuple[Mode, Event], Move | None] = {
     (Mode.TRANSFERRING, Event.PROMPT_ENDED): None,
     (Mode.TRANSFERRING, Event.RESUME): Flows._resumed,
     (Mode.TRANSFERRING, Event.DEADLINE): None,
+    (Mode.COLLECTING, Event.DIGIT): Flows._key,
+    (Mode.COLLECTING, Event.TEXT): Flows._written,
+    (Mode.COLLECTING, Event.PROMPT_ENDED): Flows._keys_awaited,
+    (Mode.COLLECTING, Event.RESUME): None,
+    (Mode.COLLECTING, Event.DEADLINE): Flows._collected,
+    (Mode.KEEPING, Event.DIGIT): None,
+    (Mode.KEEPING, Event.TEXT): None,
+    (Mode.KEEPING, Event.PROMPT_ENDED): None,
+    (Mode.KEEPING, Event.RESUME): None,
+    (Mode.KEEPING, Event.DEADLINE): None,
+    (Mode.REFUSING, Event.DIGIT): None,
+    (Mode.REFUSING, Event.TEXT): None,
+    (Mode.REFUSING, Event.PROMPT_ENDED): Flows._refusal_told,
+    (Mode.REFUSING, Event.RESUME): None,
+    (Mode.REFUSING, Event.DEADLINE): Flows._refusal_lost,
     (Mode.LEAVING, Event.DIGIT): None,
     (Mode.LEAVING, Event.TEXT): None,
     (Mode.LEAVING, Event.PROMPT_ENDED): Flows._left,
     (Mode.LEAVING, Event.RESUME): None,
     (Mode.LEAVING, Event.DEADLINE): Flows._leave_lost,
+    **{(mode, Event.REFUSED): None for mode in Mode if mode is not Mode.KEEPING},
+    (Mode.KEEPING, Event.REFUSED): Flows._refused,
 }
 """What each event does in each mode; None: it crossed with a move of ours and is ignored."""
+
+LEAVING_STEPS = (model.Enqueue, model.Transfer, model.Hangup)
+"""Steps that mean nothing while the customer waits in a queue: there the flow ends, and the wait goes on."""
 
 Run = Callable[[Flows, FlowState, Any, float, list[Do]], int]
 
@@ -475,6 +480,8 @@ STEPS: dict[type[model.AnyStep], Run] = {
     model.Menu: Flows._do_menu,
     model.Set: Flows._do_set,
     model.Enqueue: Flows._do_queue,
+    model.Collect: Flows._do_collect,
+    model.CallBack: Flows._do_call_back,
     model.Transfer: Flows._do_transfer,
     model.Goto: Flows._do_goto,
     model.Branch: Flows._do_branch,

@@ -25,6 +25,12 @@ class Mode(StrEnum):
     """An agent; the queue has it."""
     TRANSFERRING = "transferring"
     """An outside address to answer."""
+    COLLECTING = "collecting"
+    """Several keys, while the prompt plays and after it."""
+    KEEPING = "keeping"
+    """Whether a callback can be kept."""
+    REFUSING = "refusing"
+    """The end of the prompt that says why it cannot."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -37,6 +43,7 @@ class Event(StrEnum):
     PROMPT_ENDED = "prompt_ended"
     RESUME = "resume"
     DEADLINE = "deadline"
+    REFUSED = "refused"
 
 
 class FlowState(msgspec.Struct, omit_defaults=True):
@@ -57,13 +64,17 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     play: str = ""
     """The play whose end is awaited; empty: none."""
     typed: str = ""
-    """Keys pressed during a prompt that may be cut; the next menu takes the first."""
+    """Keys pressed during a prompt that may be cut, of which the next menu takes the first; or collected."""
     no_input: int = 0
     bad_input: int = 0
     deadline: float | None = None
     moved_at: float = 0.0
     """Instant of the last step, and how many steps were taken at it."""
     steps: int = 0
+    aside: bool = False
+    """It runs while the customer waits in a queue: at its end the wait goes on."""
+    outer: "FlowState | None" = None
+    """The flow that waits for the queue meanwhile."""
 
 
 class FlowsState(msgspec.Struct, omit_defaults=True):

@@ -42,6 +42,8 @@ class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
     waited_s: int = 0
     caller: str = ""
     caller_name: str = ""
+    callback: bool = False
+    """The customer holds no line and is called back at `caller`."""
 
 
 class DialLeg(Command, frozen=True):

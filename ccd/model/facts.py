@@ -295,6 +295,15 @@ class ChangeAsked(Fact, frozen=True):
     queue: str | None = None
 
 
+class CallbackAsked(Fact, frozen=True):
+    """Somebody at the console lets a waiting customer leave the line, to be called back."""
+
+    interaction: str
+    by: str
+    number: str = ""
+    """Where; empty: the number that the customer calls from."""
+
+
 AnyFact = (
     DaemonStarted
     | DaemonStopped
@@ -328,5 +337,6 @@ AnyFact = (
     | TrunkChanged
     | HangupAsked
     | ChangeAsked
+    | CallbackAsked
 )
 """Every fact, for decoding."""

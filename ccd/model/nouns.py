@@ -73,11 +73,13 @@ class LegKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an interaction ended in a queue: offered = handled + abandoned + overflowed + waiting."""
+    """How an interaction ended in a queue: all together, with those that wait, they are those offered."""
 
     HANDLED = "handled"
     ABANDONED = "abandoned"
     OVERFLOWED = "overflowed"
+    CALLBACK_FAILED = "callback_failed"
+    """It left the line to be called back, and was not reached in all its attempts and its time."""
 
 
 class OfferEnd(StrEnum):

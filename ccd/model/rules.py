@@ -97,6 +97,43 @@ class EntryRule(Frozen, frozen=True):
     """How the timeline calls the rule."""
 
 
+CALLBACK_AGENT, CALLBACK_CUSTOMER = "agent", "customer"
+
+
+class RetryAfter(Frozen, frozen=True):
+    """Seconds until a customer who was not reached is called again, by why."""
+
+    busy: float = 120.0
+    no_answer: float = 900.0
+    """Nobody answered, the call was declined, or the agent hung up while it rang."""
+    unreachable: float = 300.0
+    """The network did not put the call through."""
+
+
+class CallbackRule(Frozen, frozen=True):
+    """How a queue calls back those who leave its line and keep their place."""
+
+    key: str = ""
+    """Key pressed while waiting that asks for a callback; empty: no key does."""
+    flow: str = ""
+    """Flow that the key begins, with a `callback` step; empty: the number is read back and confirmed."""
+    first: str = CALLBACK_AGENT
+    """Who is called first: the `agent`, who hears the customer's phone ring, or the `customer`, for whom an
+    agent is kept free meanwhile."""
+    attempts: int = 3
+    """Calls to the customer until it is given up."""
+    retry_s: RetryAfter = RetryAfter()
+    """Time until the next attempt, by why the last one failed."""
+    ring_s: float = 30.0
+    """How long the customer's phone rings."""
+    valid_s: float = 28_800.0
+    """So long after it was asked for it is given up."""
+    deny: tuple[str, ...] = ()
+    """Beginnings of numbers that are never called back (`+3389`); they go before `allow`."""
+    allow: tuple[str, ...] = ()
+    """If there are any: beginnings of the only numbers that are called back."""
+
+
 class QueueRule(Frozen, frozen=True):
     """A waiting place with rules. `None` for a limit means no limit."""
 
@@ -186,6 +223,8 @@ class QueueRule(Frozen, frozen=True):
     """Where who overflows because it is closed goes; not set: to `overflow`."""
     on_close: str = CLOSE_SERVE
     """What becomes of those who wait when it closes: they are still served (`serve`), or they `overflow`."""
+    callback: CallbackRule | None = None
+    """How those who leave the line are called back; without it only by a `callback` step or `ccctl`."""
 
 
 class Answer(Frozen, frozen=True, tag="answer"):
@@ -200,6 +239,8 @@ class Play(Frozen, frozen=True, tag="play"):
     prompts: tuple[str, ...]
     id: str = ""
     barge: bool = True
+    digits: str = ""
+    """Variable whose digits are spoken after the prompts, one by one."""
 
 
 class Menu(Frozen, frozen=True, tag="menu"):
@@ -245,6 +286,35 @@ class Enqueue(Frozen, frozen=True, tag="queue"):
     """For so long; then anybody may take it."""
 
 
+class Collect(Frozen, frozen=True, tag="collect"):
+    """Ask for several keys, e.g. a telephone number, as a variable. `#` ends them, `*` begins anew."""
+
+    variable: str
+    id: str = ""
+    prompt: str = ""
+    wait_s: float = 5.0
+    """Time for each key; then what there is counts."""
+    most: int = 16
+    """So many keys end it by themselves."""
+    on_none: str = ""
+    """Step to go to when no key came; empty: the next one."""
+
+
+class CallBack(Frozen, frozen=True, tag="callback"):
+    """Keep a callback, say goodbye and hang up: the caller has a place in the queue and is called back.
+
+    The flow goes on when that cannot be, after a prompt that says why.
+    """
+
+    queue: str = ""
+    """Where the place is. In a flow that a key began while waiting: always the queue of the wait."""
+    id: str = ""
+    number: str = ""
+    """Variable with the number; empty, or the variable is not set: the number that the caller calls from."""
+    on_refused: str = ""
+    """Step to go to when this number cannot be called back; empty, or kept already: the next one."""
+
+
 class Transfer(Frozen, frozen=True, tag="transfer"):
     """Connect to an outside address through a trunk; goes on at the next step when that fails."""
 
@@ -286,7 +356,7 @@ class Hangup(Frozen, frozen=True, tag="hangup"):
     prompt: str = ""
 
 
-AnyStep = Answer | Play | Menu | Set | Enqueue | Transfer | Goto | Branch | Hangup
+AnyStep = Answer | Play | Menu | Set | Enqueue | Collect | CallBack | Transfer | Goto | Branch | Hangup
 
 
 class FlowRule(Frozen, frozen=True):
@@ -366,6 +436,8 @@ class Rules(Frozen, frozen=True):
     """What can be turned on over these rules; `model.profiles` applies it."""
     diverted: dict[str, str] = {}
     """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
+    country: str = ""
+    """Region of numbers without country code. Never in a file here: it is `daemon.country`."""
 
 
 def pause_names(reasons: Mapping[str, PauseReason | str]) -> dict[str, str]:

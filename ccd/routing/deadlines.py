@@ -30,6 +30,10 @@ class Due(IntEnum):
     """Key: interaction."""
     ANNOUNCE = 8
     """Key: interaction."""
+    GIVE_UP = 9
+    """Key: interaction."""
+    WAKE = 10
+    """Key: interaction."""
 
 
 Entry = tuple[float, Due, str, str]

@@ -142,6 +142,14 @@ class LeftQueue(Decided, frozen=True):
     waited_s: float
 
 
+class CallbackOver(Decided, frozen=True):
+    """A callback is given up and out of its queue: the interaction ends."""
+
+    interaction: str
+    why: str
+    """`attempts`: all were made; `valid_s`: its time is over; `queue_removed`."""
+
+
 class Finished(Decided, frozen=True):
     """A conversation of a queue ended for this agent: what `finish` or `move` counted."""
 
@@ -242,6 +250,7 @@ Decision = (
     | StaleOffer
     | Handled
     | LeftQueue
+    | CallbackOver
     | Finished
     | WrapUpStarted
     | WrapUpExtended

@@ -104,6 +104,8 @@ class Index:
             return
         if place.phase is Phase.WAITING:
             self.line_up(queue, place)
+        elif place.phase is Phase.RESTING:
+            queue.lay_aside(place)
         elif place.phase is Phase.CONNECTED:
             queue.talking += 1
             queue.active += 1
@@ -149,6 +151,13 @@ class Index:
         queue.step_out(place)
         if place.prefer:
             del self.desks[place.prefer].kept[place.interaction]
+
+    def take_out(self, queue: QueueIndex, place: Place) -> None:
+        """Take a place that waits or rests out of its line."""
+        if place.phase is Phase.RESTING:
+            queue.rouse(place)
+        else:
+            self.step_out(queue, place)
 
     # -- desks ---------------------------------------------------------------------------------
 

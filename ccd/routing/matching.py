@@ -7,6 +7,7 @@ from msgspec import structs
 
 from ccd.model.nouns import Availability, Cause, OfferEnd, Outcome
 from ccd.model.rules import Target
+from ccd.routing.callbacks import given_up_as
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
@@ -21,21 +22,23 @@ from ccd.routing.decisions import (
 from ccd.routing.desk import Desk, at_work
 from ccd.routing.desks import count_miss, count_time, declare, may_forget, release, stop_wrap_up
 from ccd.routing.opening import is_open_at, overflow_target, with_hours
-from ccd.routing.pairing import Pairing, Seeker
+from ccd.routing.pairing import Seeker
 from ccd.routing.passed import make_trace
 from ccd.routing.pauses import begin_pause, declare_pause, end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex
+from ccd.routing.resting import Resting
 from ccd.routing.state import Miss, Place
 from ccd.routing.wrap_ups import WrapUpEvent
 from ccd.routing.wrap_ups import next_stage as next_wrap_up
 
 _NOWHERE = Target()
+_IN_LINE = (Phase.WAITING, Phase.RESTING)
 
 _NOT_THE_AGENT = frozenset({OfferEnd.WITHDRAWN, OfferEnd.CUSTOMER_LEFT})
 
 
-class Matching(Pairing):
+class Matching(Resting):
     """All moves but those that bring together."""
 
     __slots__ = ()
@@ -53,6 +56,12 @@ class Matching(Pairing):
         self.state.queues[rule.name].offered += 1
         full = rule.max_length is not None and queue.waiting() >= rule.max_length
         self.state.places[place.interaction] = place
+        if place.callback is not None:
+            if queue.estimates:
+                self.expecting.entered(queue, place, now)
+            self.timing.begin(place)
+            self.put_aside(queue, place, place.callback.rests_until, "arrived", now, out)
+            return
         if passed_on_by and rule.retry_same_after_s > 0:
             retry_at = now + rule.retry_same_after_s
             place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
@@ -96,7 +105,8 @@ class Matching(Pairing):
         at = index.queues[place.queue]
         before = at.rank(place, now)
         desks: list[Desk] = []
-        rings = place.phase is not Phase.WAITING
+        rests = place.phase is Phase.RESTING
+        rings = place.phase is not Phase.WAITING and not rests
         if rings and queue != place.queue:
             desks += self.withdraw_others(place, OfferEnd.WITHDRAWN, "", now, out)
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
@@ -105,15 +115,19 @@ class Matching(Pairing):
         elif rings:
             at.end_ring(place)
         else:
-            index.step_out(at, place)
+            index.take_out(at, place)
         place.priority, place.requirement = priority, requirement
         if queue != place.queue:
             self._change_queue(place, queue, now, out)
         at = index.queues[queue]
         out.append(Changed(place.interaction, queue, before, at.rank(place, now)))
-        if rings:
+        if rests:
+            at.lay_aside(place)
+        elif rings:
             at.begin_ring(place)
             self.join(now, out)
+        elif self.put_by(place, now, out):
+            self.pair([], desks, "agent free", now, out)
         else:
             loose: list[Seeker] = [(place, "changed")]
             loose += [(each, "withdrawn") for desk in desks for each in self.rest(desk, now, out)]
@@ -142,7 +156,7 @@ class Matching(Pairing):
             self.join(now, out)
         if place.phase is Phase.WAITING and queue is not None and self.index.best_agent(queue, place):
             self.index.step_out(queue, place)
-            self._seek(queue, place, "retry", now, out)
+            self.seek(queue, place, "retry", now, out)
 
     def next_stage(self, place: Place, now: float, out: list[Decision]) -> None:
         """Its queue asks for less of a place, or opens a tier for it."""
@@ -153,7 +167,7 @@ class Matching(Pairing):
         else:
             self.index.step_out(queue, place)
             place.stage += 1
-            self._seek(queue, place, "relaxed", now, out)
+            self.seek(queue, place, "relaxed", now, out)
         self.timing.begin_stage(place)
 
     def prefer_nobody(self, place: Place, now: float, out: list[Decision]) -> None:
@@ -165,19 +179,7 @@ class Matching(Pairing):
             return
         self.index.step_out(queue, place)
         place.prefer = ""
-        self._seek(queue, place, "kept no longer", now, out)
-
-    def _seek(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
-        """Look for an agent for a place that stands in no line, else let it line up."""
-        if not self.seek_agent(queue, place, cue, now, out):
-            self.wait(queue, place, cue, now, out)
-        elif self.index.loosened:
-            self.pair([], [], "", now, out)
-
-    def is_there(self, agent: str) -> bool:
-        """Whether something may be kept for this agent: known and logged in."""
-        desk = self.index.desks.get(agent)
-        return desk is not None and desk.state.availability is not Availability.LOGGED_OUT
+        self.seek(queue, place, "kept no longer", now, out)
 
     # -- ends ----------------------------------------------------------------------------------
 
@@ -200,18 +202,6 @@ class Matching(Pairing):
             out.append(Traced(place.interaction, trace))
         self.leave(place, Outcome.OVERFLOWED, now, out)
         out.append(Overflow(place.interaction, place.queue, target, why))
-
-    def leave(self, place: Place, outcome: Outcome, now: float, out: list[Decision]) -> None:
-        """Forget a place that ended without a conversation, and count it."""
-        totals = self.state.queues[place.queue]
-        if outcome is Outcome.ABANDONED:
-            totals.abandoned += 1
-        else:
-            totals.overflowed += 1
-        self.expecting.gone(place, now, outcome is Outcome.ABANDONED)
-        self.state.places.pop(place.interaction, None)
-        waited = max(0.0, now - place.enqueued_at)
-        out.append(LeftQueue(place.interaction, place.queue, outcome, waited))
 
     def end_offer(self, place: Place, event: Event, now: float, give_back_turn: bool) -> Desk:
         """End a live or accepted offer; the place stands in no line afterwards, or others still ring."""
@@ -243,16 +233,16 @@ class Matching(Pairing):
         """The customer left before a conversation, or was moved elsewhere."""
         moved = cause is Cause.TRANSFERRED
         desks: list[Desk] = []
-        if place.phase is Phase.WAITING:
+        if place.phase in _IN_LINE:
+            self.index.take_out(self.index.queues[place.queue], place)
             place.phase = next_phase(place.phase, Event.LEAVE, place.interaction)
-            self.index.step_out(self.index.queues[place.queue], place)
         else:
             offer, agent = place.offer, place.agent
             end = OfferEnd.WITHDRAWN if moved else OfferEnd.CUSTOMER_LEFT
             desks += self.withdraw_others(place, end, "", now, out)
             desks.append(self.end_offer(place, Event.LEAVE, now, give_back_turn=True))
             out.append(OfferWithdrawn(offer, place.interaction, agent, end))
-        self.leave(place, Outcome.OVERFLOWED if moved else Outcome.ABANDONED, now, out)
+        self.leave(place, Outcome.OVERFLOWED if moved else given_up_as(place), now, out)
         if desks:
             self.settle([], desks, "agent free", now, out)
 
@@ -312,6 +302,8 @@ class Matching(Pairing):
         loose: list[Seeker] = []
         places = [*places, *(place for desk in desks for place in self.rest(desk, now, out))]
         for place in sorted(places, key=lambda place: (place.entered_at, place.seq)):
+            if self.put_by(place, now, out):
+                continue
             why = self.hopeless(place, now)
             if why:
                 self.overflow(place, why, now, out)
@@ -330,6 +322,8 @@ class Matching(Pairing):
         queue = self.index.queues.get(place.queue)
         if queue is None:
             return "queue_removed"
+        if place.callback is not None:
+            return ""  # nobody holds a line
         latest, closing = self.timing.latest(place), self.timing.closing(place)
         if closing is not None and closing <= now and (latest is None or closing <= latest):
             return "closed"
@@ -435,7 +429,8 @@ class Matching(Pairing):
         """All that waits in a queue to be left because nobody is there, taken out of its lines."""
         if not self.index.empty(queue, queue.rule.leave_empty):
             return []
-        waiting = [self.state.places[name] for name in queue.lined_up()]
+        lined_up = [self.state.places[name] for name in queue.lined_up()]
+        waiting = [place for place in lined_up if place.callback is None]
         for place in waiting:
             self.index.step_out(queue, place)
         return waiting

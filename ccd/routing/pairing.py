@@ -9,9 +9,9 @@ through deadlines. `now` only says in which order those wait who age at differen
 
 from collections.abc import Iterable
 
-from ccd.model.nouns import LegKind
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
+from ccd.routing.callbacks import offer_s
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import Decision, Offer, Position, Traced
 from ccd.routing.desk import Desk
@@ -175,7 +175,7 @@ class Pairing(Ringing):
         state.next_offer += 1
         place.phase = next_phase(place.phase, Event.OFFER, place.interaction)
         place.offer = offer
-        place.deadline = now + (rule.ring_timeout_s if place.kind is LegKind.AUDIO else rule.text_timeout_s)
+        place.deadline = now + offer_s(rule, place)
         state.offers[offer] = place.interaction
         queue.begin_ring(place)
         load = desk.load_of(self.index.kinds[queue.kinds[place.channel_class]])
@@ -194,7 +194,7 @@ class Pairing(Ringing):
         out.append(Traced(place.interaction, trace))
         if queue.estimates and cue == "arrived":
             place.expected_s = self.expecting.estimate(queue, trace.position, now)
-        if queue.speaks and not place.announce_at:
+        if queue.speaks and not place.announce_at and place.callback is None:
             self.announce(queue, place, now, out)
 
     def announce(self, queue: QueueIndex, place: Place, now: float, out: list[Decision]) -> None:

@@ -1,6 +1,10 @@
 """Where an interaction stands in the engine, and the one table of its moves.
 
     WAITING ──OFFER──▶ OFFERED ──ACCEPT──▶ ACCEPTED ──BRIDGE──▶ CONNECTED ──FINISH──▶ (gone)
+     │   ▲
+    REST WAKE      a callback whose time to be tried has not come
+     ▼   │
+    RESTING
 
 An absent pair is a bug of the caller and raises `IllegalMove`.
 """
@@ -18,6 +22,8 @@ class Phase(StrEnum):
     ACCEPTED = "accepted"
     """The agent answered; not yet bridged."""
     CONNECTED = "connected"
+    RESTING = "resting"
+    """To be called back, but not yet: it keeps its place and is offered to nobody."""
     GONE = "gone"
     """No longer the engine's; never stored."""
 
@@ -35,12 +41,18 @@ class Event(StrEnum):
     HAND_OVER = "hand_over"
     """The conversation goes on with another agent."""
     FINISH = "finish"
+    REST = "rest"
+    WAKE = "wake"
 
 
 MOVES: dict[tuple[Phase, Event], Phase] = {
     (Phase.WAITING, Event.OFFER): Phase.OFFERED,
     (Phase.WAITING, Event.LEAVE): Phase.GONE,
     (Phase.WAITING, Event.OVERFLOW): Phase.GONE,
+    (Phase.WAITING, Event.REST): Phase.RESTING,
+    (Phase.RESTING, Event.WAKE): Phase.WAITING,
+    (Phase.RESTING, Event.LEAVE): Phase.GONE,
+    (Phase.RESTING, Event.OVERFLOW): Phase.GONE,
     (Phase.OFFERED, Event.ACCEPT): Phase.ACCEPTED,
     (Phase.OFFERED, Event.MISS): Phase.WAITING,
     (Phase.OFFERED, Event.LEAVE): Phase.GONE,

@@ -5,6 +5,8 @@ changes among themselves: ageing is the same for all of them. Only the heads of 
 `now`. See docs/decisions/0009-routing-buckets.md.
 """
 
+from math import inf
+
 import msgspec
 
 from ccd.errors import Misconfigured
@@ -66,6 +68,7 @@ class QueueIndex:
         "kept",
         "kinds",
         "rates",
+        "resting",
         "ringing",
         "rings_all",
         "rule",
@@ -104,6 +107,8 @@ class QueueIndex:
         """Those kept for one agent, by their rate: in no bucket, but they have their place."""
         self.ringing: dict[float, Line[Turn]] = {}
         """Those in a live or accepted offer, by their rate: they keep their place but are not matched."""
+        self.resting: dict[float, Line[Turn]] = {}
+        """Callbacks whose time has not come, by their rate: they keep their place but are not matched."""
         self.talking = 0
         self.active = 0
         """In an offer or in conversation."""
@@ -112,6 +117,8 @@ class QueueIndex:
 
     def turn_of(self, place: Place) -> Turn:
         """Where a place stands among those of the same rate of ageing."""
+        if place.callback is not None and place.callback.reached:
+            return (-inf, place.entered_at, place.seq, place.interaction)
         rate = self.rates[place.channel_class]
         points = place.priority + self.rule.weight
         order = rate * place.entered_at - points if rate else -points
@@ -134,7 +141,7 @@ class QueueIndex:
         for bucket in self.buckets.values():
             if bucket.head is not None and (bucket.rate != rate or bucket.head < turn):
                 rank += bucket.line.rank(turn if bucket.rate == rate else _aged(turn, rate, bucket.rate, now))
-        for lines in (self.ringing, self.kept):
+        for lines in (self.ringing, self.kept, self.resting):
             for other, line in lines.items():
                 if line:
                     rank += line.rank(turn if other == rate else _aged(turn, rate, other, now))
@@ -154,6 +161,7 @@ class QueueIndex:
         lines = [(bucket.rate, bucket.line) for bucket in self.buckets.values()]
         lines.extend(self.ringing.items())
         lines.extend(self.kept.items())
+        lines.extend(self.resting.items())
         return lines
 
     # -- lining up -----------------------------------------------------------------------------
@@ -179,6 +187,14 @@ class QueueIndex:
         bucket.line.remove(turn)
         if turn == bucket.head:
             bucket.head = bucket.line.first()
+
+    def lay_aside(self, place: Place) -> None:
+        """A callback rests: it keeps its place and is not matched."""
+        self._of_rate(self.resting, place).add(self.turn_of(place))
+
+    def rouse(self, place: Place) -> None:
+        """It does no longer; it stands in no line."""
+        self.resting[self.rates[place.channel_class]].remove(self.turn_of(place))
 
     def begin_ring(self, place: Place) -> None:
         """A phone rings for a place."""

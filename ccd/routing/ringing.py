@@ -15,6 +15,7 @@ from msgspec import structs
 
 from ccd.model.nouns import LegKind, OfferEnd
 from ccd.routing.ability import Bits
+from ccd.routing.callbacks import customer_first
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import Decision, Offer, OfferWithdrawn, Traced
 from ccd.routing.desk import Desk
@@ -93,6 +94,8 @@ class Ringing:
     def _may_join(self, queue: QueueIndex, place: Place) -> Bits:
         """Everybody whose phone may ring for a place besides those that do."""
         others = self.state.other_offers.get(place.interaction, {})
+        if customer_first(queue.rule, place.callback):
+            return 0  # one agent is kept free for it
         if place.late or place.prefer or len(others) + 1 >= queue.rule.ring_all_max:
             return 0
         free = self.index.candidates(queue, place)

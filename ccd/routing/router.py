@@ -13,6 +13,7 @@ from ccd.errors import IllegalMove, Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules, Target
+from ccd.routing.calling_back import CALLBACK_DUES, CallingBack
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
@@ -23,17 +24,16 @@ from ccd.routing.decisions import (
     Overflow,
     StaleOffer,
 )
-from ccd.routing.declaring import Declaring
 from ccd.routing.desk import Desk
 from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_turn
 from ccd.routing.matching import Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.state import Place, RoutingState
+from ccd.routing.state import Callback, Place, RoutingState
 from ccd.routing.strategies import Strategy
 
 
-class Router(Declaring):
+class Router(CallingBack):
     """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
     __slots__ = ()
@@ -94,10 +94,10 @@ class Router(Declaring):
     def _give_back(self, place: Place, now: float, out: list[Decision]) -> None:
         """Take a place out of a queue that is removed, unless an agent has it already."""
         matching = self._matching
-        if place.phase is Phase.WAITING:
+        if place.phase in (Phase.WAITING, Phase.RESTING):
             queue = matching.index.queues.get(place.queue)
             if queue is not None:
-                matching.index.step_out(queue, place)
+                matching.index.take_out(queue, place)
             matching.overflow(place, "queue_removed", now, out)
         elif place.phase is Phase.OFFERED:
             matching.withdraw_others(place, OfferEnd.WITHDRAWN, "", now, out)
@@ -125,14 +125,16 @@ class Router(Declaring):
         requirement: str = "",
         prefer: str = "",
         prefer_wait_s: float = 30.0,
+        callback: Callback | None = None,
     ) -> list[Decision]:
         """Put an interaction into a queue: offered at once, lined up, or given back (full, closed, nobody).
 
         `entered_at` keeps the place of one that waited before. `passed_on_by`: the agent who sent it here
         is not offered it again before `retry_same_after_s`. `requirement`: what it asks for besides its
         queue. `prefer`: the agent, member or not, that it is kept for at first, for `prefer_wait_s`,
-        unless logged out. Each call counts as offered. Raises `IllegalMove` when the interaction is here
-        already, and `ExpressionFault` for a requirement that cannot be read.
+        unless logged out. `callback`: its customer holds no line. Each call counts as offered. Raises
+        `IllegalMove` when the interaction is here already, and `ExpressionFault` for a requirement that
+        cannot be read.
         """
         if interaction in self.state.places:
             raise IllegalMove("routing_twice", f"interaction {interaction} is in a queue already")
@@ -150,6 +152,7 @@ class Router(Declaring):
             enqueued_at=now,
             seq=self.state.next_seq,
             requirement=own,
+            callback=callback,
         )
         self.state.next_seq += 1
         if prefer != passed_on_by and prefer_wait_s > 0 and self._matching.is_there(prefer):
@@ -439,7 +442,9 @@ class Router(Declaring):
             matching.miss(place, OfferEnd.NO_ANSWER, now, out)
             return
         queue = matching.index.queues.get(place.queue)
-        if due is Due.RETRY:
+        if place.callback is not None and due in CALLBACK_DUES:
+            self.callback_due(due, place, now, out)
+        elif due is Due.RETRY:
             matching.retry(place, name, now, out)
         elif due is Due.STAGE:
             matching.next_stage(place, now, out)

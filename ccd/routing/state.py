@@ -22,6 +22,19 @@ class Miss(msgspec.Struct, array_like=True, gc=False):
     retry_at: float
 
 
+class Callback(msgspec.Struct, array_like=True, gc=False):
+    """The customer of a place left the line and is called back when its turn comes."""
+
+    until: float
+    """When it is given up."""
+    since: float
+    """Since when it may be offered again: the queue's next closing counts from here."""
+    rests_until: float = 0.0
+    """When the next attempt may be made, while it rests."""
+    reached: bool = False
+    """The customer was reached and holds the line: served before all who wait."""
+
+
 class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """An interaction from entering a queue to the end of its conversation."""
 
@@ -71,6 +84,8 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """In conversation, but the agent put the customer on hold and may work on meanwhile."""
     disposition: str = ""
     """What the agent said during the conversation of how it ends."""
+    callback: Callback | None = None
+    """Set while the customer is to be called back; None: the customer holds the line."""
 
 
 class WrapUpStage(StrEnum):
@@ -212,12 +227,14 @@ class AgentState(msgspec.Struct, omit_defaults=True):
 
 
 class QueueTotals(msgspec.Struct, omit_defaults=True):
-    """Since the queue exists. offered = handled + abandoned + overflowed + waiting, at any time."""
+    """Since the queue exists. At any time: offered = handled + abandoned + overflowed + callback_failed
+    + waiting."""
 
     offered: int = 0
     handled: int = 0
     abandoned: int = 0
     overflowed: int = 0
+    callback_failed: int = 0
     in_service_level: int = 0
 
 

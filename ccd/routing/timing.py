@@ -1,5 +1,6 @@
 """What is due when: the deadlines of one state under its rules, and whether one is still true."""
 
+from ccd.routing.callbacks import callback_closing, given_up_at, rests_until
 from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
 from ccd.routing.opening import closed_from
@@ -58,6 +59,10 @@ class Timing:
         closing = self.closing(place)
         if closing is not None and not place.late:
             push(closing, Due.CLOSE, name)
+        if place.callback is not None:
+            push(place.callback.until, Due.GIVE_UP, name)
+            if place.phase is Phase.RESTING:
+                push(place.callback.rests_until, Due.WAKE, name)
 
     def begin_stage(self, place: Place) -> None:
         """When the stage after the present one is due."""
@@ -68,13 +73,18 @@ class Timing:
     def latest(self, place: Place) -> float | None:
         """When the longest wait of its queue is over for this place."""
         queue = self.index.queues.get(place.queue)
-        if queue is None or queue.rule.max_wait_s is None:
+        if queue is None or queue.rule.max_wait_s is None or place.callback is not None:
             return None
         return place.enqueued_at + queue.rule.max_wait_s
 
     def closing(self, place: Place) -> float | None:
-        """When its queue closes on this place; None: never, or those who came in time are served."""
+        """When its queue closes on this place; None: never, or those who came in time are served.
+
+        Nobody is called back while it is closed, whatever becomes of those who hold the line.
+        """
         queue = self.index.queues.get(place.queue)
+        if place.callback is not None:
+            return callback_closing(queue, place.callback, place.phase)
         if queue is None or not queue.closes or queue.calendar is None:
             return None
         return closed_from(queue.calendar, place.enqueued_at)
@@ -112,6 +122,10 @@ class Timing:
             return bool(place.prefer) and place.prefer_until == at
         if due is Due.STAGE:
             return self.next_stage(place) == at
+        if due is Due.GIVE_UP:
+            return given_up_at(place) == at
+        if due is Due.WAKE:
+            return rests_until(place) == at
         if due is Due.CLOSE:
             return not place.late and self.closing(place) == at
         return not place.late and self.latest(place) == at

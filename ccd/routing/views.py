@@ -6,12 +6,13 @@ import msgspec
 
 from ccd.model.calendar import is_open
 from ccd.model.nouns import Availability
+from ccd.routing.callbacks import is_away, is_called
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.state import AgentState, AgentTotals, Place, QueueTotals, WrapUp
+from ccd.routing.state import AgentState, AgentTotals, QueueTotals, WrapUp
 
 
 class QueueView(msgspec.Struct, frozen=True):
@@ -20,10 +21,13 @@ class QueueView(msgspec.Struct, frozen=True):
     queue: str
     display: str
     waiting: int
-    """Those in an offer included."""
+    """Those in an offer and callbacks included."""
+    callbacks: int
+    """Of those, how many hold no line and are to be called back."""
     ringing: int
     talking: int
     longest_wait_s: float
+    """Of those who hold the line."""
     agents: int
     logged_in: int
     free: int
@@ -54,7 +58,7 @@ class AgentView(msgspec.Struct, frozen=True):
     reachable: bool
     unreachable_why: str
     doing: str
-    """One word: `logged_out`, `paused`, `no_device`, `ringing`, `talking`, `wrap_up`, `idle`."""
+    """One word: `logged_out`, `paused`, `no_device`, `ringing`, `calling`, `talking`, `wrap_up`, `idle`."""
     load: int
     capacity: int
     interactions: tuple[str, ...]
@@ -88,14 +92,16 @@ def occupancy_pct(totals: AgentTotals) -> float:
     return 100.0 * worked / whole if whole > 0 else 0.0
 
 
-def doing(desk: Desk, places: dict[str, Place]) -> str:
+def doing(desk: Desk, index: Index) -> str:
     """What the agent does, in one word: work goes before what is declared."""
     state = desk.state
-    held = [places[name].phase for name in state.held]
+    places = [index.places[name] for name in state.held]
+    held = [place.phase for place in places]
     if Phase.CONNECTED in held or state.outside:
         return "talking"
     if held:
-        return "ringing"
+        called = any(is_called(index.queues.get(place.queue), place) for place in places)
+        return "calling" if called else "ringing"
     if state.availability is not Availability.READY:
         return state.availability.value
     if state.wrap_up is not None:
@@ -126,7 +132,7 @@ def view_wrap_up(wrap_up: WrapUp | None, now: float) -> dict[str, Any]:
 def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
     """The agent as of `now`."""
     state = desk.state
-    word = doing(desk, index.places)
+    word = doing(desk, index)
     return AgentView(
         agent=state.name,
         display=desk.rule.display or state.name,
@@ -159,13 +165,15 @@ def view_queue(
     states = [desk.state for desk in members]
     hours = None if queue.calendar is None else is_open(queue.calendar, now)
     closed = hours if hours is not None and not hours.open else None
-    entered = [index.places[name].entered_at for name in queue.order(now)]
+    waiting = [index.places[name] for name in queue.order(now)]
+    entered = [place.entered_at for place in waiting if not is_away(place)]
     free = sum(open_for_work(desk.state) and desk.room_for != 0 for desk in members)
     ewt_s, ewt = expecting.view(queue, free, now)
     return QueueView(
         queue=queue.rule.name,
         display=queue.rule.display or queue.rule.name,
-        waiting=queue.waiting(),
+        waiting=len(waiting),
+        callbacks=len(waiting) - len(entered),
         ringing=queue.active - queue.talking,
         talking=queue.talking,
         longest_wait_s=max(0.0, now - min(entered)) if entered else 0.0,

@@ -8,6 +8,7 @@ times give the same state and the same commands, so a restart is a replay.
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -24,7 +25,9 @@ from ccd.model.entry import NOTHING, Weighed, both, weigh
 from ccd.model.nouns import Cause
 from ccd.model.rules import QueueRule, Target
 from ccd.routing.router import Router
+from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
+from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
 from ccd.runtime.leaving import leave
@@ -182,10 +185,12 @@ class Centre:
         passed_on_by: str = "",
         prefer: str = "",
         prefer_wait_s: float = 0.0,
+        callback: Callback | None = None,
     ) -> None:
         """Let an interaction wait in a queue; its first entry keeps its place.
 
-        `again`: out of a conversation, which ends for its agent in the same move.
+        `again`: out of a conversation, which ends for its agent in the same move. `callback`: its customer
+        holds no line.
         """
         talk = self.talks.get(info.id)
         rule = self.state.rules.queues.get(queue)
@@ -217,7 +222,7 @@ class Centre:
             )
         if profiles := self.in_force.changed.get(queue):
             self.history.note(info.id, self.now, "under profile", profile=profiles)
-        enter = self.router.requeue if again else self.router.enqueue
+        enter = self.router.requeue if again else partial(self.router.enqueue, callback=callback)
         self.push(
             enter(
                 info.id,
@@ -250,12 +255,14 @@ class Centre:
     def card(self, info: Interaction) -> cmd.OfferCard:
         """What an offer of this interaction shows."""
         rule = self.state.rules.queues.get(info.queue)
+        number = callback_number(self, info)
         return cmd.OfferCard(
             interaction=info.id,
             queue=(rule.display or rule.name) if rule else "",
             waited_s=int(self.now - info.entered_at) if info.entered_at else 0,
-            caller=info.origin,
+            caller=number or info.origin,
             caller_name=info.display,
+            callback=bool(number),
         )
 
     def update_reach(self, agent: str) -> None:

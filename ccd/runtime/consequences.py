@@ -14,7 +14,7 @@ from ccd.bridging.state import Phase
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
-from ccd.runtime import wrap_ups
+from ccd.runtime import callbacks, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
 from ccd.runtime.state import Interaction
@@ -105,8 +105,10 @@ def _offer(centre: "Centre", decision: dec.Offer) -> None:
     if talk is None or info is None or rule is None or talk.phase not in _OFFERABLE:
         centre.push(centre.router.missed(decision.offer, OfferEnd.WITHDRAWN, centre.now))
         return
-    card = centre.card(info)
-    leg = centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, card, centre.now)
+    leg = ""
+    if not callbacks.call_first(centre, info, talk, decision):
+        card = centre.card(info)
+        leg = centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, card, centre.now)
     centre.history.offer_made(
         info.id,
         decision.queue,
@@ -142,6 +144,7 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     info = centre.state.interactions.get(decision.interaction)
     if talk is None or info is None or talk.phase is not Phase.WAITING:
         return
+    callbacks.stop_asking(centre, talk)
     target = decision.target
     why = centre.in_force.why(decision.queue, decision.why)
     centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=why)
@@ -293,6 +296,8 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     decisions = centre.router.answered(event.offer, centre.now)
     if any(isinstance(decision, dec.StaleOffer) for decision in decisions):
         centre.talks.withdraw_offer(talk, event.offer, Cause.LAPSED)
+    elif talk.away:
+        callbacks.call(centre, talk)
     else:
         centre.talks.connect(talk, centre.now)
     centre.push(decisions)
@@ -307,6 +312,7 @@ def _bridged(centre: "Centre", event: ev.Bridged) -> None:
     if info is not None and talk is not None and talk.agent is not None:
         remember(centre.state.spoken, info.origin, talk.agent.agent, centre.now)
     centre.flows.stop(event.interaction, centre.now)
+    callbacks.over(centre, event.interaction)
     centre.push(centre.router.bridged(event.interaction, centre.now))
 
 
@@ -361,6 +367,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     if info is None:
         return
     centre.flows.stop(info.id, centre.now)
+    callbacks.forget(centre, info)
     centre.free_helper(info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is not None:
@@ -380,6 +387,8 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     do.Chose: _flow_chose,
     do.Missed: _flow_missed,
     do.Branched: _flow_branched,
+    do.CallBack: callbacks.wanted,
+    do.Stay: callbacks.stays,
     do.Assigned: _flow_assigned,
     dec.Offer: _offer,
     dec.OfferWithdrawn: _withdrawn,
@@ -393,6 +402,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.StaleOffer: _stale,
     dec.Handled: _handled,
     dec.LeftQueue: _left_queue,
+    dec.CallbackOver: callbacks.given_up,
     dec.Finished: _finished,
     dec.WrapUpStarted: wrap_ups.started,
     dec.WrapUpExtended: wrap_ups.extended,
@@ -407,6 +417,9 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.AgentMissed: _agent_missed,
     ev.Bridged: _bridged,
     ev.TalkOver: _talk_over,
+    ev.LineLeft: callbacks.line_left,
+    ev.CallFailed: callbacks.failed,
+    ev.CustomerReached: callbacks.reached,
     ev.PromptOver: _prompt_over,
     ev.OutsideFailed: _outside_failed,
     ev.TransferDone: _transferred,

@@ -10,7 +10,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import profiles, wrap_ups
+from ccd.runtime import callbacks, profiles, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -27,6 +27,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     state.services.clear()
     centre.router.drain(False)
     written = centre.talks.restarted(centre.now)
+    callbacks.restarted(centre)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -211,7 +212,11 @@ def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:
 
 def _digit(centre: "Centre", fact: facts.DigitPressed) -> None:
     found = centre.talks.legs.get(fact.leg)
-    if found is not None and found[0].customer.leg == fact.leg and found[0].phase is Phase.FLOW:
+    if found is None or found[0].customer.leg != fact.leg:
+        return
+    if found[0].phase is not Phase.FLOW and not found[0].asking:
+        callbacks.key(centre, found[0], fact.digit)
+    else:
         centre.push(centre.flows.digit(found[0].interaction, fact.digit, centre.now))
 
 
@@ -381,5 +386,6 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.TrunkChanged: _trunk,
     facts.HangupAsked: _hangup,
     facts.ChangeAsked: _change,
+    facts.CallbackAsked: callbacks.asked,
 }
 """Every fact has its function; a test holds the table whole."""

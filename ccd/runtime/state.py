@@ -5,10 +5,23 @@ import msgspec
 from ccd.bridging.state import BridgingState
 from ccd.history.state import HistoryState
 from ccd.ivr.state import FlowsState
-from ccd.model.nouns import Binding, ChannelClass, LegKind, Outcome
+from ccd.model.nouns import Binding, Cause, ChannelClass, LegKind, Outcome
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import Rules
 from ccd.routing.state import RoutingState
+
+
+class Callback(msgspec.Struct, omit_defaults=True):
+    """What the composition remembers of a callback; when it is tried stands in routing."""
+
+    number: str
+    asked_at: float
+    queue: str
+    """Where it was asked for: one callback a number and queue."""
+    attempts: int = 0
+    """Those that failed."""
+    last: Cause | None = None
+    """Why the last attempt failed."""
 
 
 class Interaction(msgspec.Struct, omit_defaults=True):
@@ -35,6 +48,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     overflowed_at: float = 0.0
     helper: str = ""
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
+    callback: Callback | None = None
+    """How it is called back, or was."""
 
 
 class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -65,6 +80,8 @@ class CentreState(msgspec.Struct):
     history: HistoryState | None = None
     interactions: dict[str, Interaction] = {}
     interactions_made: int = 0
+    callbacks: dict[str, str] = {}
+    """Pending callbacks: number and queue → interaction."""
     bindings: dict[str, dict[str, Binding]] = {}
     lost: dict[str, str] = {}
     """Bound devices that do not answer → why."""

@@ -20,9 +20,10 @@ from ccd.history.state import Record
 from ccd.model import facts
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import Availability
+from ccd.model.numbers import to_e164
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
-from ccd.runtime import profile_verbs, views, wrap_up_verbs
+from ccd.runtime import callbacks, profile_verbs, views, wrap_up_verbs
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
@@ -71,6 +72,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "interaction.show": look(console.show, _OneInteraction),
         "interaction.explain": look(console.explain, _OneInteraction),
         "interaction.change": act(console.change, _Change),
+        "interaction.callback": act(console.call_back, _CallBack),
         "interaction.hangup": act(console.hangup, _OneInteraction),
         "trunks": look(console.trunks, _None),
         "devices": look(console.devices, _None),
@@ -136,6 +138,12 @@ class _Change(Args, frozen=True):
     requirement: str | None = None
     """Empty: asks for nothing besides its queue."""
     queue: str | None = None
+
+
+class _CallBack(Args, frozen=True):
+    interaction: str
+    number: str = ""
+    """Empty: the one that the customer calls from."""
 
 
 class _Trace(Args, frozen=True):
@@ -303,6 +311,22 @@ class Console:
             "agent": agent,
             "ringing": list(router.offers_of(name)),
         }
+
+    async def call_back(self, asked: _CallBack, by: str) -> views.View:
+        """Let a customer who waits leave the line, to be called back with the place kept."""
+        name, centre = asked.interaction, self._centre
+        info, talk = centre.state.interactions.get(name), centre.talks.get(name)
+        if info is None or talk is None:
+            await self._filed(name)
+            raise Refused("interaction.ended", f"interaction {name} has ended already")
+        number = to_e164(asked.number or info.origin, centre.state.rules.country)
+        why = callbacks.cannot_leave(talk) or callbacks.refusal(centre, info.queue, number)
+        if why:
+            said = callbacks.say_refusal(centre, why, info.queue, number or asked.number or info.origin)
+            raise Refused("interaction.callback", f"interaction {name}: {said}")
+        await self._commit(facts.CallbackAsked(name, by, number))
+        position = centre.router.position(name, self._doors.clock.now())
+        return {"interaction": name, "queue": info.queue, "number": number, "position": position}
 
     async def hangup(self, asked: _OneInteraction, by: str) -> views.View:
         """End a running interaction, all its legs."""

@@ -19,6 +19,7 @@ from ccd.history.state import Record
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
 from ccd.routing.views import AgentView, QueueView
+from ccd.runtime import callbacks
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
@@ -27,7 +28,7 @@ View = dict[str, Any]
 MOST_LISTED = 200
 """Interactions listed at a time unless more are asked for."""
 OFFERED = "offered"
-SHARES = ("handled", "abandoned", "overflowed", "waiting")
+SHARES = ("handled", "abandoned", "overflowed", "callback_failed", "waiting")
 """Together they make up what was offered."""
 
 
@@ -110,12 +111,11 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         for view in glance.queues
         if view.waiting and view.queue in resting
     ]
-    unmanned = [
-        view for view in glance.queues if view.waiting and not view.logged_in and view.queue not in resting
-    ]
+    unmanned = [view for view in glance.queues if not view.logged_in and view.queue not in resting]
     found += [
-        alarm("queue without agents", view.queue, f"{view.waiting} waiting, nobody logged in")
+        alarm("queue without agents", view.queue, f"{waiting} waiting, nobody logged in")
         for view in unmanned
+        if (waiting := view.waiting - (view.callbacks if view.closed else 0))  # those wait for the opening
     ]
     return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
 
@@ -275,6 +275,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "step": centre.flows.where(info.id),
         "age_s": max(0.0, now - info.arrived_at),
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,
+        "callback": callbacks.view(centre, info, now),
     }
 
 
@@ -362,7 +363,11 @@ def local_zone(at: float) -> tzinfo:
 
 
 def _parties(talk: Talk) -> list[View]:
-    return [_party(role, party) for role, party in talk.parties()]
+    return [
+        _party(role, party)
+        for role, party in talk.parties()
+        if role is not Role.CUSTOMER or not talk.customer_gone
+    ]
 
 
 def _party(role: Role, party: Party) -> View:

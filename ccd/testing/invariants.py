@@ -13,6 +13,7 @@ from ccd.history.history import History
 from ccd.model.nouns import DEFAULT_LOAD, Availability
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
+from ccd.routing.callbacks import is_away
 from ccd.routing.phases import Phase
 from ccd.routing.state import AgentState, Place, WrapUpStage
 from ccd.routing.strategies import RING_ALL
@@ -141,24 +142,44 @@ def agreement(centre: Centre) -> Iterator[str]:
     for name, talk in talks.items():
         found = places.get(name)
         want = {
-            TalkPhase.WAITING: Phase.WAITING,
-            TalkPhase.OFFERED: Phase.OFFERED,
-            TalkPhase.CONNECTING: Phase.ACCEPTED,
-            TalkPhase.TALKING: Phase.CONNECTED,
-            TalkPhase.TRANSFERRING: Phase.CONNECTED,
-        }.get(talk.phase)
-        if (found.phase if found is not None else None) != want:
+            TalkPhase.WAITING: {Phase.WAITING, Phase.RESTING} if talk.away else {Phase.WAITING},
+            TalkPhase.OFFERED: {Phase.OFFERED},
+            TalkPhase.CALLING: {Phase.OFFERED} if talk.reserved else {Phase.ACCEPTED},
+            TalkPhase.CONNECTING: {Phase.ACCEPTED},
+            TalkPhase.TALKING: {Phase.CONNECTED},
+            TalkPhase.TRANSFERRING: {Phase.CONNECTED},
+        }.get(talk.phase, {None})
+        if (found.phase if found is not None else None) not in want:
             yield f"interaction {name} is {talk.phase.value}, for routing {found.phase if found else 'gone'}"
         ours = {party.agent for role, party in talk.parties() if role is Role.AGENT}
         theirs = {found.agent, *others.get(name, {})} if found is not None and ours else ours
         if ours != theirs:
             yield f"interaction {name} is with {sorted(ours)}, for routing with {sorted(theirs)}"
-        if talk.customer_gone and talk.phase is not TalkPhase.ENDING:
+        if talk.customer_gone and talk.phase is not TalkPhase.ENDING and not talk.away:
             yield f"interaction {name} is {talk.phase.value} without its customer"
+        if found is not None and talk.away != is_away(found):
+            yield f"interaction {name} is away ({talk.away}), for routing {found.callback}"
+    yield from _reserved(centre)
+
+
+def _reserved(centre: Centre) -> Iterator[str]:
+    """Never more customers called than agents kept for them: each has one of its own."""
+    agents: dict[str, str] = {}
+    for name, talk in centre.talks.state.talks.items():
+        if talk.phase is not TalkPhase.CALLING:
+            continue
+        party = talk.agent or talk.reserved
+        place = centre.router.state.places.get(name)
+        if party is None or place is None or place.agent != party.agent:
+            yield f"interaction {name} is called back, and no agent is kept for it"
+        elif party.agent in agents:
+            yield f"agent {party.agent} is kept for {agents[party.agent]} and {name}"
+        else:
+            agents[party.agent] = name
 
 
 def figures(centre: Centre) -> Iterator[str]:
-    """offered = handled + abandoned + overflowed + waiting, in history and in routing."""
+    """Those offered are those that left and those that wait, in history and in routing."""
     waiting: dict[str, int] = {}
     for place in centre.router.state.places.values():
         if place.phase is not Phase.CONNECTED:
@@ -166,8 +187,9 @@ def figures(centre: Centre) -> Iterator[str]:
     yield from centre.history.check(waiting)
     for name, totals in centre.router.state.queues.items():
         known = centre.history.state.totals.get(name)
-        ours = (totals.offered, totals.handled, totals.abandoned, totals.overflowed)
-        theirs = (known.offered, known.handled, known.abandoned, known.overflowed) if known else (0, 0, 0, 0)
+        names = ("offered", "handled", "abandoned", "overflowed", "callback_failed")
+        ours = [getattr(totals, name) for name in names]
+        theirs = [getattr(known, name) if known else 0 for name in names]
         if ours != theirs:
             yield f"queue {name}: routing counts {ours}, history {theirs}"
 

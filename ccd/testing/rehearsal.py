@@ -17,7 +17,7 @@ from hashlib import sha256
 
 import msgspec
 
-from ccd.bridging.state import Phase
+from ccd.bridging.state import Phase, Role
 from ccd.history.explain import decode_record, explain
 from ccd.history.state import Record
 from ccd.ivr.state import Mode
@@ -214,10 +214,22 @@ class DayCentre(SimulatedCentre):
             return
         if isinstance(fact, facts.LegArrived) and found is not None:
             self._number(visit, found[0].interaction)
+        if found is not None and found[1] is Role.CUSTOMER and leg != visit.leg:
+            visit.leg = leg  # is called back
+            self._visits[leg] = visit
         if isinstance(fact, facts.LegEnded) and leg == visit.leg:
-            self._forget(visit)
+            self._left(visit)
         else:
             self._look_at(visit)
+
+    def _left(self, visit: _Visit) -> None:
+        """The customer's line is down: for good, or to be called back."""
+        talk = self.centre.talks.get(visit.interaction)
+        if talk is None or not talk.away:
+            self._forget(visit)
+        else:
+            self._visits.pop(visit.leg, None)
+            self._in_flow.pop(visit.leg, None)
 
     def _number(self, visit: _Visit, interaction: str) -> None:
         visit.interaction = interaction

@@ -63,10 +63,10 @@ class Candidate:
 
 
 def shown_name(card: OfferCard) -> str:
-    """What the phone's display shows: queue, wait and caller."""
+    """What the phone's display shows: queue, wait and caller; of a callback that it is one."""
     wait = f"{card.waited_s // 60}:{card.waited_s % 60:02d}"
     who = card.caller_name or card.caller or "anonymous"
-    parts = [card.queue, wait, who] if card.queue else [who]
+    parts = [card.queue, *(["callback"] if card.callback else []), wait, who] if card.queue else [who]
     return quotable(" · ".join(parts))[:80]
 
 

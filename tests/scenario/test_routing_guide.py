@@ -55,6 +55,13 @@ class Play:
         elif found := re.fullmatch(r"\w+ (\d+) is answered", happened):
             self.router.answered(self.router.offer_of(found[1]), self.now)
             self.router.bridged(found[1], self.now)
+        elif found := re.fullmatch(r"call (\d+) leaves the line", happened):
+            self.router.call_back(found[1], self.now + 28_800, self.now + 15, self.now)
+            assert self.said(self.router.wake(found[1], self.now)) == then
+        elif found := re.fullmatch(r"call (\d+) is accepted", happened):
+            self.router.answered(self.router.offer_of(found[1]), self.now)
+        elif found := re.fullmatch(r"the customer of call (\d+) is busy", happened):
+            assert self.said(self.router.rest(found[1], self.now + 120, "busy", self.now)) == then
         elif found := re.fullmatch(r"\w+ (\d+) ends", happened):
             assert self.said(self.router.finish(found[1], self.now)) == then
         else:

@@ -1,11 +1,13 @@
 """A slow, obvious matcher: lists, loops, and a look at every pair after every turn."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass, OfferEnd
 from ccd.model.requirements import Requirement, parse_requirement
 from ccd.model.rules import AgentRule, QueueRule, Rules
+from ccd.routing.callbacks import MARGIN_S
 from ccd.routing.strategies import chance_of
 
 
@@ -45,13 +47,26 @@ class Piece:
     bridged_at: float = 0.0
     said: bool = False
     """A disposition was given in the conversation."""
+    callback: bool = False
+    until: float = 0.0
+    since: float = 0.0
+    rests_until: float = 0.0
+    reached: bool = False
 
     @property
     def agent(self) -> str:
         """Who accepted it, once somebody did."""
         return next(iter(self.rings), "")
 
+    @property
+    def calls_first(self) -> bool:
+        """Its customer is called before the one agent it is offered to."""
+        rule = self.queue.callback
+        return self.callback and not self.reached and rule is not None and rule.first == "customer"
+
     def order(self, now: float) -> tuple[float, float, int]:
+        if self.reached:
+            return (-math.inf, self.entered_at, self.seq)
         rate = self.queue.age_per_min.get(self.channel_class, 0.0) / 60
         points = self.priority + self.queue.weight + rate * (now - self.entered_at)
         return (-points, self.entered_at, self.seq)
@@ -102,7 +117,9 @@ class Oracle:
         self.pieces: dict[str, Piece] = {}
         self.counter = 0
         self.offer_number = 1
-        self.counts = {name: [0, 0, 0, 0] for name in rules.queues}  # offered handled abandoned overflowed
+        self.counts = {
+            name: [0] * 5 for name in rules.queues
+        }  # offered handled abandoned overflowed callback_failed
         self.offers: list[tuple[str, str]] = []
         self.overflows: list[str] = []
 
@@ -181,7 +198,7 @@ class Oracle:
         ]
 
     def full(self, queue: QueueRule) -> bool:
-        active = sum(p.queue is queue and p.phase != "waiting" for p in self.pieces.values())
+        active = sum(p.queue is queue and p.phase not in ("waiting", "resting") for p in self.pieces.values())
         return queue.max_active is not None and active >= queue.max_active
 
     def reserved(self, agent: str, piece: Piece) -> bool:
@@ -270,7 +287,7 @@ class Oracle:
     def joining(self, piece: Piece) -> list[str]:
         """Who may be rung besides those who ring: of the best tier that anybody is asked of."""
         queue = piece.queue
-        if queue.strategy != "ring_all" or piece.prefer or piece.max_wait_fired:
+        if queue.strategy != "ring_all" or piece.prefer or piece.max_wait_fired or piece.calls_first:
             return []
         if len(piece.rings) >= queue.ring_all_max:
             return []
@@ -287,9 +304,13 @@ class Oracle:
     def offer(self, piece: Piece, agent: str, now: float) -> None:
         person = self.people[agent]
         voice = piece.channel_class is ChannelClass.VOICE
+        deadline = now + (piece.queue.ring_timeout_s if voice else piece.queue.text_timeout_s)
+        rule = piece.queue.callback
+        if piece.calls_first and rule is not None:
+            deadline = now + rule.ring_s + MARGIN_S
         ring = Ring(
             self.cost(agent, piece.queue, piece.channel_class),
-            now + (piece.queue.ring_timeout_s if voice else piece.queue.text_timeout_s),
+            deadline,
             (person.turn, person.asked),
             self.tick(),
         )
@@ -339,7 +360,34 @@ class Oracle:
         if piece.name in self.pieces and not piece.rings:
             self.too_late(piece, now)
 
+    def put_by(self, piece: Piece, now: float) -> bool:
+        """A callback past its time ends, one whose queue is closed rests."""
+        if not piece.callback or piece.reached:
+            return False
+        piece.since, piece.max_wait_fired = now, False
+        if piece.until <= now:
+            del self.pieces[piece.name]
+            self.counts[piece.queue.name][4] += 1
+        elif self.closed(piece.queue, now):
+            ends = [each.until for each in self.rules.calendars[piece.queue.calendar].exceptional]
+            self.lay_aside(piece, min([piece.until, *(end for end in ends if end > now)]))
+        else:
+            return False
+        return True
+
+    def lay_aside(self, piece: Piece, until: float) -> None:
+        piece.phase, piece.rests_until, piece.max_wait_fired = "resting", until, False
+
+    def wake(self, piece: Piece, now: float) -> None:
+        piece.phase = "waiting"
+        if piece.prefer and self.people[piece.prefer].ready == "logged_out":
+            piece.prefer = ""
+        self.put_by(piece, now)
+
     def too_late(self, piece: Piece, now: float) -> None:
+        if piece.callback:
+            self.put_by(piece, now)
+            return
         limit = piece.queue.max_wait_s
         late = limit is not None and piece.enqueued_at + limit <= now
         closing = self.closing(piece)
@@ -354,9 +402,11 @@ class Oracle:
         return any(each.start <= at < each.until for each in self.rules.calendars[queue.calendar].exceptional)
 
     def closing(self, piece: Piece) -> float | None:
-        """The first closed moment from its entering on."""
-        queue, since = piece.queue, piece.enqueued_at
-        if not queue.calendar or queue.on_close != "overflow":
+        """The first closed moment from its entering on; of a callback from when it may be tried."""
+        queue, since = piece.queue, piece.since if piece.callback else piece.enqueued_at
+        if piece.callback and (piece.reached or piece.phase == "resting"):
+            return None
+        if not queue.calendar or (queue.on_close != "overflow" and not piece.callback):
             return None
         starts = [each.start for each in self.rules.calendars[queue.calendar].exceptional]
         return since if self.closed(queue, since) else min((at for at in starts if at > since), default=None)
@@ -374,7 +424,8 @@ class Oracle:
         for queue in queues:
             if self.nobody(queue, queue.leave_empty):
                 for piece in [p for p in self.pieces.values() if p.queue is queue and p.phase == "waiting"]:
-                    self.overflow(piece)
+                    if not piece.callback:
+                        self.overflow(piece)
 
     def overflow(self, piece: Piece) -> None:
         del self.pieces[piece.name]
@@ -453,11 +504,15 @@ class Oracle:
                 out.append((piece.prefer_until, 4, piece.name, ""))
             if piece.phase == "offered":
                 out += [(ring.deadline, 5, ring.offer, piece.name) for ring in piece.rings.values()]
-            if piece.queue.max_wait_s is not None and not piece.max_wait_fired:
+            if piece.queue.max_wait_s is not None and not piece.max_wait_fired and not piece.callback:
                 out.append((piece.enqueued_at + piece.queue.max_wait_s, 7, piece.name, ""))
             closing = self.closing(piece)
             if closing is not None and not piece.max_wait_fired:
                 out.append((closing, 6, piece.name, ""))
+            if piece.callback and not piece.reached and not piece.max_wait_fired:
+                out.append((piece.until, 9, piece.name, ""))
+            if piece.phase == "resting":
+                out.append((piece.rests_until, 10, piece.name, ""))
         return sorted(out)
 
     def fire(self, now: float) -> None:
@@ -477,6 +532,17 @@ class Oracle:
                 rings = self.pieces[agent].rings
                 missing = next(each for each, ring in rings.items() if ring.offer == name)
                 self.miss(self.pieces[agent], missing, "no_answer", now)
+            elif kind == 10:
+                self.wake(self.pieces[name], now)
+            elif self.pieces[name].callback:
+                piece = self.pieces[name]
+                if piece.phase in ("offered", "accepted"):
+                    piece.max_wait_fired = True
+                elif kind == 9:
+                    del self.pieces[name]
+                    self.counts[piece.queue.name][4] += 1
+                else:
+                    self.put_by(piece, now)
             else:
                 self.pieces[name].max_wait_fired = True
                 if self.pieces[name].phase == "waiting":

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import ChannelClass, OfferEnd
-from ccd.model.rules import AgentRule, QueueRule, Relax, Rules, Target, Tier
+from ccd.model.rules import AgentRule, CallbackRule, QueueRule, Relax, Rules, Target, Tier
 from ccd.routing.strategies import RING_ALL, STRATEGIES
 
 AGENTS = ("ann", "bob", "cat", "dan")
@@ -92,6 +92,7 @@ queue_rules = st.builds(
     estimate_wait=st.booleans(),
     calendar=st.sampled_from(["", "", "", "shifts"]),
     on_close=st.sampled_from(["serve", "overflow"]),
+    callback=st.sampled_from([None, CallbackRule(first="customer", ring_s=6.0)]),
 )
 agent_rules = st.builds(
     AgentRule,

@@ -16,9 +16,10 @@ CARD = cmd.OfferCard("1")
 
 ALLOWED = {
     Phase.FLOW: "queue dial_out to_flow end",
-    Phase.WAITING: "offer queue dial_out to_flow end",
+    Phase.WAITING: "offer queue dial_out to_flow call end",
     Phase.OFFERED: "offer_over accept end",
-    Phase.CONNECTING: "bridge offer_over end",
+    Phase.CALLING: "bridge offer offer_over end",
+    Phase.CONNECTING: "bridge offer_over call end",
     Phase.TALKING: "transfer queue end",
     Phase.TRANSFERRING: "bridge to_outside transfer_failed queue end",
     Phase.OUTSIDE_RINGING: "out_answered to_flow end",

@@ -65,7 +65,7 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, "
         "agent wrap-up, "
         "queues, interactions, interaction show, interaction explain, interaction change, "
-        "interaction disposition, interaction hangup, "
+        "interaction callback, interaction disposition, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
         "prompts list, completion"
@@ -339,6 +339,33 @@ async def test_report_adds_up_in_its_last_line(room: Room) -> None:
         assert everything.split() == ["all", "3", "1", "0", "0", "2"]
         assert empty == ""
         assert equation == "offered 3 = handled 1 + abandoned 0 + overflowed 0 + waiting 2"
+
+
+async def test_callbacks_are_told_from_those_who_hold_the_line(room: Room) -> None:
+    await busy(room)
+    assert "CALLBACKS" not in queues.queue_table(await room.ask("queues"))[0]
+    held = [row for row in (await room.ask("interactions"))["listed"] if row["phase"] == "waiting"]
+    name = next(row["interaction"] for row in held if row["queue"] == "sales")
+    said = interactions._called_back(
+        await room.ask("interaction.callback", interaction=name, number="+33123456789")
+    )
+    assert said == [f"interaction {name} is called back at +33123456789: place 1 in sales is kept"]
+    head, *rows = queues.queue_table(await room.ask("queues"), 200)
+    assert head.split()[:4] == ["QUEUE", "WAITING", "FOR", "CALLBACKS"]
+    assert next(row.split()[:4] for row in rows if row.startswith("sales")) == ["sales", "0", "-", "1"]
+    row = next(each for each in (await room.ask("interactions"))["listed"] if each["interaction"] == name)
+    assert interactions._state(row) == "callback in 0:15"
+    shown = await room.ask("interaction.show", interaction=name)
+    assert any(
+        "+33123456789, next in 0:15, given up in 8:00:00" in line for line in interactions._shown(shown)
+    )
+    row["callback"] |= {"attempts": 2, "last": "no_answer", "next_s": 0.0}
+    assert interactions._state(row) == "callback"
+    told = interactions._callback(row["callback"])
+    assert told.startswith("+33123456789, 2 failed, the last no answer, given up in")
+    await room.ask("interaction.hangup", interaction=name)
+    head, *_, equation = report._lines((await room.ask("report"))["today"], day=True)
+    assert equation == "offered 3 = handled 1 + abandoned 0 + overflowed 0 + callback failed 1 + waiting 1"
 
 
 async def test_those_who_waited_at_midnight_belong_to_the_day(room: Room) -> None:

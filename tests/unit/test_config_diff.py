@@ -71,6 +71,12 @@ def test_values(tmp_path: Path) -> None:
     ]
 
 
+def test_the_country_is_told_once(tmp_path: Path) -> None:
+    old, new = read(tmp_path, OLD), read(tmp_path, OLD + '[daemon]\ncountry = "DE"\n')
+    assert (old.rules.country, new.rules.country) == ("FR", "DE")
+    assert diff(old, new) == ['~ daemon.country: "FR" → "DE"']
+
+
 def test_names_and_steps(tmp_path: Path) -> None:
     found = changes(
         tmp_path,

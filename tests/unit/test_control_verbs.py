@@ -17,8 +17,8 @@ from tests.unit.control_room import BY, DISPOSITIONS, RULES, Room, until
 VERBS = {
     "status", "top", "agents", "agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready",
     "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show",
-    "interaction.explain",
-    "interaction.change", "interaction.disposition", "interaction.hangup", "profiles", "profile.show",
+    "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
+    "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
 
@@ -238,7 +238,7 @@ async def test_an_interaction_that_ended_just_now_is_found() -> None:
 
 
 async def test_an_unknown_interaction_is_refused(room: Room) -> None:
-    verbs = ("show", "explain", "change", "hangup")
+    verbs = ("show", "explain", "change", "callback", "hangup")
     for verb in (*(f"interaction.{verb}" for verb in verbs), "sip.trace"):
         with pytest.raises(Refused, match="no interaction '4711'"):
             await room.ask(verb, interaction="4711")
@@ -289,6 +289,33 @@ async def test_a_change_acts_at_once_and_tells_both_places(room: Room) -> None:
     assert any(f"by {BY}" in line for line in shown["timeline"])
     await room.ready("alice")
     assert room.centre.router.agent_of("3") == "alice"
+
+
+async def test_a_waiting_call_becomes_a_callback_by_hand(room: Room) -> None:
+    await room.call()
+    second = await room.call()
+    with pytest.raises(Refused, match="'nobody' is no number that can be called back"):
+        await room.ask("interaction.callback", interaction="2", number="nobody")
+    kept = await room.ask("interaction.callback", interaction="2", number="+33 1 23 45 67 89")
+    assert kept == {"interaction": "2", "queue": "sales", "number": "+33123456789", "position": 2}
+    room.channel.end(second)
+    await room.runtime.settled()
+    row = next(row for row in (await room.ask("interactions"))["listed"] if row["interaction"] == "2")
+    assert (row["phase"], row["position"], row["callback"]["number"]) == ("waiting", 2, "+33123456789")
+    assert (row["callback"]["attempts"], row["callback"]["last"]) == (0, "")
+    queue = next(row for row in await room.ask("queues") if row["queue"] == "sales")
+    assert (queue["waiting"], queue["callbacks"]) == (2, 1)
+    with pytest.raises(Refused, match="no customer holds the line"):
+        await room.ask("interaction.callback", interaction="2")
+    with pytest.raises(Refused, match="is called back for queue sales already: 2"):
+        await room.ask("interaction.callback", interaction="1", number="+33123456789")
+    shown = await room.ask("interaction.show", interaction="2")
+    assert any(f"by {BY}" in line and "callback kept" in line for line in shown["timeline"])
+    await room.ask("interaction.hangup", interaction="2")
+    ended = await room.ask("interaction.show", interaction="2")
+    assert ended["record"]["outcome"] == "callback_failed"
+    report = {row["queue"]: row for row in (await room.ask("report"))["total"]["queues"]}
+    assert (report["sales"]["callback_failed"], report["sales"]["abandoned"]) == (1, 0)
 
 
 async def test_what_cannot_be_changed_is_refused(room: Room) -> None:

@@ -232,8 +232,8 @@ def test_report_of_a_call() -> None:
     assert report.span == "2026-11-21"
     assert report.faults == []
     assert report.queues == [
-        QueueReport("help", 0, 0, 0, 0, 0, None, None, None, None, 0.0, {}),
-        QueueReport("sales", 1, 1, 0, 0, 0, 0.0, 24.0, 70.0, 0.0, 24.0, {OfferEnd.NO_ANSWER: 1}),
+        QueueReport("help", 0, 0, 0, 0, 0, 0, None, None, None, None, 0.0, {}),
+        QueueReport("sales", 1, 1, 0, 0, 0, 0, 0.0, 24.0, 70.0, 0.0, 24.0, {OfferEnd.NO_ANSWER: 1}),
     ]
 
 
@@ -283,7 +283,7 @@ def test_check_names_what_does_not_add_up() -> None:
     history.queued("i1", "sales", NOON)
     assert history.check({"sales": 1}) == []
     assert history.check({}) == [
-        "queue sales: offered 1 is not handled 0 + abandoned 0 + overflowed 0 + waiting 0"
+        "queue sales: offered 1 is not handled 0 + abandoned 0 + overflowed 0 + callback_failed 0 + waiting 0"
     ]
     assert len(history.check({"sales": 1, "ghost": 2})) == 1
     history.state.totals["sales"].in_service_level = 3

@@ -74,7 +74,8 @@ def test_what_is_offered_is_handled_abandoned_overflowed_or_waits(
     whole = merged(by_queue(stays, {}).values())
     waiting = sum(not stay.outcome for stay in stays)
     assert whole.offered == len(stays)
-    assert whole.offered == whole.handled + whole.abandoned + whole.overflowed + waiting
+    left = whole.handled + whole.abandoned + whole.overflowed + whole.callback_failed
+    assert whole.offered == left + waiting
     edges = [0.0, 2500.0, 5000.0, 7500.0, 12_000.0]
     parts = sliced(stays, edges, {})
     assert sum(part.offered for part in parts) == whole.offered

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from ccd.ivr.do import Answer, Assigned, Chose, Do, HangUp, Missed, PlayParts, Queue, TransferTo
-from ccd.ivr.flows import PLAY_LIMIT_S, STEP_LIMIT, TEXT_WAIT_S, TYPED_LIMIT, Flows
+from ccd.ivr.flows import STEP_LIMIT, TEXT_WAIT_S, TYPED_LIMIT, Flows
+from ccd.ivr.scripts import PLAY_LIMIT_S
 from ccd.ivr.state import FlowsState
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart

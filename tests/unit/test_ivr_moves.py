@@ -18,6 +18,9 @@ STEPS_FOR = (
     model.Play(prompts=("p",), id="play"),
     model.Menu(prompt="m", choices={"1": "queue"}, id="menu", no_input_limit=2, bad_input_limit=2),
     model.Hangup(prompt="bye", id="leave"),
+    model.Collect(variable="number", prompt="keys", id="collect", most=1),
+    model.CallBack(queue="q", id="callback", on_refused="collect"),
+    model.Play(prompts=("p",)),
 )
 
 
@@ -30,12 +33,17 @@ def in_mode(mode: Mode) -> Flows:
         Mode.QUEUED: "queue",
         Mode.TRANSFERRING: "transfer",
         Mode.LEAVING: "leave",
+        Mode.COLLECTING: "collect",
+        Mode.KEEPING: "callback",
+        Mode.REFUSING: "callback",
     }[mode]
     flow = model.FlowRule(name="f", steps=(model.Goto(step=goto), *STEPS_FOR))
     flows = Flows(model.Rules(flows={"f": flow}))
     flows.start("7", "f", T0, "en")
     if mode is Mode.LISTENING:
         flows.prompt_ended("7", "7.p1", True, T0)
+    if mode is Mode.REFUSING:
+        flows.refuse("7", "already", T0)
     assert flows.state.running["7"].mode is mode
     return flows
 
@@ -49,6 +57,8 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
         return list(flows.prompt_ended("7", "7.p1", True, now))
     if event is Event.RESUME:
         return list(flows.resume("7", "why", now))
+    if event is Event.REFUSED:
+        return list(flows.refuse("7", "denied", now))
     return list(flows.expire(now + 10_000))
 
 
@@ -63,6 +73,12 @@ MOVED = {
     (Mode.LISTENING, Event.DEADLINE): Mode.ASKING,
     (Mode.QUEUED, Event.RESUME): Mode.TRANSFERRING,
     (Mode.TRANSFERRING, Event.RESUME): Mode.PLAYING,
+    (Mode.COLLECTING, Event.DIGIT): Mode.KEEPING,
+    (Mode.COLLECTING, Event.TEXT): Mode.KEEPING,
+    (Mode.COLLECTING, Event.DEADLINE): Mode.KEEPING,
+    (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
+    (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
+    (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
     (Mode.LEAVING, Event.PROMPT_ENDED): None,
     (Mode.LEAVING, Event.DEADLINE): None,
 }

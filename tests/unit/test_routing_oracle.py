@@ -11,7 +11,7 @@ from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import Rules
 from ccd.routing import decisions as d
 from ccd.routing.router import Router
-from ccd.routing.state import RoutingState
+from ccd.routing.state import Callback, RoutingState
 from tests.unit.routing_oracle import Oracle, Piece, Ring, times
 from tests.unit.routing_rules import AGENTS, CLASSES, QUEUES, REQUIREMENTS, rule_sets
 
@@ -90,7 +90,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         self.serial += 1
         name = f"i{self.serial}"
         at = self.rules.queues[queue]
-        queued = sum(p.queue is at for p in self.pieces("waiting", "offered", "accepted"))
+        queued = sum(p.queue is at for p in self.pieces("waiting", "resting", "offered", "accepted"))
         points = at.priority if priority is None else priority
         piece = Piece(
             name, at, channel_class, points, self.now - waited, self.oracle.tick(), self.now, own=own
@@ -129,7 +129,85 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             )
         )
 
+    @rule(
+        queue=st.sampled_from(QUEUES), until=st.sampled_from([9.0, 60.0]), waited=st.sampled_from([0.0, 40.0])
+    )
+    def enqueue_away(self, queue: str, until: float, waited: float) -> None:
+        """Somebody asks to be called back before having waited."""
+        self.serial += 1
+        name, at, now = f"i{self.serial}", self.rules.queues[queue], self.now
+        piece = Piece(name, at, CLASSES[0], at.priority, now - waited, self.oracle.tick(), now)
+        piece.callback, piece.until, piece.since = True, now + until, now
+        self.oracle.lay_aside(piece, now + 3.0)
+        self.oracle.counts[queue][0] += 1
+        self.oracle.pieces[name] = piece
+        self.same(
+            self.router.enqueue(
+                name,
+                queue,
+                now,
+                channel_class=CLASSES[0],
+                kind=LegKind.AUDIO,
+                entered_at=now - waited,
+                callback=Callback(now + until, now, now + 3.0),
+            )
+        )
+
     @precondition(lambda self: self.pieces("waiting", "offered"))
+    @rule(data=st.data(), until=st.sampled_from([5.0, 60.0]))
+    def leave_line(self, data: st.DataObject, until: float) -> None:
+        piece = self.some(data, "waiting", "offered")
+        before = self.places(piece.queue.name)
+        self.oracle.release_all(piece, self.now)
+        piece.callback, piece.until, piece.since, piece.reached = True, self.now + until, self.now, False
+        self.oracle.lay_aside(piece, self.now + 3.0)
+        reached = self.router.state.places[piece.name].callback
+        out = self.router.call_back(piece.name, self.now + until, self.now + 3.0, self.now)
+        if reached is None or not reached.reached:
+            assert [each for each in before if each in self.places(piece.queue.name)] == before, (
+                "the place is kept"
+            )
+        self.same(out)
+
+    @precondition(lambda self: [p for p in self.pieces("waiting", "offered", "accepted") if p.callback])
+    @rule(data=st.data(), again=st.sampled_from([2.0, 20.0]), last=st.booleans())
+    def attempt_failed(self, data: st.DataObject, again: float, last: bool) -> None:
+        tried = [p for p in self.pieces("waiting", "offered", "accepted") if p.callback]
+        piece = data.draw(st.sampled_from(tried))
+        misses = {agent: self.router.state.agents[agent].totals.missed for agent in piece.rings}
+        self.oracle.release_all(piece, self.now)
+        piece.reached = False
+        if last or piece.until <= self.now:
+            del self.oracle.pieces[piece.name]
+            self.oracle.counts[piece.queue.name][4] += 1
+        else:
+            self.oracle.lay_aside(piece, self.now + again)
+        if last:
+            self.same(self.router.give_up(piece.name, "attempts", self.now))
+        else:
+            self.same(self.router.rest(piece.name, self.now + again, "busy", self.now))
+        assert misses == {agent: self.router.state.agents[agent].totals.missed for agent in misses}
+
+    @precondition(lambda self: self.pieces("resting"))
+    @rule(data=st.data())
+    def wake(self, data: st.DataObject) -> None:
+        piece = self.some(data, "resting")
+        self.oracle.wake(piece, self.now)
+        self.same(self.router.wake(piece.name, self.now))
+
+    @precondition(lambda self: [p for p in self.pieces("offered") if p.calls_first])
+    @rule(data=st.data())
+    def reached(self, data: st.DataObject) -> None:
+        piece = data.draw(st.sampled_from([p for p in self.pieces("offered") if p.calls_first]))
+        piece.reached, piece.max_wait_fired = True, False
+        (ring,) = piece.rings.values()
+        ring.deadline = self.now + piece.queue.ring_timeout_s
+        self.same(self.router.reached(piece.name, self.now))
+        assert self.places(piece.queue.name).index(piece.name) <= sum(
+            p.reached for p in self.oracle.pieces.values()
+        )
+
+    @precondition(lambda self: self.pieces("waiting", "offered", "resting"))
     @rule(
         data=st.data(),
         priority=st.sampled_from([None, 0, 7]),
@@ -137,7 +215,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         queue=st.sampled_from([None, None, *QUEUES]),
     )
     def change(self, data: st.DataObject, priority: int | None, own: str | None, queue: str | None) -> None:
-        piece = self.some(data, "waiting", "offered")
+        piece = self.some(data, "waiting", "offered", "resting")
         before = self.places(piece.queue.name).index(piece.name) + 1
         if priority is not None:
             piece.priority = priority
@@ -147,10 +225,13 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             self.oracle.counts[piece.queue.name][3] += 1
             self.oracle.counts[queue][0] += 1
             self.oracle.release_all(piece, self.now)
-            piece.phase, piece.stage, piece.max_wait_fired = "waiting", 0, False
+            piece.phase = "resting" if piece.phase == "resting" else "waiting"
+            piece.stage, piece.max_wait_fired = 0, False
             piece.queue, piece.enqueued_at = self.rules.queues[queue], self.now
             piece.missed.clear()
         after = self.places(piece.queue.name).index(piece.name) + 1
+        if piece.phase == "waiting":
+            self.oracle.put_by(piece, self.now)
         out = self.router.change(piece.name, self.now, priority=priority, requirement=own, queue=queue)
         assert d.Changed(piece.name, piece.queue.name, before, after) in out
         self.same(out)
@@ -171,7 +252,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
 
     def places(self, queue: str) -> list[str]:
         """The waiting of a queue in order, as the oracle has it."""
-        found = [p for p in self.pieces("waiting", "offered", "accepted") if p.queue.name == queue]
+        found = [p for p in self.pieces("waiting", "resting", "offered", "accepted") if p.queue.name == queue]
         return [p.name for p in sorted(found, key=lambda piece: piece.order(self.now))]
 
     @precondition(lambda self: self.pieces("offered"))
@@ -215,14 +296,15 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         self.oracle.miss(piece, agent, end.value, self.now)
         self.same(self.router.missed(offer, end, self.now))
 
-    @precondition(lambda self: self.pieces("waiting", "offered", "accepted"))
+    @precondition(lambda self: self.pieces("waiting", "resting", "offered", "accepted"))
     @rule(data=st.data(), cause=st.sampled_from([Cause.CANCELLED, Cause.TRANSFERRED]))
     def leave(self, data: st.DataObject, cause: Cause) -> None:
-        piece = self.some(data, "waiting", "offered", "accepted")
+        piece = self.some(data, "waiting", "resting", "offered", "accepted")
         offers = self.router.offers_of(piece.name)
         self.oracle.release_all(piece, self.now)
         del self.oracle.pieces[piece.name]
-        self.oracle.counts[piece.queue.name][3 if cause is Cause.TRANSFERRED else 2] += 1
+        gave_up = 4 if piece.callback and not piece.reached else 2
+        self.oracle.counts[piece.queue.name][3 if cause is Cause.TRANSFERRED else gave_up] += 1
         self.same(self.router.withdraw(piece.name, self.now, cause))
         assert self.router.withdraw(piece.name, self.now, cause) == []
         for offer in offers.values():
@@ -389,6 +471,8 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             piece.queue = self.rules.queues[place.queue]
             piece.phase, piece.stage, piece.prefer = place.phase.value, place.stage, place.prefer
             piece.max_wait_fired = False
+            if place.callback is not None:
+                piece.since, piece.rests_until = place.callback.since, place.callback.rests_until
             assert times(piece.queue)[piece.stage] <= self.now - piece.enqueued_at
         self.copy_turns()
 
@@ -457,8 +541,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
                 totals.handled,
                 totals.abandoned,
                 totals.overflowed,
+                totals.callback_failed,
             ] == self.oracle.counts[name]
-            assert totals.offered == totals.handled + totals.abandoned + totals.overflowed + waiting
+            assert totals.offered == sum(self.oracle.counts[name][1:]) + waiting
             order = self.places(name)
             assert self.router.waiting(name, self.now) == order
             assert [self.router.position(each, self.now) for each in order] == list(range(1, len(order) + 1))

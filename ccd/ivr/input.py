@@ -1,0 +1,20 @@
+"""What a key, a typed word or a variable means to a step."""
+
+from ccd.model import rules as model
+
+
+def choice(menu: model.Menu, key: str) -> str | None:
+    """Id of the step that a key (or typed word, in whatever case) chooses."""
+    target = menu.choices.get(key)
+    if target is None and key.isalpha():
+        folded = key.casefold()
+        return next((step for known, step in menu.choices.items() if known.casefold() == folded), None)
+    return target
+
+
+def whole(text: str) -> int | None:
+    """A whole number from a variable; None when it is none (the checks refuse it in a script)."""
+    try:
+        return int(text)
+    except ValueError:
+        return None

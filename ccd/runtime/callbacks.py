@@ -1,0 +1,311 @@
+"""Callbacks as a whole: who may leave the line, when the next attempt is due, and what becomes of it.
+
+One callback a number and queue is pending; who asks again is told that it is kept already. It is the same
+interaction from the call that came to the conversation: one timeline, counted once.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ccd.bridging import callbacks
+from ccd.bridging import events as ev
+from ccd.bridging.state import Phase, Talk
+from ccd.ivr import do
+from ccd.ivr.callbacks import ALREADY, DENIED, NO_NUMBER, TOO_LATE, script_of
+from ccd.model import facts
+from ccd.model.nouns import Cause, LegKind
+from ccd.model.numbers import to_e164
+from ccd.model.rules import CallbackRule, RetryAfter
+from ccd.routing import decisions as dec
+from ccd.routing.callbacks import USUAL, customer_first
+from ccd.routing.phases import Phase as PlacePhase
+from ccd.routing.state import Callback as PlaceCallback
+from ccd.runtime.leaving import leave
+from ccd.runtime.state import Callback, Interaction
+
+if TYPE_CHECKING:
+    from ccd.runtime.centre import Centre
+
+_IN_LINE = (Phase.WAITING, Phase.OFFERED)
+
+
+def rule_of(centre: "Centre", queue: str) -> CallbackRule:
+    """How a queue calls back."""
+    rule = centre.state.rules.queues.get(queue)
+    return (rule.callback if rule is not None else None) or USUAL
+
+
+def callback_number(centre: "Centre", info: Interaction) -> str:
+    """Where a customer who is away is to be called back; empty when the customer holds a line."""
+    talk = centre.talks.get(info.id)
+    return talk.number if talk is not None and talk.away else ""
+
+
+def refusal(centre: "Centre", queue: str, number: str) -> str:
+    """Why a number cannot be called back for a queue (our own would call ourselves); empty when it can."""
+    rule = rule_of(centre, queue)
+    if queue not in centre.state.rules.queues:
+        return TOO_LATE
+    if not number.startswith("+"):
+        return NO_NUMBER
+    if number in centre.state.rules.numbers or number.startswith(rule.deny):
+        return DENIED
+    if rule.allow and not number.startswith(rule.allow):
+        return DENIED
+    return ALREADY if _key(number, queue) in centre.state.callbacks else ""
+
+
+def _key(number: str, queue: str) -> str:
+    return f"{number} {queue}"
+
+
+# -- asking ----------------------------------------------------------------------------------------
+
+
+def key(centre: "Centre", talk: Talk, digit: str) -> None:
+    """A key pressed while waiting: the one that asks for a callback begins its flow, the wait goes on."""
+    info = centre.state.interactions[talk.interaction]
+    rule = rule_of(centre, info.queue)
+    if (
+        digit != rule.key
+        or talk.phase not in _IN_LINE
+        or talk.away
+        or talk.customer.kind is not LegKind.AUDIO
+    ):
+        return
+    number = to_e164(info.origin, centre.state.rules.country)
+    talk.asking, talk.playing = True, ""
+    centre.history.note(info.id, centre.now, "asks for a callback", queue=info.queue)
+    flow = rule.flow or script_of(number)
+    values = {"number": number} if number else {}
+    centre.push(centre.flows.step_aside(info.id, flow, centre.now, talk.language, values))
+
+
+def stop_asking(centre: "Centre", talk: Talk) -> None:
+    """The wait is over in another way: what asked how to call back is left."""
+    if talk.asking:
+        talk.asking, talk.playing = False, ""
+        centre.flows.step_back(talk.interaction)
+
+
+def stays(centre: "Centre", want: do.Stay) -> None:
+    """The customer did not want it after all, or it cannot be: the music goes on, the wait never stopped."""
+    talk = centre.talks.get(want.interaction)
+    if talk is not None and talk.asking:
+        talk.asking, talk.playing = False, ""
+        centre.history.note(want.interaction, centre.now, "stays in the line")
+        if talk.phase in (*_IN_LINE, Phase.CONNECTING):
+            centre.talks.start_music(talk)
+
+
+def wanted(centre: "Centre", want: do.CallBack) -> None:
+    """A flow asks that the customer be called back: keep it, or say to the flow why not."""
+    talk, info = centre.talks.get(want.interaction), centre.state.interactions.get(want.interaction)
+    if talk is None or info is None:
+        return
+    queue = info.queue if talk.asking else want.queue
+    number = to_e164(want.number or info.origin, centre.state.rules.country)
+    why = refusal(centre, queue, number)
+    if talk.customer.kind is not LegKind.AUDIO or (talk.asking and talk.phase not in _IN_LINE):
+        why = TOO_LATE
+    if why:
+        centre.history.note(info.id, centre.now, "no callback", why=why, queue=queue, number=number)
+        centre.push(centre.flows.refuse(info.id, why, centre.now))
+    else:
+        info.priority = info.priority if want.priority is None else want.priority
+        keep(centre, info, talk, queue, number)
+
+
+def asked(centre: "Centre", fact: facts.CallbackAsked) -> None:
+    """By the console. What has been accepted, or has ended, since it was asked stays as it is."""
+    talk, info = centre.talks.get(fact.interaction), centre.state.interactions.get(fact.interaction)
+    if talk is None or info is None:
+        return
+    number = to_e164(fact.number or info.origin, centre.state.rules.country)
+    why = cannot_leave(talk) or refusal(centre, info.queue, number)
+    if why:
+        centre.history.note(info.id, centre.now, "no callback", by=fact.by, why=why, number=number)
+        return
+    stop_asking(centre, talk)
+    keep(centre, info, talk, info.queue, number, fact.by)
+
+
+def cannot_leave(talk: Talk) -> str:
+    """Why there is no line to leave; empty when there is one."""
+    held = talk.phase in _IN_LINE and not talk.away and talk.customer.kind is LegKind.AUDIO
+    return "" if held else TOO_LATE
+
+
+def keep(centre: "Centre", info: Interaction, talk: Talk, queue: str, number: str, by: str = "") -> None:
+    """The customer leaves the line and keeps the place, or begins one."""
+    rule, now = rule_of(centre, queue), centre.now
+    until, rests_until = now + rule.valid_s, now + callbacks.GOODBYE_S
+    info.callback = Callback(number, now, queue)
+    centre.state.callbacks[_key(number, queue)] = info.id
+    details = {"by": by} if by else {}
+    centre.history.note(info.id, now, "callback kept", number=number, queue=queue, **details)
+    centre.flows.stop(info.id, now)
+    if talk.phase is Phase.FLOW:
+        talk.away = True  # so that no music begins
+        centre.enqueue(info, queue, info.priority, callback=PlaceCallback(until, now, rests_until))
+    else:
+        centre.push(centre.router.call_back(info.id, until, rests_until, now))
+    callbacks.leave_line(centre.talks, talk, number, now)
+
+
+def line_left(centre: "Centre", event: ev.LineLeft) -> None:
+    """The customer's line is down: from now on it may be that customer's turn."""
+    centre.history.note(event.interaction, centre.now, "left the line")
+    centre.push(centre.router.wake(event.interaction, centre.now))
+
+
+def view(centre: "Centre", info: Interaction, now: float) -> dict[str, Any] | None:
+    """How a customer who holds no line is to be called back, for people; None: the customer holds one."""
+    talk, place = centre.talks.get(info.id), centre.router.state.places.get(info.id)
+    if talk is None or not talk.away or place is None or place.callback is None or info.callback is None:
+        return None
+    rests = place.phase is PlacePhase.RESTING
+    return {
+        "number": talk.number,
+        "asked_s": max(0.0, now - info.callback.asked_at),
+        "attempts": info.callback.attempts,
+        "last": info.callback.last.value if info.callback.last is not None else "",
+        "next_at": place.callback.rests_until if rests else None,
+        "next_s": max(0.0, place.callback.rests_until - now) if rests else 0.0,
+        "given_up_at": place.callback.until,
+        "left_s": max(0.0, place.callback.until - now),
+    }
+
+
+def say_refusal(centre: "Centre", why: str, queue: str, number: str) -> str:
+    """Why a callback is not kept, in words for who asked at the console."""
+    if why == NO_NUMBER:
+        shown = f"{number!r} is" if number else "a withheld number is"
+        return f"{shown} no number that can be called back: give one, e.g. --number +33123456789"
+    if why == DENIED:
+        return f"{number} is not called back: it is ours, or see deny and allow of [queues.{queue}.callback]"
+    if why == ALREADY:
+        other = centre.state.callbacks[_key(number, queue)]
+        return f"{number} is called back for queue {queue} already: {other}"
+    return "no customer holds the line in a queue there"
+
+
+# -- calling ---------------------------------------------------------------------------------------
+
+
+def call(centre: "Centre", talk: Talk) -> None:
+    """The agent is there: call the customer."""
+    info = centre.state.interactions[talk.interaction]
+    until = centre.now + rule_of(centre, info.queue).ring_s
+    callbacks.dial(centre.talks, talk, until, _shown(info))
+
+
+def call_first(centre: "Centre", info: Interaction, talk: Talk, decision: dec.Offer) -> bool:
+    """Whether the customer is called before the agent's phone rings: then that is begun."""
+    place = centre.router.state.places.get(info.id)
+    rule = centre.state.rules.queues.get(decision.queue)
+    if place is None or rule is None or not customer_first(rule, place.callback):
+        return False
+    until = centre.now + rule_of(centre, decision.queue).ring_s
+    callbacks.dial_first(centre.talks, talk, decision.offer, decision.agent, until, _shown(info))
+    return True
+
+
+def _shown(info: Interaction) -> str:
+    """The number that the customer dialled, to be known again."""
+    return info.target if info.target.startswith("+") else ""
+
+
+def reached(centre: "Centre", event: ev.CustomerReached) -> None:
+    """The customer who is called first answered: ring the agent who is kept for it."""
+    talk, info = centre.talks.get(event.interaction), centre.state.interactions.get(event.interaction)
+    rule = centre.state.rules.agents.get(event.agent)
+    if talk is None or info is None:
+        return
+    centre.history.note(info.id, centre.now, "customer reached", agent=event.agent)
+    centre.push(centre.router.reached(info.id, centre.now))
+    devices = rule.devices if rule is not None else ()
+    centre.talks.offer(talk, event.offer, event.agent, devices, centre.card(info), centre.now)
+
+
+def failed(centre: "Centre", event: ev.CallFailed) -> None:
+    """An attempt came to nothing: when the next one is due, or that it was the last.
+
+    One that the agent broke off is not counted as an attempt (the customer is not to lose it by the agent's
+    doing), but the phone rang: it waits as after no answer.
+    """
+    info = centre.state.interactions.get(event.interaction)
+    if info is None or info.callback is None:
+        return
+    callback, rule = info.callback, rule_of(centre, info.queue)
+    callback.attempts += not event.by_agent
+    callback.last = event.cause
+    why, after_s = retry_after(rule.retry_s, event)
+    number, cause, count = callback.number, event.cause.value, callback.attempts
+    centre.history.note(info.id, centre.now, "callback failed", number=number, cause=cause, attempts=count)
+    if callback.attempts >= rule.attempts:
+        centre.push(centre.router.give_up(info.id, "attempts", centre.now))
+    else:
+        centre.push(centre.router.rest(info.id, centre.now + after_s, why, centre.now))
+
+
+def retry_after(times: RetryAfter, event: ev.CallFailed) -> tuple[str, float]:
+    """(why in a word, seconds until the next attempt) by what came of an attempt."""
+    if event.by_agent:
+        return "agent left", times.no_answer
+    if event.cause is Cause.BUSY:
+        return "busy", times.busy
+    if event.cause in {Cause.NO_ANSWER, Cause.REJECTED, Cause.CANCELLED, Cause.LAPSED}:
+        return "no_answer", times.no_answer
+    return "unreachable", times.unreachable
+
+
+# -- ends ------------------------------------------------------------------------------------------
+
+
+def given_up(centre: "Centre", decision: dec.CallbackOver) -> None:
+    """No further attempt: the interaction is over."""
+    talk = centre.talks.get(decision.interaction)
+    centre.history.note(decision.interaction, centre.now, "callback given up", why=decision.why)
+    if talk is not None:
+        centre.talks.end(talk, Cause.LAPSED, centre.now)
+    centre.flows.stop(decision.interaction, centre.now)
+
+
+def over(centre: "Centre", interaction: str) -> None:
+    """Customer and agent are joined: another callback may be asked for.
+
+    One that is still kept for the same number and queue is made no more: the customer called again, and is
+    not to be called for what is being talked about now.
+    """
+    info = centre.state.interactions.get(interaction)
+    if info is None:
+        return
+    forget(centre, info)
+    number = to_e164(info.origin, centre.state.rules.country)
+    twin = centre.state.interactions.get(centre.state.callbacks.get(_key(number, info.queue), ""))
+    talk = centre.talks.get(twin.id) if twin is not None else None
+    if twin is not None and talk is not None:
+        centre.history.note(twin.id, centre.now, "callback given up", why=f"served as {interaction}")
+        leave(centre, twin, talk, Cause.TRANSFERRED)
+
+
+def forget(centre: "Centre", info: Interaction) -> None:
+    """It is no longer pending."""
+    callback, pending = info.callback, centre.state.callbacks
+    if callback is not None and pending.get(_key(callback.number, callback.queue)) == info.id:
+        del pending[_key(callback.number, callback.queue)]
+
+
+def restarted(centre: "Centre") -> None:
+    """After a restart: an attempt that ran is made anew, and not counted; a goodbye is over."""
+    for name in list(centre.state.callbacks.values()):
+        place = centre.router.state.places.get(name)
+        talk = centre.talks.get(name)
+        if place is None or talk is None or not talk.away:
+            continue
+        if place.phase is PlacePhase.RESTING:
+            info = centre.state.interactions[name]
+            if info.callback is not None and info.callback.last is None:
+                centre.push(centre.router.wake(name, centre.now))
+        elif place.phase is not PlacePhase.WAITING or (place.callback and place.callback.reached):
+            centre.push(centre.router.rest(name, centre.now, "restart", centre.now))

@@ -1,0 +1,220 @@
+"""The whole centre on virtual time. Callbacks: how callers ask for one, by a key or by a step of a flow."""
+
+import msgspec
+
+from ccd.model import commands as cmd
+from ccd.model.rules import CallBack, CallbackRule, Collect, FlowRule, Menu, Play, QueueRule, Rules
+from ccd.testing.centre import SimulatedCentre
+from ccd.testing.parties import NEVER, PROMPT_S, Behaviour
+from tests.scenario.callback_line import ANN_CALLS, BEN_CALLS, Line
+from tests.scenario.centre_rules import TICK, rules
+
+KEY = {"key": "1"}
+READ_S = PROMPT_S * (1 + 11)
+"""The prompt and the eleven digits of the number."""
+
+
+def heard(line: Line, interaction: str) -> list[str]:
+    """What a caller was told: names of prompts, and numbers spoken."""
+    leg = line.sim.centre.state.interactions[interaction].leg
+    played = [each for each in line.sim.performed(cmd.PlayPrompt) if each.leg == leg]
+    return [part.name or str(part.number) for each in played for part in each.parts]  # type: ignore[union-attr]
+
+
+def press(line: Line, interaction: str, keys: str) -> None:
+    line.sim.act(line.sim.voice.digit, line.sim.centre.state.interactions[interaction].leg, keys)
+
+
+def test_a_key_reads_the_number_back_and_one_keeps_it() -> None:
+    line = Line(callback=KEY)
+    a = line.call(ANN_CALLS)
+    press(line, a, "1")
+    line.sim.run(READ_S + 1)
+    assert heard(line, a) == ["callback/number", *ANN_CALLS[1:], "callback/choose"]
+    press(line, a, "1")
+    assert heard(line, a)[-1] == "callback/kept"
+    line.sim.run(3)
+    talk = line.sim.centre.talks.state.talks[a]
+    assert (talk.away, talk.number, line.place(a)) == (True, ANN_CALLS, "waiting")
+    line.sim.check_replay()
+
+
+def test_keys_may_be_pressed_over_what_is_read() -> None:
+    line = Line(callback=KEY)
+    a = line.call(ANN_CALLS)
+    press(line, a, "11")
+    assert line.sim.centre.talks.state.talks[a].away
+
+
+def test_another_number_is_keyed_in_and_read_back() -> None:
+    line = Line(callback=KEY)
+    line.sim.centre.state.rules = msgspec.structs.replace(line.sim.centre.state.rules, country="FR")
+    a = line.call(ANN_CALLS)
+    press(line, a, "1")
+    press(line, a, "2")
+    press(line, a, "0699*0622222222#")
+    press(line, a, "1")
+    assert line.sim.centre.talks.state.talks[a].number == BEN_CALLS
+    assert [*"0622222222", "callback/kept"] == heard(line, a)[-11:]
+
+
+def test_no_key_leaves_everything_as_it_was_and_the_music_goes_on() -> None:
+    line = Line(callback=KEY)
+    a = line.call(ANN_CALLS)
+    leg = line.sim.centre.state.interactions[a].leg
+    press(line, a, "1")
+    assert line.sim.heard(leg).play and not line.sim.heard(leg).music
+    asked = line.sim.now
+    end = asked + READ_S + PROMPT_S + 5.0
+    line.sim.run_until(end - TICK)
+    assert line.sim.centre.talks.state.talks[a].asking
+    line.sim.run_until(end)
+    assert not line.sim.centre.talks.state.talks[a].asking
+    assert (line.sim.heard(leg).music, line.phase(a)) == ("default", "waiting")
+    press(line, a, "1")
+    assert line.sim.centre.talks.state.talks[a].asking, "it may be asked again"
+    line.sim.check_replay()
+
+
+def test_who_withholds_the_number_is_asked_for_one() -> None:
+    line = Line(callback=KEY)
+    a = line.call("")
+    press(line, a, "1")
+    line.sim.run(3)
+    assert heard(line, a) == ["callback/other"]
+    press(line, a, "12#")
+    press(line, a, "1")
+    line.sim.run(3)
+    assert heard(line, a)[-2:] == ["callback/no-number", "callback/other"]
+    line.sim.run(20)
+    assert not line.sim.centre.talks.state.talks[a].asking, "no key: stays in the line"
+
+
+def test_a_denied_number_is_said_and_another_asked_for() -> None:
+    line = Line(callback={**KEY, "deny": ("+3361",)})
+    a = line.call(ANN_CALLS)
+    press(line, a, "11")
+    line.sim.run(2.5)
+    assert heard(line, a)[-2:] == ["callback/denied", "callback/other"]
+
+
+def test_who_asks_again_is_told_that_it_is_kept_and_stays() -> None:
+    line = Line(callback=KEY)
+    a, b = line.call(ANN_CALLS), line.call(ANN_CALLS)
+    press(line, a, "11")
+    press(line, b, "11")
+    line.sim.run(3)
+    talk = line.sim.centre.talks.state.talks[b]
+    assert heard(line, b)[-1] == "callback/already" and not talk.away and not talk.asking
+    assert line.figures()[0] == 3
+
+
+def test_an_agent_who_gets_free_meanwhile_gets_the_caller() -> None:
+    """The place is not held aside while the caller chooses."""
+    line = Line(callback=KEY)
+    a = line.call(ANN_CALLS)
+    press(line, a, "1")
+    line.end_first()
+    line.sim.run(4)
+    assert line.phase(a) == "talking" and line.sim.centre.flows.where(a) == ""
+    press(line, a, "1")
+    line.sim.run(5)
+    assert line.phase(a) == "talking"
+    line.sim.check_replay()
+
+
+def test_a_phone_that_rings_for_it_stops_when_the_caller_leaves() -> None:
+    line = Line(callback=KEY)
+    a, b = line.call(ANN_CALLS), line.call(BEN_CALLS)
+    line.sim.behaviours["ann-phone"] = NEVER
+    line.end_first()
+    assert line.phase(a) == "offered"
+    press(line, a, "11")
+    assert (line.place(a), line.phase(b)) == ("resting", "offered")
+    assert line.sim.centre.router.state.agents["ann"].totals.missed == 0
+
+
+def test_another_key_or_no_key_set_does_nothing() -> None:
+    line = Line(callback=KEY)
+    a = line.call(ANN_CALLS)
+    press(line, a, "2")
+    assert not line.sim.centre.talks.state.talks[a].asking
+    line = Line()
+    a = line.call(ANN_CALLS)
+    press(line, a, "1")
+    assert not line.sim.centre.talks.state.talks[a].asking
+
+
+def test_an_overflow_while_the_caller_chooses_ends_the_asking() -> None:
+    line = Line(callback=KEY, max_wait_s=10.0)
+    a = line.call(ANN_CALLS)
+    leg = line.sim.centre.state.interactions[a].leg
+    press(line, a, "1")
+    line.sim.run(15)
+    assert line.phase(a) == "ended" and leg not in line.sim.voice.legs
+    line.sim.check_replay()
+
+
+def own_flow(*steps: object) -> Rules:
+    made = rules(callback=CallbackRule(key="1", flow="ask"), agents=("ann",))
+    ask = FlowRule(name="ask", steps=steps)  # type: ignore[arg-type]
+    return msgspec.structs.replace(made, flows={**made.flows, "ask": ask})
+
+
+def test_a_flow_of_ones_own_asks_and_the_wait_goes_on_at_its_end() -> None:
+    steps = (
+        Menu(prompt="really", choices={"5": "yes"}, id="menu", no_input_limit=1),
+        CallBack(id="yes"),
+        Play(prompts=("pity",)),
+    )
+    sim = SimulatedCentre(own_flow(*steps))
+    leg = sim.call(origin=ANN_CALLS)
+    talk = sim.talk(leg)
+    sim.act(sim.voice.digit, leg, "1")
+    assert sim.centre.flows.where(talk.interaction) == "ask/menu"
+    sim.run(10)
+    assert (sim.centre.flows.where(talk.interaction), talk.asking) == ("straight/#1", False)
+    sim.act(sim.voice.digit, leg, "15")
+    assert talk.away and sim.centre.flows.where(talk.interaction) == ""
+    sim.check_replay()
+
+
+def test_a_step_keeps_a_callback_for_who_has_not_waited() -> None:
+    steps = (
+        Collect(variable="mine", prompt="number", id="collect"),
+        CallBack(queue="sales", number="mine", on_refused="collect"),
+    )
+    sim = SimulatedCentre(rules(*steps, agents=("ann",)))
+    sim.login("ann")
+    sim.behaviours[BEN_CALLS] = Behaviour()
+    leg = sim.call(origin="")
+    talk = sim.talk(leg)
+    sim.act(sim.voice.digit, leg, "12#")
+    sim.run(2.5)
+    assert sim.centre.flows.where(talk.interaction) == "straight/collect"
+    sim.centre.state.rules = msgspec.structs.replace(sim.centre.state.rules, country="FR")
+    sim.act(sim.voice.digit, leg, "0622222222#")
+    place = sim.centre.router.state.places[talk.interaction]
+    assert place.phase.value == "resting" and sim.heard(leg).play and not sim.heard(leg).music
+    sim.run(10)
+    assert talk.phase.value == "talking" and talk.customer.address == BEN_CALLS
+    totals = sim.centre.router.state.queues["sales"]
+    assert (totals.offered, totals.handled, totals.overflowed) == (1, 1, 0)
+
+
+def test_a_visitor_of_a_chat_goes_on_in_the_flow() -> None:
+    steps = (CallBack(queue="sales"), Play(prompts=("sorry",)))
+    sim = SimulatedCentre(rules(*steps))
+    sim.chat("hello")
+    assert sim.centre.state.interactions == {}
+
+
+def test_a_full_queue_keeps_a_callback() -> None:
+    made = rules(CallBack(queue="sales"), agents=("ann",), max_length=0)
+    assert isinstance(made.queues["sales"], QueueRule)
+    sim = SimulatedCentre(made)
+    sim.call(origin=ANN_CALLS)
+    sim.run(3)
+    assert [place.phase.value for place in sim.centre.router.state.places.values()] == ["waiting"], (
+        "though full"
+    )
