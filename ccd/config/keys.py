@@ -174,6 +174,7 @@ KEYS: dict[str, Key] = {
     ),
     "QueueRule.announce_gap_s": _seconds(3600.0),
     "QueueRule.max_ewt_s": _seconds(low=1.0),
+    "QueueRule.redial_s": _seconds(14_400.0),
     "QueueRule.max_load": Key(low=0.1, high=1000.0),
     "QueueRule.overflow": Key(
         doc="Where to then: one of `queue`, `flow`, `agent`, `address`; not set: the flow goes on."

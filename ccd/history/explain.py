@@ -84,6 +84,8 @@ def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
         said = f"offered to {trace.agent} ({trace.offer}), place {trace.position} in {trace.queue}: {cue}"
     elif trace.what == "waits":
         said = f"waits, place {trace.position} in {trace.queue}: {cue}, nobody can take it now"
+    elif trace.what == "took back":
+        said = f"took back {trace.detail}, in {trace.queue}"
     else:
         said = f"{trace.what}, place {trace.position} in {trace.queue}: {cue}"
     lines = [f"{at}  {said}"]

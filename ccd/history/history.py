@@ -74,6 +74,21 @@ class History:
         add_note(record, Note(now, "closed", {"outcome": record.outcome, "cause": cause.value}))
         return record
 
+    def keep(self, record: Record) -> None:
+        """It is over, but something may still be said of it."""
+        self.state.kept[record.interaction] = record
+
+    def add_later(self, interaction: str, now: float, what: str, /, **details: Detail) -> Record | None:
+        """The last note of a kept record, which is to be filed anew; None when it is not kept."""
+        record = self.state.kept.pop(interaction, None)
+        if record is not None:
+            add_note(record, Note(now, what, details))
+        return record
+
+    def forget(self, interaction: str) -> None:
+        """Nothing more will be said of a kept record. Idempotent."""
+        self.state.kept.pop(interaction, None)
+
     def record(self, interaction: str) -> Record | None:
         """The record of an open interaction."""
         return self.state.open.get(interaction)

@@ -139,6 +139,9 @@ class QueueRule(Frozen, frozen=True):
     """Who would probably wait longer than this overflows at once; an unknown wait never counts."""
     calendar: str = ""
     """Calendar whose hours it keeps: who arrives while it is closed overflows at once; empty: always open."""
+    redial_s: float = 0.0
+    """Who leaves and calls again within this time takes the old place back (the number must be shown); 0:
+    never."""
     closed_to: Target = Target()
     """Where who overflows because it is closed goes; not set: to `overflow`."""
     on_close: str = CLOSE_SERVE

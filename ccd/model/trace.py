@@ -49,7 +49,7 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     at: float
     what: str
-    """`offered`, `waits`, `overflowed`."""
+    """`offered`, `waits`, `overflowed`, `took back` (a place lost before)."""
     queue: str
     agent: str = ""
     """The agent chosen; empty when nobody was."""

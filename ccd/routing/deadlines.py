@@ -30,6 +30,8 @@ class Due(IntEnum):
     """Key: interaction."""
     ANNOUNCE = 8
     """Key: interaction."""
+    REDIAL = 9
+    """Key: interaction whose place is kept."""
 
 
 Entry = tuple[float, Due, str, str]

@@ -179,6 +179,33 @@ class Changed(Decided, frozen=True):
     """Its place from now on, before anybody is looked for."""
 
 
+class PlaceKept(Decided, frozen=True):
+    """The customer left a queue and gets this place back who calls again by then."""
+
+    interaction: str
+    queue: str
+    until: float
+
+
+class PlaceForgotten(Decided, frozen=True):
+    """The place of an interaction that is over is kept no longer: nobody called again in time."""
+
+    interaction: str
+    queue: str
+
+
+class PlaceTakenBack(Decided, frozen=True):
+    """An interaction has the place that its customer lost with another one, and waits since `entered_at`."""
+
+    interaction: str
+    queue: str
+    place_of: str
+    """The interaction whose place it was."""
+    lost_s: float
+    """How long ago that one ended."""
+    entered_at: float
+
+
 class Traced(Decided, frozen=True):
     """One pass about an interaction, for `interaction explain`."""
 
@@ -203,6 +230,9 @@ Decision = (
     | WrapUpStarted
     | WrapUpEnded
     | Changed
+    | PlaceKept
+    | PlaceForgotten
+    | PlaceTakenBack
     | Traced
 )
 """Every decision."""

@@ -227,7 +227,7 @@ class Matching(Pairing):
         for queue in self.index.leaving:
             self.settle(self.left_alone(queue), [], "rules", now, out)
 
-    def abandon(self, place: Place, now: float, cause: Cause, out: list[Decision]) -> None:
+    def abandon(self, place: Place, now: float, cause: Cause, customer: str, out: list[Decision]) -> None:
         """The customer left before a conversation, or was moved elsewhere."""
         moved = cause is Cause.TRANSFERRED
         desk = None
@@ -240,6 +240,8 @@ class Matching(Pairing):
             end = OfferEnd.WITHDRAWN if moved else OfferEnd.CUSTOMER_LEFT
             out.append(OfferWithdrawn(offer, place.interaction, agent, end))
         self.leave(place, Outcome.OVERFLOWED if moved else Outcome.ABANDONED, now, out)
+        if not moved:
+            self.redial.keep(place, customer, now, out)
         if desk is not None:
             self.freed(desk, "agent free", now, out)
 

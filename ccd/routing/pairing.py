@@ -22,6 +22,7 @@ from ccd.routing.opening import calendar_of
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex, Strategies, Turn, strategy_of
+from ccd.routing.redial import Redial
 from ccd.routing.stages import stage_at
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
 from ccd.routing.timing import Timing
@@ -33,7 +34,7 @@ Seeker = tuple[Place, str]
 class Pairing:
     """One state, its indexes and deadlines, and the moves that bring a place and an agent together."""
 
-    __slots__ = ("expecting", "index", "own", "pause_reasons", "state", "timing")
+    __slots__ = ("expecting", "index", "own", "pause_reasons", "redial", "state", "timing")
 
     def __init__(self, rules: Rules, state: RoutingState, own: Strategies) -> None:
         self.state = state
@@ -68,6 +69,7 @@ class Pairing:
         self.expecting = Expecting(self.state, self.index, now or 0.0)
         self.timing = Timing(self.state, self.index)
         self.timing.rebuild()
+        self.redial = Redial(self.state, self.timing)
 
     def check(self, rules: Rules) -> None:
         """Raises `Misconfigured` for rules that cannot be followed, before anything is changed."""

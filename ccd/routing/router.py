@@ -83,6 +83,7 @@ class Router(Declaring):
             if place.prefer and place.prefer not in rules.agents:
                 place.prefer = ""
         self._matching.adopt(rules, now)
+        self._matching.redial.follow_rules(out)
         self._matching.leave_deserted(now, out)
         desks = self._matching.index.desks.values()
         for desk in sorted(desks, key=lambda desk: (desk.state.line_since, desk.state.line_seq)):
@@ -122,14 +123,16 @@ class Router(Declaring):
         requirement: str = "",
         prefer: str = "",
         prefer_wait_s: float = 30.0,
+        customer: str = "",
     ) -> list[Decision]:
         """Put an interaction into a queue: offered at once, lined up, or given back (full, closed, nobody).
 
         `entered_at` keeps the place of one that waited before. `passed_on_by`: the agent who sent it here
         is not offered it again before `retry_same_after_s`. `requirement`: what it asks for besides its
         queue. `prefer`: the agent, member or not, that it is kept for at first, for `prefer_wait_s`,
-        unless logged out. Each call counts as offered. Raises `IllegalMove` when the interaction is here
-        already, and `ExpressionFault` for a requirement that cannot be read.
+        unless logged out. `customer`: as for `withdraw`; a place lost is taken back. Each call counts as
+        offered. Raises `IllegalMove` when the interaction is here already, and `ExpressionFault` for a
+        requirement that cannot be read.
         """
         if interaction in self.state.places:
             raise IllegalMove("routing_twice", f"interaction {interaction} is in a queue already")
@@ -152,18 +155,21 @@ class Router(Declaring):
         if prefer != passed_on_by and prefer_wait_s > 0 and self._matching.is_there(prefer):
             place.prefer, place.prefer_until = prefer, now + prefer_wait_s
         out: list[Decision] = []
+        if customer and self.state.lost:
+            self._matching.redial.take_back(at, place, customer, now, out)
         self._matching.enter(at, place, passed_on_by, now, out)
         return out
 
-    def withdraw(self, interaction: str, now: float, cause: Cause) -> list[Decision]:
+    def withdraw(self, interaction: str, now: float, cause: Cause, customer: str = "") -> list[Decision]:
         """The customer left before a conversation (abandoned), or was moved (TRANSFERRED: overflowed).
 
+        `customer`: how who left is known again, for queues that keep the place for a while.
         Raises `IllegalMove` for one in conversation: that is `finish`.
         """
         out: list[Decision] = []
         place = self.state.places.get(interaction)
         if place is not None:
-            self._matching.abandon(place, now, cause, out)
+            self._matching.abandon(place, now, cause, customer, out)
         return out
 
     def change(
@@ -293,6 +299,7 @@ class Router(Declaring):
         requirement: str = "",
         prefer: str = "",
         prefer_wait_s: float = 30.0,
+        customer: str = "",
     ) -> list[Decision]:
         """`finish` and `enqueue` in one: the customer lines up before the agent looks for the next work."""
         out: list[Decision] = []
@@ -309,6 +316,7 @@ class Router(Declaring):
             requirement=requirement,
             prefer=prefer,
             prefer_wait_s=prefer_wait_s,
+            customer=customer,
         )
         if desk is not None:
             self._matching.freed(desk, "agent free", now, out)
@@ -421,6 +429,9 @@ class Router(Declaring):
             return
         if due is Due.PAUSE:
             self.longest_pause(self.state.agents[key], now, out)
+            return
+        if due is Due.REDIAL:
+            matching.redial.expire(key, out)
             return
         place = self.state.places[self.state.offers[key] if due is Due.RING else key]
         if due is Due.RING:

@@ -71,6 +71,21 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """In conversation, but the agent put the customer on hold and may work on meanwhile."""
 
 
+class LostPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The place of a customer who left a queue before a conversation: given back to who calls again soon."""
+
+    interaction: str
+    """Whose place it was."""
+    queue: str
+    channel_class: ChannelClass
+    customer: str
+    """How the customer is known again."""
+    entered_at: float
+    """Since when the customer waited."""
+    at: float
+    """When the customer left."""
+
+
 class WrapUp(msgspec.Struct, array_like=True, gc=False):
     """Time an agent has after a conversation."""
 
@@ -190,3 +205,5 @@ class RoutingState(msgspec.Struct):
     """By queue: what its expected wait rests on."""
     accuracy: dict[str, Accuracy] = {}
     """By queue: how true the waits were that were expected."""
+    lost: dict[str, LostPlace] = {}
+    """By interaction, the one lost first is the first: places that are kept for who calls again."""

@@ -214,6 +214,7 @@ class Centre:
                 requirement=info.requirement,
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
+                customer=info.customer,
             )
         )
 

@@ -12,6 +12,7 @@ from ccd.bridging import events as ev
 from ccd.bridging import thirds
 from ccd.bridging.state import Phase
 from ccd.channels.ledger import RecordRow
+from ccd.history.state import Record
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
@@ -260,6 +261,30 @@ def _changed(centre: "Centre", decision: dec.Changed) -> None:
         centre.history.queued(info.id, info.queue, centre.now, info.priority or 0)
 
 
+def _place_kept(centre: "Centre", decision: dec.PlaceKept) -> None:
+    for_s = round(decision.until - centre.now, 1)
+    centre.history.note(decision.interaction, centre.now, "place kept", queue=decision.queue, for_s=for_s)
+
+
+def _place_forgotten(centre: "Centre", decision: dec.PlaceForgotten) -> None:
+    centre.history.forget(decision.interaction)
+
+
+def _place_taken_back(centre: "Centre", decision: dec.PlaceTakenBack) -> None:
+    """Both interactions say so; that of the lost place is filed anew with it."""
+    info = centre.state.interactions.get(decision.interaction)
+    if info is not None:
+        info.entered_at = decision.entered_at
+    of, by = decision.place_of, decision.interaction
+    lost_s = round(decision.lost_s, 1)
+    centre.history.note(by, centre.now, "took place back", queue=decision.queue, of=of, lost_s=lost_s)
+    record = centre.history.add_later(of, centre.now, "place taken back", queue=decision.queue, by=by)
+    if record is not None:
+        _file(centre, record)
+    else:  # its legs are still ending
+        centre.history.note(of, centre.now, "place taken back", queue=decision.queue, by=by)
+
+
 def _traced(centre: "Centre", decision: dec.Traced) -> None:
     trace = decision.trace
     cue = (trace.cue == "rules" and centre.rules_cue) or trace.cue
@@ -357,6 +382,12 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
+    if info.id in centre.router.state.lost:
+        centre.history.keep(record)
+    _file(centre, record)
+
+
+def _file(centre: "Centre", record: Record) -> None:
     row = RecordRow(
         interaction=record.interaction,
         queue=record.queue,
@@ -398,6 +429,9 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.WrapUpStarted: _wrap_up_started,
     dec.WrapUpEnded: _wrap_up_ended,
     dec.Changed: _changed,
+    dec.PlaceKept: _place_kept,
+    dec.PlaceForgotten: _place_forgotten,
+    dec.PlaceTakenBack: _place_taken_back,
     dec.Traced: _traced,
     ev.CustomerGone: _customer_gone,
     ev.AgentAccepted: _accepted,
