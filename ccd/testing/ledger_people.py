@@ -12,7 +12,7 @@ from ccd.errors import Misconfigured
 from ccd.model import facts
 from ccd.model.facts import AnyFact
 from ccd.model.nouns import Availability
-from ccd.model.rules import Rules
+from ccd.model.rules import Rules, pause_names
 from ccd.testing.day import Order, Presence, Reach
 
 _WANTED = (
@@ -129,7 +129,7 @@ class _Reading:
         if not target.startswith(codes.pause):
             return None
         code = target[len(codes.pause) :]
-        reason = self._rules.pause_reasons.get(code, "" if code else "pause")
+        reason = pause_names(self._rules.pause_reasons).get(code, "" if code else "pause")
         return Presence(at, agent, Availability.PAUSED, reason) if reason else None
 
     def result(self) -> People:
