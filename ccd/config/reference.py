@@ -17,7 +17,7 @@ from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, Holida
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
-from ccd.model.rules import AnyStep, PauseReason, Relax, Rules, Suspension, Target, Tier
+from ccd.model.rules import AnyStep, PauseReason, Relax, Rules, Share, Suspension, Target, Tier
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 
 _HEAD = """# Configuration reference
@@ -82,6 +82,7 @@ def reference() -> str:
         parts += [f"## [{name}.NAME]\n", _intro(kind), _table(kind)]
         if name == "queues":
             parts += ["### overflow, closed_to\n", _intro(Target), _table(Target)]
+            parts += ["### share\n", _intro(Share), _table(Share)]
             parts += ["### relax\n", _intro(Relax), _table(Relax), "### tiers\n", _intro(Tier), _table(Tier)]
         if name == "flows":
             parts += _steps()

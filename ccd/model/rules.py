@@ -39,6 +39,18 @@ class AgentRule(Frozen, frozen=True):
     """While the agent has a customer on hold, that conversation takes no room."""
 
 
+class Share(Frozen, frozen=True):
+    """One of the targets among which a queue shares out who leaves it: exactly one of the four is set."""
+
+    pct: int
+    """So many in a hundred; what all the shares leave of the hundred stays in the line."""
+    queue: str = ""
+    flow: str = ""
+    agent: str = ""
+    address: str = ""
+    """Outside number in E.164."""
+
+
 class Target(Frozen, frozen=True):
     """Where an interaction goes next: exactly one is set (all empty: hang up)."""
 
@@ -47,6 +59,8 @@ class Target(Frozen, frozen=True):
     agent: str = ""
     address: str = ""
     """Outside number in E.164."""
+    share: tuple[Share, ...] = ()
+    """Or to several of these by percentage: tables of `pct` and one of the four above."""
 
 
 class Relax(Frozen, frozen=True):
@@ -301,6 +315,15 @@ class Rules(Frozen, frozen=True):
     """What can be turned on over these rules; `model.profiles` applies it."""
     diverted: dict[str, str] = {}
     """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
+
+
+def way_of(target: Target | Share) -> str:
+    """Where a target leads, `queue NAME`; several with their percentages; empty: nowhere."""
+    ways = {"queue": target.queue, "flow": target.flow, "agent": target.agent, "address": target.address}
+    words = [f"{way} {name}" for way, name in ways.items() if name]
+    if isinstance(target, Target):
+        words += [f"{share.pct} % {way_of(share)}" for share in target.share]
+    return ", ".join(words)
 
 
 def pause_names(reasons: Mapping[str, PauseReason | str]) -> dict[str, str]:

@@ -49,7 +49,8 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     at: float
     what: str
-    """`offered`, `waits`, `overflowed`, `took back` (a place lost before)."""
+    """`offered`, `waits`, `overflowed`, `stays` (at a limit that sends others away), `took back`
+    (a place lost before)."""
     queue: str
     agent: str = ""
     """The agent chosen; empty when nobody was."""

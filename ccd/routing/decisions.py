@@ -65,6 +65,19 @@ class Overflow(Decided, frozen=True):
     why: str
     """`closed`, `max_wait`, `max_length`, `max_load`, `max_ewt`, `no_agents`, `queue_removed`,
     `no_such_queue`."""
+    share_pct: int = 0
+    """The share of this target, where the queue shares out who overflows."""
+
+
+class Stayed(Decided, frozen=True):
+    """The interaction stays in its queue at a limit, among those whom the queue's shares leave there."""
+
+    interaction: str
+    queue: str
+    why: str
+    """As of an `Overflow`."""
+    pct: int
+    """The share of those who stay."""
 
 
 class Position(Decided, frozen=True):
@@ -218,6 +231,7 @@ Decision = (
     | OfferWithdrawn
     | Missed
     | Overflow
+    | Stayed
     | Position
     | AvailabilityChanged
     | AvailabilityPending

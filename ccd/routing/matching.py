@@ -3,10 +3,13 @@
 What each makes available is given to `Pairing`, which brings interactions and agents together.
 """
 
+from collections.abc import Iterator
+
 from msgspec import structs
 
 from ccd.model.nouns import Availability, Cause, OfferEnd, Outcome
-from ccd.model.rules import Target
+from ccd.model.rules import Target, way_of
+from ccd.model.trace import Trace
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
@@ -16,6 +19,7 @@ from ccd.routing.decisions import (
     Missed,
     OfferWithdrawn,
     Overflow,
+    Stayed,
     Traced,
 )
 from ccd.routing.desk import Desk, at_work
@@ -26,9 +30,10 @@ from ccd.routing.passed import make_trace
 from ccd.routing.pauses import begin_pause, declare_pause, end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex
+from ccd.routing.shares import is_spared, next_target, percentages, share_of
 from ccd.routing.state import Miss, Place
 
-_NOWHERE = Target()
+NOWHERE = Target()
 
 _NOT_THE_AGENT = frozenset({OfferEnd.WITHDRAWN, OfferEnd.CUSTOMER_LEFT})
 
@@ -55,8 +60,7 @@ class Matching(Pairing):
             retry_at = now + rule.retry_same_after_s
             place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
             self.timing.deadlines.push(retry_at, Due.RETRY, place.interaction, passed_on_by)
-        if queue.calendar is not None and not is_open_at(queue.calendar, now):
-            self.overflow(place, "closed", now, out)
+        if not is_open_at(queue.calendar, now) and self.send_away(place, "closed", now, out):
             return
         if queue.estimates:
             self.expecting.entered(queue, place, now)
@@ -65,16 +69,22 @@ class Matching(Pairing):
             if self.index.loosened:
                 self.pair([], [], "", now, out)
             return
+        for why in self._limits(queue, place, full, now):
+            if self.send_away(place, why, now, out):
+                return
+        self.wait(queue, place, "arrived", now, out)
+
+    def _limits(self, queue: QueueIndex, place: Place, full: bool, now: float) -> Iterator[str]:
+        """The limits that keep a newcomer out, one after another."""
+        rule = queue.rule
         if full:
-            self.overflow(place, "max_length", now, out)
-        elif self.index.empty(queue, rule.join_empty):
-            self.overflow(place, "no_agents", now, out)
-        elif rule.max_load is not None and self._overloaded(queue, rule.max_load):
-            self.overflow(place, "max_load", now, out)
-        elif rule.max_ewt_s is not None and self._too_long(queue, place, rule.max_ewt_s, now):
-            self.overflow(place, "max_ewt", now, out)
-        else:
-            self.wait(queue, place, "arrived", now, out)
+            yield "max_length"
+        if self.index.empty(queue, rule.join_empty):
+            yield "no_agents"
+        if rule.max_load is not None and self._overloaded(queue, rule.max_load):
+            yield "max_load"
+        if rule.max_ewt_s is not None and self._too_long(queue, place, rule.max_ewt_s, now):
+            yield "max_ewt"
 
     def _overloaded(self, queue: QueueIndex, most: float) -> bool:
         """Whether one more would be too many for those who are ready; with nobody ready any is."""
@@ -121,6 +131,7 @@ class Matching(Pairing):
         self.expecting.gone(place, now, gave_up=False)
         self.state.queues[queue].offered += 1
         place.queue, place.enqueued_at, place.stage, place.late = queue, now, 0, False
+        place.spared = ()
         place.announce_at, place.expected_s, place.told = 0.0, None, None
         place.missed.clear()
         self.expecting.entered(self.index.queues[queue], place, now)
@@ -171,13 +182,40 @@ class Matching(Pairing):
 
     # -- ends ----------------------------------------------------------------------------------
 
-    def overflow(self, place: Place, why: str, now: float, out: list[Decision]) -> None:
-        """Give back a place that stands in no line."""
+    def send_away(self, place: Place, why: str, now: float, out: list[Decision]) -> bool:
+        """Give back a place that stands in no line; False: it stays, by the shares of its queue."""
+        target = self.goes_to(place, why, now, out)
+        if target is not None:
+            self.overflow(place, why, target, now, out)
+        return target is not None
+
+    def goes_to(self, place: Place, why: str, now: float, out: list[Decision]) -> Target | None:
+        """Where a limit of its queue sends a place; None: it stays, and this limit asks it no more."""
+        queue = self.index.queues.get(place.queue)
+        if queue is None:
+            return NOWHERE
+        if is_spared(place, queue.rule, why):
+            return None
+        target = next_target(self.state, queue.rule, why)
+        if target is not None:
+            return target
+        place.spared = (*place.spared, why)
+        if place.late:
+            place.late = False
+            self.timing.begin(place)
+        pct = percentages(overflow_target(queue.rule, why))[-1]
+        detail = f"{pct} % stay"
+        trace = Trace(now, "stays", place.queue, cue=why, position=queue.rank(place, now), detail=detail)
+        out += [Traced(place.interaction, trace), Stayed(place.interaction, place.queue, why, pct)]
+        return None
+
+    def overflow(self, place: Place, why: str, target: Target, now: float, out: list[Decision]) -> None:
+        """Give back a place that stands in no line, to this target."""
         queue = self.index.queues.get(place.queue)
         place.phase = next_phase(place.phase, Event.OVERFLOW, place.interaction)
-        target = _NOWHERE
+        pct = 0
         if queue is not None and why != "queue_removed":
-            target = overflow_target(queue.rule, why)
+            pct = share_of(queue.rule, why, target)
             trace = make_trace(self.index, queue, place, now, "overflowed", why)
             if why == "closed" and queue.calendar is not None:
                 trace = with_hours(trace, queue.calendar, place.enqueued_at)
@@ -187,9 +225,12 @@ class Matching(Pairing):
             elif why == "max_ewt":
                 trace = structs.replace(trace, detail=f"about {place.expected_s or 0.0:.0f} s")
                 place.expected_s = None  # it was not let in, so it shows no wait
+            if pct:
+                share = f"{pct} % go to {way_of(target)}"
+                trace = structs.replace(trace, detail=f"{trace.detail}, {share}" if trace.detail else share)
             out.append(Traced(place.interaction, trace))
         self.leave(place, Outcome.OVERFLOWED, now, out)
-        out.append(Overflow(place.interaction, place.queue, target, why))
+        out.append(Overflow(place.interaction, place.queue, target, why, pct))
 
     def leave(self, place: Place, outcome: Outcome, now: float, out: list[Decision]) -> None:
         """Forget a place that ended without a conversation, and count it."""
@@ -293,10 +334,10 @@ class Matching(Pairing):
         """Places whose offer ended, and agents who may have become free: next agent, line, or out."""
         loose: list[Seeker] = []
         for place in sorted(places, key=lambda place: (place.entered_at, place.seq)):
-            why = self.hopeless(place, now)
-            if why:
-                self.overflow(place, why, now, out)
-            else:
+            gone = False
+            while not gone and (why := self.hopeless(place, now)):
+                gone = self.send_away(place, why, now, out)  # who stays may be at another limit
+            if not gone:
                 loose.append((place, cue))
         places = [*places, *(place for desk in desks for place in self.rest(desk, now, out))]
         staying = [desk for desk in desks if not self.forget(desk)]
@@ -315,7 +356,8 @@ class Matching(Pairing):
             return "closed"
         if latest is not None and latest <= now:
             return "max_wait"
-        return "no_agents" if self.index.empty(queue, queue.rule.leave_empty) else ""
+        empty = self.index.empty(queue, queue.rule.leave_empty)
+        return "no_agents" if empty and not is_spared(place, queue.rule, "no_agents") else ""
 
     # -- agents --------------------------------------------------------------------------------
 
@@ -406,6 +448,7 @@ class Matching(Pairing):
         if not self.index.empty(queue, queue.rule.leave_empty):
             return []
         waiting = [self.state.places[name] for name in queue.lined_up()]
+        waiting = [place for place in waiting if not is_spared(place, queue.rule, "no_agents")]
         for place in waiting:
             self.index.step_out(queue, place)
         return waiting

@@ -57,6 +57,8 @@ class Pairing:
                 agents[name] = AgentState(name)
         for name in rules.queues:
             self.state.queues.setdefault(name, QueueTotals())
+        for name in [name for name in self.state.shared if name not in rules.queues]:
+            del self.state.shared[name]
         for name in [name for name, agent in agents.items() if name not in rules.agents]:
             agents[name].removed = True
             if may_forget(agents[name]):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ccd.errors import IllegalMove, Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.requirements import parse_requirement
-from ccd.model.rules import Rules, Target
+from ccd.model.rules import Rules
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
@@ -26,7 +26,7 @@ from ccd.routing.decisions import (
 from ccd.routing.declaring import Declaring
 from ccd.routing.desk import Desk
 from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_turn
-from ccd.routing.matching import Matching
+from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.state import Place, RoutingState
@@ -97,11 +97,11 @@ class Router(Declaring):
             queue = matching.index.queues.get(place.queue)
             if queue is not None:
                 matching.index.step_out(queue, place)
-            matching.overflow(place, "queue_removed", now, out)
+            matching.overflow(place, "queue_removed", NOWHERE, now, out)
         elif place.phase is Phase.OFFERED:
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             matching.end_offer(place, Event.MISS, now, give_back_turn=True)
-            matching.overflow(place, "queue_removed", now, out)
+            matching.overflow(place, "queue_removed", NOWHERE, now, out)
 
     def drain(self, on: bool) -> None:
         """Note that no new interaction is taken; the edges refuse them, what waits here is still served."""
@@ -139,7 +139,7 @@ class Router(Declaring):
         own = parse_requirement(requirement).text if requirement else ""
         at = self._matching.index.queues.get(queue)
         if at is None:
-            return [Overflow(interaction, queue, Target(), "no_such_queue")]
+            return [Overflow(interaction, queue, NOWHERE, "no_such_queue")]
         place = Place(
             interaction=interaction,
             queue=queue,
@@ -446,10 +446,17 @@ class Router(Declaring):
         elif due is Due.PREFER:
             matching.prefer_nobody(place, now, out)
         elif due is Due.MAX_WAIT or due is Due.CLOSE:
-            if place.phase is Phase.WAITING and queue is not None:
-                matching.index.step_out(queue, place)
-                matching.overflow(place, "max_wait" if due is Due.MAX_WAIT else "closed", now, out)
-            else:
-                place.late = True
+            self._limit(place, "max_wait" if due is Due.MAX_WAIT else "closed", now, out)
         elif queue is not None:
             matching.announce(queue, place, now, out)
+
+    def _limit(self, place: Place, why: str, now: float, out: list[Decision]) -> None:
+        """A time is over after which a place is given back, unless a phone rings for it just now."""
+        queue = self._matching.index.queues.get(place.queue)
+        if place.phase is not Phase.WAITING or queue is None:
+            place.late = True
+            return
+        target = self._matching.goes_to(place, why, now, out)
+        if target is not None:
+            self._matching.index.step_out(queue, place)
+            self._matching.overflow(place, why, target, now, out)

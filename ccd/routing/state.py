@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from ccd.model.nouns import Availability, ChannelClass, LegKind, OfferEnd
+from ccd.model.rules import Share
 from ccd.routing.ewt import EwtState
 from ccd.routing.phases import Phase
 from ccd.routing.told import Accuracy, Told
@@ -67,6 +68,8 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """The wait that was expected when it entered this queue and had to wait; None: none was."""
     told: Told | None = None
     """What the customer was told of it last."""
+    spared: tuple[str, ...] = ()
+    """Limits at which it was among those who stay, while their queue shares out the others."""
     on_hold: bool = False
     """In conversation, but the agent put the customer on hold and may work on meanwhile."""
 
@@ -189,6 +192,16 @@ class QueueTotals(msgspec.Struct, omit_defaults=True):
     in_service_level: int = 0
 
 
+class SharedOut(msgspec.Struct, array_like=True):
+    """How often each target of one sharing out had its turn; the last figure is of those who stay."""
+
+    share: tuple[Share, ...]
+    """What is counted: other shares are counted anew."""
+    taken: list[int]
+    """Since the last full hundred."""
+    count: list[int]
+
+
 class RoutingState(msgspec.Struct):
     """The whole of it."""
 
@@ -207,3 +220,5 @@ class RoutingState(msgspec.Struct):
     """By queue: how true the waits were that were expected."""
     lost: dict[str, LostPlace] = {}
     """By interaction, the one lost first is the first: places that are kept for who calls again."""
+    shared: dict[str, dict[str, SharedOut]] = {}
+    """By queue and key (`overflow`, `closed_to`)."""

@@ -4,6 +4,7 @@ from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
 from ccd.routing.opening import closed_from
 from ccd.routing.phases import Phase
+from ccd.routing.shares import is_spared
 from ccd.routing.state import LostPlace, PauseStage, Place, RoutingState
 
 
@@ -64,7 +65,7 @@ class Timing:
     def latest(self, place: Place) -> float | None:
         """When the longest wait of its queue is over for this place."""
         queue = self.index.queues.get(place.queue)
-        if queue is None or queue.rule.max_wait_s is None:
+        if queue is None or queue.rule.max_wait_s is None or is_spared(place, queue.rule, "max_wait"):
             return None
         return place.enqueued_at + queue.rule.max_wait_s
 
@@ -72,6 +73,8 @@ class Timing:
         """When its queue closes on this place; None: never, or those who came in time are served."""
         queue = self.index.queues.get(place.queue)
         if queue is None or not queue.closes or queue.calendar is None:
+            return None
+        if is_spared(place, queue.rule, "closed"):
             return None
         return closed_from(queue.calendar, place.enqueued_at)
 

@@ -12,9 +12,10 @@ from ccd.bridging import events as ev
 from ccd.bridging import thirds
 from ccd.bridging.state import Phase
 from ccd.channels.ledger import RecordRow
-from ccd.history.state import Record
+from ccd.history.state import Detail, Record
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
+from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
@@ -130,7 +131,10 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
         return
     target = decision.target
     why = centre.in_force.why(decision.queue, decision.why)
-    centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=why)
+    details: dict[str, Detail] = {"queue": decision.queue, "why": why}
+    if decision.share_pct:
+        details |= {"share_pct": decision.share_pct, "to": way_of(target)}
+    centre.history.note(info.id, centre.now, "overflow", **details)
     if _in_circles(centre, info):
         centre.push([do.HangUp(info.id, Cause.CONGESTION, "overflows in circles")])
     elif target.queue:
@@ -147,6 +151,12 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     else:
         centre.talks.back_to_flow(talk)
         _resume(centre, info.id, decision.why)
+
+
+def _stayed(centre: "Centre", decision: dec.Stayed) -> None:
+    why = centre.in_force.why(decision.queue, decision.why)
+    queue, pct = decision.queue, decision.pct
+    centre.history.note(decision.interaction, centre.now, "stays", queue=queue, why=why, share_pct=pct)
 
 
 def _in_circles(centre: "Centre", info: Interaction) -> bool:
@@ -417,6 +427,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.OfferWithdrawn: _withdrawn,
     dec.Missed: _missed,
     dec.Overflow: _overflow,
+    dec.Stayed: _stayed,
     dec.Position: _position,
     dec.AvailabilityChanged: _availability,
     dec.AvailabilityPending: _pending,
