@@ -15,17 +15,17 @@ def circles(into: Mapping[str, list[str]]) -> Iterator[list[str]]:
     told: set[str] = set()
     done: set[str] = set()
     for start in into:
-        for circle in _from(start, [], into, done):
-            if told.isdisjoint(circle):
-                told.update(circle)
-                yield circle
-
-
-def _from(at: str, chain: list[str], into: Mapping[str, list[str]], done: set[str]) -> Iterator[list[str]]:
-    """Circles met on the way from here; what was looked at before is not looked at again."""
-    if at in chain:
-        yield [*chain[chain.index(at) :], at]
-    elif at in into and at not in done:
-        for follower in into[at]:
-            yield from _from(follower, [*chain, at], into, done)
-        done.add(at)
+        chain, ways = [start], [iter(() if start in done else into[start])]
+        while chain:
+            at = next(ways[-1], None)
+            if at is None:
+                done.add(chain.pop())
+                ways.pop()
+            elif at in chain:
+                circle = [*chain[chain.index(at) :], at]
+                if told.isdisjoint(circle):
+                    told.update(circle)
+                    yield circle
+            elif at in into and at not in done:
+                chain.append(at)
+                ways.append(iter(into[at]))

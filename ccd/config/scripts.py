@@ -1,15 +1,18 @@
 """Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_requirement
 from ccd.config.values import Reader
-from ccd.model.rules import Answer, AnyStep, Enqueue, FlowRule, Goto, Hangup, Menu, Set, Transfer
+from ccd.model.rules import Answer, AnyStep, Enqueue, FlowRule, Goto, Hangup, Hours, Menu, Set, Transfer
 from ccd.model.settings import Settings
 
 KEYS = "0123456789*#"
+TIMELESS = (Answer, Set, Goto, Hours)
+"""Steps that take no time: a loop of these alone never ends."""
 
 
 def check_scripts(reader: Reader, settings: Settings) -> None:
@@ -46,7 +49,8 @@ class Script:
         for name in targets(step).values():
             if name in self.ids:
                 yield self.ids[name]
-        if not isinstance(step, Menu | Goto | Hangup) and at + 1 < len(self.flow.steps):
+        branches = isinstance(step, Hours) and step.open and step.closed
+        if not (branches or isinstance(step, Menu | Goto | Hangup)) and at + 1 < len(self.flow.steps):
             yield at + 1
 
     def reached(self) -> set[int]:
@@ -61,26 +65,47 @@ class Script:
         return seen
 
     def sleepless(self) -> Iterator[list[int]]:
-        """Loops of steps that all take no time, each once."""
+        """Loops of steps that all take no time: each step that is in one comes in one of those told."""
+        steps = self.flow.steps
+        quick = {
+            at: [follower for follower in self.next(at) if isinstance(steps[follower], TIMELESS)]
+            for at in range(len(steps))
+            if isinstance(steps[at], TIMELESS)
+        }
         told: set[int] = set()
-        for start in range(len(self.flow.steps)):
-            chain = [start]
-            while isinstance(self.flow.steps[chain[-1]], Answer | Set | Goto):
-                follower = next(iter(self.next(chain[-1])), None)
-                if follower is None or follower in told:
-                    break
-                if follower in chain:
-                    loop = chain[chain.index(follower) :]
-                    told.update(loop)
-                    yield loop
-                    break
-                chain.append(follower)
+        for start in quick:
+            loop = [] if start in told else _way_back(start, quick)
+            if loop:
+                told.update(loop)
+                yield loop
+
+
+def _way_back(start: int, into: Mapping[int, list[int]]) -> list[int]:
+    """The shortest way from a step to itself, without the end; empty: there is none."""
+    came: dict[int, int] = {}
+    left = deque([start])
+    while left:
+        at = left.popleft()
+        for follower in into[at]:
+            if follower == start:
+                way = [at]
+                while way[-1] != start:
+                    way.append(came[way[-1]])
+                return way[::-1]
+            if follower not in came:
+                came[follower] = at
+                left.append(follower)
+    return []
 
 
 def targets(step: AnyStep) -> dict[str, str]:
     """Steps that a step names: key in the file (`choices.1`, `on_no_input`, `step`) → id."""
     if isinstance(step, Goto):
         return {"step": step.step}
+    if isinstance(step, Hours):
+        ways = {"open": step.open, "closed": step.closed}
+        ways |= {f"closed_by.{cause}": target for cause, target in step.closed_by.items()}
+        return {key: target for key, target in ways.items() if target}
     if not isinstance(step, Menu):
         return {}
     named = {f"choices.{key}": target for key, target in step.choices.items()}
@@ -114,6 +139,8 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script:
                 must_be_known(reader, (*path, "prefer"), step.prefer, "agents")
         case Transfer():
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
+        case Hours():
+            _hours(reader, path, step)
         case Set():
             _set(reader, path, step)
 
@@ -125,6 +152,17 @@ def _menu(reader: Reader, path: Path, step: Menu) -> None:
         if len(key) != 1 or key not in KEYS:
             here: Path = (*path, "choices", key)
             reader.fault(here, f'"{key}" is no key of a telephone', "use one of 0-9, * and #")
+
+
+def _hours(reader: Reader, path: Path, step: Hours) -> None:
+    must_be_known(reader, (*path, "calendar"), step.calendar, "calendars")
+    for cause, target in step.closed_by.items():
+        if not target:
+            here: Path = (*path, "closed_by", str(cause))
+            reader.fault(here, "names no step", "write the id of a step, or leave the cause out")
+    if not step.open and not step.closed and not step.closed_by:
+        cure = "name a step for open, closed or both; the other goes on with the next step"
+        reader.fault(path, "goes on alike whether it is open or closed", cure)
 
 
 def _set(reader: Reader, path: Path, step: Set) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ccd.ivr.do import Answer, Assigned, Chose, Do, HangUp, Missed, PlayParts, Queue, TransferTo
+from ccd.ivr.hours import NOTED, look_up
 from ccd.ivr.state import Event, FlowsState, FlowState, Mode
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
@@ -58,6 +59,7 @@ class Flows:
 
     def _adopt(self, rules: model.Rules) -> None:
         state = self.state
+        self._calendars = rules.calendars
         current: dict[str, int] = {}
         for name, flow in rules.flows.items():
             number = state.current.get(name, 0)
@@ -312,6 +314,13 @@ class Flows:
     def _do_goto(self, run: FlowState, step: model.Goto, _now: float, _out: list[Do]) -> int:
         return self._index(run, step.step)
 
+    def _do_hours(self, run: FlowState, step: model.Hours, now: float, out: list[Do]) -> int:
+        target, noted = look_up(step, self._calendars.get(step.calendar), now)
+        kept = {name: value for name, value in run.variables.items() if name not in NOTED}
+        run.variables = kept | noted
+        out.append(Assigned(run.interaction, self._label(run), noted))
+        return self._index(run, target) if target else run.at + 1
+
     def _do_hangup(self, run: FlowState, step: model.Hangup, now: float, out: list[Do]) -> int:
         if run.kind is LegKind.TEXT or not step.prompt:
             return _ENDS
@@ -452,5 +461,6 @@ STEPS: dict[type[model.AnyStep], Run] = {
     model.Transfer: Flows._do_transfer,
     model.Goto: Flows._do_goto,
     model.Hangup: Flows._do_hangup,
+    model.Hours: Flows._do_hours,
 }
 """What executes each step: returns the index of the next, `_WAITS` or `_ENDS`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ccd.model.calendar import Cause
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
 
@@ -237,7 +238,26 @@ class Hangup(Frozen, frozen=True, tag="hangup"):
     prompt: str = ""
 
 
-AnyStep = Answer | Play | Menu | Set | Enqueue | Transfer | Goto | Hangup
+class Hours(Frozen, frozen=True, tag="hours"):
+    """Go on by whether a calendar is open now.
+
+    Sets variables of the interaction: `hours` (`open` or `closed`), and while it is closed `closed_reason`
+    (`holiday: Christmas Day`) and `next_opening`, local time of the calendar (`2026-12-26 09:00`).
+    """
+
+    calendar: str
+    """The calendar that is asked."""
+    id: str = ""
+    open: str = ""
+    """Step to go to when it is open; empty: the next one."""
+    closed: str = ""
+    """Step to go to when it is closed; empty: the next one."""
+    closed_by: dict[Cause, str] = {}
+    """What closed it → step to go to instead: `week` (the usual hours), `holiday`, `date` (one of one's own),
+    `exception`."""
+
+
+AnyStep = Answer | Play | Menu | Set | Enqueue | Transfer | Goto | Hangup | Hours
 
 
 class FlowRule(Frozen, frozen=True):
