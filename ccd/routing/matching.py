@@ -93,7 +93,7 @@ class Matching(Pairing):
 
     def _too_long(self, queue: QueueIndex, place: Place, most: float, now: float) -> bool:
         """Whether it would probably wait longer than its queue allows; what is not known is not too long."""
-        place.expected_s = self.expecting.estimate(queue, queue.rank(place, now), now)
+        place.expected_s = self.expecting.estimate(queue, place, queue.rank(place, now), now)
         return place.expected_s is not None and place.expected_s > most
 
     def change(

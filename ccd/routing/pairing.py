@@ -180,7 +180,7 @@ class Pairing:
         trace = make_trace(self.index, queue, place, now, "waits", cue)
         out.append(Traced(place.interaction, trace))
         if queue.estimates and cue == "arrived":
-            place.expected_s = self.expecting.estimate(queue, trace.position, now)
+            place.expected_s = self.expecting.estimate(queue, place, trace.position, now)
         if queue.speaks and not place.announce_at:
             self.announce(queue, place, now, out)
 

@@ -216,8 +216,8 @@ class RoutingState(msgspec.Struct):
     draining: bool = False
     waits: dict[str, EwtState] = {}
     """By queue: what its expected wait rests on."""
-    accuracy: dict[str, Accuracy] = {}
-    """By queue: how true the waits were that were expected."""
+    accuracy: dict[str, dict[str, Accuracy]] = {}
+    """By queue and band of priorities (`expecting.band_of`): how true the waits were that were expected."""
     lost: dict[str, LostPlace] = {}
     """By interaction, the one lost first is the first: places that are kept for who calls again."""
     shared: dict[str, dict[str, SharedOut]] = {}
