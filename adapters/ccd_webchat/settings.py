@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ccd.model.rules import Frozen
+from ccd.model.frozen import Frozen
 
 
 class WebchatSettings(Frozen, frozen=True):

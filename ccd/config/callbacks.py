@@ -6,7 +6,8 @@ from ccd.config.faults import Path
 from ccd.config.people import must_be_known
 from ccd.config.scripts import KEYS
 from ccd.config.values import Reader
-from ccd.model.rules import CallBack, CallbackRule, FlowRule
+from ccd.model.callback_rules import CallbackRule
+from ccd.model.rules import CallBack, FlowRule
 from ccd.model.settings import Settings
 
 _BEGINNING = re.compile(r"\+[0-9]{0,14}")

@@ -6,6 +6,7 @@ from ccd.config import profiles
 from ccd.config.callbacks import check_callbacks
 from ccd.config.faults import Path
 from ccd.config.network import check_network
+from ccd.config.numbers import with_numbers
 from ccd.config.opening import TARGETS
 from ccd.config.people import check_people, must_be_known, must_be_number
 from ccd.config.queues import check_queues
@@ -79,12 +80,8 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
 
 
 def _queue(queue: QueueRule, country: str) -> QueueRule:
-    targets = {
-        key: msgspec.structs.replace(target, address=to_e164(target.address, country))
-        for key in TARGETS
-        if (target := getattr(queue, key)).address
-    }
-    return msgspec.structs.replace(queue, **targets) if targets else queue
+    targets = {key: with_numbers(getattr(queue, key), country) for key in TARGETS}
+    return msgspec.structs.replace(queue, **targets)
 
 
 def _flow(flow: FlowRule, country: str) -> FlowRule:

@@ -5,9 +5,8 @@ One line a key: `Struct.field`. Units stand in the names of the keys.
 
 import msgspec
 
+from ccd.model.callback_rules import CALLBACK_AGENT, CALLBACK_CUSTOMER
 from ccd.model.rules import (
-    CALLBACK_AGENT,
-    CALLBACK_CUSTOMER,
     CLOSE_OVERFLOW,
     CLOSE_SERVE,
     DISPOSITION_OPTIONAL,
@@ -197,6 +196,7 @@ KEYS: dict[str, Key] = {
     ),
     "QueueRule.announce_gap_s": _seconds(3600.0),
     "QueueRule.max_ewt_s": _seconds(low=1.0),
+    "QueueRule.redial_s": _seconds(14_400.0),
     "QueueRule.max_load": Key(low=0.1, high=1000.0),
     "QueueRule.overflow": Key(
         doc="Where to then: one of `queue`, `flow`, `agent`, `address`; not set: the flow goes on."
@@ -228,6 +228,10 @@ KEYS: dict[str, Key] = {
     "Target.queue": Key(doc="A queue."),
     "Target.flow": Key(doc="A flow, from its first step."),
     "Target.agent": Key(doc="An agent."),
+    "Share.pct": Key(low=1, high=100),
+    "Share.queue": Key(doc="A queue."),
+    "Share.flow": Key(doc="A flow, from its first step."),
+    "Share.agent": Key(doc="An agent."),
     "FlowRule.name": _named("The flow"),
     "FlowRule.steps": Key(doc="The steps in order, one `[[flows.NAME.steps]]` table each; `do` says which."),
     "FlowRule.language": Key(doc="Language of its prompts; empty: the centre's."),

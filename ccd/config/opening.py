@@ -1,5 +1,6 @@
 """Checks of the hours that a queue keeps: its calendar, and where who comes too late goes."""
 
+from ccd.config.circles import circles, led_to
 from ccd.config.faults import Path
 from ccd.config.people import check_target, must_be_known
 from ccd.config.values import Reader
@@ -28,26 +29,17 @@ def check_closing_circles(reader: Reader, queues: dict[str, QueueRule]) -> None:
 
     Queues of different calendars may: the night's goes to the day's, the day's to the night's.
     """
-    told: set[str] = set()
-    for start in queues:
-        chain = [start]
-        while (into := _closes_into(queues, chain[-1])) and into not in chain:
-            chain.append(into)
-        if not into or into in told:
-            continue
-        circle = chain[chain.index(into) :]
-        told.update(circle)
+    into = {name: _closes_into(queues, name) for name in queues}
+    for circle in circles(into):
         by_hours = next((name for name in circle if queues[name].closed_to != Target()), "")
         if by_hours:  # else all go on by `overflow`, which is checked for circles of its own
-            told_of = " → ".join([*circle, into])
-            problem = f"goes in a circle while {queues[into].calendar} is closed: {told_of}"
+            problem = f"goes in a circle while {queues[by_hours].calendar} is closed: {' → '.join(circle)}"
             cure = "let one of them go to a flow, or to a queue of other hours"
             reader.fault(("queues", by_hours, "closed_to"), problem, cure)
 
 
-def _closes_into(queues: dict[str, QueueRule], name: str) -> str:
-    """The queue of the same hours that takes who finds this one closed; empty: none."""
-    queue = queues[name]
-    target = overflow_target(queue, "closed").queue
-    into = queues.get(target)
-    return target if into is not None and queue.calendar and into.calendar == queue.calendar else ""
+def _closes_into(queues: dict[str, QueueRule], name: str) -> list[str]:
+    """The queues of the same hours that take who finds this one closed."""
+    hours = queues[name].calendar
+    found = led_to(overflow_target(queues[name], "closed")) if hours else []
+    return [into for into in found if into in queues and queues[into].calendar == hours]

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Collection, Iterator
 
+from ccd.config.circles import circles, led_to
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.values import Reader
 from ccd.model.nouns import OfferEnd
 from ccd.model.numbers import to_e164
-from ccd.model.rules import QueueRule, Target, pause_names
+from ccd.model.rules import QueueRule, Share, Target, pause_names, way_of
 from ccd.model.settings import Settings
 
 MISSES = (OfferEnd.NO_ANSWER, OfferEnd.BUSY, OfferEnd.REJECTED, OfferEnd.UNREACHABLE)
@@ -97,7 +98,25 @@ def _overflow(reader: Reader, settings: Settings, queue: QueueRule) -> None:
 
 
 def check_target(reader: Reader, settings: Settings, path: Path, target: Target) -> None:
-    """Fault unless exactly one way is named and it exists."""
+    """Fault unless exactly one way is named and it exists, or shares each of which does, within a hundred."""
+    used = _ways(reader, settings, path, target)
+    if target.share and used:
+        reader.fault(path, f"names {listed([*used, 'share'])} at a time", "keep one of them")
+    seen: dict[str, int] = {}
+    for at, share in enumerate(target.share):
+        here: Path = (*path, "share", at)
+        if not _ways(reader, settings, here, share):
+            reader.fault(here, "leads nowhere", "name its queue, flow, agent or address")
+        elif (first := seen.setdefault(way_of(share), at)) != at:
+            reader.fault(here, f"goes where share[{first}] goes", "add the two up in one")
+    given = sum(share.pct for share in target.share)
+    if given > 100:
+        problem = f"adds up to {given} %"
+        reader.fault((*path, "share"), problem, "let all pct add up to 100 at most: the rest stays in line")
+
+
+def _ways(reader: Reader, settings: Settings, path: Path, target: Target | Share) -> list[str]:
+    """The keys that name a way; a fault unless it is one at most and what they name exists."""
     ways = {"queue": target.queue, "flow": target.flow, "agent": target.agent, "address": target.address}
     used = [way for way, name in ways.items() if name]
     if len(used) > 1:
@@ -107,6 +126,7 @@ def check_target(reader: Reader, settings: Settings, path: Path, target: Target)
             must_be_number(reader, (*path, way), target.address, settings.daemon.country)
         else:
             must_be_known(reader, (*path, way), ways[way], f"{way}s")
+    return used
 
 
 def must_be_number(reader: Reader, path: Path, text: str, country: str) -> str:
@@ -120,19 +140,11 @@ def must_be_number(reader: Reader, path: Path, text: str, country: str) -> str:
 
 def _circles(reader: Reader, queues: dict[str, QueueRule]) -> None:
     """Overflow from queue to queue must end: two full queues would pass an interaction on for ever."""
-    told: set[str] = set()
-    for start in queues:
-        chain = [start]
-        while chain[-1] in queues and (into := queues[chain[-1]].overflow.queue):
-            if into in chain:
-                circle = [*chain[chain.index(into) :], into]
-                if told.isdisjoint(circle):
-                    problem = f"goes in a circle: {' → '.join(circle)}"
-                    cure = "let the last of them overflow into a flow, or not at all"
-                    reader.fault(("queues", into, "overflow"), problem, cure)
-                told.update(circle)
-                break
-            chain.append(into)
+    into = {name: led_to(queue.overflow) for name, queue in queues.items()}
+    for circle in circles(into):
+        problem = f"goes in a circle: {' → '.join(circle)}"
+        cure = "let the last of them overflow into a flow, or not at all"
+        reader.fault(("queues", circle[0], "overflow"), problem, cure)
 
 
 # -- what is dialled -----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from msgspec import inspect
 
 from ccd.config.faults import FaultList, Path, Place, did_you_mean, listed, written
 from ccd.config.files import Document
+from ccd.config.numbers import with_numbers
 from ccd.config.opening import TARGETS
 from ccd.config.people import check_people, check_target, known, must_be_known
 from ccd.config.queues import check_queues
@@ -48,12 +49,7 @@ def normalise(profile: ProfileRule, country: str) -> ProfileRule:
     """All telephone numbers in E.164."""
     numbers = {_number(text, country): flow for text, flow in profile.numbers.items()}
     queues = {name: _with_number(changes, country) for name, changes in profile.queues.items()}
-    resting = {
-        name: msgspec.structs.replace(
-            target, address=to_e164(target.address, country) if target.address else ""
-        )
-        for name, target in profile.suspend.queues.items()
-    }
+    resting = {name: with_numbers(target, country) for name, target in profile.suspend.queues.items()}
     suspend = msgspec.structs.replace(profile.suspend, queues=resting)
     return msgspec.structs.replace(profile, numbers=numbers, queues=queues, suspend=suspend)
 
@@ -64,9 +60,9 @@ def _number(text: str, country: str) -> str:
 
 def _with_number(changes: dict[str, Any], country: str) -> dict[str, Any]:
     targets = {
-        key: {**target, "address": to_e164(target["address"], country)}
+        key: msgspec.to_builtins(with_numbers(msgspec.convert(changes[key], Target), country))
         for key in TARGETS
-        if (target := changes.get(key, {})).get("address")
+        if key in changes
     }
     return {**changes, **targets}
 

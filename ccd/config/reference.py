@@ -17,16 +17,16 @@ from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, Holida
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
+from ccd.model.callback_rules import CallbackRule, RetryAfter
 from ccd.model.rules import (
     AnyStep,
     Branch,
-    CallbackRule,
     Case,
     EntryRule,
     PauseReason,
     Relax,
-    RetryAfter,
     Rules,
+    Share,
     Suspension,
     Target,
     Tier,
@@ -95,6 +95,7 @@ def reference() -> str:
         parts += [f"## [{name}.NAME]\n", _intro(kind), _table(kind)]
         if name == "queues":
             parts += ["### overflow, closed_to\n", _intro(Target), _table(Target)]
+            parts += ["### share\n", _intro(Share), _table(Share)]
             parts += ["### entry\n", _intro(EntryRule), _table(EntryRule)]
             parts += ["### callback\n", _intro(CallbackRule), _table(CallbackRule)]
             parts += ["### callback.retry_s\n", _intro(RetryAfter), _table(RetryAfter)]

@@ -1,6 +1,7 @@
 """Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
@@ -16,6 +17,7 @@ from ccd.model.rules import (
     FlowRule,
     Goto,
     Hangup,
+    Hours,
     Menu,
     Rules,
     Set,
@@ -24,6 +26,8 @@ from ccd.model.rules import (
 from ccd.model.settings import Settings
 
 KEYS = "0123456789*#"
+TIMELESS = (Answer, Set, Goto, Hours)
+"""Steps that take no time: a loop of these alone never ends."""
 
 
 def check_scripts(reader: Reader, settings: Settings) -> None:
@@ -60,8 +64,10 @@ class Script:
         for name in targets(step).values():
             if name in self.ids:
                 yield self.ids[name]
-        ends = isinstance(step, Menu | Goto | Hangup) or (isinstance(step, Branch) and step.otherwise)
-        if not ends and at + 1 < len(self.flow.steps):
+        elsewhere = (isinstance(step, Branch) and step.otherwise) or (
+            isinstance(step, Hours) and step.open and step.closed
+        )
+        if not (elsewhere or isinstance(step, Menu | Goto | Hangup)) and at + 1 < len(self.flow.steps):
             yield at + 1
 
     def reached(self) -> set[int]:
@@ -76,20 +82,37 @@ class Script:
         return seen
 
     def sleepless(self) -> Iterator[list[int]]:
-        """Loops of steps that all take no time, each once."""
+        """Loops of steps that all take no time: each step that is in one comes in one of those told."""
+        steps = self.flow.steps
+        quick = {
+            at: [follower for follower in self.next(at) if isinstance(steps[follower], TIMELESS)]
+            for at in range(len(steps))
+            if isinstance(steps[at], TIMELESS)
+        }
         told: set[int] = set()
-        for start in range(len(self.flow.steps)):
-            chain = [start]
-            while isinstance(self.flow.steps[chain[-1]], Answer | Set | Goto):
-                follower = next(iter(self.next(chain[-1])), None)
-                if follower is None or follower in told:
-                    break
-                if follower in chain:
-                    loop = chain[chain.index(follower) :]
-                    told.update(loop)
-                    yield loop
-                    break
-                chain.append(follower)
+        for start in quick:
+            loop = [] if start in told else _way_back(start, quick)
+            if loop:
+                told.update(loop)
+                yield loop
+
+
+def _way_back(start: int, into: Mapping[int, list[int]]) -> list[int]:
+    """The shortest way from a step to itself, without the end; empty: there is none."""
+    came: dict[int, int] = {}
+    left = deque([start])
+    while left:
+        at = left.popleft()
+        for follower in into[at]:
+            if follower == start:
+                way = [at]
+                while way[-1] != start:
+                    way.append(came[way[-1]])
+                return way[::-1]
+            if follower not in came:
+                came[follower] = at
+                left.append(follower)
+    return []
 
 
 def targets(step: AnyStep) -> dict[str, str]:
@@ -103,6 +126,10 @@ def targets(step: AnyStep) -> dict[str, str]:
         return {"on_none": step.on_none} if step.on_none else {}
     if isinstance(step, CallBack):
         return {"on_refused": step.on_refused} if step.on_refused else {}
+    if isinstance(step, Hours):
+        ways = {"open": step.open, "closed": step.closed}
+        ways |= {f"closed_by.{cause}": target for cause, target in step.closed_by.items()}
+        return {key: target for key, target in ways.items() if target}
     if not isinstance(step, Menu):
         return {}
     named = {f"choices.{key}": target for key, target in step.choices.items()}
@@ -150,6 +177,8 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script:
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
         case Branch():
             _branch(reader, settings, path, step)
+        case Hours():
+            _hours(reader, path, step)
         case Set():
             _set(reader, path, step)
 
@@ -173,6 +202,17 @@ def _menu(reader: Reader, path: Path, step: Menu) -> None:
         if len(key) != 1 or key not in KEYS:
             here: Path = (*path, "choices", key)
             reader.fault(here, f'"{key}" is no key of a telephone', "use one of 0-9, * and #")
+
+
+def _hours(reader: Reader, path: Path, step: Hours) -> None:
+    must_be_known(reader, (*path, "calendar"), step.calendar, "calendars")
+    for cause, target in step.closed_by.items():
+        if not target:
+            here: Path = (*path, "closed_by", str(cause))
+            reader.fault(here, "names no step", "write the id of a step, or leave the cause out")
+    if not step.open and not step.closed and not step.closed_by:
+        cure = "name a step for open, closed or both; the other goes on with the next step"
+        reader.fault(path, "goes on alike whether it is open or closed", cure)
 
 
 def _set(reader: Reader, path: Path, step: Set) -> None:

@@ -183,11 +183,11 @@ class ErlangA:
         """
         if most <= 0:
             return 0, []
-        peak = max(0, math.floor(most - self._per_aht))
-        if peak + 10.0 * math.sqrt(most) > MOST_WAITING:
+        over = max(0.0, most - self._per_aht)
+        if over + 10.0 * math.sqrt(most) > MOST_WAITING:
             cure = "give fewer calls, more agents or less patience"
             raise Refused("erlang.waiting", f"over {MOST_WAITING:,} would wait — {cure}")
-        first, weights = _weights(peak, lambda k: most / (self._per_aht + k))
+        first, weights = _weights(math.floor(over), lambda k: most / (self._per_aht + k))
         below = weights[0] * (_inverse_blocking(agents, self.load) - 1.0) if first == 0 else 0.0
         whole = math.fsum(weights) + below
         return first, [weight / whole for weight in weights]

@@ -103,6 +103,8 @@ def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
             said += f"; the phones of {', '.join(trace.also)} ring at the same time"
     elif trace.what == "waits":
         said = f"waits, place {trace.position} in {trace.queue}: {cue}, nobody can take it now"
+    elif trace.what == "took back":
+        said = f"took back {trace.detail}, in {trace.queue}"
     else:
         said = f"{trace.what}, place {trace.position} in {trace.queue}: {cue}"
     lines = [f"{at}  {said}"]

@@ -76,6 +76,23 @@ class History:
             self.state.kept[interaction].record = record
         return record
 
+    def keep_lost(self, record: Record) -> None:
+        """It was abandoned, but its customer may call again and take the place back."""
+        if record.interaction not in self.state.kept:  # else it stands there: one record, one place
+            self.state.lost[record.interaction] = record
+
+    def add_later(self, interaction: str, now: float, what: str, /, **details: Detail) -> Record | None:
+        """The last note of a lost one's record, which is to be filed anew; None when it is not kept."""
+        kept = self.state.kept.get(interaction)
+        record = kept.record if kept is not None else self.state.lost.pop(interaction, None)
+        if record is not None:
+            add_note(record, Note(now, what, details))
+        return record
+
+    def forget(self, interaction: str) -> None:
+        """Nobody will take the place of a lost one back any more. Idempotent."""
+        self.state.lost.pop(interaction, None)
+
     def record(self, interaction: str) -> Record | None:
         """The record of an interaction that is open, or kept for what may still be said of it."""
         kept = self.state.kept.get(interaction)

@@ -96,6 +96,8 @@ class HistoryState(msgspec.Struct):
     open: dict[str, Record] = {}
     kept: dict[str, Kept] = {}
     """By interaction: those that agents in wrap-up may still speak of."""
+    lost: dict[str, Record] = {}
+    """Filed ones whose customer may call again and take the place back: filed anew with that."""
     days: dict[int, dict[str, Figures]] = {}
     """By day (days since 1970-01-01, UTC) and queue; the oldest go."""
     totals: dict[str, Figures] = {}

@@ -27,6 +27,7 @@ from ccd.ivr.do import (
     Stay,
     TransferTo,
 )
+from ccd.ivr.hours import NOTED, look_up
 from ccd.ivr.input import choice, whole
 from ccd.ivr.scripts import NOWHERE, Scripts
 from ccd.ivr.state import Event, FlowState, Mode
@@ -386,6 +387,13 @@ class Flows(Scripts):
         out.append(Branched(run.interaction, self._label(run), ""))
         return self._index(run, step.otherwise) if step.otherwise else run.at + 1
 
+    def _do_hours(self, run: FlowState, step: model.Hours, now: float, out: list[Do]) -> int:
+        target, noted = look_up(step, self._calendars.get(step.calendar), now)
+        kept = {name: value for name, value in run.variables.items() if name not in NOTED}
+        run.variables = kept | noted
+        out.append(Assigned(run.interaction, self._label(run), noted))
+        return self._index(run, target) if target else run.at + 1
+
     def _do_hangup(self, run: FlowState, step: model.Hangup, now: float, out: list[Do]) -> int:
         if run.kind is LegKind.TEXT or not step.prompt:
             return _ENDS
@@ -486,5 +494,6 @@ STEPS: dict[type[model.AnyStep], Run] = {
     model.Goto: Flows._do_goto,
     model.Branch: Flows._do_branch,
     model.Hangup: Flows._do_hangup,
+    model.Hours: Flows._do_hours,
 }
 """What executes each step: returns the index of the next, `_WAITS` or `_ENDS`."""

@@ -56,6 +56,7 @@ class Scripts:
 
     def _adopt(self, rules: model.Rules) -> None:
         state = self.state
+        self._calendars = rules.calendars
         current: dict[str, int] = {}
         for name, flow in {**scripts_for(rules), **rules.flows}.items():
             number = state.current.get(name, 0)

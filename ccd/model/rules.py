@@ -7,15 +7,11 @@ follows the rules of its day. Nothing secret stands here. Units are in the names
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
+from ccd.model.calendar import Cause
+from ccd.model.callback_rules import CallbackRule
+from ccd.model.frozen import Frozen
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
-
-
-class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of rule values."""
-
 
 WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED = "none", "timed", "until_ended"
 DISPOSITION_OPTIONAL, DISPOSITION_REQUIRED = "optional", "required"
@@ -51,6 +47,18 @@ class AgentRule(Frozen, frozen=True):
     """While the agent has a customer on hold, that conversation takes no room."""
 
 
+class Share(Frozen, frozen=True):
+    """One of the targets among which a queue shares out who leaves it: exactly one of the four is set."""
+
+    pct: int
+    """So many in a hundred; what all the shares leave of the hundred stays in the line."""
+    queue: str = ""
+    flow: str = ""
+    agent: str = ""
+    address: str = ""
+    """Outside number in E.164."""
+
+
 class Target(Frozen, frozen=True):
     """Where an interaction goes next: exactly one is set (all empty: hang up)."""
 
@@ -59,6 +67,8 @@ class Target(Frozen, frozen=True):
     agent: str = ""
     address: str = ""
     """Outside number in E.164."""
+    share: tuple[Share, ...] = ()
+    """Or to several of these by percentage: tables of `pct` and one of the four above."""
 
 
 class Relax(Frozen, frozen=True):
@@ -95,43 +105,6 @@ class EntryRule(Frozen, frozen=True):
     """What it asks for besides the queue's requirement, and the flow's."""
     name: str = ""
     """How the timeline calls the rule."""
-
-
-CALLBACK_AGENT, CALLBACK_CUSTOMER = "agent", "customer"
-
-
-class RetryAfter(Frozen, frozen=True):
-    """Seconds until a customer who was not reached is called again, by why."""
-
-    busy: float = 120.0
-    no_answer: float = 900.0
-    """Nobody answered, the call was declined, or the agent hung up while it rang."""
-    unreachable: float = 300.0
-    """The network did not put the call through."""
-
-
-class CallbackRule(Frozen, frozen=True):
-    """How a queue calls back those who leave its line and keep their place."""
-
-    key: str = ""
-    """Key pressed while waiting that asks for a callback; empty: no key does."""
-    flow: str = ""
-    """Flow that the key begins, with a `callback` step; empty: the number is read back and confirmed."""
-    first: str = CALLBACK_AGENT
-    """Who is called first: the `agent`, who hears the customer's phone ring, or the `customer`, for whom an
-    agent is kept free meanwhile."""
-    attempts: int = 3
-    """Calls to the customer until it is given up."""
-    retry_s: RetryAfter = RetryAfter()
-    """Time until the next attempt, by why the last one failed."""
-    ring_s: float = 30.0
-    """How long the customer's phone rings."""
-    valid_s: float = 28_800.0
-    """So long after it was asked for it is given up."""
-    deny: tuple[str, ...] = ()
-    """Beginnings of numbers that are never called back (`+3389`); they go before `allow`."""
-    allow: tuple[str, ...] = ()
-    """If there are any: beginnings of the only numbers that are called back."""
 
 
 class QueueRule(Frozen, frozen=True):
@@ -219,6 +192,9 @@ class QueueRule(Frozen, frozen=True):
     """Who would probably wait longer than this overflows at once; an unknown wait never counts."""
     calendar: str = ""
     """Calendar whose hours it keeps: who arrives while it is closed overflows at once; empty: always open."""
+    redial_s: float = 0.0
+    """Who leaves and calls again within this time takes the old place back (the number must be shown); 0:
+    never."""
     closed_to: Target = Target()
     """Where who overflows because it is closed goes; not set: to `overflow`."""
     on_close: str = CLOSE_SERVE
@@ -356,7 +332,28 @@ class Hangup(Frozen, frozen=True, tag="hangup"):
     prompt: str = ""
 
 
-AnyStep = Answer | Play | Menu | Set | Enqueue | Collect | CallBack | Transfer | Goto | Branch | Hangup
+class Hours(Frozen, frozen=True, tag="hours"):
+    """Go on by whether a calendar is open now.
+
+    Sets variables of the interaction: `hours` (`open` or `closed`), and while it is closed `closed_reason`
+    (`holiday: Christmas Day`) and `next_opening`, local time of the calendar (`2026-12-26 09:00`).
+    """
+
+    calendar: str
+    """The calendar that is asked."""
+    id: str = ""
+    open: str = ""
+    """Step to go to when it is open; empty: the next one."""
+    closed: str = ""
+    """Step to go to when it is closed; empty: the next one."""
+    closed_by: dict[Cause, str] = {}
+    """What closed it → step to go to instead: `week` (the usual hours), `holiday`, `date` (one of one's own),
+    `exception`."""
+
+
+AnyStep = (
+    Answer | Play | Menu | Set | Enqueue | Collect | CallBack | Transfer | Goto | Branch | Hours | Hangup
+)
 
 
 class FlowRule(Frozen, frozen=True):
@@ -438,6 +435,15 @@ class Rules(Frozen, frozen=True):
     """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
     country: str = ""
     """Region of numbers without country code. Never in a file here: it is `daemon.country`."""
+
+
+def way_of(target: Target | Share) -> str:
+    """Where a target leads, `queue NAME`; several with their percentages; empty: nowhere."""
+    ways = {"queue": target.queue, "flow": target.flow, "agent": target.agent, "address": target.address}
+    words = [f"{way} {name}" for way, name in ways.items() if name]
+    if isinstance(target, Target):
+        words += [f"{share.pct} % {way_of(share)}" for share in target.share]
+    return ", ".join(words)
 
 
 def pause_names(reasons: Mapping[str, PauseReason | str]) -> dict[str, str]:

@@ -6,7 +6,8 @@ Unlike `model.rules` they are not kept in the ledger: they may hold secrets and 
 import hmac
 from typing import Any
 
-from ccd.model.rules import Frozen, Rules
+from ccd.model.frozen import Frozen
+from ccd.model.rules import Rules
 
 
 class Secret:

@@ -51,7 +51,8 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     at: float
     what: str
-    """`offered`, `waits`, `overflowed`."""
+    """`offered`, `waits`, `overflowed`, `stays` (at a limit that sends others away), `took back`
+    (a place lost before)."""
     queue: str
     agent: str = ""
     """The agent chosen; empty when nobody was."""

@@ -10,8 +10,9 @@ waiting at a telephone. It ends by a conversation, by its last attempt, by its t
 """
 
 from ccd.model.calendar import next_change
+from ccd.model.callback_rules import CALLBACK_CUSTOMER, CallbackRule
 from ccd.model.nouns import LegKind, Outcome
-from ccd.model.rules import CALLBACK_CUSTOMER, CallbackRule, QueueRule
+from ccd.model.rules import QueueRule
 from ccd.routing.opening import closed_from, is_open_at
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex

@@ -34,6 +34,8 @@ class Due(IntEnum):
     """Key: interaction."""
     WAKE = 10
     """Key: interaction."""
+    REDIAL = 11
+    """Key: interaction whose place is kept."""
 
 
 Entry = tuple[float, Due, str, str]

@@ -67,6 +67,19 @@ class Overflow(Decided, frozen=True):
     why: str
     """`closed`, `max_wait`, `max_length`, `max_load`, `max_ewt`, `no_agents`, `queue_removed`,
     `no_such_queue`."""
+    share_pct: int = 0
+    """The share of this target, where the queue shares out who overflows."""
+
+
+class Stayed(Decided, frozen=True):
+    """The interaction stays in its queue at a limit, among those whom the queue's shares leave there."""
+
+    interaction: str
+    queue: str
+    why: str
+    """As of an `Overflow`."""
+    pct: int
+    """The share of those who stay."""
 
 
 class Position(Decided, frozen=True):
@@ -230,6 +243,33 @@ class Changed(Decided, frozen=True):
     """Its place from now on, before anybody is looked for."""
 
 
+class PlaceKept(Decided, frozen=True):
+    """The customer left a queue and gets this place back who calls again by then."""
+
+    interaction: str
+    queue: str
+    until: float
+
+
+class PlaceForgotten(Decided, frozen=True):
+    """The place of an interaction that is over is kept no longer: nobody called again in time."""
+
+    interaction: str
+    queue: str
+
+
+class PlaceTakenBack(Decided, frozen=True):
+    """An interaction has the place that its customer lost with another one, and waits since `entered_at`."""
+
+    interaction: str
+    queue: str
+    place_of: str
+    """The interaction whose place it was."""
+    lost_s: float
+    """How long ago that one ended."""
+    entered_at: float
+
+
 class Traced(Decided, frozen=True):
     """One pass about an interaction, for `interaction explain`."""
 
@@ -242,6 +282,7 @@ Decision = (
     | OfferWithdrawn
     | Missed
     | Overflow
+    | Stayed
     | Position
     | AvailabilityChanged
     | AvailabilityPending
@@ -259,6 +300,9 @@ Decision = (
     | DispositionNoted
     | DispositionSettled
     | Changed
+    | PlaceKept
+    | PlaceForgotten
+    | PlaceTakenBack
     | Traced
 )
 """Every decision."""

@@ -12,9 +12,10 @@ survives a snapshot and replays to the same figures. An estimator is a named pur
 - `last_wait`: the wait of the last one who was served.
 - `mean_wait`: the mean wait of the served of late. Known to be poor; for comparison.
 
-One fold is for those who wait in one order: a queue, or, where priorities differ within it, each priority
-of it, with the position among its own. Then what the higher ones take is seen as a slower pace; one fold
-for all of them would promise the lower ones too short a wait.
+One fold is for a queue, whatever priorities wait in it, and a position is the place in the queue's order. Who
+comes meanwhile with a higher priority goes ahead: so many more are counted as will come at the rate of late;
+where waiting ages, they can only go ahead as long as their lead lasts. Without that the lower ones were
+promised too little (docs/routing.md has figures).
 
 Source: Ibrahim and Whitt, Real-Time Delay Estimation in Call Centers (M&SOM 2009), and in overloaded
 systems with abandonment (POMS 2009).
@@ -32,6 +33,14 @@ MEMORY = 200
 KEEP = 1.0 - 1.0 / MEMORY
 PRIOR = 10.0
 """How many observations a configured figure is worth."""
+COMING_S = 1800.0
+"""Time constant of the rate at which a priority comes."""
+COMING_LEAST_S = 300.0
+"""A rate is taken over no less, however lately the fold began."""
+MOST_PRIORITIES = 32
+"""Whose rates are kept: of more the one that came least of late is forgotten."""
+LEAST_LEFT = 0.05
+"""At least this share of the pace is taken to be left behind those who go ahead."""
 STRAIN_S = 10.0
 """When the oldest has waited longer, no agent is free: shorter waits are the ringing of phones."""
 MEAN_FADES_S = 1800.0
@@ -68,7 +77,7 @@ class EwtRule(msgspec.Struct, frozen=True):
 
 
 class EwtState(msgspec.Struct):
-    """All that is remembered of one queue (or one priority of it). Times are epoch seconds; the sums fade."""
+    """All that is remembered of one queue. Times are epoch seconds; the sums fade."""
 
     waiting: dict[str, float] = {}
     """Interaction → when it entered, oldest first."""
@@ -95,26 +104,41 @@ class EwtState(msgspec.Struct):
     """Of `served`."""
     served_at: float = 0.0
     """When these two were last counted."""
+    coming: dict[int, float] = {}
+    """Priority → how many came of late."""
+    coming_since: float | None = None
+    """When the first one came."""
+    coming_at: float = 0.0
+    """Up to when `coming` has faded."""
 
 
 class Ewt:
     """The fold and the estimate of one queue. `now` never runs back; an event told twice counts once."""
 
-    __slots__ = ("_estimator", "rule", "state")
+    __slots__ = ("_history", "_pace", "rule", "state")
 
     def __init__(self, rule: EwtRule, state: EwtState | None = None) -> None:
         """Raises `KeyError` for an estimator that is not in `ESTIMATORS`: the configuration checks names."""
         self.rule = rule
-        self._estimator = ESTIMATORS[rule.estimator]
+        self._pace = PACES.get(rule.estimator)
+        self._history = None if self._pace is not None else HISTORIES[rule.estimator]
         self.state = EwtState() if state is None else state
         self.state.waiting = OrderedDict(self.state.waiting)  # its first entry is found at once
 
     # -- what happens --------------------------------------------------------------------------
 
-    def entered(self, interaction: str, now: float) -> None:
+    def entered(self, interaction: str, now: float, priority: int = 0) -> None:
         """It waits in this queue from now on."""
         self._count(now)
-        self.state.waiting.setdefault(interaction, now)
+        state = self.state
+        if interaction in state.waiting:
+            return
+        state.waiting[interaction] = now
+        self._fade_coming(now)
+        coming = state.coming
+        if priority not in coming and len(coming) >= MOST_PRIORITIES:
+            del coming[min(coming, key=lambda each: (coming[each], each))]
+        coming[priority] = coming.get(priority, 0.0) + 1.0
 
     def left(self, interaction: str, now: float) -> None:
         """It left without being served and without giving up: overflowed, or moved."""
@@ -164,15 +188,57 @@ class Ewt:
 
     # -- what comes of it ----------------------------------------------------------------------
 
-    def estimate(self, position: int, now: float) -> float | None:
+    def estimate(
+        self, position: int, now: float, priority: int | None = None, ages_per_s: float = 0.0
+    ) -> float | None:
         """Seconds that the one at this place (1: next) will still wait; None with nobody logged in.
 
         Never negative, never above `most_s`. It is meant for who waits: a free agent means no wait.
+        `priority`: the one's own, so that those of higher priority who will come are counted as ahead; None:
+        nobody goes ahead. `ages_per_s`: points of priority that a second of waiting adds.
         """
         if not self.state.agents:
             return None
-        found = self._estimator(self, max(1, position), now)
-        return min(max(0.0, found), self.rule.most_s)
+        position, most_s = max(1, position), self.rule.most_s
+        if self._history is not None:
+            return min(max(0.0, self._history(self, position, now)), most_s)
+        served, given_up = (self._pace or pace)(self)
+        found = time_through(position, served, given_up)
+        coming = self.state.coming
+        if priority is not None and coming and max(coming) > priority and found < most_s:
+            served += (position - 0.5) * given_up
+            rate = self._coming_rate(now)
+            first = _tail(rate * self._going_ahead(priority, ages_per_s, found), served, given_up)
+            # those who come in the wait make it longer, so that more come: 1 + r + r² … with r of the first
+            settled = found / max(LEAST_LEFT, 1.0 - first / found)
+            found += _tail(rate * self._going_ahead(priority, ages_per_s, settled), served, given_up)
+        return min(found, most_s)
+
+    def _going_ahead(self, priority: int, ages_per_s: float, within_s: float) -> float:
+        """How many of higher priority come within a time and go ahead, times `_coming_rate`."""
+        total = 0.0
+        for other, count in self.state.coming.items():
+            if other > priority:
+                lasts_s = (other - priority) / ages_per_s if ages_per_s else within_s
+                total += count * (lasts_s if lasts_s < within_s else within_s)
+        return total
+
+    def _coming_rate(self, now: float) -> float:
+        """What makes of a count in `coming` so many a second."""
+        state = self.state
+        since = now if state.coming_since is None else state.coming_since
+        age_s = max(COMING_LEAST_S, now - since)
+        return math.exp((state.coming_at - now) / COMING_S) / (COMING_S * (1.0 - math.exp(-age_s / COMING_S)))
+
+    def _fade_coming(self, now: float) -> None:
+        state = self.state
+        if state.coming_since is None:
+            state.coming_since = now
+        elif now > state.coming_at:
+            fade = math.exp((state.coming_at - now) / COMING_S)
+            for each in state.coming:
+                state.coming[each] *= fade
+        state.coming_at = now
 
     def confidence(self) -> Confidence:
         """How much was seen of what the estimate rests on."""
@@ -221,33 +287,34 @@ class Ewt:
     def _count(self, now: float) -> None:
         """Bring the sums of time up to now, before something changes."""
         state = self.state
-        if state.waiting:
-            state.waited_s += len(state.waiting) * (now - state.counted_at)
-            since = self._strained_since(now)
-            if since is not None:
-                state.strained_s += state.agents * (now - max(since, state.counted_at))
+        if now == state.counted_at:
+            return
+        waiting = state.waiting
+        if waiting:
+            state.waited_s += len(waiting) * (now - state.counted_at)
+            for oldest in waiting.values():  # the first one alone
+                if oldest + STRAIN_S < now:
+                    state.strained_s += state.agents * (now - max(oldest + STRAIN_S, state.counted_at))
+                break
         state.counted_at = now
 
 
 # -- estimators --------------------------------------------------------------------------------------------
 
-Estimator = Callable[[Ewt, int, float], float]
-"""(fold, position, now) -> seconds; at least one agent is there."""
 
-
-def pace(ewt: Ewt, position: int, _now: float) -> float:
+def pace(ewt: Ewt) -> tuple[float, float]:
     """QLa at the pace at which this queue is seen to move."""
-    return time_through(position, ewt.state.agents * ewt.taken_per_s(), ewt.given_up_per_s())
+    return ewt.state.agents * ewt.taken_per_s(), ewt.given_up_per_s()
 
 
-def queue_length_patience(ewt: Ewt, position: int, _now: float) -> float:
+def queue_length_patience(ewt: Ewt) -> tuple[float, float]:
     """QLa: as if the agents did nothing else."""
-    return time_through(position, ewt.state.agents / ewt.aht_s(), ewt.given_up_per_s())
+    return ewt.state.agents / ewt.aht_s(), ewt.given_up_per_s()
 
 
-def queue_length(ewt: Ewt, position: int, _now: float) -> float:
+def queue_length(ewt: Ewt) -> tuple[float, float]:
     """QL: as if moreover nobody gave up."""
-    return position * ewt.aht_s() / ewt.state.agents
+    return ewt.state.agents / ewt.aht_s(), 0.0
 
 
 def head_of_line(ewt: Ewt, position: int, now: float) -> float:
@@ -258,27 +325,42 @@ def head_of_line(ewt: Ewt, position: int, now: float) -> float:
     return ewt.oldest_s(now) * position / last
 
 
-def last_wait(ewt: Ewt, position: int, now: float) -> float:
+def last_wait(ewt: Ewt, position: int, _now: float) -> float:
     """LES; as long as nobody was served, by the length of the queue."""
     last = ewt.state.last_wait_s
-    return queue_length(ewt, position, now) if last is None else last
+    return time_through(position, *queue_length(ewt)) if last is None else last
 
 
-def mean_wait(ewt: Ewt, position: int, now: float) -> float:
+def mean_wait(ewt: Ewt, position: int, _now: float) -> float:
     """The plain average; as long as nobody was served, by the length of the queue."""
     mean = ewt.mean_wait_s()
-    return queue_length(ewt, position, now) if mean is None else mean
+    return time_through(position, *queue_length(ewt)) if mean is None else mean
 
 
-ESTIMATORS: dict[str, Estimator] = {
+PACES: dict[str, Callable[[Ewt], tuple[float, float]]] = {
     "pace": pace,
     "queue_length_patience": queue_length_patience,
     "queue_length": queue_length,
+}
+"""Those that go by the length: how many are served a second, and the rate at which one gives up."""
+HISTORIES: dict[str, Callable[[Ewt, int, float], float]] = {
     "head_of_line": head_of_line,
     "last_wait": last_wait,
     "mean_wait": mean_wait,
 }
-"""By the name used in the configuration; the first is the default."""
+"""Those that go by waits that were: (fold, position, now) -> seconds."""
+ESTIMATORS = (*PACES, *HISTORIES)
+"""All names; the first is the default."""
+
+
+def _tail(more: float, served_per_s: float, given_up_per_s: float) -> float:
+    """The time that so many more take at the pace behind the line that is there.
+
+    The sum of `time_through` from there on, by its integral.
+    """
+    if more * given_up_per_s < HARDLY * served_per_s:
+        return more / served_per_s
+    return math.log1p(more * given_up_per_s / served_per_s) / given_up_per_s
 
 
 def time_through(position: int, served_per_s: float, given_up_per_s: float) -> float:

@@ -14,7 +14,7 @@ from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.state import Place, RoutingState, WrapUp
-from ccd.routing.told import Accuracy, Announcer, Told
+from ccd.routing.told import Accuracy, Announcer, Told, added
 
 
 class Expecting:
@@ -36,7 +36,7 @@ class Expecting:
         for name, rule in asking.items():
             fold = state.waits.setdefault(name, EwtState(waiting.get(name, {}), counted_at=now))
             self._ewts[name] = Ewt(EwtRule(), fold)
-            state.accuracy.setdefault(name, Accuracy())
+            state.accuracy.setdefault(name, {})
             self._announcers[name] = Announcer(gap_s=rule.announce_gap_s)
 
     # -- what happens --------------------------------------------------------------------------
@@ -46,7 +46,7 @@ class Expecting:
         ewt = self._ewts.get(queue.rule.name)
         if ewt is None:
             return
-        ewt.entered(place.interaction, now)
+        ewt.entered(place.interaction, now, place.priority)
         ewt.state.agents = self._ready(queue)
 
     def gone(self, place: Place, now: float, gave_up: bool) -> None:
@@ -60,7 +60,7 @@ class Expecting:
             ewt.left(place.interaction, now)
         ewt.state.agents = self._ready(self._index.queues[place.queue])
         if place.expected_s is not None:
-            self._state.accuracy[place.queue].never_known()
+            self._accuracy(place).never_known()
 
     def bridged(self, place: Place, now: float) -> None:
         """Customer and agent were joined: the estimate given at entry is held against the wait."""
@@ -70,7 +70,16 @@ class Expecting:
         ewt.bridged(place.interaction, now)
         ewt.state.agents = self._ready(self._index.queues[place.queue])
         if place.expected_s is not None:
-            self._state.accuracy[place.queue].came_true(place.expected_s, now - place.enqueued_at)
+            self._accuracy(place).came_true(place.expected_s, now - place.enqueued_at)
+
+    def _accuracy(self, place: Place) -> Accuracy:
+        """Where estimates for its like are judged."""
+        bands = self._state.accuracy[place.queue]
+        band = band_of(place.priority, self._index.queues[place.queue].rule.priority)
+        found = bands.get(band)
+        if found is None:
+            found = bands[band] = Accuracy()
+        return found
 
     def finished(self, place: Place, wrap_up: WrapUp | None, now: float) -> None:
         """A conversation is over; the agent is done with it when its wrap-up is, as that is planned."""
@@ -88,8 +97,8 @@ class Expecting:
 
     # -- what comes of it ----------------------------------------------------------------------
 
-    def estimate(self, queue: QueueIndex, position: int, now: float) -> float | None:
-        """Seconds that the one at this place will still wait; None: nobody is ready, or nobody asks for it.
+    def estimate(self, queue: QueueIndex, place: Place, position: int, now: float) -> float | None:
+        """Seconds that one who is at this position will still wait; None: nobody is ready, or nobody asks.
 
         Part of a turn: it may change the fold.
         """
@@ -97,12 +106,13 @@ class Expecting:
         if ewt is None:
             return None
         ewt.staffed(self._ready(queue), now)
-        return ewt.estimate(position, now)
+        return ewt.estimate(position, now, place.priority, queue.rates[place.channel_class])
 
     def tell(self, queue: QueueIndex, place: Place, position: int, now: float) -> float | None:
         """The wait to be told to a waiting customer now, in whole minutes; None: nothing better to tell."""
         announcer = self._announcers[queue.rule.name]
-        told: Told | None = announcer.decide(place.told, position, self.estimate(queue, position, now), now)
+        wait_s = self.estimate(queue, place, position, now)
+        told: Told | None = announcer.decide(place.told, position, wait_s, now)
         if told is None:
             return None
         place.told = told
@@ -113,12 +123,15 @@ class Expecting:
         name = queue.rule.name
         if name not in self._ewts:
             return None, None
-        accuracy = self._state.accuracy[name]
+        bands = self._state.accuracy[name]
+        accuracy = added(bands.values())
         waiting, ready = self._index.loaded(queue)
         ewt = Ewt(
             EwtRule(), msgspec.structs.replace(self._state.waits[name], agents=ready)
         )  # changes nothing
-        wait_s = ewt.estimate(waiting + 1, now)
+        newcomer = queue.newcomer(now)
+        rate = queue.rates[newcomer.channel_class]
+        wait_s = ewt.estimate(queue.rank(newcomer, now), now, newcomer.priority, rate)
         if wait_s is not None and free and not waiting:
             wait_s = 0.0
         return wait_s, WaitView(
@@ -129,10 +142,22 @@ class Expecting:
             mae_s=accuracy.mae_s(),
             within_quarter_pct=accuracy.within_quarter_pct(),
             within_minute_pct=accuracy.within_minute_pct(),
+            bands={
+                band: BandView(each.judged, each.bias_s(), each.mae_s())
+                for band, each in sorted(bands.items())
+            },
         )
 
     def _ready(self, queue: QueueIndex) -> int:
         return self._index.count_ready(queue)
+
+
+class BandView(msgspec.Struct, frozen=True):
+    """The same for those of one band of priorities."""
+
+    judged: int
+    bias_s: float | None
+    mae_s: float | None
 
 
 class WaitView(msgspec.Struct, frozen=True):
@@ -151,6 +176,13 @@ class WaitView(msgspec.Struct, frozen=True):
     """Share off by at most 25 %."""
     within_minute_pct: float | None
     """Share off by at most 60 s."""
+    bands: dict[str, BandView] = {}
+    """By priority: `higher` than the queue's own, `usual`, `lower`."""
+
+
+def band_of(priority: int, usual: int) -> str:
+    """How a priority compares to its queue's."""
+    return "usual" if priority == usual else "higher" if priority > usual else "lower"
 
 
 def _waiting(state: RoutingState, queues: list[str]) -> dict[str, dict[str, float]]:

@@ -20,7 +20,7 @@ class Looking:
         if queue is None:
             return None
         matching = self._matching
-        return view_queue(matching.index, queue, self.state.queues[name], matching.expecting, now)
+        return view_queue(matching.index, queue, self.state, matching.expecting, now)
 
     def agent_view(self, name: str, now: float) -> AgentView | None:
         """One agent now; None when there is no such agent."""

@@ -3,10 +3,13 @@
 What each makes available is given to `Pairing`, which brings interactions and agents together.
 """
 
+from collections.abc import Iterator
+
 from msgspec import structs
 
 from ccd.model.nouns import Availability, Cause, OfferEnd, Outcome
-from ccd.model.rules import Target
+from ccd.model.rules import Target, way_of
+from ccd.model.trace import Trace
 from ccd.routing.callbacks import given_up_as
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
@@ -17,6 +20,7 @@ from ccd.routing.decisions import (
     Missed,
     OfferWithdrawn,
     Overflow,
+    Stayed,
     Traced,
 )
 from ccd.routing.desk import Desk, at_work
@@ -27,18 +31,19 @@ from ccd.routing.passed import make_trace
 from ccd.routing.pauses import begin_pause, declare_pause, end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.resting import Resting
+from ccd.routing.shares import is_spared, next_target, percentages, share_of
 from ccd.routing.state import Miss, Place
+from ccd.routing.timely import Timely
 from ccd.routing.wrap_ups import WrapUpEvent
 from ccd.routing.wrap_ups import next_stage as next_wrap_up
 
-_NOWHERE = Target()
+NOWHERE = Target()
 _IN_LINE = (Phase.WAITING, Phase.RESTING)
 
 _NOT_THE_AGENT = frozenset({OfferEnd.WITHDRAWN, OfferEnd.CUSTOMER_LEFT})
 
 
-class Matching(Resting):
+class Matching(Timely):
     """All moves but those that bring together."""
 
     __slots__ = ()
@@ -66,8 +71,7 @@ class Matching(Resting):
             retry_at = now + rule.retry_same_after_s
             place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
             self.timing.deadlines.push(retry_at, Due.RETRY, place.interaction, passed_on_by)
-        if queue.calendar is not None and not is_open_at(queue.calendar, now):
-            self.overflow(place, "closed", now, out)
+        if not is_open_at(queue.calendar, now) and self.send_away(place, "closed", now, out):
             return
         if queue.estimates:
             self.expecting.entered(queue, place, now)
@@ -76,16 +80,22 @@ class Matching(Resting):
             if self.index.loosened:
                 self.pair([], [], "", now, out)
             return
+        for why in self._limits(queue, place, full, now):
+            if self.send_away(place, why, now, out):
+                return
+        self.wait(queue, place, "arrived", now, out)
+
+    def _limits(self, queue: QueueIndex, place: Place, full: bool, now: float) -> Iterator[str]:
+        """The limits that keep a newcomer out, one after another."""
+        rule = queue.rule
         if full:
-            self.overflow(place, "max_length", now, out)
-        elif self.index.empty(queue, rule.join_empty):
-            self.overflow(place, "no_agents", now, out)
-        elif rule.max_load is not None and self._overloaded(queue, rule.max_load):
-            self.overflow(place, "max_load", now, out)
-        elif rule.max_ewt_s is not None and self._too_long(queue, place, rule.max_ewt_s, now):
-            self.overflow(place, "max_ewt", now, out)
-        else:
-            self.wait(queue, place, "arrived", now, out)
+            yield "max_length"
+        if self.index.empty(queue, rule.join_empty):
+            yield "no_agents"
+        if rule.max_load is not None and self._overloaded(queue, rule.max_load):
+            yield "max_load"
+        if rule.max_ewt_s is not None and self._too_long(queue, place, rule.max_ewt_s, now):
+            yield "max_ewt"
 
     def _overloaded(self, queue: QueueIndex, most: float) -> bool:
         """Whether one more would be too many for those who are ready; with nobody ready any is."""
@@ -94,7 +104,7 @@ class Matching(Resting):
 
     def _too_long(self, queue: QueueIndex, place: Place, most: float, now: float) -> bool:
         """Whether it would probably wait longer than its queue allows; what is not known is not too long."""
-        place.expected_s = self.expecting.estimate(queue, queue.rank(place, now), now)
+        place.expected_s = self.expecting.estimate(queue, place, queue.rank(place, now), now)
         return place.expected_s is not None and place.expected_s > most
 
     def change(
@@ -141,55 +151,48 @@ class Matching(Resting):
         self.expecting.gone(place, now, gave_up=False)
         self.state.queues[queue].offered += 1
         place.queue, place.enqueued_at, place.stage, place.late = queue, now, 0, False
+        place.spared = ()
         place.announce_at, place.expected_s, place.told = 0.0, None, None
         place.missed.clear()
         self.expecting.entered(self.index.queues[queue], place, now)
         self.timing.begin(place)
 
-    # -- time ----------------------------------------------------------------------------------
-
-    def retry(self, place: Place, name: str, now: float, out: list[Decision]) -> None:
-        """An agent who missed a place may be asked again."""
-        del place.missed[name]
-        queue = self.index.queues.get(place.queue)
-        if place.phase is Phase.OFFERED:
-            self.join(now, out)
-        if place.phase is Phase.WAITING and queue is not None and self.index.best_agent(queue, place):
-            self.index.step_out(queue, place)
-            self.seek(queue, place, "retry", now, out)
-
-    def next_stage(self, place: Place, now: float, out: list[Decision]) -> None:
-        """Its queue asks for less of a place, or opens a tier for it."""
-        queue = self.index.queues[place.queue]
-        if place.phase is not Phase.WAITING:
-            place.stage += 1
-            self.join(now, out)
-        else:
-            self.index.step_out(queue, place)
-            place.stage += 1
-            self.seek(queue, place, "relaxed", now, out)
-        self.timing.begin_stage(place)
-
-    def prefer_nobody(self, place: Place, now: float, out: list[Decision]) -> None:
-        """The time is over for which a place was kept for one agent."""
-        queue = self.index.queues.get(place.queue)
-        if place.phase is not Phase.WAITING or queue is None:
-            place.prefer = ""
-            self.join(now, out)
-            return
-        self.index.step_out(queue, place)
-        place.prefer = ""
-        self.seek(queue, place, "kept no longer", now, out)
-
     # -- ends ----------------------------------------------------------------------------------
 
-    def overflow(self, place: Place, why: str, now: float, out: list[Decision]) -> None:
-        """Give back a place that stands in no line."""
+    def send_away(self, place: Place, why: str, now: float, out: list[Decision]) -> bool:
+        """Give back a place that stands in no line; False: it stays, by the shares of its queue."""
+        target = self.goes_to(place, why, now, out)
+        if target is not None:
+            self.overflow(place, why, target, now, out)
+        return target is not None
+
+    def goes_to(self, place: Place, why: str, now: float, out: list[Decision]) -> Target | None:
+        """Where a limit of its queue sends a place; None: it stays, and this limit asks it no more."""
+        queue = self.index.queues.get(place.queue)
+        if queue is None:
+            return NOWHERE
+        if is_spared(place, queue.rule, why):
+            return None
+        target = next_target(self.state, queue.rule, why)
+        if target is not None:
+            return target
+        place.spared = (*place.spared, why)
+        if place.late:
+            place.late = False
+            self.timing.begin(place)
+        pct = percentages(overflow_target(queue.rule, why))[-1]
+        detail = f"{pct} % stay"
+        trace = Trace(now, "stays", place.queue, cue=why, position=queue.rank(place, now), detail=detail)
+        out += [Traced(place.interaction, trace), Stayed(place.interaction, place.queue, why, pct)]
+        return None
+
+    def overflow(self, place: Place, why: str, target: Target, now: float, out: list[Decision]) -> None:
+        """Give back a place that stands in no line, to this target."""
         queue = self.index.queues.get(place.queue)
         place.phase = next_phase(place.phase, Event.OVERFLOW, place.interaction)
-        target = _NOWHERE
+        pct = 0
         if queue is not None and why != "queue_removed":
-            target = overflow_target(queue.rule, why)
+            pct = share_of(queue.rule, why, target)
             trace = make_trace(self.index, queue, place, now, "overflowed", why)
             if why == "closed" and queue.calendar is not None:
                 trace = with_hours(trace, queue.calendar, place.enqueued_at)
@@ -199,9 +202,12 @@ class Matching(Resting):
             elif why == "max_ewt":
                 trace = structs.replace(trace, detail=f"about {place.expected_s or 0.0:.0f} s")
                 place.expected_s = None  # it was not let in, so it shows no wait
+            if pct:
+                share = f"{pct} % go to {way_of(target)}"
+                trace = structs.replace(trace, detail=f"{trace.detail}, {share}" if trace.detail else share)
             out.append(Traced(place.interaction, trace))
         self.leave(place, Outcome.OVERFLOWED, now, out)
-        out.append(Overflow(place.interaction, place.queue, target, why))
+        out.append(Overflow(place.interaction, place.queue, target, why, pct))
 
     def end_offer(self, place: Place, event: Event, now: float, give_back_turn: bool) -> Desk:
         """End a live or accepted offer; the place stands in no line afterwards, or others still ring."""
@@ -229,7 +235,7 @@ class Matching(Resting):
         for queue in self.index.leaving:
             self.settle(self.left_alone(queue), [], "rules", now, out)
 
-    def abandon(self, place: Place, now: float, cause: Cause, out: list[Decision]) -> None:
+    def abandon(self, place: Place, now: float, cause: Cause, customer: str, out: list[Decision]) -> None:
         """The customer left before a conversation, or was moved elsewhere."""
         moved = cause is Cause.TRANSFERRED
         desks: list[Desk] = []
@@ -243,6 +249,8 @@ class Matching(Resting):
             desks.append(self.end_offer(place, Event.LEAVE, now, give_back_turn=True))
             out.append(OfferWithdrawn(offer, place.interaction, agent, end))
         self.leave(place, Outcome.OVERFLOWED if moved else given_up_as(place), now, out)
+        if not moved and place.callback is None:
+            self.redial.keep(place, customer, now, out)
         if desks:
             self.settle([], desks, "agent free", now, out)
 
@@ -304,10 +312,10 @@ class Matching(Resting):
         for place in sorted(places, key=lambda place: (place.entered_at, place.seq)):
             if self.put_by(place, now, out):
                 continue
-            why = self.hopeless(place, now)
-            if why:
-                self.overflow(place, why, now, out)
-            else:
+            gone = False
+            while not gone and (why := self.hopeless(place, now)):
+                gone = self.send_away(place, why, now, out)  # who stays may be at another limit
+            if not gone:
                 loose.append((place, cue))
         staying = [desk for desk in desks if not self.forget(desk)]
         if loose or self.index.loosened or len(staying) > 1:
@@ -329,7 +337,8 @@ class Matching(Resting):
             return "closed"
         if latest is not None and latest <= now:
             return "max_wait"
-        return "no_agents" if self.index.empty(queue, queue.rule.leave_empty) else ""
+        empty = self.index.empty(queue, queue.rule.leave_empty)
+        return "no_agents" if empty and not is_spared(place, queue.rule, "no_agents") else ""
 
     # -- agents --------------------------------------------------------------------------------
 
@@ -430,7 +439,11 @@ class Matching(Resting):
         if not self.index.empty(queue, queue.rule.leave_empty):
             return []
         lined_up = [self.state.places[name] for name in queue.lined_up()]
-        waiting = [place for place in lined_up if place.callback is None]
+        waiting = [
+            place
+            for place in lined_up
+            if place.callback is None and not is_spared(place, queue.rule, "no_agents")
+        ]
         for place in waiting:
             self.index.step_out(queue, place)
         return waiting

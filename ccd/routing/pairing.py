@@ -22,6 +22,7 @@ from ccd.routing.opening import calendar_of
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex, Strategies, Turn, strategy_of
+from ccd.routing.redial import Redial
 from ccd.routing.ringing import Ringing
 from ccd.routing.stages import stage_at
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
@@ -34,7 +35,7 @@ Seeker = tuple[Place, str]
 class Pairing(Ringing):
     """One state, its indexes and deadlines, and the moves that bring a place and an agent together."""
 
-    __slots__ = ("expecting", "index", "own", "pause_reasons", "state", "timing")
+    __slots__ = ("expecting", "index", "own", "pause_reasons", "redial", "state", "timing")
 
     def __init__(self, rules: Rules, state: RoutingState, own: Strategies) -> None:
         self.state = state
@@ -57,6 +58,8 @@ class Pairing(Ringing):
                 agents[name] = AgentState(name)
         for name in rules.queues:
             self.state.queues.setdefault(name, QueueTotals())
+        for name in [name for name in self.state.shared if name not in rules.queues]:
+            del self.state.shared[name]
         for name in [name for name, agent in agents.items() if name not in rules.agents]:
             agents[name].removed = True
             if may_forget(agents[name]):
@@ -69,6 +72,7 @@ class Pairing(Ringing):
         self.expecting = Expecting(self.state, self.index, now or 0.0)
         self.timing = Timing(self.state, self.index)
         self.timing.rebuild()
+        self.redial = Redial(self.state, self.timing)
 
     def check(self, rules: Rules) -> None:
         """Raises `Misconfigured` for rules that cannot be followed, before anything is changed."""
@@ -193,7 +197,7 @@ class Pairing(Ringing):
         trace = make_trace(self.index, queue, place, now, "waits", cue)
         out.append(Traced(place.interaction, trace))
         if queue.estimates and cue == "arrived":
-            place.expected_s = self.expecting.estimate(queue, trace.position, now)
+            place.expected_s = self.expecting.estimate(queue, place, trace.position, now)
         if queue.speaks and not place.announce_at and place.callback is None:
             self.announce(queue, place, now, out)
 

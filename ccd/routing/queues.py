@@ -5,13 +5,14 @@ changes among themselves: ageing is the same for all of them. Only the heads of 
 `now`. See docs/decisions/0009-routing-buckets.md.
 """
 
+import sys
 from math import inf
 
 import msgspec
 
 from ccd.errors import Misconfigured
 from ccd.model.hours import CalendarRule
-from ccd.model.nouns import DEFAULT_LOAD, ChannelClass
+from ccd.model.nouns import DEFAULT_LOAD, ChannelClass, LegKind
 from ccd.model.rules import CLOSE_OVERFLOW, QueueRule
 from ccd.routing.ability import Ability
 from ccd.routing.line import Line
@@ -146,6 +147,12 @@ class QueueIndex:
                 if line:
                     rank += line.rank(turn if other == rate else _aged(turn, rate, other, now))
         return rank
+
+    def newcomer(self, now: float) -> Place:
+        """A call that arrives now with the queue's own priority: for questions, it never lines up."""
+        own = self.rule.priority
+        call, sound = ChannelClass.VOICE, LegKind.AUDIO
+        return Place("", self.rule.name, call, sound, own, now, now, seq=sys.maxsize)
 
     def order(self, now: float) -> list[str]:
         """The waiting in order. Walks all: for people, not for the hot path."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ccd.errors import IllegalMove, Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.requirements import parse_requirement
-from ccd.model.rules import Rules, Target
+from ccd.model.rules import Rules
 from ccd.routing.calling_back import CALLBACK_DUES, CallingBack
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
@@ -26,7 +26,7 @@ from ccd.routing.decisions import (
 )
 from ccd.routing.desk import Desk
 from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_turn
-from ccd.routing.matching import Matching
+from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.state import Callback, Place, RoutingState
@@ -85,6 +85,7 @@ class Router(CallingBack):
             if place.prefer and place.prefer not in rules.agents:
                 place.prefer = ""
         self._matching.adopt(rules, now)
+        self._matching.redial.follow_rules(out)
         self._matching.leave_deserted(now, out)
         desks = self._matching.index.desks.values()
         for desk in sorted(desks, key=lambda desk: (desk.state.line_since, desk.state.line_seq)):
@@ -98,12 +99,12 @@ class Router(CallingBack):
             queue = matching.index.queues.get(place.queue)
             if queue is not None:
                 matching.index.take_out(queue, place)
-            matching.overflow(place, "queue_removed", now, out)
+            matching.overflow(place, "queue_removed", NOWHERE, now, out)
         elif place.phase is Phase.OFFERED:
             matching.withdraw_others(place, OfferEnd.WITHDRAWN, "", now, out)
             out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
             matching.end_offer(place, Event.MISS, now, give_back_turn=True)
-            matching.overflow(place, "queue_removed", now, out)
+            matching.overflow(place, "queue_removed", NOWHERE, now, out)
 
     def drain(self, on: bool) -> None:
         """Note that no new interaction is taken; the edges refuse them, what waits here is still served."""
@@ -126,22 +127,23 @@ class Router(CallingBack):
         prefer: str = "",
         prefer_wait_s: float = 30.0,
         callback: Callback | None = None,
+        customer: str = "",
     ) -> list[Decision]:
         """Put an interaction into a queue: offered at once, lined up, or given back (full, closed, nobody).
 
         `entered_at` keeps the place of one that waited before. `passed_on_by`: the agent who sent it here
         is not offered it again before `retry_same_after_s`. `requirement`: what it asks for besides its
         queue. `prefer`: the agent, member or not, that it is kept for at first, for `prefer_wait_s`,
-        unless logged out. `callback`: its customer holds no line. Each call counts as offered. Raises
-        `IllegalMove` when the interaction is here already, and `ExpressionFault` for a requirement that
-        cannot be read.
+        unless logged out. `callback`: its customer holds no line. `customer`: as for `withdraw`; a place
+        lost is taken back. Each call counts as offered. Raises `IllegalMove` when the interaction is here
+        already, and `ExpressionFault` for a requirement that cannot be read.
         """
         if interaction in self.state.places:
             raise IllegalMove("routing_twice", f"interaction {interaction} is in a queue already")
         own = parse_requirement(requirement).text if requirement else ""
         at = self._matching.index.queues.get(queue)
         if at is None:
-            return [Overflow(interaction, queue, Target(), "no_such_queue")]
+            return [Overflow(interaction, queue, NOWHERE, "no_such_queue")]
         place = Place(
             interaction=interaction,
             queue=queue,
@@ -158,18 +160,21 @@ class Router(CallingBack):
         if prefer != passed_on_by and prefer_wait_s > 0 and self._matching.is_there(prefer):
             place.prefer, place.prefer_until = prefer, now + prefer_wait_s
         out: list[Decision] = []
+        if customer and self.state.lost:
+            self._matching.redial.take_back(at, place, customer, now, out)
         self._matching.enter(at, place, passed_on_by, now, out)
         return out
 
-    def withdraw(self, interaction: str, now: float, cause: Cause) -> list[Decision]:
+    def withdraw(self, interaction: str, now: float, cause: Cause, customer: str = "") -> list[Decision]:
         """The customer left before a conversation (abandoned), or was moved (TRANSFERRED: overflowed).
 
+        `customer`: how who left is known again, for queues that keep the place for a while.
         Raises `IllegalMove` for one in conversation: that is `finish`.
         """
         out: list[Decision] = []
         place = self.state.places.get(interaction)
         if place is not None:
-            self._matching.abandon(place, now, cause, out)
+            self._matching.abandon(place, now, cause, customer, out)
         return out
 
     def change(
@@ -304,6 +309,7 @@ class Router(CallingBack):
         requirement: str = "",
         prefer: str = "",
         prefer_wait_s: float = 30.0,
+        customer: str = "",
     ) -> list[Decision]:
         """`finish` and `enqueue` in one: the customer lines up before the agent looks for the next work."""
         out: list[Decision] = []
@@ -320,6 +326,7 @@ class Router(CallingBack):
             requirement=requirement,
             prefer=prefer,
             prefer_wait_s=prefer_wait_s,
+            customer=customer,
         )
         if desk is not None:
             self._matching.freed(desk, "agent free", now, out)
@@ -435,6 +442,9 @@ class Router(CallingBack):
         if due is Due.PAUSE:
             self.longest_pause(self.state.agents[key], now, out)
             return
+        if due is Due.REDIAL:
+            matching.redial.expire(key, out)
+            return
         place = self.state.places[self.state.offers[key] if due is Due.RING else key]
         if due is Due.RING:
             matching.lead_offer(place, key)
@@ -451,10 +461,17 @@ class Router(CallingBack):
         elif due is Due.PREFER:
             matching.prefer_nobody(place, now, out)
         elif due is Due.MAX_WAIT or due is Due.CLOSE:
-            if place.phase is Phase.WAITING and queue is not None:
-                matching.index.step_out(queue, place)
-                matching.overflow(place, "max_wait" if due is Due.MAX_WAIT else "closed", now, out)
-            else:
-                place.late = True
+            self._limit(place, "max_wait" if due is Due.MAX_WAIT else "closed", now, out)
         elif queue is not None:
             matching.announce(queue, place, now, out)
+
+    def _limit(self, place: Place, why: str, now: float, out: list[Decision]) -> None:
+        """A time is over after which a place is given back, unless a phone rings for it just now."""
+        queue = self._matching.index.queues.get(place.queue)
+        if place.phase is not Phase.WAITING or queue is None:
+            place.late = True
+            return
+        target = self._matching.goes_to(place, why, now, out)
+        if target is not None:
+            self._matching.index.step_out(queue, place)
+            self._matching.overflow(place, why, target, now, out)

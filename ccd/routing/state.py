@@ -9,6 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from ccd.model.nouns import Availability, ChannelClass, LegKind, OfferEnd
+from ccd.model.rules import Share
 from ccd.routing.ewt import EwtState
 from ccd.routing.phases import Phase
 from ccd.routing.told import Accuracy, Told
@@ -80,6 +81,8 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     """The wait that was expected when it entered this queue and had to wait; None: none was."""
     told: Told | None = None
     """What the customer was told of it last."""
+    spared: tuple[str, ...] = ()
+    """Limits at which it was among those who stay, while their queue shares out the others."""
     on_hold: bool = False
     """In conversation, but the agent put the customer on hold and may work on meanwhile."""
     disposition: str = ""
@@ -120,6 +123,21 @@ class OtherOffer(msgspec.Struct, array_like=True, gc=False):
     load: int
     line_seq: int
     line_before: tuple[float, int, int]
+
+
+class LostPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The place of a customer who left a queue before a conversation: given back to who calls again soon."""
+
+    interaction: str
+    """Whose place it was."""
+    queue: str
+    channel_class: ChannelClass
+    customer: str
+    """How the customer is known again."""
+    entered_at: float
+    """Since when the customer waited."""
+    at: float
+    """When the customer left."""
 
 
 class WrapUp(msgspec.Struct, array_like=True, gc=False):
@@ -238,6 +256,16 @@ class QueueTotals(msgspec.Struct, omit_defaults=True):
     in_service_level: int = 0
 
 
+class SharedOut(msgspec.Struct, array_like=True):
+    """How often each target of one sharing out had its turn; the last figure is of those who stay."""
+
+    share: tuple[Share, ...]
+    """What is counted: other shares are counted anew."""
+    taken: list[int]
+    """Since the last full hundred."""
+    count: list[int]
+
+
 class RoutingState(msgspec.Struct):
     """The whole of it."""
 
@@ -254,5 +282,9 @@ class RoutingState(msgspec.Struct):
     draining: bool = False
     waits: dict[str, EwtState] = {}
     """By queue: what its expected wait rests on."""
-    accuracy: dict[str, Accuracy] = {}
-    """By queue: how true the waits were that were expected."""
+    accuracy: dict[str, dict[str, Accuracy]] = {}
+    """By queue and band of priorities (`expecting.band_of`): how true the waits were that were expected."""
+    lost: dict[str, LostPlace] = {}
+    """By interaction, the one lost first is the first: places that are kept for who calls again."""
+    shared: dict[str, dict[str, SharedOut]] = {}
+    """By queue and key (`overflow`, `closed_to`)."""

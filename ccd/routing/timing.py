@@ -5,7 +5,8 @@ from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
 from ccd.routing.opening import closed_from
 from ccd.routing.phases import Phase
-from ccd.routing.state import PauseStage, Place, RoutingState, WrapUp
+from ccd.routing.shares import is_spared
+from ccd.routing.state import LostPlace, PauseStage, Place, RoutingState, WrapUp
 from ccd.routing.wrap_ups import ends_at
 
 
@@ -29,6 +30,10 @@ class Timing:
             pause = agent.pause
             if pause is not None and pause.until is not None and pause.stage is PauseStage.RUNS:
                 push(pause.until, Due.PAUSE, agent.name)
+        for lost in self.state.lost.values():
+            until = self.kept_until(lost)
+            if until is not None:
+                push(until, Due.REDIAL, lost.interaction)
         for place in self.state.places.values():
             if place.phase is Phase.CONNECTED:
                 continue
@@ -75,6 +80,8 @@ class Timing:
         queue = self.index.queues.get(place.queue)
         if queue is None or queue.rule.max_wait_s is None or place.callback is not None:
             return None
+        if is_spared(place, queue.rule, "max_wait"):
+            return None
         return place.enqueued_at + queue.rule.max_wait_s
 
     def closing(self, place: Place) -> float | None:
@@ -87,6 +94,8 @@ class Timing:
             return callback_closing(queue, place.callback, place.phase)
         if queue is None or not queue.closes or queue.calendar is None:
             return None
+        if is_spared(place, queue.rule, "closed"):
+            return None
         return closed_from(queue.calendar, place.enqueued_at)
 
     def next_stage(self, place: Place) -> float | None:
@@ -96,6 +105,11 @@ class Timing:
             return None
         after_s = queue.stages.later(place.stage)
         return None if after_s is None else place.enqueued_at + after_s
+
+    def kept_until(self, lost: LostPlace) -> float | None:
+        """Until when its queue keeps a place for who calls again; None: it keeps none."""
+        queue = self.index.queues.get(lost.queue)
+        return lost.at + queue.rule.redial_s if queue is not None and queue.rule.redial_s > 0 else None
 
     def holds(self, entry: Entry) -> bool:
         """Is this deadline still true?"""
@@ -110,6 +124,9 @@ class Timing:
         if due is Due.RING:
             offered = self.state.places.get(self.state.offers.get(key, ""))
             return offered is not None and offered.phase is Phase.OFFERED
+        if due is Due.REDIAL:
+            lost = self.state.lost.get(key)
+            return lost is not None and self.kept_until(lost) == at
         place = self.state.places.get(key)
         if place is None or place.phase is Phase.CONNECTED:
             return False

@@ -1,6 +1,7 @@
 """What a waiting customer is told of place and wait, when again, and how true it was."""
 
 import math
+from collections.abc import Iterable
 
 import msgspec
 
@@ -87,3 +88,12 @@ class Accuracy(msgspec.Struct, omit_defaults=True):
     def within_minute_pct(self) -> float | None:
         """Share off by at most 60 s."""
         return 100.0 * self.within_minute / self.judged if self.judged else None
+
+
+def added(some: Iterable[Accuracy]) -> Accuracy:
+    """All of them as one."""
+    whole = Accuracy()
+    for each in some:
+        for name in Accuracy.__struct_fields__:
+            setattr(whole, name, getattr(whole, name) + getattr(each, name))
+    return whole

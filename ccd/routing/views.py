@@ -12,7 +12,8 @@ from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.state import AgentState, AgentTotals, QueueTotals, WrapUp
+from ccd.routing.shares import ShareView, view_shares
+from ccd.routing.state import AgentState, AgentTotals, QueueTotals, RoutingState, WrapUp
 
 
 class QueueView(msgspec.Struct, frozen=True):
@@ -44,6 +45,8 @@ class QueueView(msgspec.Struct, frozen=True):
     """Why it is closed, in words; empty: open."""
     closed_until: float | None = None
     """When it opens, epoch seconds; None: it is open, or never."""
+    shares: tuple[ShareView, ...] = ()
+    """Whom it shares out who overflows to, and how often each had its turn."""
 
 
 class AgentView(msgspec.Struct, frozen=True):
@@ -158,7 +161,7 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
 
 
 def view_queue(
-    index: Index, queue: QueueIndex, totals: QueueTotals, expecting: Expecting, now: float
+    index: Index, queue: QueueIndex, state: RoutingState, expecting: Expecting, now: float
 ) -> QueueView:
     """The queue as of `now`. Walks its waiting for the longest wait."""
     members = index.members(queue)
@@ -183,9 +186,10 @@ def view_queue(
         busy=sum(bool(state.held or state.outside) for state in states),
         wrap_up=sum(state.wrap_up is not None for state in states),
         paused=sum(state.availability is Availability.PAUSED for state in states),
-        totals=totals,
+        totals=state.queues[queue.rule.name],
         ewt_s=ewt_s,
         ewt=ewt,
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,
+        shares=view_shares(state, queue.rule),
     )

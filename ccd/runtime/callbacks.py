@@ -12,9 +12,9 @@ from ccd.bridging.state import Phase, Talk
 from ccd.ivr import do
 from ccd.ivr.callbacks import ALREADY, DENIED, NO_NUMBER, TOO_LATE, script_of
 from ccd.model import facts
+from ccd.model.callback_rules import CallbackRule, RetryAfter
 from ccd.model.nouns import Cause, LegKind
 from ccd.model.numbers import to_e164
-from ccd.model.rules import CallbackRule, RetryAfter
 from ccd.routing import decisions as dec
 from ccd.routing.callbacks import USUAL, customer_first
 from ccd.routing.phases import Phase as PlacePhase

@@ -236,6 +236,7 @@ class Centre:
                 requirement=requirement,
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
+                customer=info.customer,
             )
         )
 

@@ -11,8 +11,10 @@ import msgspec
 from ccd.bridging import events as ev
 from ccd.bridging import thirds
 from ccd.bridging.state import Phase
+from ccd.history.state import Detail
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
+from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.runtime import callbacks, wrap_ups
 from ccd.runtime.leaving import leave
@@ -147,7 +149,10 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     callbacks.stop_asking(centre, talk)
     target = decision.target
     why = centre.in_force.why(decision.queue, decision.why)
-    centre.history.note(info.id, centre.now, "overflow", queue=decision.queue, why=why)
+    details: dict[str, Detail] = {"queue": decision.queue, "why": why}
+    if decision.share_pct:
+        details |= {"share_pct": decision.share_pct, "to": way_of(target)}
+    centre.history.note(info.id, centre.now, "overflow", **details)
     if _in_circles(centre, info):
         centre.push([do.HangUp(info.id, Cause.CONGESTION, "overflows in circles")])
     elif target.queue:
@@ -164,6 +169,12 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     else:
         centre.talks.back_to_flow(talk)
         _resume(centre, info.id, decision.why)
+
+
+def _stayed(centre: "Centre", decision: dec.Stayed) -> None:
+    why = centre.in_force.why(decision.queue, decision.why)
+    queue, pct = decision.queue, decision.pct
+    centre.history.note(decision.interaction, centre.now, "stays", queue=queue, why=why, share_pct=pct)
 
 
 def _in_circles(centre: "Centre", info: Interaction) -> bool:
@@ -268,6 +279,30 @@ def _changed(centre: "Centre", decision: dec.Changed) -> None:
         centre.history.queued(info.id, info.queue, centre.now, info.priority or 0)
 
 
+def _place_kept(centre: "Centre", decision: dec.PlaceKept) -> None:
+    for_s = round(decision.until - centre.now, 1)
+    centre.history.note(decision.interaction, centre.now, "place kept", queue=decision.queue, for_s=for_s)
+
+
+def _place_forgotten(centre: "Centre", decision: dec.PlaceForgotten) -> None:
+    centre.history.forget(decision.interaction)
+
+
+def _place_taken_back(centre: "Centre", decision: dec.PlaceTakenBack) -> None:
+    """Both interactions say so; that of the lost place is filed anew with it."""
+    info = centre.state.interactions.get(decision.interaction)
+    if info is not None:
+        info.entered_at = decision.entered_at
+    of, by = decision.place_of, decision.interaction
+    lost_s = round(decision.lost_s, 1)
+    centre.history.note(by, centre.now, "took place back", queue=decision.queue, of=of, lost_s=lost_s)
+    record = centre.history.add_later(of, centre.now, "place taken back", queue=decision.queue, by=by)
+    if record is not None:
+        centre.records.append(wrap_ups.record_row(record))
+    else:  # its legs are still ending
+        centre.history.note(of, centre.now, "place taken back", queue=decision.queue, by=by)
+
+
 def _traced(centre: "Centre", decision: dec.Traced) -> None:
     trace = decision.trace
     cue = (trace.cue == "rules" and centre.rules_cue) or trace.cue
@@ -370,8 +405,11 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     callbacks.forget(centre, info)
     centre.free_helper(info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
-    if record is not None:
-        centre.records.append(wrap_ups.record_row(record))
+    if record is None:
+        return
+    if info.id in centre.router.state.lost:
+        centre.history.keep_lost(record)
+    centre.records.append(wrap_ups.record_row(record))
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:
@@ -394,6 +432,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.OfferWithdrawn: _withdrawn,
     dec.Missed: _missed,
     dec.Overflow: _overflow,
+    dec.Stayed: _stayed,
     dec.Position: _position,
     dec.AvailabilityChanged: _availability,
     dec.AvailabilityPending: _pending,
@@ -411,6 +450,9 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.DispositionNoted: wrap_ups.noted,
     dec.DispositionSettled: wrap_ups.settled,
     dec.Changed: _changed,
+    dec.PlaceKept: _place_kept,
+    dec.PlaceForgotten: _place_forgotten,
+    dec.PlaceTakenBack: _place_taken_back,
     dec.Traced: _traced,
     ev.CustomerGone: _customer_gone,
     ev.AgentAccepted: _accepted,

@@ -22,5 +22,5 @@ def leave(centre: "Centre", info: Interaction, talk: Talk, cause: Cause) -> None
     if place is not None and place.phase is Phase.CONNECTED:
         centre.push(centre.router.finish(info.id, centre.now))
     elif place is not None:
-        centre.push(centre.router.withdraw(info.id, centre.now, cause))
+        centre.push(centre.router.withdraw(info.id, centre.now, cause, info.customer))
     centre.free_helper(info)

@@ -8,7 +8,7 @@ from ccd.clock import Clock
 from ccd.errors import Refused
 from ccd.model import facts
 from ccd.model.profiles import apply_profiles, differences
-from ccd.model.rules import ProfileRule, Target
+from ccd.model.rules import ProfileRule, Target, way_of
 from ccd.runtime import views
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
@@ -134,5 +134,5 @@ def _changes(centre: Centre, profile: ProfileRule) -> list[views.View]:
 
 
 def _goes(target: Target) -> str:
-    ways = msgspec.structs.asdict(target).items()
-    return next((f"go to {way} {name}" for way, name in ways if name), "wait")
+    way = way_of(target)
+    return f"go to {way}" if way else "wait"

@@ -1,5 +1,7 @@
 """What the composition itself remembers, and the whole of what a snapshot holds."""
 
+import re
+
 import msgspec
 
 from ccd.bridging.state import BridgingState
@@ -9,6 +11,8 @@ from ccd.model.nouns import Binding, Cause, ChannelClass, LegKind, Outcome
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import Rules
 from ccd.routing.state import RoutingState
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class Callback(msgspec.Struct, omit_defaults=True):
@@ -50,6 +54,11 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
     callback: Callback | None = None
     """How it is called back, or was."""
+
+    @property
+    def customer(self) -> str:
+        """How its customer is known again: the number in E.164; empty when it is withheld, or is none."""
+        return self.origin if _E164.fullmatch(self.origin) else ""
 
 
 class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):

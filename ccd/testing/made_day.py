@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from ccd.errors import Misconfigured
+from ccd.model.frozen import Frozen
 from ccd.model.nouns import Availability, ChannelClass
-from ccd.model.rules import Frozen
 from ccd.testing.day import Arrival, Day, Presence, Stage
 from ccd.testing.draws import Draws, exponential, instants, lognormal
 

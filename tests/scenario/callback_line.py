@@ -7,7 +7,7 @@ import msgspec
 from ccd.history.state import Record
 from ccd.model import commands as cmd
 from ccd.model import facts
-from ccd.model.rules import CallbackRule
+from ccd.model.callback_rules import CallbackRule
 from ccd.testing.centre import SimulatedCentre
 from tests.scenario.centre_rules import centre
 

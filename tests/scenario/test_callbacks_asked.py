@@ -3,7 +3,16 @@
 import msgspec
 
 from ccd.model import commands as cmd
-from ccd.model.rules import CallBack, CallbackRule, Collect, FlowRule, Menu, Play, QueueRule, Rules
+from ccd.model.callback_rules import CallbackRule
+from ccd.model.rules import (
+    CallBack,
+    Collect,
+    FlowRule,
+    Menu,
+    Play,
+    QueueRule,
+    Rules,
+)
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import NEVER, PROMPT_S, Behaviour
 from tests.scenario.callback_line import ANN_CALLS, BEN_CALLS, Line

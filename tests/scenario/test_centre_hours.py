@@ -7,12 +7,14 @@ import pytest
 
 from ccd.history.explain import explain
 from ccd.model import facts
+from ccd.model.calendar import Cause as ClosedBy
+from ccd.model.commands import PlayPrompt
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import Cause
-from ccd.model.rules import ProfileRule, Suspension, Target
+from ccd.model.rules import Enqueue, Hangup, Hours, Play, ProfileRule, Suspension, Target
 from ccd.runtime.views import Glance, queues
 from ccd.testing.centre import SimulatedCentre
-from tests.scenario.centre_rules import TICK, centre, doing, totals, whats
+from tests.scenario.centre_rules import TICK, centre, doing, rules, totals, whats
 
 
 def office(*closings: tuple[float, float]) -> CalendarRule:
@@ -115,3 +117,48 @@ def test_a_view_says_that_it_is_closed_and_until_when() -> None:
     assert view() == ("", None)
     sim.run(60)
     assert view() == ("exceptional closing: drill", until)
+
+
+# -- in a flow -----------------------------------------------------------------------------------
+
+
+def asking(closes: float) -> SimulatedCentre:
+    """Ann is there; the flow asks the calendar, which closes so many seconds from now, for an hour."""
+    steps = (
+        Hours(calendar="office", closed="shut", closed_by={ClosedBy.EXCEPTION: "drill"}),
+        Enqueue(queue="sales"),
+        Hangup(prompt="goodbye", id="shut"),
+        Hangup(prompt="excuse", id="drill"),
+    )
+    sim = SimulatedCentre(rules(*steps))
+    sim.login("ann")
+    load(sim, office((sim.now + closes, sim.now + closes + 3600)))
+    return sim
+
+
+@pytest.mark.parametrize(("after", "open_"), [(60 - TICK, True), (60.0, False), (60 + TICK, False)])
+def test_a_flow_asks_the_calendar_to_the_tick(after: float, open_: bool) -> None:
+    sim = asking(60)
+    sim.run(after)
+    call = sim.call()
+    assert (sim.rings_at(call) == "ann") is open_
+    sim.run(10)
+    if not open_:
+        note = next(each for each in sim.record(call).timeline if each.what == "set")
+        assert note.details["closed_reason"] == "exceptional closing: drill"
+        assert note.details["next_opening"] == "2023-11-14 23:14"
+        played = [play.parts[0].name for play in sim.performed(PlayPrompt)]
+        assert played == ["excuse"] and sim.record(call).outcome == "flow"
+    sim.check_replay()
+
+
+def test_a_call_in_a_prompt_over_a_reload_asks_the_new_hours() -> None:
+    steps = (Play(prompts=("p",)), Hours(calendar="office", open="in", closed="shut"))
+    sim = SimulatedCentre(rules(*steps, Enqueue(queue="sales", id="in"), Hangup(id="shut")))
+    load(sim, office())
+    sim.login("ann")
+    call = sim.call()
+    load(sim, office((sim.now, sim.now + 3600)))
+    sim.run(10)
+    assert sim.record(call).outcome == "flow"
+    sim.check_replay()

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from ccd.model.nouns import Availability, Cause
+from ccd.model.nouns import Availability, Cause, ChannelClass
 from ccd.model.rules import Target
 from ccd.routing import decisions as d
 from ccd.routing.ewt import Confidence
@@ -123,6 +123,73 @@ def test_a_queue_that_is_removed_is_forgotten() -> None:
     assert not hall.router.state.waits and not hall.router.state.accuracy
     hall.now += 10
     assert only(hall.router.finish("i1", hall.now), d.Finished).talked_s == 10.0
+
+
+# -- priorities --------------------------------------------------------------------------------
+
+
+def with_vips(**rule: object) -> Hall:
+    """Ann and bob are busy for an hour, in which every four minutes one with priority came and was moved."""
+    hall = busy(**rule)
+    for number in range(15):
+        hall.now += 240
+        hall.call(f"vip {number}", priority=5)
+        hall.router.withdraw(f"vip {number}", hall.now, Cause.TRANSFERRED)
+    return hall
+
+
+def expected(hall: Hall, name: str, **how: object) -> float:
+    hall.call(name, **how)
+    found = hall.router.state.places[name].expected_s
+    assert found is not None
+    return found
+
+
+def test_who_has_priority_is_promised_the_wait_of_the_own_place() -> None:
+    hall = busy()
+    for name in ("i3", "i4", "i5"):
+        hall.call(name)
+    assert expected(hall, "vip", priority=5) == 120.0
+    assert expected(hall, "i6") >= 600.0, "the one with priority is ahead"
+
+
+def test_who_has_none_is_promised_the_wait_behind_those_who_will_go_ahead() -> None:
+    alone_s = expected(with_vips(), "vip", priority=5)
+    assert alone_s == 120.0
+    assert expected(with_vips(), "i3") == pytest.approx(240.0, rel=0.15), "they take half of the pace"
+
+
+def test_where_waiting_ages_their_lead_is_soon_over() -> None:
+    ages = {ChannelClass.VOICE: 5.0}
+    usual_s = expected(with_vips(age_per_min=ages), "i3")
+    assert expected(with_vips(age_per_min=ages), "vip", priority=5) < usual_s < expected(with_vips(), "i3")
+
+
+def test_what_is_shown_is_the_wait_of_one_with_the_priority_of_the_queue() -> None:
+    hall = busy()
+    hall.call("i3")
+    hall.call("low", priority=-5)
+    assert shown(hall)[0] == 240.0, "before the low one"
+    hall.call("vip", priority=5)
+    shown_s = shown(hall)[0]
+    assert shown_s is not None and shown_s > 360.0, "behind that one, and more of the kind may come"
+
+
+def test_estimates_are_judged_by_band() -> None:
+    hall = Hall("ann", estimate_wait=True, priority=2)
+    hall.call("i1")
+    hall.talk("i1")
+    for name, priority in (("vip", 9), ("i2", None), ("low", 0)):
+        hall.call(name, priority=priority)
+    talking = "i1"
+    for name in ("vip", "i2", "low"):
+        hall.now += 100
+        assert only(hall.router.finish(talking, hall.now), d.Offer).interaction == name
+        hall.talk(name)
+        talking = name
+    bands = shown(hall)[1].bands
+    assert {band: each.judged for band, each in bands.items()} == {"higher": 1, "usual": 1, "lower": 1}
+    assert bands["higher"].bias_s == 140.0 and shown(hall)[1].judged == 3
 
 
 # -- told --------------------------------------------------------------------------------------

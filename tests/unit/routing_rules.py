@@ -3,9 +3,10 @@
 import msgspec
 from hypothesis import strategies as st
 
+from ccd.model.callback_rules import CallbackRule
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import ChannelClass, OfferEnd
-from ccd.model.rules import AgentRule, CallbackRule, QueueRule, Relax, Rules, Target, Tier
+from ccd.model.rules import AgentRule, QueueRule, Relax, Rules, Target, Tier
 from ccd.routing.strategies import RING_ALL, STRATEGIES
 
 AGENTS = ("ann", "bob", "cat", "dan")

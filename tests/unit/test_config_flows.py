@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from ccd.config import sounds
 from ccd.config.load import check
 from ccd.config.scripts import Script, targets
-from ccd.model.rules import Answer, AnyStep, FlowRule, Goto, Hangup, Menu, Play, Set
+from ccd.model.calendar import Cause
+from ccd.model.rules import Answer, AnyStep, FlowRule, Goto, Hangup, Hours, Menu, Play, Set
 
 
 def problems(tmp_path: Path, text: str) -> list[tuple[str, str]]:
@@ -77,6 +78,14 @@ some_step = st.one_of(
     ),
     st.builds(Set, id=ids, values=st.just({})),
     st.builds(Goto, id=ids, step=ids),
+    st.builds(
+        Hours,
+        id=ids,
+        calendar=st.just("office"),
+        open=ids | st.just(""),
+        closed=ids | st.just(""),
+        closed_by=st.dictionaries(st.sampled_from(Cause), ids, max_size=2),
+    ),
     st.builds(Hangup, id=ids),
 )
 
@@ -88,7 +97,10 @@ def follows(flow: FlowRule, at: int) -> set[int]:
     for index in reversed(range(len(flow.steps))):
         first[flow.steps[index].id] = index
     out = {first[name] for name in targets(step).values() if name in first}
-    if type(step) in (Answer, Play, Set) and at + 1 < len(flow.steps):
+    falls_through = type(step) in (Answer, Play, Set)
+    if isinstance(step, Hours):
+        falls_through = not step.open or not step.closed
+    if falls_through and at + 1 < len(flow.steps):
         out.add(at + 1)
     return out
 
@@ -101,7 +113,7 @@ def test_reach_and_loops_against_a_walk(steps_: list[AnyStep]) -> None:
     for _ in steps_:
         closure = {at: to.union(*(closure[next_] for next_ in to)) for at, to in closure.items()}
     assert script.reached() == {0} | closure[0]
-    restless = {at for at, step in enumerate(steps_) if isinstance(step, Answer | Set | Goto)}
+    restless = {at for at, step in enumerate(steps_) if isinstance(step, Answer | Set | Goto | Hours)}
     quick = {at: follows(flow, at) & restless for at in restless}
     for _ in steps_:
         quick = {at: to.union(*(quick[next_] for next_ in to)) for at, to in quick.items()}

@@ -39,7 +39,7 @@ def test_the_reference_configuration_passes_in_a_fresh_clone() -> None:
     assert set(settings.rules.queues) == {"sales", "support"}
     assert settings.rules.numbers == {"+33123456789": "welcome", "+33123456780": "accueil"}
     assert settings.trunks["carrier"].register and not settings.trunks["backup"].register
-    assert isinstance(settings.rules.flows["accueil"].steps[2], Menu)
+    assert isinstance(settings.rules.flows["accueil"].steps[3], Menu)
 
 
 def test_the_reference_configuration_is_refused_at_a_start_without_its_secrets() -> None:

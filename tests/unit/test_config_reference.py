@@ -8,7 +8,7 @@ import pytest
 from ccd.config.keys import KEYS, key_of
 from ccd.config.reference import reference, words
 from ccd.config.sections import NAMED, PLAIN
-from ccd.model import rules, settings
+from ccd.model import callback_rules, rules, settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 STEPS = rules.AnyStep.__args__
@@ -38,17 +38,23 @@ def test_every_key_has_words_and_stands_in_the_page(struct: type[msgspec.Struct]
             assert f"| `{field}` |" in page
 
 
+def kind_of(struct: str) -> type[msgspec.Struct]:
+    found = (getattr(module, struct, None) for module in (rules, callback_rules, settings))
+    kind: type[msgspec.Struct] = next(each for each in found if each is not None)
+    return kind
+
+
 def test_limits_name_fields_that_exist() -> None:
     for name in KEYS:
         struct, _, field = name.partition(".")
-        kind = getattr(rules, struct, None) or getattr(settings, struct)
+        kind = kind_of(struct)
         assert field in kind.__struct_fields__, name
 
 
 def test_defaults_are_within_their_limits() -> None:
     for name, key in KEYS.items():
         struct, _, field = name.partition(".")
-        kind = getattr(rules, struct, None) or getattr(settings, struct)
+        kind = kind_of(struct)
         default = dict(zip(kind.__struct_fields__[::-1], kind.__struct_defaults__[::-1], strict=False)).get(
             field
         )

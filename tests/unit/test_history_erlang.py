@@ -154,7 +154,7 @@ def test_one_agent_more_makes_everything_better(
         assert more.p_abandon <= fewer.p_abandon + 1e-12
         assert more.occupancy <= fewer.occupancy + 1e-12
         assert more.asa_s <= fewer.asa_s * (1 + 1e-9) + 1e-12
-        assert more.served_within(t) >= fewer.served_within(t) - 1e-12
+        assert more.served_within(t) >= fewer.served_within(t) - 1e-10  # a difference of numbers near 1
 
 
 @settings(deadline=None)

@@ -1,7 +1,7 @@
 """Staffing: the reference numbers, every kind of target, shrinkage; and the demand read from records."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ccd.errors import CcdError, Misconfigured, Refused
@@ -59,6 +59,7 @@ def figures(most: float) -> st.SearchStrategy[float]:
 
 @settings(deadline=None)
 @given(figures(1e7), figures(1e5), figures(1e6), targets)
+@example(1.797e308, 1.0, 3601.0, Target(asa_s=1.0))  # more arrivals in a patience than a number can say
 def test_any_figures_give_a_number_or_a_reason(
     calls: float, aht: float, patience: float, target: Target
 ) -> None:

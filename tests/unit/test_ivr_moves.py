@@ -8,6 +8,8 @@ from ccd.ivr.do import HangUp, PlayParts, Queue, TransferTo
 from ccd.ivr.flows import MOVES, STEPS, Flows
 from ccd.ivr.state import Event, Mode
 from ccd.model import rules as model
+from ccd.model.calendar import Cause as Closing
+from ccd.model.hours import CalendarRule, Span
 from ccd.model.nouns import Cause, LegKind
 
 T0 = 50.0
@@ -109,6 +111,7 @@ def test_the_table_is_total() -> None:
 
 # -- any script, any input ----------------------------------------------------------------------------------
 
+OFFICE = CalendarRule(name="office", zone="UTC", week=((Span(0, 1), Span(2, 5)),) * 7)
 IDS = [f"s{index}" for index in range(6)]
 KEYS = "0123456789*#"
 targets = st.sampled_from([*IDS, "", "missing"])
@@ -129,6 +132,13 @@ a_step = st.one_of(
     st.builds(model.Enqueue, queue=st.just("q")),
     st.builds(model.Transfer, address=st.just("+331")),
     st.builds(model.Goto, step=targets),
+    st.builds(
+        model.Hours,
+        calendar=st.sampled_from(["office", "gone"]),
+        open=targets,
+        closed=targets,
+        closed_by=st.dictionaries(st.sampled_from(Closing), targets, max_size=2),
+    ),
     st.builds(model.Hangup, prompt=st.sampled_from(["", "bye"])),
 )
 an_input = st.one_of(
@@ -152,7 +162,8 @@ def test_any_script_under_any_input_waits_or_ends(
         type(step)(**{f: getattr(step, f) for f in step.__struct_fields__ if f != "id"}, id=name)  # type: ignore[arg-type]
         for name, step in zip(IDS, steps, strict=False)
     )
-    flows = Flows(model.Rules(flows={"f": model.FlowRule(name="f", steps=named)}))
+    flow = model.FlowRule(name="f", steps=named)
+    flows = Flows(model.Rules(flows={"f": flow}, calendars={"office": OFFICE}))
     now = T0
     out = flows.start("7", "f", now, "en", kind=kind)
     play = ""

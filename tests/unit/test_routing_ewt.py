@@ -7,10 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.routing.ewt import ESTIMATORS, PRIOR, STRAIN_S, Confidence, Ewt, EwtRule, EwtState, time_through
-from tests.unit.waiting_pool import Load, WaitingPool
+from ccd.routing.ewt import (
+    COMING_S,
+    ESTIMATORS,
+    MOST_PRIORITIES,
+    PRIOR,
+    STRAIN_S,
+    Confidence,
+    Ewt,
+    EwtRule,
+    EwtState,
+    time_through,
+)
+from tests.unit.waiting_pool import FIRST, Load, WaitingPool
 
-KINDS = ("entered", "left", "abandoned", "bridged", "finished", "staffed")
+KINDS = ("entered", "first", "left", "abandoned", "bridged", "finished", "staffed")
 BY_LENGTH = ("pace", "queue_length_patience", "queue_length")
 names = st.sampled_from(sorted(ESTIMATORS))
 events = st.lists(
@@ -28,7 +39,10 @@ rules = st.builds(
 def play(ewt: Ewt, told: list[tuple[str, int, float]], now: float = 0.0) -> float:
     for what, who, gap in told:
         now += gap
-        getattr(ewt, what)(who if what == "staffed" else f"{who}", now)
+        if what == "first":
+            ewt.entered(f"{who}", now, who % 3)
+        else:
+            getattr(ewt, what)(who if what == "staffed" else f"{who}", now)
     return now
 
 
@@ -62,6 +76,19 @@ def test_by_length_of_the_queue_who_stands_further_back_never_waits_less(
     ewt.staffed(ewt.state.agents + 1, now)
     here, behind = ewt.estimate(position, now), ewt.estimate(position + 1, now)
     assert here is not None and behind is not None and here <= behind * (1 + 1e-9)
+
+
+@settings(deadline=None)
+@given(rules, events, st.integers(1, 100), st.integers(-1, 3), st.sampled_from([0.0, 0.001, 0.1]))
+def test_who_has_a_higher_priority_never_waits_longer_at_the_same_place(
+    rule: EwtRule, told: list[tuple[str, int, float]], position: int, priority: int, ages: float
+) -> None:
+    ewt = Ewt(rule)
+    now = play(ewt, told)
+    ewt.staffed(ewt.state.agents + 1, now)
+    found = [ewt.estimate(position, now, each, ages) for each in (priority, priority + 1, None)]
+    lower, higher, alone = (each for each in found if each is not None)
+    assert alone * (1 - 1e-9) <= higher * (1 - 1e-9) <= lower <= rule.most_s
 
 
 @settings(deadline=None)
@@ -175,6 +202,49 @@ def test_agents_who_serve_other_queues_too_count_for_what_they_give() -> None:
     assert ewt.state.taken > PRIOR
 
 
+def coming(every_s: float, priority: int, agents: int = 2, hours: int = 3) -> tuple[Ewt, float]:
+    """A fold to which one of a priority came so often, and was sent elsewhere; and when that was."""
+    ewt = opened(EwtRule(aht_s=240.0), agents)
+    now = 1000.0
+    for number in range(int(hours * 3600 / every_s)):
+        now += every_s
+        ewt.entered(f"{number}", now, priority)
+        ewt.left(f"{number}", now)
+    return ewt, now
+
+
+def test_those_who_will_go_ahead_take_their_share_of_the_pace() -> None:
+    ewt, now = coming(240.0, priority=5)
+    alone = ewt.estimate(3, now, 5)
+    assert alone == ewt.estimate(3, now) == 360
+    assert ewt.estimate(3, now, 0) == pytest.approx(720, rel=0.1), "half of what two agents take"
+
+
+def test_a_rate_that_was_seen_for_a_short_time_is_not_blown_up() -> None:
+    ewt, now = coming(10.0, priority=5, agents=8, hours=0)
+    assert not ewt.state.coming
+    for number in range(3):
+        ewt.entered(f"{number}", now, 5)
+    found = ewt.estimate(4, now, 0)
+    assert found is not None and found == pytest.approx(120 / (1 - 3 / 276 * 30), rel=0.02), "3 in 300 s"
+
+
+def test_where_waiting_ages_they_go_ahead_as_long_as_the_lead_lasts() -> None:
+    ewt, now = coming(240.0, priority=5)
+    minute = 5 / 60
+    assert ewt.estimate(3, now, 0, ages_per_s=minute / 1) == pytest.approx(360 + 60 * 0.5, rel=0.05)
+    assert ewt.estimate(3, now, 0, ages_per_s=minute / 1000) == ewt.estimate(3, now, 0)
+
+
+def test_rates_fade_and_the_priorities_that_are_kept_are_bounded() -> None:
+    ewt, now = coming(240.0, priority=5)
+    found = ewt.estimate(3, now + 10 * COMING_S, 0)
+    assert found == pytest.approx(360, rel=0.01)
+    for number in range(3 * MOST_PRIORITIES):
+        ewt.entered(f"x{number}", now, 100 + number)
+    assert len(ewt.state.coming) == MOST_PRIORITIES and 5 in ewt.state.coming
+
+
 def test_head_of_line_and_last_wait() -> None:
     head, last = opened(EwtRule("head_of_line", aht_s=240.0)), opened(EwtRule("last_wait", aht_s=240.0))
     for ewt in (head, last):
@@ -238,3 +308,16 @@ def test_one_fold_a_priority_does_not_promise_the_overtaken_too_much() -> None:
     bias_s, plain_bias_s = learned.bias_s() or 0.0, plain.bias_s() or 0.0
     assert plain_bias_s < -20 and abs(bias_s) < 8, (plain_bias_s, bias_s)
     assert (learned.mae_s() or 0.0) < 0.9 * (head.mae_s() or 0.0)
+
+
+@pytest.mark.parametrize("first", [0.3, 0.5])
+def test_who_is_served_later_is_not_promised_too_little(first: float) -> None:
+    pool = WaitingPool(Load(20, 1.05, patience_s=400.0, first=first), seed=3).run(6000)
+    told, without = pool.counting[0], pool.ignoring[0]
+    wait_s = pool.waits_s / (told.judged + pool.counting[FIRST].judged)
+    bias_s, before_s = told.bias_s(), without.bias_s()
+    assert bias_s is not None and before_s is not None
+    assert before_s < -0.2 * wait_s, "what it was"
+    assert abs(bias_s) < abs(before_s) / 2
+    first_s = pool.counting[FIRST].bias_s()
+    assert first_s is not None and abs(first_s) < 0.2 * wait_s

@@ -13,11 +13,11 @@ from ccd.bridging import events as ev
 from ccd.ivr import do
 from ccd.model import commands as cmd
 from ccd.model import facts
+from ccd.model.callback_rules import CallbackRule
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import (
     AgentRule,
     CallBack,
-    CallbackRule,
     Enqueue,
     FlowRule,
     Hangup,

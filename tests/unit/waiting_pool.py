@@ -13,6 +13,9 @@ import msgspec
 from ccd.routing.ewt import ESTIMATORS, Ewt, EwtRule
 from ccd.routing.told import Accuracy
 
+FIRST = 5
+"""Priority of those who are served first."""
+
 
 class Load(msgspec.Struct, frozen=True):
     """What the pool is put to."""
@@ -25,6 +28,8 @@ class Load(msgspec.Struct, frozen=True):
     """Offered load of the other queue over agents."""
     elsewhere_first: bool = False
     """The other ones are served before ours: a higher priority."""
+    first: float = 0.0
+    """Share of ours that is served before the others of ours."""
     aht_s: float = 240.0
     configured_aht_s: float = 180.0
 
@@ -44,6 +49,12 @@ class WaitingPool:
         self.told: dict[str, dict[str, float]] = {}
         self.accuracy = {name: Accuracy() for name in ESTIMATORS}
         self.waits_s = 0.0
+        self.priority: dict[str, int] = {}
+        self.plain: dict[str, float | None] = {}
+        self.counting: dict[int, Accuracy] = {0: Accuracy(), FIRST: Accuracy()}
+        """By priority, of the default estimator."""
+        self.ignoring: dict[int, Accuracy] = {0: Accuracy(), FIRST: Accuracy()}
+        """The same if nobody were taken to go ahead later."""
         rules = (EwtRule(name, aht_s=load.configured_aht_s) for name in ESTIMATORS)
         self.folds = {rule.estimator: Ewt(rule) for rule in rules}
         self.events: list[tuple[float, int, str, str]] = []
@@ -75,6 +86,10 @@ class WaitingPool:
         return self
 
     def _next(self) -> str:
+        if self.load.first:
+            who = max(self.line, key=lambda each: self.priority[each])  # of equals the first
+            self.line.remove(who)
+            return who
         others = (who for who in self.line if self.load.elsewhere_first and who.startswith("other"))
         who = next(others, self.line[0])
         self.line.remove(who)
@@ -83,15 +98,20 @@ class WaitingPool:
     def _arrives(self, kind: str) -> None:
         self.later(self.rate(self.load.ratio if kind == "ours" else self.load.elsewhere), "arrives", kind)
         who = f"{kind} {self.count}"
+        self.priority[who] = FIRST if self.load.first and self.dice.random() < self.load.first else 0
         self.since[who] = self.now
         self.line.append(who)
         if self.load.patience_s:
             self.later(1 / self.load.patience_s, "gives_up", who)
         if kind == "ours":
             self.ours += 1
-            self.tell("entered", who)
+            mine = self.priority[who]
+            for fold in self.folds.values():
+                fold.entered(who, self.now, mine)
             if not self.free:
-                found = {name: fold.estimate(self.ours, self.now) for name, fold in self.folds.items()}
+                at = self.ours if not mine else sum(self.priority[each] == mine for each in self.line)
+                self.plain[who] = self.folds["pace"].estimate(at, self.now)
+                found = {name: fold.estimate(at, self.now, mine) for name, fold in self.folds.items()}
                 self.told[who] = {name: each for name, each in found.items() if each is not None}
 
     def _gives_up(self, who: str) -> None:
@@ -115,6 +135,10 @@ class WaitingPool:
                 self.waits_s += waited_s if told else 0.0
                 for name, estimate_s in told.items():
                     self.accuracy[name].came_true(estimate_s, waited_s)
+                plain = self.plain.pop(who, None)
+                if plain is not None:
+                    self.counting[self.priority[who]].came_true(told["pace"], waited_s)
+                    self.ignoring[self.priority[who]].came_true(plain, waited_s)
         self.later(1 / self.load.aht_s, "ends", who)
 
     def _ends(self, who: str) -> None:
