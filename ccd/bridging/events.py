@@ -59,6 +59,12 @@ class OutsideFailed(Event, frozen=True):
     cause: Cause
 
 
+class OwnAnswered(Event, frozen=True):
+    """An agent's own call was answered: by another agent, or (empty) outside."""
+
+    agent: str
+
+
 class TransferDone(Event, frozen=True):
     """A blind transfer was answered by another agent (`to_agent`) or outside (`address`)."""
 
@@ -97,6 +103,7 @@ AnyEvent = (
     | TalkOver
     | PromptOver
     | OutsideFailed
+    | OwnAnswered
     | TransferDone
     | TransferFailed
     | Closed

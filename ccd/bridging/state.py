@@ -133,6 +133,9 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """Open recordings."""
     recorded: int = 0
     customer_gone: bool = False
+    own: bool = False
+    """Dialled by an agent's phone, which is the customer here: not answered before the far end is."""
+    record_own: bool = False
     ended_at: float = 0.0
     cause: Cause = Cause.NORMAL
     texts: list[str] = []

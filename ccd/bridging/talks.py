@@ -14,7 +14,7 @@ import heapq
 import msgspec
 
 from ccd.bridging import events as ev
-from ccd.bridging import texts, thirds
+from ccd.bridging import own_calls, texts, thirds
 from ccd.bridging.state import BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind, OfferEnd, PromptPart
@@ -73,7 +73,7 @@ class Talks:
 
     def arrive(
         self, interaction: str, leg: str, kind: LegKind, *, origin: str, display: str, language: str
-    ) -> None:
+    ) -> Talk:
         """A customer's leg arrived."""
         party = Party(leg=leg, kind=kind, address=origin)
         talk = Talk(
@@ -81,6 +81,7 @@ class Talks:
         )
         self.state.talks[interaction] = talk
         self.legs[leg] = (talk, Role.CUSTOMER)
+        return talk
 
     def answer(self, talk: Talk) -> None:
         """Answer the customer's leg, once."""
@@ -199,6 +200,8 @@ class Talks:
         self.note(talk, "ringing", leg=leg, role=role.value)
         if party is None or party.kind is LegKind.TEXT:
             return
+        if role is Role.THIRD and not party.early_media:
+            own_calls.ringing(self, talk, early_media)
         if early_media and role is Role.THIRD and not party.early_media and not party.answered:
             party.early_media = True
             self.commands.append(cmd.BridgeLegs(talk.customer.leg, leg))
@@ -255,6 +258,8 @@ class Talks:
                 self.start_music(talk)
             else:
                 self.commands.append(cmd.BridgeLegs(talk.customer.leg, leg))
+        elif role is not Role.AGENT:
+            own_calls.held(self, talk, role, on)
 
     def media_lost(self, leg: str, silent_s: float) -> None:
         """A party fell silent without a word: end its leg; its end follows as a fact."""
@@ -351,11 +356,15 @@ class Talks:
             return
         self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
         if talk.record:
-            talk.recorded += 1
-            recording = f"{talk.interaction}-{talk.recorded}"
-            talk.recordings = [*talk.recordings, recording]
-            self._recordings[recording] = talk
-            self.commands.append(cmd.StartRecording(recording, talk.customer.leg, agent.leg))
+            self.record(talk, talk.customer.leg, agent.leg)
+
+    def record(self, talk: Talk, left: str, right: str) -> None:
+        """Record two legs that are bridged; the agent's is the right one."""
+        talk.recorded += 1
+        recording = f"{talk.interaction}-{talk.recorded}"
+        talk.recordings = [*talk.recordings, recording]
+        self._recordings[recording] = talk
+        self.commands.append(cmd.StartRecording(recording, left, right))
 
     def _agent_gone(self, talk: Talk, cause: Cause, now: float) -> None:
         agent, talk.agent = talk.agent, None

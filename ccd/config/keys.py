@@ -226,6 +226,8 @@ KEYS: dict[str, Key] = {
     "FeatureCodes.pause": Key(doc="Pause; followed by the code of a reason."),
     "FeatureCodes.ready": Key(doc="Ready again; also ends wrap-up."),
     "FeatureCodes.logout": Key(doc="Log out."),
+    "OwnCalls.ring_timeout_s": _seconds(600.0, low=5.0),
+    "OwnCalls.most": Key(low=1, high=20),
     "PauseReason.name": Key(
         pattern=r"\S(.{0,62}\S)?",
         must="1 to 64 characters without spaces around them",

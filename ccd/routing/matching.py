@@ -372,14 +372,19 @@ class Matching(Pairing):
         self.index.seat(desk)
         if availability is Availability.READY:
             return []
-        loose = self._ringing_at(desk)
-        for place in loose:
-            out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
-            self.end_offer(place, Event.MISS, now, give_back_turn=True)
+        loose = self.silence(desk, now, out)
         begin_pause(agent, self.timing.deadlines, now)
         if availability is Availability.LOGGED_OUT:
             loose += self._keep_no_longer(desk, loose)
         return loose + self._deserted(desk)
+
+    def silence(self, desk: Desk, now: float, out: list[Decision]) -> list[Place]:
+        """Take back an agent's live offers, as no misses; the answer are the places: `settle` them."""
+        loose = self._ringing_at(desk)
+        for place in loose:
+            out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
+            self.end_offer(place, Event.MISS, now, give_back_turn=True)
+        return loose
 
     def _keep_no_longer(self, desk: Desk, ringing: list[Place]) -> list[Place]:
         """Who is gone keeps nothing waiting: the places kept for it, taken out of their lines."""

@@ -15,6 +15,7 @@ from ccd.channels.ledger import RecordRow
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
+from ccd.runtime import own_calls
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
 from ccd.runtime.state import Interaction
@@ -314,6 +315,17 @@ def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:
     talk = centre.talks.get(event.interaction)
     if talk is not None and talk.phase is not Phase.TRANSFERRING:
         centre.push(centre.router.finish(event.interaction, centre.now))
+        info = centre.state.interactions.get(event.interaction)
+        if info is not None and info.caller:
+            centre.free_helper(info)
+            own_calls.over(centre, info)
+
+
+def _own_answered(centre: "Centre", event: ev.OwnAnswered) -> None:
+    info = centre.state.interactions.get(event.interaction)
+    if info is not None:
+        speak = tuple(agent for agent in (info.caller, event.agent) if agent)
+        centre.history.own_answered(info.id, speak, centre.now)
 
 
 def _prompt_over(centre: "Centre", event: ev.PromptOver) -> None:
@@ -327,6 +339,9 @@ def _outside_failed(centre: "Centre", event: ev.OutsideFailed) -> None:
         return
     centre.free_helper(info)
     centre.history.note(info.id, centre.now, "outside failed", cause=event.cause.value)
+    if info.caller and not talk.customer.answered and not centre.flows.where(info.id):
+        leave(centre, info, talk, event.cause)  # its phone is told by the status of the cause
+        return
     centre.talks.back_to_flow(talk)
     _resume(centre, info.id, event.cause.value)
 
@@ -361,6 +376,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
         return
     centre.flows.stop(info.id, centre.now)
     centre.free_helper(info)
+    own_calls.over(centre, info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
@@ -413,6 +429,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.TalkOver: _talk_over,
     ev.PromptOver: _prompt_over,
     ev.OutsideFailed: _outside_failed,
+    ev.OwnAnswered: _own_answered,
     ev.TransferDone: _transferred,
     ev.TransferFailed: _transfer_failed,
     ev.Closed: _closed,

@@ -10,7 +10,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import profiles
+from ccd.runtime import own_calls, profiles
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -122,7 +122,7 @@ def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
         return
     prompt = _feature(centre, agent, fact)
     if prompt is None:
-        centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.NOT_FOUND))
+        own_calls.dial(centre, agent, fact)
         return
     play = f"x{fact.leg}" if prompt == "agent/refused" else f"f{fact.leg}"
     state.services[fact.leg] = play
@@ -146,7 +146,7 @@ def _feature(centre: "Centre", agent: str, fact: facts.AgentDialled) -> str | No
         centre.push(centre.router.end_wrap_up(agent, centre.now))
         centre.push(ask(agent, Availability.READY, "", by, centre.now))
         return "agent/ready"
-    if target.startswith(codes.pause):
+    if codes.pause and target.startswith(codes.pause):
         code = target[len(codes.pause) :]
         reason = pause_names(rules.pause_reasons).get(code, "" if code else "pause")
         if not reason:

@@ -20,6 +20,7 @@ from ccd.model.rules import (
     FlowRule,
     Hangup,
     Menu,
+    OwnCalls,
     Play,
     ProfileRule,
     QueueRule,
@@ -72,6 +73,7 @@ def make_rules(variant: int) -> Rules:
             extension=str(200 + number),
             skills={"french": number} if number else {},
             works_on_hold=name == "bob",
+            may_dial=() if name == "cat" else None,
         )
         for number, name in enumerate(AGENTS)
         if not (variant == 1 and name == "cat")
@@ -102,6 +104,7 @@ def make_rules(variant: int) -> Rules:
     }
     if variant == 2:
         del queues["help"]
+        agents["bob"] = msgspec.structs.replace(agents["bob"], capacity=200)
     flows = {
         "ivr": FlowRule(
             name="ivr",
@@ -123,6 +126,7 @@ def make_rules(variant: int) -> Rules:
         flows=flows,
         numbers={"+331": "ivr", "+332": "full", "+333": "straight"},
         pause_reasons={"1": "lunch"},
+        own_calls=OwnCalls(may_dial=("+337",), record=variant != 2),
         profiles={name: profile for name, profile in PROFILES.items() if variant != 3 or name == "rush"},
     )
 
@@ -144,6 +148,15 @@ PROFILES = {
         suspend=Suspension(queues={"help": Target()}, channels={"voice": Target(flow="straight")}),
     ),
 }
+
+
+LOOKS = (
+    invariants.loads,
+    invariants.own_calls,
+    invariants.idle_beside_work,
+    invariants.agreement,
+    invariants.figures,
+)
 
 
 class Chaos:
@@ -173,7 +186,7 @@ class Chaos:
 
     def check(self) -> None:
         centre = self.centre
-        for look in (invariants.loads, invariants.idle_beside_work, invariants.agreement, invariants.figures):
+        for look in LOOKS:
             assert list(look(centre)) == [], self.log[-8:]
 
     def leg(self, number: int) -> str:
@@ -242,7 +255,24 @@ def phone(number: int) -> str:
 
 
 CAUSES = list(Cause)
-TARGETS = ("200", "201", "202", "300", "301", "+33700", "nobody", "*41", "*44", "*43", "*421", "*429", "*42")
+TARGETS = (
+    "+331",
+    "+333",
+    "+33700",
+    "200",
+    "201",
+    "202",
+    "300",
+    "301",
+    "+33700",
+    "nobody",
+    "*41",
+    "*44",
+    "*43",
+    "*421",
+    "*429",
+    "*42",
+)
 STATES = (Availability.READY,) * 4 + (Availability.PAUSED, Availability.LOGGED_OUT)
 
 ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
@@ -286,7 +316,17 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "stopped": of(lambda c, a, b: facts.DaemonStopped()),
 }  # fmt: skip
 
-OFTEN = {"arrive": 4, "answer": 6, "transfer": 4, "prompt ended": 3, "time": 3, "ask": 2, "bind": 2, "end": 2}
+OFTEN = {
+    "arrive": 4,
+    "dial": 4,
+    "answer": 6,
+    "transfer": 4,
+    "prompt ended": 3,
+    "time": 3,
+    "ask": 2,
+    "bind": 2,
+    "end": 2,
+}
 SELDOM = {"restart", "profile", "drain", "rules", "stopped", "unbind", "lost"}
 WEIGHTED = [name for name in sorted(ACTIONS) for _ in range(OFTEN.get(name, 1))]
 
