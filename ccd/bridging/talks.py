@@ -262,11 +262,18 @@ class Talks:
             own_calls.held(self, talk, role, on)
 
     def media_lost(self, leg: str, silent_s: float) -> None:
-        """A party fell silent without a word: end its leg; its end follows as a fact."""
+        """A party fell silent without a word: end its leg; its end follows as a fact.
+
+        Who was dialled and has not answered yet may be as silent as it likes, also with early media.
+        """
         found = self.legs.get(leg)
-        if found is not None:
-            self.note(found[0], "media lost", leg=leg, silent_s=round(silent_s, 1))
-            self.commands.append(cmd.ReleaseLeg(leg, Cause.MEDIA_LOST))
+        if found is None:
+            return
+        talk, role = found
+        if role is Role.THIRD and talk.third is not None and not talk.third.answered:
+            return
+        self.note(talk, "media lost", leg=leg, silent_s=round(silent_s, 1))
+        self.commands.append(cmd.ReleaseLeg(leg, Cause.MEDIA_LOST))
 
     def prompt_ended(self, leg: str, play: str, completed: bool, note: str) -> None:
         """A prompt is over: the whisper leads to the bridge, a position back to the music."""

@@ -162,6 +162,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ("to", answer["target"]),
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
             ("step", answer.get("step", "")),
+            ("dialled by", answer.get("caller", "")),
             ("queue", answer["queue"]),
             ("place", answer.get("position") or ""),
             ("agents", agents),

@@ -13,6 +13,7 @@ HEADS = (
     "SL", "ASA", "AHT", "ABANDONED %", "MAX WAIT",
 )  # fmt: skip
 PAUSE_HEADS = ("AGENT", "REASON", "PAUSES", "PAID", "UNPAID")
+OWN_HEADS = ("AGENT", "OUT", "INTERNAL", "ANSWERED", "REFUSED", "TALKED")
 SHARES = ("handled", "abandoned", "overflowed", "waiting")
 
 
@@ -27,6 +28,9 @@ def report(
     pauses: Annotated[
         bool, typer.Option("--pauses", help="Agents' pauses that ended today, by reason.")
     ] = False,
+    own_calls: Annotated[
+        bool, typer.Option("--own-calls", help="Calls that agents dialled themselves and that ended today.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the figures by queue. Of today (UTC), or since the ledger began.
@@ -40,7 +44,11 @@ def report(
       ccctl report
       ccctl report --total --json
       ccctl report --pauses
+      ccctl report --own-calls
     """
+    if own_calls:
+        session_of(context).show("report", json, lambda answer: own_call_lines(answer["own_calls"]))
+        return
     if pauses:
         session_of(context).show("report", json, lambda answer: pause_lines(answer["pauses"]))
         return
@@ -60,6 +68,17 @@ def pause_lines(rows: list[dict[str, Any]]) -> list[str]:
     paid, unpaid = (sum(row[name] for row in rows) for name in ("paid_s", "unpaid_s"))
     body.append(("all", "", sum(row["count"] for row in rows), duration(paid), duration(unpaid)))
     return table(PAUSE_HEADS, body, PAUSE_HEADS[2:])
+
+
+def own_call_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """A line an agent: how many, whereto, and how they went."""
+    if not rows:
+        return ["no agent's own call has ended today"]
+    counts = ("out", "internal", "answered", "refused")
+    body = [(row["agent"], *(row[name] for name in counts), duration(row["talk_sum_s"])) for row in rows]
+    sums = [sum(row[name] for row in rows) for name in counts]
+    body.append(("all", *sums, duration(sum(row["talk_sum_s"] for row in rows))))
+    return table(OWN_HEADS, body, OWN_HEADS[1:])
 
 
 def _lines(span: dict[str, Any], day: bool) -> Iterator[str]:

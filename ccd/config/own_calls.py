@@ -7,7 +7,7 @@ from ccd.config.people import must_be_number
 from ccd.config.values import Reader
 from ccd.model.settings import Settings
 
-_BEGINNING = re.compile(r"\+[0-9]{0,15}|[0-9]{2,6}")
+_BEGINNING = re.compile(r"\+[0-9]{0,15}|(?!00)[0-9]{2,6}")
 
 
 def check_own_calls(reader: Reader, settings: Settings) -> None:

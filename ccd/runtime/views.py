@@ -232,7 +232,8 @@ def interactions(
     found = [
         info
         for info in centre.state.interactions.values()
-        if (not queue or info.queue == queue) and (not agent or _agent_of(centre, info.id) == agent)
+        if (not queue or info.queue == queue)
+        and (not agent or agent in (_agent_of(centre, info.id), info.caller))
     ]
     shown = found[:limit]
     places = _places(centre, {info.queue for info in shown if info.queue})

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.nouns import Cause
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 class IncomingLeg(CallLeg):
     """The server side of an INVITE."""
 
-    __slots__ = ("_described", "_released", "invite", "offer")
+    __slots__ = ("_deaf", "_described", "_released", "invite", "offer")
 
     def __init__(self, channel: "VoiceChannel", leg: str, tx: ServerTransaction, flow: Flow) -> None:
         super().__init__(channel, leg, LegState.ARRIVED)
@@ -31,6 +33,7 @@ class IncomingLeg(CallLeg):
         self.call_id = tx.request.call_id
         self.offer: SessionDescription | None = None
         """The caller's, until it is answered."""
+        self._deaf = False
         self._described = b""
         """Our SDP, once it was said."""
         self._released: Cause | None = None
@@ -47,6 +50,7 @@ class IncomingLeg(CallLeg):
             return
         if early_media and tx.request.body:
             if body := self._describe(tx):
+                self._listen(False)  # it need not send before the answer, so its silence means nothing
                 self.channel.answer_invite(tx, body, self, status=183)
             return
         route = [("Record-Route", hop) for hop in tx.request.get_all("Record-Route")]
@@ -64,7 +68,17 @@ class IncomingLeg(CallLeg):
         self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow))
         self.channel.dialogs[self.dialog.key] = self
         self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)
+        if self._deaf:
+            self._listen(True)
         self.channel.answer_invite(tx, body, self)
+
+    def _listen(self, on: bool) -> None:
+        """Take what the caller sends, or only send to it."""
+        self._deaf = not on
+        stream = self.session.stream if self.session is not None else None
+        if stream is not None:
+            heard = stream if on else msgspec.structs.replace(stream, receive=False)
+            self.channel.engine.perform(engine.SetStream(self.id, heard))
 
     def _describe(self, tx: ServerTransaction) -> bytes:
         """Open our media and say it in SDP, the same each time; empty: it cannot be, the call is refused."""

@@ -131,6 +131,18 @@ def test_early_media_is_heard_before_the_answer() -> None:
     assert told(sim, leg) == ["RingLeg", "AnswerLeg"] and sim.heard(leg).peer == dialled(sim).leg
 
 
+def test_silence_counts_only_once_it_is_answered() -> None:
+    sim = centre("ann")
+    sim.behaviours[OUTSIDE] = Behaviour(answers_after=40.0, early_media=True)
+    leg = sim.dial("ann-phone", OUTSIDE)
+    sim.run(35)
+    sim.act(sim.voice.lose_media, dialled(sim).leg)
+    sim.run(10)
+    assert sim.heard(leg).peer == dialled(sim).leg
+    sim.act(sim.voice.lose_media, dialled(sim).leg)
+    assert sim.voice.ended[leg] is Cause.MEDIA_LOST and doing(sim, "ann") == "idle"
+
+
 @pytest.mark.parametrize(
     ("behaviour", "cause"),
     [
