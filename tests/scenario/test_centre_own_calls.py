@@ -7,8 +7,9 @@ import pytest
 
 from ccd.model import commands as cmd
 from ccd.model import facts
-from ccd.model.nouns import Availability, Cause
-from ccd.model.rules import AgentRule, OwnCalls, ProfileRule
+from ccd.model.nouns import Availability, Binding, Cause
+from ccd.model.rules import AgentRule, OwnCalls, ProfileRule, Rules
+from ccd.runtime.centre import Centre
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, REJECTS, Behaviour
 from tests.scenario.centre_rules import TICK, doing, rules, totals, whats
@@ -111,6 +112,25 @@ def test_the_far_end_hangs_up_and_a_recording_closes_later() -> None:
     names = [note.details["recording"] for note in sim.record(leg).timeline if note.what == "recorded"]
     assert names == ["1-1"]
     sim.check_replay()
+
+
+@pytest.mark.parametrize("who", ["voice:phone", "voice:d1"])
+def test_the_agent_does_not_wait_for_the_file_of_a_recording(who: str) -> None:
+    """Whoever hangs up; here nobody carries out commands, so the recording stays open."""
+    bare = Centre()
+    rule = AgentRule(name="ann", devices=("ann-phone",))
+    for fact in (
+        facts.DaemonStarted("test", "b"),
+        facts.RulesLoaded(Rules(agents={"ann": rule}, own_calls=OwnCalls(may_dial=("+",), record=True))),
+        facts.DeviceBound(Binding("ann-phone", "1", "{}", 1e9)),
+        facts.AvailabilityAsked("ann", Availability.READY),
+        facts.AgentDialled("voice:phone", "ann-phone", OUTSIDE),
+        facts.LegAnswered("voice:d1"),
+        facts.LegEnded(who, Cause.NORMAL),
+    ):
+        bare.turn(fact, 1000.0)
+    view = bare.router.agent_view("ann", 1000.0)
+    assert view is not None and view.doing == "idle" and list(bare.state.interactions) == ["1"]
 
 
 def test_nothing_is_recorded_unless_it_is_asked_for() -> None:
