@@ -77,6 +77,12 @@ class OutsideFailed(Event, frozen=True):
     cause: Cause
 
 
+class OwnAnswered(Event, frozen=True):
+    """An agent's own call was answered: by another agent, or (empty) outside."""
+
+    agent: str
+
+
 class TransferDone(Event, frozen=True):
     """A blind transfer was answered by another agent (`to_agent`) or outside (`address`)."""
 
@@ -118,6 +124,7 @@ AnyEvent = (
     | CustomerReached
     | PromptOver
     | OutsideFailed
+    | OwnAnswered
     | TransferDone
     | TransferFailed
     | Closed

@@ -122,6 +122,9 @@ class Sending(msgspec.Struct, frozen=True, array_like=True):
     text: str
 
 
+HEARS_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.CONNECTING)
+
+
 class Talk(msgspec.Struct, omit_defaults=True):
     """One interaction's parties."""
 
@@ -150,6 +153,9 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """Open recordings."""
     recorded: int = 0
     customer_gone: bool = False
+    own: bool = False
+    """Dialled by an agent's phone, which is the customer here: not answered before the far end is."""
+    record_own: bool = False
     ended_at: float = 0.0
     cause: Cause = Cause.NORMAL
     texts: list[str] = []

@@ -14,9 +14,9 @@ import heapq
 
 import msgspec
 
-from ccd.bridging import callbacks, texts, thirds
+from ccd.bridging import callbacks, own_calls, texts, thirds
 from ccd.bridging import events as ev
-from ccd.bridging.state import BridgingState, Move, Party, Phase, Role, Talk
+from ccd.bridging.state import HEARS_MUSIC, BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind, OfferEnd, PromptPart
 
@@ -33,7 +33,6 @@ _MISS = {
     Cause.LAPSED: OfferEnd.NO_ANSWER,
     Cause.CANCELLED: OfferEnd.NO_ANSWER,
 }
-_HEARS_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.CONNECTING)
 
 
 class Talks:
@@ -72,7 +71,7 @@ class Talks:
 
     def arrive(
         self, interaction: str, leg: str, kind: LegKind, *, origin: str, display: str, language: str
-    ) -> None:
+    ) -> Talk:
         """A customer's leg arrived."""
         party = Party(leg=leg, kind=kind, address=origin)
         talk = Talk(
@@ -80,6 +79,7 @@ class Talks:
         )
         self.state.talks[interaction] = talk
         self.legs[leg] = (talk, Role.CUSTOMER)
+        return talk
 
     def answer(self, talk: Talk) -> None:
         """Answer the customer's leg, once."""
@@ -108,24 +108,6 @@ class Talks:
         talk.move(Move.TO_FLOW)
         talk.asking = False
         self.set_deadline(talk, 0.0)
-
-    def announce(self, talk: Talk, position: int, wait_s: float | None = None) -> None:
-        """Tell the waiting customer its place (0: not) and wait (None: not); music goes on afterwards."""
-        if talk.away or talk.asking:
-            return
-        minutes = 0 if wait_s is None else round(wait_s / 60.0)
-        if talk.customer.kind is LegKind.TEXT:
-            self.commands.append(cmd.TellPosition(talk.customer.leg, position, minutes))
-            return
-        if talk.phase not in _HEARS_MUSIC or talk.playing:
-            return
-        parts: tuple[PromptPart, ...] = ()
-        if position:
-            parts += (PromptPart("queue/position"), PromptPart(number=position))
-        if minutes:
-            parts += (PromptPart("queue/wait"), PromptPart(number=minutes))
-        talk.playing = self.play_id()
-        self.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, parts, talk.language))
 
     def offer(
         self,
@@ -225,6 +207,8 @@ class Talks:
             return
         if party is None or party.kind is LegKind.TEXT:
             return
+        if role is Role.THIRD and not party.early_media:
+            own_calls.ringing(self, talk, early_media)
         if early_media and role is Role.THIRD and not party.early_media and not party.answered:
             party.early_media = True
             self.commands.append(cmd.BridgeLegs(talk.customer.leg, leg))
@@ -288,13 +272,22 @@ class Talks:
                 self.start_music(talk)
             else:
                 self.commands.append(cmd.BridgeLegs(talk.customer.leg, leg))
+        elif role is not Role.AGENT:
+            own_calls.held(self, talk, role, on)
 
     def media_lost(self, leg: str, silent_s: float) -> None:
-        """A party fell silent without a word: end its leg; its end follows as a fact."""
+        """A party fell silent without a word: end its leg; its end follows as a fact.
+
+        Who was dialled and has not answered yet may be as silent as it likes, also with early media.
+        """
         found = self.legs.get(leg)
-        if found is not None:
-            self.note(found[0], "media lost", leg=leg, silent_s=round(silent_s, 1))
-            self.commands.append(cmd.ReleaseLeg(leg, Cause.MEDIA_LOST))
+        if found is None:
+            return
+        talk, role = found
+        if role is Role.THIRD and talk.third is not None and not talk.third.answered:
+            return
+        self.note(talk, "media lost", leg=leg, silent_s=round(silent_s, 1))
+        self.commands.append(cmd.ReleaseLeg(leg, Cause.MEDIA_LOST))
 
     def prompt_ended(self, leg: str, play: str, completed: bool, note: str) -> None:
         """A prompt is over: the whisper leads to the bridge, a position back to the music."""
@@ -313,7 +306,7 @@ class Talks:
                 callbacks.hang_up(self, talk)
             elif talk.asking:
                 self.events.append(ev.PromptOver(talk.interaction, play, completed, note))
-            elif talk.phase in _HEARS_MUSIC:
+            elif talk.phase in HEARS_MUSIC:
                 self.start_music(talk)
             else:
                 self.events.append(ev.PromptOver(talk.interaction, play, completed, note))
@@ -394,11 +387,15 @@ class Talks:
             return
         self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
         if talk.record:
-            talk.recorded += 1
-            recording = f"{talk.interaction}-{talk.recorded}"
-            talk.recordings = [*talk.recordings, recording]
-            self._recordings[recording] = talk
-            self.commands.append(cmd.StartRecording(recording, talk.customer.leg, agent.leg))
+            self.record(talk, talk.customer.leg, agent.leg)
+
+    def record(self, talk: Talk, left: str, right: str) -> None:
+        """Record two legs that are bridged; the agent's is the right one."""
+        talk.recorded += 1
+        recording = f"{talk.interaction}-{talk.recorded}"
+        talk.recordings = [*talk.recordings, recording]
+        self._recordings[recording] = talk
+        self.commands.append(cmd.StartRecording(recording, left, right))
 
     def _agent_gone(self, talk: Talk, cause: Cause, now: float) -> None:
         agent, talk.agent = talk.agent, None

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ccd.bridging import events as ev
-from ccd.bridging import texts
+from ccd.bridging import own_calls, texts
 from ccd.bridging.state import Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind
@@ -22,15 +22,26 @@ def dial_out(
     agent: str = "",
     devices: tuple[str, ...] = (),
     card: cmd.OfferCard | None = None,
+    own_number: bool = False,
 ) -> None:
     """Connect the customer to an outside address, or to an agent outside the queue, by `until`."""
     talk.move(Move.DIAL_OUT)
-    talks.answer(talk)
     talks.set_deadline(talk, until)
-    if talk.customer.kind is LegKind.AUDIO:
-        talk.playing = ""
-        talks.commands.append(cmd.StartMusic(talk.customer.leg, "tone:ringback"))
-    dial(talks, talk, address=address, agent=agent, devices=devices, card=card, caller_id=caller_id)
+    if not own_calls.is_silent(talk):  # else its phone makes the tones, from what we tell of the far end
+        talks.answer(talk)
+        if talk.customer.kind is LegKind.AUDIO:
+            talk.playing = ""
+            talks.commands.append(cmd.StartMusic(talk.customer.leg, "tone:ringback"))
+    dial(
+        talks,
+        talk,
+        address=address,
+        agent=agent,
+        devices=devices,
+        card=card,
+        caller_id=caller_id,
+        own_number=own_number,
+    )
 
 
 def dial(
@@ -42,6 +53,7 @@ def dial(
     devices: tuple[str, ...] = (),
     card: cmd.OfferCard | None = None,
     caller_id: str = "",
+    own_number: bool = False,
 ) -> None:
     """Ring a third party (transfer target or outside address)."""
     third = Party(leg=talks.leg_id(), kind=talk.customer.kind, agent=agent, address=address)
@@ -50,7 +62,17 @@ def dial(
     card = card or cmd.OfferCard(talk.interaction, caller=talk.origin, caller_name=talk.display)
     opening = texts.opening(talk, third) if third.kind is LegKind.TEXT else ()
     talks.commands.append(
-        cmd.DialLeg(third.leg, third.kind, card, devices, address, caller_id, opening, talk.customer.leg)
+        cmd.DialLeg(
+            third.leg,
+            third.kind,
+            card,
+            devices,
+            address,
+            caller_id,
+            opening,
+            talk.customer.leg,
+            own_number,
+        )
     )
 
 
@@ -59,8 +81,11 @@ def answered(talks: "Talks", talk: Talk, third: Party) -> None:
     talks.set_deadline(talk, 0.0)
     if talk.phase is Phase.OUTSIDE_RINGING:
         talk.move(Move.OUT_ANSWERED)
+        talks.answer(talk)
         _join(talks, talk, third)
         talks.note(talk, "outside answered", address=third.address, agent=third.agent)
+        if talk.own:
+            talks.events.append(ev.OwnAnswered(talk.interaction, third.agent))
         return
     transferor = talk.agent
     talks.stop_recordings(talk)
@@ -86,6 +111,8 @@ def _join(talks: "Talks", talk: Talk, third: Party) -> None:
         texts.give_rest(talks, talk, Role.THIRD)
     else:
         talks.commands.append(cmd.BridgeLegs(talk.customer.leg, third.leg))
+        if talk.record_own:
+            talks.record(talk, third.leg, talk.customer.leg)
 
 
 def gone(talks: "Talks", talk: Talk, cause: Cause, now: float) -> None:
@@ -95,10 +122,12 @@ def gone(talks: "Talks", talk: Talk, cause: Cause, now: float) -> None:
         return
     talks.set_deadline(talk, 0.0)
     if talk.phase is Phase.OUTSIDE_RINGING:
-        if talk.customer.kind is LegKind.AUDIO:
+        if talk.customer.kind is LegKind.AUDIO and talk.customer.answered:
             talks.commands.append(cmd.StopPrompt(talk.customer.leg))
         talks.events.append(ev.OutsideFailed(talk.interaction, cause))
     elif talk.phase is Phase.OUTSIDE:
+        if talk.own:
+            talks.events.append(ev.TalkOver(talk.interaction, third.agent, by_agent=False))
         talks.end(talk, cause, now)
     elif talk.phase is Phase.TRANSFERRING:
         talk.transferor = ""

@@ -147,6 +147,8 @@ def agent_table(rows: list[dict[str, Any]], most: int = 0) -> list[str]:
 def state(row: dict[str, Any]) -> str:
     """`free`, `paused: lunch`, `talking, then paused: lunch`, `without phone: not registered`."""
     word: str = WORDS.get(row["doing"], row["doing"])
+    if row["outside"] and not row["interactions"]:
+        word = f"{word} outside queues"
     if row["pending"]:
         reason = f": {row['pending_reason']}" if row["pending_reason"] else ""
         return f"{word}{_owes(row)}, then {WORDS.get(row['pending'], row['pending'])}{reason}"

@@ -14,6 +14,7 @@ HEADS = (
 )  # fmt: skip
 DISPOSITION_HEADS = ("QUEUE", "DISPOSITION", "COUNT", "SHARE")
 PAUSE_HEADS = ("AGENT", "REASON", "PAUSES", "PAID", "UNPAID")
+OWN_HEADS = ("AGENT", "OUT", "INTERNAL", "ANSWERED", "REFUSED", "TALKED")
 SHARES = ("handled", "abandoned", "overflowed", "callback_failed", "waiting")
 FAILED = "callback_failed"
 """Told where there are any."""
@@ -33,6 +34,9 @@ def report(
     dispositions: Annotated[
         bool, typer.Option("--dispositions", help="How conversations ended, by queue and disposition.")
     ] = False,
+    own_calls: Annotated[
+        bool, typer.Option("--own-calls", help="Calls that agents dialled themselves and that ended today.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the figures by queue. Of today (UTC), or since the ledger began.
@@ -48,10 +52,14 @@ def report(
       ccctl report --total --json
       ccctl report --pauses
       ccctl report --dispositions --total
+      ccctl report --own-calls
     """
     span = "total" if total else "today"
     if dispositions:
         session_of(context).show("report", json, lambda answer: disposition_lines(answer[span]["queues"]))
+        return
+    if own_calls:
+        session_of(context).show("report", json, lambda answer: own_call_lines(answer["own_calls"]))
         return
     if pauses:
         session_of(context).show("report", json, lambda answer: pause_lines(answer["pauses"]))
@@ -81,6 +89,17 @@ def disposition_lines(rows: list[dict[str, Any]]) -> list[str]:
         whole = sum(counts.values())
         body += [(row["queue"], name, count, percent(100 * count / whole)) for name, count in counts.items()]
     return table(DISPOSITION_HEADS, body, DISPOSITION_HEADS[2:]) if body else ["no dispositions"]
+
+
+def own_call_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """A line an agent: how many, whereto, and how they went."""
+    if not rows:
+        return ["no agent's own call has ended today"]
+    counts = ("out", "internal", "answered", "refused")
+    body = [(row["agent"], *(row[name] for name in counts), duration(row["talk_sum_s"])) for row in rows]
+    sums = [sum(row[name] for row in rows) for name in counts]
+    body.append(("all", *sums, duration(sum(row["talk_sum_s"] for row in rows))))
+    return table(OWN_HEADS, body, OWN_HEADS[1:])
 
 
 def _lines(span: dict[str, Any], day: bool) -> Iterator[str]:

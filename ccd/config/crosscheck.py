@@ -8,6 +8,7 @@ from ccd.config.faults import Path
 from ccd.config.network import check_network
 from ccd.config.numbers import with_numbers
 from ccd.config.opening import TARGETS
+from ccd.config.own_calls import check_own_calls
 from ccd.config.people import check_people, must_be_known, must_be_number
 from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
@@ -15,13 +16,14 @@ from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
 from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.numbers import to_e164
-from ccd.model.rules import AnyStep, FlowRule, QueueRule, Transfer
+from ccd.model.rules import AgentRule, AnyStep, FlowRule, QueueRule, Transfer
 from ccd.model.settings import Settings, TrunkSettings
 
 
 def crosscheck(reader: Reader, settings: Settings) -> Settings:
     """Note every fault between the parts; the settings with all telephone numbers in E.164."""
     check_people(reader, settings)
+    check_own_calls(reader, settings)
     check_queues(reader, settings)
     check_wrap_ups(reader, settings)
     check_callbacks(reader, settings)
@@ -72,11 +74,18 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     rules = settings.rules
     queues = {name: _queue(queue, country) for name, queue in rules.queues.items()}
     flows = {name: _flow(flow, country) for name, flow in rules.flows.items()}
+    agents = {name: _agent(agent, country) for name, agent in rules.agents.items()}
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
     over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}
-    changed = {"queues": queues, "flows": flows, "numbers": numbers, "profiles": over, "country": country}
-    rules = msgspec.structs.replace(rules, **changed)
+    changed = {"agents": agents, "queues": queues, "flows": flows, "numbers": numbers}
+    rules = msgspec.structs.replace(rules, **changed, profiles=over, country=country)
     return msgspec.structs.replace(settings, rules=rules, trunks=trunks)
+
+
+def _agent(agent: AgentRule, country: str) -> AgentRule:
+    if not agent.caller_id:
+        return agent
+    return msgspec.structs.replace(agent, caller_id=to_e164(agent.caller_id, country))
 
 
 def _queue(queue: QueueRule, country: str) -> QueueRule:

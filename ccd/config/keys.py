@@ -266,6 +266,8 @@ KEYS: dict[str, Key] = {
     "FeatureCodes.logout": Key(doc="Log out."),
     "FeatureCodes.extend": Key(doc="More time for wrap-up, where the queue allows it."),
     "FeatureCodes.disposition": Key(doc="How the conversation ended; followed by the code of a disposition."),
+    "OwnCalls.ring_timeout_s": _seconds(600.0, low=5.0),
+    "OwnCalls.most": Key(low=1, high=20),
     "PauseReason.name": Key(
         pattern=_WORD,
         must=_WORD_MUST,

@@ -15,6 +15,7 @@ from ccd.config.faults import FaultList, Path, Place, did_you_mean, listed, writ
 from ccd.config.files import Document
 from ccd.config.numbers import with_numbers
 from ccd.config.opening import TARGETS
+from ccd.config.own_calls import check_own_calls
 from ccd.config.people import check_people, check_target, known, must_be_known
 from ccd.config.queues import check_queues
 from ccd.config.sounds import check_sounds
@@ -49,9 +50,14 @@ def normalise(profile: ProfileRule, country: str) -> ProfileRule:
     """All telephone numbers in E.164."""
     numbers = {_number(text, country): flow for text, flow in profile.numbers.items()}
     queues = {name: _with_number(changes, country) for name, changes in profile.queues.items()}
+    agents = {
+        name: {**changes, **({"caller_id": to_e164(number, country)} if number else {})}
+        for name, changes in profile.agents.items()
+        for number in (changes.get("caller_id", ""),)
+    }
     resting = {name: with_numbers(target, country) for name, target in profile.suspend.queues.items()}
     suspend = msgspec.structs.replace(profile.suspend, queues=resting)
-    return msgspec.structs.replace(profile, numbers=numbers, queues=queues, suspend=suspend)
+    return msgspec.structs.replace(profile, agents=agents, numbers=numbers, queues=queues, suspend=suspend)
 
 
 def _number(text: str, country: str) -> str:
@@ -244,6 +250,7 @@ def _when_on(reader: Reader, settings: Settings, profile: ProfileRule) -> None:
     applied = reader.over(document, faults)
     with_it = msgspec.structs.replace(settings, rules=rules)
     check_people(applied, with_it)
+    check_own_calls(applied, with_it)
     check_queues(applied, with_it)
     check_wrap_ups(applied, with_it, meanwhile=True)
     check_sounds(applied, msgspec.structs.replace(settings, rules=rules))

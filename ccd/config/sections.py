@@ -11,7 +11,16 @@ from ccd.config import calendars, profiles
 from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
 from ccd.model.hours import CalendarRule
-from ccd.model.rules import AgentRule, FeatureCodes, FlowRule, PauseReason, ProfileRule, QueueRule, Rules
+from ccd.model.rules import (
+    AgentRule,
+    FeatureCodes,
+    FlowRule,
+    OwnCalls,
+    PauseReason,
+    ProfileRule,
+    QueueRule,
+    Rules,
+)
 from ccd.model.settings import (
     ChannelSettings,
     ControlSettings,
@@ -33,6 +42,7 @@ PLAIN: dict[str, type] = {
     "sip": SipSettings,
     "media": MediaSettings,
     "features": FeatureCodes,
+    "own_calls": OwnCalls,
 }
 NAMED: dict[str, type] = {
     "trunks": TrunkSettings,
@@ -74,6 +84,7 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         pause_reasons=_pause_reasons(reader),
         calendars=_calendars(reader, today, language),
         features=plain.pop("features"),
+        own_calls=plain.pop("own_calls"),
         language=language,
         profiles={
             name: profiles.refine(reader, profile) for name, profile in named[profiles.SECTION].items()

@@ -6,14 +6,15 @@ interaction (closed already, or never opened) is counted in the figures but gets
 
 from collections.abc import Mapping
 
+from ccd.history import own_calls
 from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
-from ccd.history.state import Detail, Figures, HistoryState, Kept, Note, Pauses, Record
+from ccd.history.own_calls import KEEP_DAYS, OwnReport
+from ccd.history.state import ANSWERED, IN, Detail, Figures, HistoryState, Kept, Note, Pauses, Record
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
 from ccd.model.trace import Trace
 
 FIRST_NOTES, LAST_NOTES = 40, 160
 FIRST_TRACES, LAST_TRACES = 4, 28
-KEEP_DAYS = 40
 
 
 class History:
@@ -37,10 +38,13 @@ class History:
         channel_class: ChannelClass,
         origin: str,
         target: str,
+        caller: str = "",
+        direction: str = IN,
         **details: Detail,
     ) -> None:
-        """An interaction begins; `details` go with its `arrived` note."""
+        """An interaction begins; `details` go with its `arrived` note. `caller`: whose own call it is."""
         record = Record(interaction, channel, channel_class, origin, target, now)
+        record.caller, record.direction = caller, direction
         record.timeline.append(Note(now, "arrived", details))
         self.state.open[interaction] = record
 
@@ -70,8 +74,12 @@ class History:
             return None
         record.ended_at = now
         record.cause = cause
+        if record.answered_at:
+            record.talked_s += max(0.0, now - record.answered_at)
         record.outcome = outcome.value if outcome is not None else record.outcome or "flow"
         add_note(record, Note(now, "closed", {"outcome": record.outcome, "cause": cause.value}))
+        if record.caller:
+            own_calls.count(self.state, record)
         if interaction in self.state.kept:
             self.state.kept[interaction].record = record
         return record
@@ -252,6 +260,25 @@ class History:
             for agent, reasons in sorted(today.items())
             for reason, each in sorted(reasons.items())
         ]
+
+    # -- agents' own calls ---------------------------------------------------------------------
+
+    def own_call(self, interaction: str, outcome: str) -> None:
+        """It is dialled (`unanswered` until it is) or `refused`."""
+        record = self.state.open.get(interaction)
+        if record is not None:
+            record.outcome = outcome
+
+    def own_answered(self, interaction: str, agents: tuple[str, ...], now: float) -> None:
+        """The far end took it; `agents` are those who speak."""
+        record = self.state.open.get(interaction)
+        if record is not None:
+            record.outcome, record.answered_at = ANSWERED, now
+            record.agents.extend(agents)
+
+    def own_calls(self, now: float) -> list[OwnReport]:
+        """Agents' own calls that ended today (UTC), by agent."""
+        return own_calls.report(self.state, now)
 
     def _figures(self, queue: str, now: float) -> tuple[Figures, Figures]:
         """Today's and the lasting figures of a queue."""

@@ -7,6 +7,10 @@ from ccd.model.trace import Trace
 
 Detail = str | int | float | bool
 
+IN, OUT, INTERNAL = "in", "out", "internal"
+"""Directions: from a customer; by an agent to an outside number; by an agent to the centre itself."""
+ANSWERED, UNANSWERED, REFUSED = "answered", "unanswered", "refused"
+
 
 class Note(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """One entry of a timeline."""
@@ -28,7 +32,10 @@ class Record(msgspec.Struct, omit_defaults=True):
     began_at: float
     ended_at: float = 0.0
     outcome: str = ""
-    """`handled`, `abandoned`, `overflowed`, `callback_failed`; `flow` for one that never was in a queue."""
+    """`handled`, `abandoned`, `overflowed`, `callback_failed`; `flow` for one that never was in a queue.
+
+    An agent's own call that reached no queue: `answered`, `unanswered` or `refused`.
+    """
     cause: Cause = Cause.NORMAL
     queue: str = ""
     """The last queue it was in."""
@@ -41,6 +48,11 @@ class Record(msgspec.Struct, omit_defaults=True):
     """What was said last of how it ended; empty: nothing."""
     disposition_by: str = ""
     """Who said it: `phone:DEVICE`, `ccctl:USER`."""
+    caller: str = ""
+    """The agent whose own call it is; empty: a customer's."""
+    direction: str = IN
+    answered_at: float = 0.0
+    """When an own call was answered, unless by a queue; 0: not."""
     timeline: list[Note] = []
     notes_dropped: int = 0
     traces: list[Trace] = []
@@ -90,6 +102,18 @@ class Kept(msgspec.Struct):
     """As it was filed; None: it is not closed yet."""
 
 
+class OwnFigures(msgspec.Struct, omit_defaults=True):
+    """An agent's own calls over one span, those that ended; none of them is in a queue's figures
+    unless it was a queue that was dialled."""
+
+    out: int = 0
+    internal: int = 0
+    answered: int = 0
+    refused: int = 0
+    """Not allowed, or nothing there: never dialled."""
+    talk_sum_s: float = 0.0
+
+
 class HistoryState(msgspec.Struct):
     """The whole of it."""
 
@@ -104,3 +128,5 @@ class HistoryState(msgspec.Struct):
     """By queue, since the ledger began."""
     pauses: dict[int, dict[str, dict[str, Pauses]]] = {}
     """By day, agent and reason; a pause belongs to the day on which it ended. The oldest go."""
+    own: dict[int, dict[str, OwnFigures]] = {}
+    """By day and agent; a call belongs to the day on which it ended. The oldest go."""

@@ -23,6 +23,8 @@ class RingLeg(Command, frozen=True):
     """Tell a leg that arrived that its target rings (180)."""
 
     leg: str
+    early_media: bool = False
+    """Let it hear already what it will be bridged with, before it is answered (183 with SDP)."""
 
 
 class ReleaseLeg(Command, frozen=True):
@@ -64,6 +66,8 @@ class DialLeg(Command, frozen=True):
     opening: tuple[str, ...] = ()
     peer: str = ""
     """Leg it is to be bridged with, for the choice of codec without transcoding."""
+    own_number: bool = False
+    """`caller_id` is a number of the centre: it goes before the trunk's."""
 
 
 class PlayPrompt(Command, frozen=True):

@@ -82,7 +82,7 @@ class LegArrived(Fact, frozen=True):
 
 
 class AgentDialled(Fact, frozen=True):
-    """An agent's own phone dialled something (a feature code, a colleague)."""
+    """An agent's own phone dialled something (a feature code, a colleague, a number)."""
 
     leg: str
     device: str

@@ -45,6 +45,10 @@ class AgentRule(Frozen, frozen=True):
     """Most interactions of a channel class at a time, whatever room is left."""
     works_on_hold: bool = False
     """While the agent has a customer on hold, that conversation takes no room."""
+    may_dial: tuple[str, ...] | None = None
+    """Outside numbers that the agent's phone may dial, instead of those of `[own_calls]`."""
+    caller_id: str = ""
+    """Number of the centre that the agent's own calls show outside; empty: the trunk's."""
 
 
 class Share(Frozen, frozen=True):
@@ -375,6 +379,20 @@ class FeatureCodes(Frozen, frozen=True):
     disposition: str = "*46"
 
 
+class OwnCalls(Frozen, frozen=True):
+    """[own_calls]: what agents' phones dial for themselves; see `docs/agent-states.md`."""
+
+    may_dial: tuple[str, ...] = ()
+    """Outside numbers that may be dialled: how they begin (`"+331"`; `"+"` for all), or a short number as
+    a whole (`"112"`). Empty: none, only extensions and the numbers of this centre."""
+    ring_timeout_s: float = 60.0
+    """Give up after this long without an answer."""
+    most: int = 2
+    """Most calls of its own that an agent has at a time; more are refused as busy."""
+    record: bool = False
+    """Record them: the other party left, the agent right."""
+
+
 PAUSE_ALARM, PAUSE_READY, PAUSE_LOG_OUT = "alarm", "ready", "log_out"
 
 
@@ -428,6 +446,7 @@ class Rules(Frozen, frozen=True):
     """Code dialled after the pause code → reason; the name alone: paid, without a longest time."""
     calendars: dict[str, CalendarRule] = {}
     features: FeatureCodes = FeatureCodes()
+    own_calls: OwnCalls = OwnCalls()
     language: str = "en"
     profiles: dict[str, ProfileRule] = {}
     """What can be turned on over these rules; `model.profiles` applies it."""

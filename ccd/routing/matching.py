@@ -399,10 +399,7 @@ class Matching(Timely):
         if availability is Availability.READY:
             return []
         ringing = self._ringing_at(desk)
-        for place in ringing:
-            out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
-            self.end_offer(place, Event.MISS, now, give_back_turn=True)
-        loose = [place for place in ringing if place.phase is Phase.WAITING]
+        loose = self.silence(desk, now, out)
         begin_pause(agent, self.timing.deadlines, now)
         if availability is Availability.LOGGED_OUT:
             loose += self._keep_no_longer(desk, ringing)
@@ -415,6 +412,15 @@ class Matching(Timely):
             wrap_up.stage = next_wrap_up(wrap_up.stage, event, desk.state.name)
             self.expecting.wrapped_up(wrap_up, now)
             stop_wrap_up(self.index, desk, now, out)
+
+    def silence(self, desk: Desk, now: float, out: list[Decision]) -> list[Place]:
+        """Take back an agent's live offers, as no misses; the answer are the places that ring nowhere now:
+        `settle` them."""
+        ringing = self._ringing_at(desk)
+        for place in ringing:
+            out.append(OfferWithdrawn(place.offer, place.interaction, place.agent, OfferEnd.WITHDRAWN))
+            self.end_offer(place, Event.MISS, now, give_back_turn=True)
+        return [place for place in ringing if place.phase is Phase.WAITING]
 
     def _keep_no_longer(self, desk: Desk, ringing: list[Place]) -> list[Place]:
         """Who is gone keeps nothing waiting: the places kept for it, taken out of their lines."""

@@ -389,6 +389,14 @@ class Router(CallingBack):
         self._matching.freed(desk, "agent free", now, out)  # the same key may cost less than before
         return out
 
+    def engage(self, agent: str, key: str, load: int, now: float) -> list[Decision]:
+        """The agent takes up something outside the queues: `occupy`, and what rings there goes to others."""
+        out = self.occupy(agent, key, load, now)
+        desk = self._matching.index.desks.get(agent)
+        if desk is not None and (loose := self._matching.silence(desk, now, out)):
+            self._matching.settle(loose, [], "withdrawn", now, out)
+        return out
+
     def vacate(self, agent: str, key: str, now: float) -> list[Decision]:
         """What `occupy` said is over; the agent goes to the end of the line."""
         out: list[Decision] = []

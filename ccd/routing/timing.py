@@ -111,6 +111,17 @@ class Timing:
         queue = self.index.queues.get(lost.queue)
         return lost.at + queue.rule.redial_s if queue is not None and queue.rule.redial_s > 0 else None
 
+    def _rings_until(self, offer: str) -> float | None:
+        """When a live offer lapses; None: it is none. A customer who is called first and answers moves it."""
+        interaction = self.state.offers.get(offer, "")
+        place = self.state.places.get(interaction)
+        if place is None or place.phase is not Phase.OFFERED:
+            return None
+        if place.offer == offer:
+            return place.deadline
+        others = self.state.other_offers.get(interaction, {})
+        return next((other.deadline for other in others.values() if other.offer == offer), None)
+
     def holds(self, entry: Entry) -> bool:
         """Is this deadline still true?"""
         at, due, key, name = entry
@@ -122,8 +133,7 @@ class Timing:
             pause = agent.pause if agent is not None else None
             return pause is not None and pause.until == at and pause.stage is PauseStage.RUNS
         if due is Due.RING:
-            offered = self.state.places.get(self.state.offers.get(key, ""))
-            return offered is not None and offered.phase is Phase.OFFERED
+            return self._rings_until(key) == at
         if due is Due.REDIAL:
             lost = self.state.lost.get(key)
             return lost is not None and self.kept_until(lost) == at

@@ -10,13 +10,14 @@ import msgspec
 
 from ccd.bridging import events as ev
 from ccd.bridging import thirds
+from ccd.bridging.announcing import announce
 from ccd.bridging.state import Phase
 from ccd.history.state import Detail
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
-from ccd.runtime import callbacks, wrap_ups
+from ccd.runtime import callbacks, own_calls, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
 from ccd.runtime.state import Interaction
@@ -212,7 +213,7 @@ def _resume(centre: "Centre", interaction: str, why: str) -> None:
 def _position(centre: "Centre", decision: dec.Position) -> None:
     talk = centre.talks.get(decision.interaction)
     if talk is not None:
-        centre.talks.announce(talk, decision.position, decision.wait_s)
+        announce(centre.talks, talk, decision.position, decision.wait_s)
 
 
 def _availability(centre: "Centre", decision: dec.AvailabilityChanged) -> None:
@@ -356,6 +357,17 @@ def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:
     talk = centre.talks.get(event.interaction)
     if talk is not None and talk.phase is not Phase.TRANSFERRING:
         centre.push(centre.router.finish(event.interaction, centre.now))
+        info = centre.state.interactions.get(event.interaction)
+        if info is not None and info.caller:
+            centre.free_helper(info)
+            own_calls.over(centre, info)
+
+
+def _own_answered(centre: "Centre", event: ev.OwnAnswered) -> None:
+    info = centre.state.interactions.get(event.interaction)
+    if info is not None:
+        speak = tuple(agent for agent in (info.caller, event.agent) if agent)
+        centre.history.own_answered(info.id, speak, centre.now)
 
 
 def _prompt_over(centre: "Centre", event: ev.PromptOver) -> None:
@@ -369,6 +381,9 @@ def _outside_failed(centre: "Centre", event: ev.OutsideFailed) -> None:
         return
     centre.free_helper(info)
     centre.history.note(info.id, centre.now, "outside failed", cause=event.cause.value)
+    if info.caller and not talk.customer.answered and not centre.flows.where(info.id):
+        leave(centre, info, talk, event.cause)  # its phone is told by the status of the cause
+        return
     centre.talks.back_to_flow(talk)
     _resume(centre, info.id, event.cause.value)
 
@@ -404,6 +419,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.flows.stop(info.id, centre.now)
     callbacks.forget(centre, info)
     centre.free_helper(info)
+    own_calls.over(centre, info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
@@ -464,6 +480,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.CustomerReached: callbacks.reached,
     ev.PromptOver: _prompt_over,
     ev.OutsideFailed: _outside_failed,
+    ev.OwnAnswered: _own_answered,
     ev.TransferDone: _transferred,
     ev.TransferFailed: _transfer_failed,
     ev.Closed: _closed,

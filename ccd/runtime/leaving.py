@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ccd.bridging.state import Talk
 from ccd.model.nouns import Cause
 from ccd.routing.phases import Phase
+from ccd.runtime import own_calls
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -24,3 +25,4 @@ def leave(centre: "Centre", info: Interaction, talk: Talk, cause: Cause) -> None
     elif place is not None:
         centre.push(centre.router.withdraw(info.id, centre.now, cause, info.customer))
     centre.free_helper(info)
+    own_calls.over(centre, info)

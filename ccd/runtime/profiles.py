@@ -11,6 +11,7 @@ from ccd.model import facts
 from ccd.model.profiles import ProfileOn, apply_profiles, suspended, touched_queues
 from ccd.model.rules import Rules, Target
 from ccd.routing.phases import Phase
+from ccd.runtime import own_calls
 from ccd.runtime.state import CentreState
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def _follow(centre: "Centre", base: Rules, on: list[ProfileOn], cue: str) -> Non
     centre.index_rules()
     centre.rules_cue = cue
     centre.flows.load_rules(state.rules)
+    own_calls.keep_whole(centre)
     centre.push(centre.router.load_rules(state.rules, centre.now))
     for agent in state.rules.agents:
         centre.update_reach(agent)

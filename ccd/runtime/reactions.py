@@ -10,7 +10,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import callbacks, profiles, wrap_ups
+from ccd.runtime import callbacks, own_calls, profiles, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -125,7 +125,7 @@ def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
         return
     prompt = _feature(centre, agent, fact)
     if prompt is None:
-        centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.NOT_FOUND))
+        own_calls.dial(centre, agent, fact)
         return
     play = f"x{fact.leg}" if prompt == "agent/refused" else f"f{fact.leg}"
     state.services[fact.leg] = play
@@ -153,7 +153,7 @@ def _feature(centre: "Centre", agent: str, fact: facts.AgentDialled) -> str | No
         return wrap_ups.dial_extend(centre, agent, by)
     if codes.disposition and target.startswith(codes.disposition):
         return wrap_ups.dial_disposition(centre, agent, target[len(codes.disposition) :], by)
-    if target.startswith(codes.pause):
+    if codes.pause and target.startswith(codes.pause):
         code = target[len(codes.pause) :]
         reason = pause_names(rules.pause_reasons).get(code, "" if code else "pause")
         if not reason:

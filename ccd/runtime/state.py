@@ -50,6 +50,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     overflows: int = 0
     """Since `overflowed_at` without time passing: what goes round in circles is ended."""
     overflowed_at: float = 0.0
+    caller: str = ""
+    """Agent whose phone dialled it and who is occupied with it; empty: a customer's."""
     helper: str = ""
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
     callback: Callback | None = None

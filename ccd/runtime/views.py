@@ -223,6 +223,7 @@ def report(centre: Centre, glance: Glance) -> View:
         "today": _with_sums(plain(today)),
         "total": _with_sums(plain(total)),
         "pauses": plain(centre.history.pauses(glance.now)),
+        "own_calls": plain(centre.history.own_calls(glance.now)),
     }
 
 
@@ -242,7 +243,8 @@ def interactions(
     found = [
         info
         for info in centre.state.interactions.values()
-        if (not queue or info.queue == queue) and (not agent or agent in _agents_of(centre, info.id))
+        if (not queue or info.queue == queue)
+        and (not agent or agent in _agents_of(centre, info.id) or agent == info.caller)
     ]
     shown = found[:limit]
     places = _places(centre, {info.queue for info in shown if info.queue})
@@ -270,8 +272,9 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "target": info.target,
         "queue": info.queue,
         "position": places.get(info.id, 0),
-        "agent": _agent_of(centre, info.id),
+        "agent": _agent_of(centre, info.id) or info.caller,
         "ringing": list(centre.router.offers_of(info.id)),
+        "caller": info.caller,
         "step": centre.flows.where(info.id),
         "age_s": max(0.0, now - info.arrived_at),
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,
@@ -321,7 +324,9 @@ def ended(record: Record) -> View:
         "origin": record.origin,
         "target": record.target,
         "queue": record.queue,
-        "agent": record.agents[-1] if record.agents else "",
+        "agent": record.agents[-1] if record.agents else record.caller,
+        "caller": record.caller,
+        "direction": record.direction,
         "age_s": max(0.0, record.ended_at - record.began_at),
         "record": plain(record),
         "timeline": words.tell(record, zone(record)),
@@ -339,6 +344,8 @@ def ended_row(row: RecordRow) -> View:
         "outcome": row.outcome,
         "cause": "",
         "agents": [],
+        "caller": "",
+        "direction": "",
         "waited_s": None,
         "talked_s": None,
         "began_at": row.began_at,
@@ -348,7 +355,7 @@ def ended_row(row: RecordRow) -> View:
         record = words.decode_record(row.body)
     except Refused:
         return shown
-    told = ("origin", "target", "cause", "agents", "waited_s", "talked_s")
+    told = ("origin", "target", "cause", "agents", "caller", "direction", "waited_s", "talked_s")
     return {**shown, **{name: plain(getattr(record, name)) for name in told}}
 
 

@@ -30,6 +30,7 @@ def faults(centre: Centre, channels: Mapping[str, FakeChannel]) -> list[str]:
         *idle_beside_work(centre),
         *rings(centre),
         *loads(centre),
+        *own_calls(centre),
         *agreement(centre),
         *figures(centre),
         *dispositions(centre),
@@ -93,7 +94,10 @@ def rings(centre: Centre) -> Iterator[str]:
 
 
 def loads(centre: Centre) -> Iterator[str]:
-    """Load is the sum of what is held, and within the capacity unless the rules lowered it since."""
+    """Load is the sum of what is held, and within the capacity unless the rules lowered it since.
+
+    What people took up outside the queues (own calls, transfers) may come on top.
+    """
     state = centre.router.state
     holders: dict[str, str] = {}
     for name, agent in state.agents.items():
@@ -111,9 +115,22 @@ def loads(centre: Centre) -> Iterator[str]:
             if interaction not in centre.state.interactions:
                 yield f"agent {name} is occupied by interaction {interaction}, which is over"
         rule = centre.state.rules.agents.get(name)
-        fixed = agent.load - _interruptible(centre, agent)
+        fixed = agent.load - _interruptible(centre, agent) - sum(agent.outside.values())
         if rule is not None and fixed > rule.capacity and not rule.works_on_hold:
             yield f"agent {name} has load {fixed} of {rule.capacity} that nothing may interrupt"
+
+
+def own_calls(centre: Centre) -> Iterator[str]:
+    """Who has a call of its own is occupied with it, and nothing is offered on top."""
+    agents, places = centre.router.state.agents, centre.router.state.places
+    for name, info in centre.state.interactions.items():
+        agent = agents.get(info.caller)
+        if not info.caller:
+            continue
+        if agent is None or name not in agent.outside:
+            yield f"agent {info.caller} is not occupied by the call {name} of its own"
+        elif any(places[each].phase is Phase.OFFERED for each in agent.held):
+            yield f"agent {info.caller} is on the call {name} of its own and is offered {list(agent.held)}"
 
 
 def _interruptible(centre: Centre, agent: AgentState) -> int:

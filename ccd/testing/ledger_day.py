@@ -95,7 +95,8 @@ def _records(ledger: Ledger, begins_at: float, ends_at: float) -> list[Record]:
     since, newest = begins_at, min(ends_at + LATER_S, ledger.last()[1] + 1.0)
     while since < newest:
         rows = ledger.records(since, since + _AT_ONCE_S, limit=_NO_LIMIT)
-        found += [decode_record(row.body) for row in rows if begins_at <= row.began_at < ends_at]
+        records = [decode_record(row.body) for row in rows if begins_at <= row.began_at < ends_at]
+        found += [record for record in records if not record.caller]  # what agents dialled is no demand
         since += _AT_ONCE_S
     return sorted(found, key=lambda each: (each.began_at, len(each.interaction), each.interaction))
 

@@ -231,9 +231,9 @@ class VoiceChannel:
 
     # -- what legs ask of the channel ---------------------------------------------------------------------
 
-    def answer_invite(self, tx: ServerTransaction, body: bytes, leg: CallLeg) -> None:
-        """200 OK with SDP; the proxies that want to stay in the path stand in it (§12.1.1)."""
-        response = Response.to_request(tx.request, 200, None, tx.to_tag)
+    def answer_invite(self, tx: ServerTransaction, body: bytes, leg: CallLeg, status: int = 200) -> None:
+        """200 OK (or 183) with SDP; the proxies that want to stay in the path stand in it (§12.1.1)."""
+        response = Response.to_request(tx.request, status, None, tx.to_tag)
         for hop in tx.request.get_all("Record-Route"):
             response.add("Record-Route", hop)
         for name, value in self.contact_header(leg):

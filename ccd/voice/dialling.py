@@ -25,7 +25,9 @@ def dial(channel: "VoiceChannel", command: DialLeg) -> None:
         candidates = _to_devices(channel, command)
         nobody = (Cause.UNREACHABLE, "no device of the agent is registered")
     else:
-        candidates = channel.trunks.candidates(command.address, command.caller_id)
+        candidates = channel.trunks.candidates(
+            command.address, command.caller_id, own_number=command.own_number
+        )
         nobody = (Cause.CONGESTION, "no trunk is up and has a free channel for this number")
     if not candidates:
         channel.post(facts.LegEnded(command.leg, nobody[0], remote=False, note=nobody[1]))

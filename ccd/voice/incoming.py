@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.nouns import Cause
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 class IncomingLeg(CallLeg):
     """The server side of an INVITE."""
 
-    __slots__ = ("_released", "invite", "offer")
+    __slots__ = ("_deaf", "_described", "_released", "invite", "offer")
 
     def __init__(self, channel: "VoiceChannel", leg: str, tx: ServerTransaction, flow: Flow) -> None:
         super().__init__(channel, leg, LegState.ARRIVED)
@@ -31,41 +33,74 @@ class IncomingLeg(CallLeg):
         self.call_id = tx.request.call_id
         self.offer: SessionDescription | None = None
         """The caller's, until it is answered."""
+        self._deaf = False
+        self._described = b""
+        """Our SDP, once it was said."""
         self._released: Cause | None = None
         tx.owner = self
 
-    def ring(self) -> None:
-        """180 Ringing."""
-        if self.state is LegState.ARRIVED and self.invite is not None:
-            route = [("Record-Route", hop) for hop in self.invite.request.get_all("Record-Route")]
-            self.channel.stack.reply(self.invite, 180, headers=(*route, *self.channel.contact_header(self)))
+    def ring(self, early_media: bool = False) -> None:
+        """180 Ringing, or 183 with our SDP: the caller hears the far end's own sound from here on.
+
+        RFC 3960: a phone without early media keeps its own tone. An offer that is still to come from us
+        cannot stand in a provisional answer without 100rel (RFC 3261 §13.2.1), so then it is 180.
+        """
+        tx = self.invite
+        if self.state is not LegState.ARRIVED or tx is None:
+            return
+        if early_media and tx.request.body:
+            if body := self._describe(tx):
+                self._listen(False)  # it need not send before the answer, so its silence means nothing
+                self.channel.answer_invite(tx, body, self, status=183)
+            return
+        route = [("Record-Route", hop) for hop in tx.request.get_all("Record-Route")]
+        self.channel.stack.reply(tx, 180, headers=(*route, *self.channel.contact_header(self)))
 
     def answer(self) -> None:
         """200 OK with our SDP; media flows from here on, the ACK confirms."""
         tx = self.invite
         if self.state is not LegState.ARRIVED or tx is None or self.flow is None:
             return
+        body = self._describe(tx)
+        if not body:
+            return
+        self.move(LegMove.ANSWER)
+        self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow))
+        self.channel.dialogs[self.dialog.key] = self
+        self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)
+        if self._deaf:
+            self._listen(True)
+        self.channel.answer_invite(tx, body, self)
+
+    def _listen(self, on: bool) -> None:
+        """Take what the caller sends, or only send to it."""
+        self._deaf = not on
+        stream = self.session.stream if self.session is not None else None
+        if stream is not None:
+            heard = stream if on else msgspec.structs.replace(stream, receive=False)
+            self.channel.engine.perform(engine.SetStream(self.id, heard))
+
+    def _describe(self, tx: ServerTransaction) -> bytes:
+        """Open our media and say it in SDP, the same each time; empty: it cannot be, the call is refused."""
+        if self._described or self.flow is None:
+            return self._described
         place = self.channel.engine.take_port()
         if place is None:
             self.release(Cause.CONGESTION)
-            return
+            return b""
         request: Request = tx.request
         self.session = session = Session(*self.channel.media_place(place, self.flow), self.channel.codecs)
         try:
             offer, self.offer = self.offer, None
-            body = session.answer(offer or request.body) if request.body else session.offer()
+            self._described = session.answer(offer or request.body) if request.body else session.offer()
         except CcdError as fault:
             self.channel.engine.perform(engine.OpenLeg(self.id, place[1]))
             self._refuse(488, "Not Acceptable Here", Cause.INCOMPATIBLE)
             self.over(Cause.INCOMPATIBLE, remote=False, sip_status=488, note=str(fault))
-            return
-        self.move(LegMove.ANSWER)
-        self.dialog = Dialog.as_server(request, tx.to_tag, self.channel.contact(self.flow))
-        self.channel.dialogs[self.dialog.key] = self
-        self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)
+            return b""
         self.channel.engine.perform(engine.OpenLeg(self.id, place[1], session.stream))
         session.told_held = session.held
-        self.channel.answer_invite(tx, body, self)
+        return self._described
 
     def on_ack(self, request: Request) -> None:
         """The caller confirmed: the leg is up; if it was released meanwhile, now is the time for BYE."""

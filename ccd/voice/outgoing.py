@@ -201,7 +201,8 @@ class OutgoingLeg(CallLeg):
         attempt.finish()
         self.channel.log.warning("call not placed", leg=self.id, trunk=attempt.candidate.trunk, problem=why)
         self.channel.trunks.failed(attempt.candidate.trunk)
-        self._note_failure(Cause.UNREACHABLE, 408, 102)
+        cause = Cause.CONGESTION if attempt.candidate.trunk else Cause.UNREACHABLE
+        self._note_failure(cause, 408, 102)  # a silent trunk says nothing of the called party
         self._try_next()
 
     def _too_slow(self, attempt: Attempt) -> None:

@@ -24,7 +24,7 @@ def _answer(channel: "VoiceChannel", command: cmd.AnswerLeg) -> None:
 def _ring(channel: "VoiceChannel", command: cmd.RingLeg) -> None:
     leg = channel.legs.get(command.leg)
     if isinstance(leg, IncomingLeg):
-        leg.ring()
+        leg.ring(command.early_media)
 
 
 def _release(channel: "VoiceChannel", command: cmd.ReleaseLeg) -> None:

@@ -287,9 +287,10 @@ class Trunks:
 
     # -- outgoing ----------------------------------------------------------------------------
 
-    def candidates(self, address: str, caller_id: str = "") -> list[Candidate]:
+    def candidates(self, address: str, caller_id: str = "", *, own_number: bool = False) -> list[Candidate]:
         """Where a call to `address` may go, best first; empty: no trunk is up with a free channel.
 
+        `caller_id` is shown by trunks that have none of their own, or by all if it is an `own_number`.
         Trunks that failed a moment ago come last. The order counts for the moment of asking only.
         """
         now = self._clock.now()
@@ -298,7 +299,9 @@ class Trunks:
         found: list[Candidate] = []
         for trunk in usable:
             try:
-                found.append(self._candidate(trunk, address, caller_id))
+                given = trunk.settings.caller_id
+                shown = caller_id if own_number or not given else given
+                found.append(self._candidate(trunk, address, shown))
             except CcdError as fault:
                 log.warning("trunk_unusable", trunk=trunk.name, problem=fault.message)
         return found
@@ -306,7 +309,7 @@ class Trunks:
     def _candidate(self, trunk: Trunk, address: str, caller_id: str) -> Candidate:
         settings = trunk.settings
         flow = self._flow(trunk)
-        number = settings.caller_id or caller_id or settings.username
+        number = caller_id or settings.username
         contact = f"<sip:{settings.username or 'ccd'}@{self._stack.contact_host(flow)}{trunk.transport}>"
         sender = f"sip:{number}@{settings.host}" if number else "sip:anonymous@anonymous.invalid"
         headers = [

@@ -137,3 +137,18 @@ def test_a_kill_in_the_goodbye_loses_nothing() -> None:
     assert line.place(a) in ("waiting", "offered") and line.sim.centre.talks.state.talks[a].away
     line.sim.run(GOODBYE_S)
     line.sim.check_replay()
+
+
+def test_the_agents_phone_rings_its_whole_time_however_late_the_customer_answered() -> None:
+    line = first(callback={"ring_s": 30.0}, ring_timeout_s=20.0)
+    a = line.call(ANN_CALLS)
+    line.sim.behaviours[ANN_CALLS] = Behaviour(answers_after=29.0)
+    line.sim.behaviours["ann-phone"] = NEVER
+    line.leave(a)
+    line.end_first()
+    called = line.sim.now
+    line.sim.run_until(called + 29 + 20 - TICK)
+    assert (line.phase(a), line.place(a)) == ("offered", "offered")
+    line.sim.run_until(called + 29 + 20)
+    assert line.place(a) == "waiting"
+    line.sim.check_replay()

@@ -22,7 +22,8 @@ from ccd.cli.text import ROOMY, SHORT, cells
 from ccd.control.client import Declined, Unreachable
 from ccd.errors import CcdError, IllegalMove, Misconfigured, PeerBroke, Refused, TryLater
 from ccd.model import facts
-from ccd.model.rules import PauseReason
+from ccd.model.nouns import Cause
+from ccd.model.rules import OwnCalls, PauseReason
 from ccd.runtime import verbs as console
 from tests.unit.control_room import DISPOSITIONS, ESCAPE, RULES, Room
 
@@ -268,6 +269,30 @@ async def test_a_pause_shows_what_is_left_of_it_and_stands_in_the_report(room: R
     _, bob, whole = report.pause_lines((await room.ask("report"))["pauses"])
     assert bob.split() == ["bob", "lunch", "1", "0:00", "11:00"]
     assert whole.split() == ["all", "1", "0:00", "11:00"]
+
+
+async def test_an_own_call_is_shown_and_stands_in_the_report(room: Room) -> None:
+    own = OwnCalls(may_dial=("+33",))
+    room.runtime.post(facts.RulesLoaded(msgspec.structs.replace(RULES, own_calls=own)))
+    await room.runtime.settled()
+    assert report.own_call_lines((await room.ask("report"))["own_calls"]) == [
+        "no agent's own call has ended today"
+    ]
+    device = RULES.agents["bob"].devices[0]
+    for target in ("+33145678901", "+4420719460000"):
+        room.runtime.post(facts.AgentDialled(f"voice:{target}", device, target))
+    await room.runtime.settled()
+    assert "logged out" not in agents.agent_table(await room.ask("agents"), 120)[2]
+    assert "talking outside queues" in agents.agent_table(await room.ask("agents"), 120)[2]
+    table = interactions.interaction_table(await room.ask("interactions"), 120)
+    assert "bob" in table[1] and "+33145678901" in table[1]
+    shown = "\n".join(interactions._shown(await room.ask("interaction.show", interaction="1")))
+    assert "dialled by" in shown
+    room.runtime.post(facts.LegEnded("voice:+33145678901", Cause.CANCELLED))
+    room.runtime.post(facts.LegEnded("voice:+4420719460000", Cause.FORBIDDEN))
+    await room.runtime.settled()
+    _, bob, whole = report.own_call_lines((await room.ask("report"))["own_calls"])
+    assert bob.split() == ["bob", "2", "0", "0", "1", "0:00"] and whole.split()[0] == "all"
 
 
 async def test_what_is_pending_is_said(room: Room) -> None:

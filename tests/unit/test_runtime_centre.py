@@ -22,6 +22,7 @@ from ccd.model.rules import (
     FlowRule,
     Hangup,
     Menu,
+    OwnCalls,
     Play,
     ProfileRule,
     QueueRule,
@@ -74,6 +75,7 @@ def make_rules(variant: int) -> Rules:
             extension=str(200 + number),
             skills={"french": number} if number else {},
             works_on_hold=name == "bob",
+            may_dial=() if name == "cat" else None,
         )
         for number, name in enumerate(AGENTS)
         if not (variant == 1 and name == "cat")
@@ -111,6 +113,7 @@ def make_rules(variant: int) -> Rules:
     }
     if variant == 2:
         del queues["help"]
+        agents["bob"] = msgspec.structs.replace(agents["bob"], capacity=200)
     flows = {
         "ivr": FlowRule(
             name="ivr",
@@ -132,6 +135,7 @@ def make_rules(variant: int) -> Rules:
         flows=flows,
         numbers={"+331": "ivr", "+332": "full", "+333": "straight"},
         pause_reasons={"1": "lunch"},
+        own_calls=OwnCalls(may_dial=("+337",), record=variant != 2),
         profiles={name: profile for name, profile in PROFILES.items() if variant != 3 or name == "rush"},
     )
 
@@ -153,6 +157,16 @@ PROFILES = {
         suspend=Suspension(queues={"help": Target()}, channels={"voice": Target(flow="straight")}),
     ),
 }
+
+
+LOOKS = (
+    invariants.loads,
+    invariants.own_calls,
+    invariants.idle_beside_work,
+    invariants.agreement,
+    invariants.figures,
+    invariants.dispositions,
+)
 
 
 class Chaos:
@@ -182,13 +196,7 @@ class Chaos:
 
     def check(self) -> None:
         centre = self.centre
-        for look in (
-            invariants.loads,
-            invariants.idle_beside_work,
-            invariants.agreement,
-            invariants.figures,
-            invariants.dispositions,
-        ):
+        for look in LOOKS:
             assert list(look(centre)) == [], self.log[-8:]
 
     def leg(self, number: int) -> str:
@@ -257,8 +265,8 @@ def phone(number: int) -> str:
 
 
 CAUSES = list(Cause)
-TARGETS = ("200", "201", "202", "300", "301", "+33700", "nobody", "*41", "*44", "*43", "*421", "*429", "*42")
-TARGETS += ("*45", "*461", "*462", "*469")
+TARGETS = ("+331", "+333", "+33700", "200", "201", "202", "300", "301", "+33700", "nobody")
+TARGETS += ("*41", "*44", "*43", "*421", "*429", "*42", "*45", "*461", "*462", "*469")
 STATES = (Availability.READY,) * 4 + (Availability.PAUSED, Availability.LOGGED_OUT)
 
 ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
@@ -320,6 +328,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
 OFTEN = {
     "arrive": 4,
     "call back": 2,
+    "dial": 4,
     "answer": 6,
     "transfer": 4,
     "prompt ended": 3,

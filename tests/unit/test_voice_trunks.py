@@ -225,6 +225,12 @@ async def test_the_trunk_says_which_number_is_shown() -> None:
     assert str(other.invite("c", b"").from_.uri) == "sip:+33999999999@192.0.2.11"
 
 
+async def test_a_number_of_the_centre_goes_before_that_of_the_trunk() -> None:
+    scene = await started(trunk("a", caller_id="+33111111111"))
+    [found] = scene.trunks.candidates("+33123456789", "+33122222222", own_number=True)
+    assert str(found.invite("c", b"").from_.uri) == "sip:+33122222222@192.0.2.10"
+
+
 async def test_tcp_and_another_port_stand_in_the_uris() -> None:
     scene = await started(trunk("t", port=5070, protocol="tcp"))
     [found] = scene.trunks.candidates("+33123456789")

@@ -1,0 +1,184 @@
+"""Agents' own calls: what a phone dials that is no feature code.
+
+In this order: an extension (a colleague, who is rung outside the queues, or a queue, in which the agent
+waits like any caller), a number of `[numbers]` (its flow, as for a caller from outside), an outside number,
+if `may_dial` of the agent or of `[own_calls]` has how it begins. Everything else is refused: what can be
+dialled costs money, and a stolen password is found out by machines within hours.
+
+Each is an interaction of its own. While it lasts the agent is occupied with it to the whole capacity, so
+that nothing is offered on top, and is in whatever state of availability it was before, and after. If a
+phone of the agent rings for an offer at that instant, the call wins: somebody dialled, so the offer goes
+to the next agent, with its place, and is no miss of this one.
+"""
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from ccd.bridging import thirds
+from ccd.bridging.state import Talk
+from ccd.history.state import INTERNAL, OUT, REFUSED, UNANSWERED
+from ccd.model import commands as cmd
+from ccd.model import facts
+from ccd.model.nouns import DEFAULT_LOAD, Cause, ChannelClass, LegKind
+from ccd.model.rules import AgentRule, OwnCalls, Target
+from ccd.runtime.state import Interaction
+
+if TYPE_CHECKING:
+    from ccd.runtime.centre import Centre
+
+_NUMBER = re.compile(r"\+?[0-9]+")
+
+
+class Refusal(NamedTuple):
+    """Why it is not dialled: for the phone, and in words for the timeline."""
+
+    cause: Cause
+    why: str
+
+
+def dial(centre: "Centre", agent: str, fact: facts.AgentDialled) -> None:
+    """An agent's phone dialled something that is no feature code."""
+    if fact.leg in centre.talks.legs:
+        return  # the same call twice
+    target = _target(centre, fact)
+    if target is None or centre.state.draining:
+        cause = Cause.NOT_FOUND if target is None else Cause.OVERLOAD
+        centre.out.append(cmd.ReleaseLeg(fact.leg, cause))
+        return
+    info, talk = _open(centre, agent, fact, OUT if target.address else INTERNAL)
+    refused = _refusal(centre, agent, target)
+    if refused is not None:
+        centre.history.own_call(info.id, REFUSED)
+        centre.history.note(info.id, centre.now, "refused", cause=refused.cause.value, why=refused.why)
+        centre.talks.end(talk, refused.cause, centre.now)
+        return
+    info.caller = agent
+    rule = centre.state.rules.agents[agent]
+    centre.push(centre.router.engage(agent, info.id, _load(rule), centre.now))
+    _begin(centre, info, talk, rule, target)
+
+
+def _target(centre: "Centre", fact: facts.AgentDialled) -> Target | None:
+    """Where what was dialled leads; None: to nothing at all, it is no number."""
+    rules, dialled = centre.state.rules, fact.target
+    if dialled in centre.extensions:
+        return centre.extensions[dialled]
+    if dialled in rules.numbers and ":" not in dialled:
+        channel = fact.leg.partition(":")[0]
+        return Target(flow=rules.diverted.get(channel, "") or rules.numbers[dialled])
+    return Target(address=dialled) if _NUMBER.fullmatch(dialled) else None
+
+
+def _open(centre: "Centre", agent: str, fact: facts.AgentDialled, direction: str) -> tuple[Interaction, Talk]:
+    state, rule = centre.state, centre.state.rules.agents[agent]
+    state.interactions_made += 1
+    info = Interaction(
+        id=str(state.interactions_made),
+        leg=fact.leg,
+        channel=fact.leg.partition(":")[0],
+        channel_class=ChannelClass.VOICE,
+        kind=LegKind.AUDIO,
+        origin=rule.extension or agent,
+        display=rule.display or agent,
+        target=fact.target,
+        arrived_at=centre.now,
+    )
+    state.interactions[info.id] = info
+    language = rule.language or state.rules.language
+    talk = centre.talks.arrive(
+        info.id, fact.leg, info.kind, origin=info.origin, display=info.display, language=language
+    )
+    talk.own = True
+    centre.history.open(
+        info.id,
+        centre.now,
+        channel=info.channel,
+        channel_class=info.channel_class,
+        origin=info.origin,
+        target=info.target,
+        caller=agent,
+        direction=direction,
+        agent=agent,
+        device=fact.device,
+        leg=fact.leg,
+    )
+    return info, talk
+
+
+def _refusal(centre: "Centre", agent: str, target: Target) -> Refusal | None:
+    rules = centre.state.rules
+    if _running(centre, agent) >= rules.own_calls.most:
+        return Refusal(Cause.BUSY, "has as many calls of its own as it may")
+    if target.agent:
+        return _colleague_refuses(centre, agent, target.agent)
+    if not target.address or may_dial(target.address, rules.agents[agent], rules.own_calls):
+        return None
+    if not target.address.startswith("+"):
+        return Refusal(Cause.NOT_FOUND, "no extension, no number of ours, and not in may_dial")
+    return Refusal(Cause.FORBIDDEN, "not in may_dial")
+
+
+def may_dial(number: str, rule: AgentRule, own_calls: OwnCalls) -> bool:
+    """Whether an agent's phone may dial an outside number: E.164 by how it begins, a short one as a whole."""
+    allowed = own_calls.may_dial if rule.may_dial is None else rule.may_dial
+    return any(number == each or (each[0] == "+" and number.startswith(each)) for each in allowed)
+
+
+def _running(centre: "Centre", agent: str) -> int:
+    """How many own calls of the agent run."""
+    state, running = centre.router.state.agents.get(agent), centre.state.interactions
+    keys = state.outside if state is not None else {}
+    return sum(key in running and running[key].caller == agent for key in keys)
+
+
+def _colleague_refuses(centre: "Centre", agent: str, colleague: str) -> Refusal | None:
+    """Rung whatever is declared, but not in the middle of work."""
+    view = centre.router.agent_view(colleague, centre.now)
+    if colleague == agent:
+        return Refusal(Cause.BUSY, "its own extension")
+    if view is None or not view.reachable:
+        return Refusal(Cause.UNREACHABLE, view.unreachable_why if view is not None else "no such agent")
+    return Refusal(Cause.BUSY, f"{colleague} is {view.doing}") if view.load else None
+
+
+def _load(rule: AgentRule) -> int:
+    """The whole of the agent, and never less than a call from a queue takes."""
+    return max(rule.capacity, rule.load.get(ChannelClass.VOICE, DEFAULT_LOAD[ChannelClass.VOICE]))
+
+
+def _begin(centre: "Centre", info: Interaction, talk: Talk, rule: AgentRule, target: Target) -> None:
+    if target.queue:
+        centre.enqueue(info, target.queue)
+        return
+    if target.flow:
+        start = centre.flows.start
+        centre.push(start(info.id, target.flow, centre.now, talk.language, kind=info.kind))
+        return
+    own = centre.state.rules.own_calls
+    until, talk.record_own = centre.now + own.ring_timeout_s, own.record
+    centre.history.own_call(info.id, UNANSWERED)
+    if target.address:
+        number = rule.caller_id
+        thirds.dial_out(centre.talks, talk, target.address, until, number, own_number=bool(number))
+        return
+    info.helper = target.agent
+    colleague, card = centre.state.rules.agents[target.agent], centre.card(info)
+    centre.push(centre.router.occupy(colleague.name, info.id, _load(colleague), centre.now))
+    devices = colleague.devices
+    thirds.dial_out(centre.talks, talk, "", until, agent=colleague.name, devices=devices, card=card)
+
+
+def keep_whole(centre: "Centre") -> None:
+    """New rules are about to be followed: who has more capacity by them is still occupied as a whole."""
+    agents, rules = centre.router.state.agents, centre.state.rules.agents
+    for info in centre.state.interactions.values():
+        for name in (info.caller, info.helper if info.caller else ""):
+            if name in rules and _load(rules[name]) > agents[name].outside.get(info.id, 0):
+                centre.push(centre.router.occupy(name, info.id, _load(rules[name]), centre.now))
+
+
+def over(centre: "Centre", info: Interaction) -> None:
+    """The call is over for the agent who dialled it."""
+    if info.caller:
+        caller, info.caller = info.caller, ""
+        centre.push(centre.router.vacate(caller, info.id, centre.now))
