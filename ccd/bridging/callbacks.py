@@ -42,6 +42,23 @@ def leave_line(talks: "Talks", talk: Talk, number: str, now: float) -> None:
     talks.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, KEPT, talk.language))
 
 
+def begin(talks: "Talks", interaction: str, number: str, display: str, language: str) -> Talk:
+    """A customer who holds no line from the beginning: a recall."""
+    party = Party(leg="", kind=LegKind.AUDIO, address=number)
+    talk = Talk(
+        interaction=interaction,
+        customer=party,
+        origin=number,
+        display=display,
+        language=language,
+        customer_gone=True,
+        number=number,
+        away=True,
+    )
+    talks.state.talks[interaction] = talk
+    return talk
+
+
 def hang_up(talks: "Talks", talk: Talk) -> None:
     """The goodbye is over: take the line down."""
     talks.legs.pop(talk.customer.leg, None)

@@ -216,6 +216,8 @@ KEYS: dict[str, Key] = {
     "EntryRule.add": Key(low=-1000, high=1000),
     "CallbackRule.first": Key(choices=(CALLBACK_AGENT, CALLBACK_CUSTOMER)),
     "CallbackRule.attempts": Key(low=1, high=100),
+    "CallbackRule.recall_after_s": _seconds(),
+    "CallbackRule.recall_waited_s": _seconds(),
     "CallbackRule.ring_s": _seconds(600.0, low=5.0),
     "CallbackRule.valid_s": _seconds(30 * SECONDS_A_DAY, low=60.0),
     "RetryAfter.busy": _seconds(low=1.0, doc="The line was busy."),

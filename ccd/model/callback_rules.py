@@ -35,5 +35,11 @@ class CallbackRule(Frozen, frozen=True):
     """So long after it was asked for it is given up."""
     deny: tuple[str, ...] = ()
     """Beginnings of numbers that are never called back (`+3389`); they go before `allow`."""
+    recall: bool = False
+    """Who hangs up while waiting is called back too, in the place that was lost (a recall)."""
+    recall_after_s: float = 60.0
+    """Not before so long: most call again by themselves, and are not called then."""
+    recall_waited_s: float = 10.0
+    """Who hangs up sooner than so long after entering the queue is not called."""
     allow: tuple[str, ...] = ()
     """If there are any: beginnings of the only numbers that are called back."""

@@ -51,10 +51,11 @@ def refusal(centre: "Centre", queue: str, number: str) -> str:
         return DENIED
     if rule.allow and not number.startswith(rule.allow):
         return DENIED
-    return ALREADY if _key(number, queue) in centre.state.callbacks else ""
+    return ALREADY if key_of(number, queue) in centre.state.callbacks else ""
 
 
-def _key(number: str, queue: str) -> str:
+def key_of(number: str, queue: str) -> str:
+    """Under which a pending callback is found: one a number and queue."""
     return f"{number} {queue}"
 
 
@@ -140,7 +141,7 @@ def keep(centre: "Centre", info: Interaction, talk: Talk, queue: str, number: st
     rule, now = rule_of(centre, queue), centre.now
     until, rests_until = now + rule.valid_s, now + callbacks.GOODBYE_S
     info.callback = Callback(number, now, queue)
-    centre.state.callbacks[_key(number, queue)] = info.id
+    centre.state.callbacks[key_of(number, queue)] = info.id
     details = {"by": by} if by else {}
     centre.history.note(info.id, now, "callback kept", number=number, queue=queue, **details)
     centre.flows.stop(info.id, now)
@@ -184,7 +185,7 @@ def say_refusal(centre: "Centre", why: str, queue: str, number: str) -> str:
     if why == DENIED:
         return f"{number} is not called back: it is ours, or see deny and allow of [queues.{queue}.callback]"
     if why == ALREADY:
-        other = centre.state.callbacks[_key(number, queue)]
+        other = centre.state.callbacks[key_of(number, queue)]
         return f"{number} is called back for queue {queue} already: {other}"
     return "no customer holds the line in a queue there"
 
@@ -282,7 +283,7 @@ def over(centre: "Centre", interaction: str) -> None:
         return
     forget(centre, info)
     number = to_e164(info.origin, centre.state.rules.country)
-    twin = centre.state.interactions.get(centre.state.callbacks.get(_key(number, info.queue), ""))
+    twin = centre.state.interactions.get(centre.state.callbacks.get(key_of(number, info.queue), ""))
     talk = centre.talks.get(twin.id) if twin is not None else None
     if twin is not None and talk is not None:
         centre.history.note(twin.id, centre.now, "callback given up", why=f"served as {interaction}")
@@ -292,8 +293,8 @@ def over(centre: "Centre", interaction: str) -> None:
 def forget(centre: "Centre", info: Interaction) -> None:
     """It is no longer pending."""
     callback, pending = info.callback, centre.state.callbacks
-    if callback is not None and pending.get(_key(callback.number, callback.queue)) == info.id:
-        del pending[_key(callback.number, callback.queue)]
+    if callback is not None and pending.get(key_of(callback.number, callback.queue)) == info.id:
+        del pending[key_of(callback.number, callback.queue)]
 
 
 def restarted(centre: "Centre") -> None:

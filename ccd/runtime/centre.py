@@ -27,6 +27,7 @@ from ccd.model.rules import QueueRule, Target
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
+from ccd.runtime import recalls
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -208,18 +209,11 @@ class Centre:
         worth, requirement = info.priority, both(info.requirement, weighed.requirement)
         if weighed.added:
             worth = (rule.priority if worth is None else worth) + weighed.added
+        if not talk.away:
+            recalls.called_again(self, info, queue)
         self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
         self.history.queued(info.id, queue, self.now, worth or 0)
-        if weighed.held:
-            rules = ", ".join(weighed.held)
-            self.history.note(
-                info.id,
-                self.now,
-                ENTRY_RULES,
-                rules=rules,
-                add=weighed.added,
-                requirement=weighed.requirement,
-            )
+        self._note_weighed(info, weighed)
         if profiles := self.in_force.changed.get(queue):
             self.history.note(info.id, self.now, "under profile", profile=profiles)
         enter = self.router.requeue if again else partial(self.router.enqueue, callback=callback)
@@ -236,9 +230,14 @@ class Centre:
                 requirement=requirement,
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
-                customer=info.customer,
+                customer="" if recalls.is_recall(info) else info.customer,
             )
         )
+
+    def _note_weighed(self, info: Interaction, weighed: Weighed) -> None:
+        if weighed.held:
+            rules, added, asked = ", ".join(weighed.held), weighed.added, weighed.requirement
+            self.history.note(info.id, self.now, ENTRY_RULES, rules=rules, add=added, requirement=asked)
 
     def _weigh(self, info: Interaction, rule: QueueRule) -> Weighed:
         if not rule.entry:

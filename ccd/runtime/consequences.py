@@ -17,7 +17,8 @@ from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
-from ccd.runtime import callbacks, own_calls, wrap_ups
+from ccd.routing.phases import Phase as PlacePhase
+from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
 from ccd.runtime.state import Interaction
@@ -322,7 +323,11 @@ def _customer_gone(centre: "Centre", event: ev.CustomerGone) -> None:
     info = centre.state.interactions.get(event.interaction)
     if talk is None or info is None:
         return
+    place = centre.router.state.places.get(info.id)
+    gave_up = place is not None and place.phase is not PlacePhase.CONNECTED
     leave(centre, info, talk, event.cause)
+    if place is not None and gave_up:
+        recalls.lost(centre, info, talk, place)
 
 
 def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:

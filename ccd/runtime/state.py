@@ -26,6 +26,8 @@ class Callback(msgspec.Struct, omit_defaults=True):
     """Those that failed."""
     last: Cause | None = None
     """Why the last attempt failed."""
+    recall_of: str = ""
+    """The interaction that its customer gave up; empty: the customer asked for it."""
 
 
 class Interaction(msgspec.Struct, omit_defaults=True):

@@ -95,7 +95,13 @@ def make_rules(variant: int) -> Rules:
             max_length=2,
             overflow=Target(queue="help"),
             on_miss={OfferEnd.NO_ANSWER: 2},
-            callback=CallbackRule(key="1", attempts=2, first="customer" if variant == 3 else "agent"),
+            callback=CallbackRule(
+                key="1",
+                attempts=2,
+                recall=True,
+                recall_waited_s=1.0,
+                first="customer" if variant == 3 else "agent",
+            ),
         ),
         "help": QueueRule(
             name="help",
