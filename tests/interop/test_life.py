@@ -45,7 +45,7 @@ async def test_a_dead_media_worker_ends_its_calls_and_is_replaced(make_site: Mak
     rtp = await Rtp.open()
     async with phone(site) as agent, caller(site) as outside:
         call, taken = await talk(site, outside, agent)
-        await rtp.talk(taken.invite.media, 1.5)
+        await rtp.talk(taken.invite.media, 2.5)  # a recording goes to disk every 1.5 s
         former = media_worker(site)
         os.kill(former, signal.SIGKILL)
         await call.expect("BYE")
