@@ -226,7 +226,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
             ("callback", _callback(answer.get("callback"))),
             ("step", answer.get("step", "")),
-            ("dialled by", answer.get("caller", "")),
+            ("dialled by", answer.get("dialled_by", "")),
             ("queue", answer["queue"]),
             ("place", answer.get("position") or ""),
             ("agents", agents),

@@ -38,13 +38,13 @@ class History:
         channel_class: ChannelClass,
         origin: str,
         target: str,
-        caller: str = "",
+        dialled_by: str = "",
         direction: str = IN,
         **details: Detail,
     ) -> None:
-        """An interaction begins; `details` go with its `arrived` note. `caller`: whose own call it is."""
+        """An interaction begins; `details` go with its `arrived` note. `dialled_by`: whose own call it is."""
         record = Record(interaction, channel, channel_class, origin, target, now)
-        record.caller, record.direction = caller, direction
+        record.dialled_by, record.direction = dialled_by, direction
         record.timeline.append(Note(now, "arrived", details))
         self.state.open[interaction] = record
 
@@ -78,7 +78,7 @@ class History:
             record.talked_s += max(0.0, now - record.answered_at)
         record.outcome = outcome.value if outcome is not None else record.outcome or "flow"
         add_note(record, Note(now, "closed", {"outcome": record.outcome, "cause": cause.value}))
-        if record.caller:
+        if record.dialled_by:
             own_calls.count(self.state, record)
         if interaction in self.state.kept:
             self.state.kept[interaction].record = record

@@ -27,7 +27,7 @@ class OwnReport(msgspec.Struct, frozen=True):
 def count(state: HistoryState, record: Record) -> None:
     """An own call is over."""
     days = state.own
-    figures = days.setdefault(day_of(record.ended_at), {}).setdefault(record.caller, OwnFigures())
+    figures = days.setdefault(day_of(record.ended_at), {}).setdefault(record.dialled_by, OwnFigures())
     if record.direction == OUT:
         figures.out += 1
     else:

@@ -48,7 +48,7 @@ class Record(msgspec.Struct, omit_defaults=True):
     """What was said last of how it ended; empty: nothing."""
     disposition_by: str = ""
     """Who said it: `phone:DEVICE`, `ccctl:USER`."""
-    caller: str = ""
+    dialled_by: str = ""
     """The agent whose own call it is; empty: a customer's."""
     direction: str = IN
     answered_at: float = 0.0

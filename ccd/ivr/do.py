@@ -40,8 +40,8 @@ class Queue(Do, frozen=True):
     priority: int | None
     requirement: str = ""
     """What this interaction asks for besides the queue's requirement."""
-    prefer: str = ""
-    """Agent that it is kept for at first, for `prefer_wait_s`."""
+    prefer: tuple[str, ...] = ()
+    """Whom it is kept for at first, for `prefer_wait_s`: the first of these who is an agent."""
     prefer_last_s: float = 0.0
     """Nobody named: whoever spoke with this customer last, if that is no longer ago."""
     prefer_wait_s: float = 0.0

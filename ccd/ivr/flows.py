@@ -344,7 +344,8 @@ class Flows(Scripts):
             priority = whole(run.variables.get("priority", ""))
         run.mode = Mode.QUEUED
         run.typed = ""
-        prefer = run.variables.get(step.prefer_variable, "") or step.prefer
+        named = (run.variables.get(step.prefer_variable, ""), step.prefer)
+        prefer = tuple([name for name in named if name])
         kept = step.prefer_wait_s if prefer or step.prefer_last_s else 0.0
         out.append(
             Queue(run.interaction, step.queue, priority, step.requirement, prefer, step.prefer_last_s, kept)

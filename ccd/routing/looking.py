@@ -4,7 +4,7 @@ from ccd.routing.asked import AgentReasons, reasons
 from ccd.routing.matching import Matching
 from ccd.routing.phases import Phase
 from ccd.routing.state import RoutingState
-from ccd.routing.views import AgentView, QueueView, view_agent, view_queue
+from ccd.routing.views import AgentView, Figure, QueueView, view_agent, view_figure, view_queue
 
 
 class Looking:
@@ -21,6 +21,14 @@ class Looking:
             return None
         matching = self._matching
         return view_queue(matching.index, queue, self.state, matching.expecting, now)
+
+    def queue_figure(self, name: str, figure: str, now: float) -> Figure:
+        """One figure of a queue now; None when there is no such queue or figure, or it is not known."""
+        queue = self._matching.index.queues.get(name)
+        if queue is None:
+            return None
+        matching = self._matching
+        return view_figure(matching.index, queue, matching.expecting, figure, now)
 
     def agent_view(self, name: str, now: float) -> AgentView | None:
         """One agent now; None when there is no such agent."""

@@ -13,9 +13,9 @@ nobody from joining one that rings.
 
 from msgspec import structs
 
-from ccd.model.nouns import LegKind, OfferEnd
+from ccd.model.nouns import OfferEnd
 from ccd.routing.ability import Bits
-from ccd.routing.callbacks import customer_first
+from ccd.routing.callbacks import customer_first, offer_s
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import Decision, Offer, OfferWithdrawn, Traced
 from ccd.routing.desk import Desk
@@ -116,7 +116,7 @@ class Ringing:
         state, rule = self.state, queue.rule
         offer = f"o{state.next_offer}"
         state.next_offer += 1
-        deadline = now + (rule.ring_timeout_s if place.kind is LegKind.AUDIO else rule.text_timeout_s)
+        deadline = now + offer_s(rule, place)
         load = desk.load_of(self.index.kinds[queue.kinds[place.channel_class]])
         before = take_turn_for(state, self.index, desk, place.interaction, load, now)
         others = state.other_offers.setdefault(place.interaction, {})

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ccd.model.calendar import is_open
+from ccd.model.calendar import OpenState, is_open
 from ccd.model.nouns import Availability
 from ccd.routing.callbacks import is_away, is_called
 from ccd.routing.desk import Desk, open_for_work
@@ -14,6 +14,8 @@ from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.shares import ShareView, view_shares
 from ccd.routing.state import AgentState, AgentTotals, QueueTotals, RoutingState, WrapUp
+
+Figure = float | bool | None
 
 
 class QueueView(msgspec.Struct, frozen=True):
@@ -160,17 +162,56 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
     )
 
 
+def _closed(queue: QueueIndex, now: float) -> OpenState | None:
+    """Why and until when its calendar has it closed; None: it is open."""
+    hours = None if queue.calendar is None else is_open(queue.calendar, now)
+    return hours if hours is not None and not hours.open else None
+
+
+def _free(index: Index, queue: QueueIndex) -> int:
+    return sum(open_for_work(desk.state) and desk.room_for != 0 for desk in index.members(queue))
+
+
+def _logged_in(index: Index, queue: QueueIndex) -> int:
+    return sum(desk.state.availability is not Availability.LOGGED_OUT for desk in index.members(queue))
+
+
+def _longest_wait_s(index: Index, queue: QueueIndex, now: float) -> float:
+    """Walks all that wait."""
+    places = (index.places[name] for name in queue.order(now))
+    return max((now - place.entered_at for place in places if not is_away(place)), default=0.0)
+
+
+def view_figure(index: Index, queue: QueueIndex, expecting: Expecting, figure: str, now: float) -> Figure:
+    """One figure of a queue (`ccd.model.entry.FIGURES`), and no other: conditions ask at each entry.
+
+    All but `longest_wait_s` cost nothing that grows with the waiting.
+    """
+    match figure:
+        case "waiting":
+            return queue.waiting()
+        case "longest_wait_s":
+            return max(0.0, _longest_wait_s(index, queue, now))
+        case "agents":
+            return _logged_in(index, queue)
+        case "free":
+            return _free(index, queue)
+        case "open":
+            return _closed(queue, now) is None
+        case "ewt_s":
+            return expecting.view(queue, _free(index, queue), now)[0]
+    return None
+
+
 def view_queue(
     index: Index, queue: QueueIndex, state: RoutingState, expecting: Expecting, now: float
 ) -> QueueView:
     """The queue as of `now`. Walks its waiting for the longest wait."""
-    members = index.members(queue)
-    states = [desk.state for desk in members]
-    hours = None if queue.calendar is None else is_open(queue.calendar, now)
-    closed = hours if hours is not None and not hours.open else None
+    states = [desk.state for desk in index.members(queue)]
+    closed = _closed(queue, now)
     waiting = [index.places[name] for name in queue.order(now)]
     entered = [place.entered_at for place in waiting if not is_away(place)]
-    free = sum(open_for_work(desk.state) and desk.room_for != 0 for desk in members)
+    free = _free(index, queue)
     ewt_s, ewt = expecting.view(queue, free, now)
     return QueueView(
         queue=queue.rule.name,
@@ -181,7 +222,7 @@ def view_queue(
         talking=queue.talking,
         longest_wait_s=max(0.0, now - min(entered)) if entered else 0.0,
         agents=len(states),
-        logged_in=sum(state.availability is not Availability.LOGGED_OUT for state in states),
+        logged_in=_logged_in(index, queue),
         free=free,
         busy=sum(bool(state.held or state.outside) for state in states),
         wrap_up=sum(state.wrap_up is not None for state in states),

@@ -282,12 +282,20 @@ def over(centre: "Centre", interaction: str) -> None:
     if info is None:
         return
     forget(centre, info)
-    number = to_e164(info.origin, centre.state.rules.country)
-    twin = centre.state.interactions.get(centre.state.callbacks.get(key_of(number, info.queue), ""))
+    twin = twin_of(centre, info)
     talk = centre.talks.get(twin.id) if twin is not None else None
     if twin is not None and talk is not None:
         centre.history.note(twin.id, centre.now, "callback given up", why=f"served as {interaction}")
         leave(centre, twin, talk, Cause.TRANSFERRED)
+
+
+def twin_of(centre: "Centre", info: Interaction) -> Interaction | None:
+    """The callback that is kept for the number that this customer calls from, in the same queue."""
+    pending = centre.state.callbacks
+    if not pending:
+        return None  # most of the time: no number is made whole for nothing
+    number = to_e164(info.origin, centre.state.rules.country)
+    return centre.state.interactions.get(pending.get(key_of(number, info.queue), ""))
 
 
 def forget(centre: "Centre", info: Interaction) -> None:

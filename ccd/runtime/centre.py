@@ -210,7 +210,7 @@ class Centre:
         if weighed.added:
             worth = (rule.priority if worth is None else worth) + weighed.added
         if not talk.away:
-            recalls.called_again(self, info, queue)
+            recalls.called_again(self, info)
         self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
         self.history.queued(info.id, queue, self.now, worth or 0)
         self._note_weighed(info, weighed)
@@ -250,7 +250,7 @@ class Centre:
         flow = flows.where(interaction).partition("/")[0]
         info = self.state.interactions[interaction]
         variables = {"language": flows.language(interaction), **flows.variables(interaction)}
-        return seen(info, flow, variables, lambda queue: self.router.queue_view(queue, now))
+        return seen(info, flow, variables, lambda queue, figure: self.router.queue_figure(queue, figure, now))
 
     def card(self, info: Interaction) -> cmd.OfferCard:
         """What an offer of this interaction shows."""

@@ -19,6 +19,7 @@ from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
+from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
 from ccd.runtime.state import Interaction
@@ -55,8 +56,8 @@ def _flow_queue(centre: "Centre", want: do.Queue) -> None:
     info = centre.state.interactions.get(want.interaction)
     if info is not None:
         info.requirement = want.requirement or info.requirement
-        prefer = want.prefer
-        if prefer not in centre.state.rules.agents and want.prefer_last_s:
+        prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
+        if not prefer and want.prefer_last_s:
             prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s)
         centre.enqueue(info, want.queue, want.priority, prefer=prefer, prefer_wait_s=want.prefer_wait_s)
 
@@ -300,7 +301,7 @@ def _place_taken_back(centre: "Centre", decision: dec.PlaceTakenBack) -> None:
     centre.history.note(by, centre.now, "took place back", queue=decision.queue, of=of, lost_s=lost_s)
     record = centre.history.add_later(of, centre.now, "place taken back", queue=decision.queue, by=by)
     if record is not None:
-        centre.records.append(wrap_ups.record_row(record))
+        centre.records.append(record_row(record))
     else:  # its legs are still ending
         centre.history.note(of, centre.now, "place taken back", queue=decision.queue, by=by)
 
@@ -363,7 +364,7 @@ def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:
     if talk is not None and talk.phase is not Phase.TRANSFERRING:
         centre.push(centre.router.finish(event.interaction, centre.now))
         info = centre.state.interactions.get(event.interaction)
-        if info is not None and info.caller:
+        if info is not None and info.dialled_by:
             centre.free_helper(info)
             own_calls.over(centre, info)
 
@@ -371,7 +372,7 @@ def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:
 def _own_answered(centre: "Centre", event: ev.OwnAnswered) -> None:
     info = centre.state.interactions.get(event.interaction)
     if info is not None:
-        speak = tuple(agent for agent in (info.caller, event.agent) if agent)
+        speak = tuple(agent for agent in (info.dialled_by, event.agent) if agent)
         centre.history.own_answered(info.id, speak, centre.now)
 
 
@@ -386,7 +387,7 @@ def _outside_failed(centre: "Centre", event: ev.OutsideFailed) -> None:
         return
     centre.free_helper(info)
     centre.history.note(info.id, centre.now, "outside failed", cause=event.cause.value)
-    if info.caller and not talk.customer.answered and not centre.flows.where(info.id):
+    if info.dialled_by and not talk.customer.answered and not centre.flows.where(info.id):
         leave(centre, info, talk, event.cause)  # its phone is told by the status of the cause
         return
     centre.talks.back_to_flow(talk)
@@ -430,7 +431,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
         return
     if info.id in centre.router.state.lost:
         centre.history.keep_lost(record)
-    centre.records.append(wrap_ups.record_row(record))
+    centre.records.append(record_row(record))
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:

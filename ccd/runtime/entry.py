@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ccd.model.entry import QUEUES, VARIABLES, queue_and_figure
-from ccd.routing.views import QueueView
+from ccd.routing.views import Figure
 from ccd.runtime.state import Interaction
 
 
@@ -12,9 +12,9 @@ def seen(
     info: Interaction,
     flow: str,
     variables: dict[str, str],
-    view: Callable[[str], QueueView | None],
+    figure: Callable[[str, str], Figure],
 ) -> Callable[[str], Any]:
-    """The look-up for conditions. `flow`: whence it comes; `variables`: what it set; `view`: of a queue."""
+    """The look-up for conditions. `flow`: whence it comes; `variables`: what it set; `figure`: of a queue."""
     values: dict[str, Any] = {
         "caller": info.origin or None,
         "caller_name": info.display or None,
@@ -30,20 +30,7 @@ def seen(
         if name.startswith(VARIABLES):
             return variables.get(name[len(VARIABLES) :])
         if name.startswith(QUEUES):
-            return _figure(name, view)
+            return figure(*queue_and_figure(name))
         return values.get(name)
 
     return look_up
-
-
-def _figure(name: str, view: Callable[[str], QueueView | None]) -> float | bool | None:
-    queue, figure = queue_and_figure(name)
-    shown = view(queue)
-    if shown is None:
-        return None
-    if figure == "open":
-        return not shown.closed
-    if figure == "agents":
-        return shown.logged_in
-    value: float | None = getattr(shown, figure)
-    return value

@@ -52,7 +52,7 @@ def dial(centre: "Centre", agent: str, fact: facts.AgentDialled) -> None:
         centre.history.note(info.id, centre.now, "refused", cause=refused.cause.value, why=refused.why)
         centre.talks.end(talk, refused.cause, centre.now)
         return
-    info.caller = agent
+    info.dialled_by = agent
     rule = centre.state.rules.agents[agent]
     centre.push(centre.router.engage(agent, info.id, _load(rule), centre.now))
     _begin(centre, info, talk, rule, target)
@@ -96,7 +96,7 @@ def _open(centre: "Centre", agent: str, fact: facts.AgentDialled, direction: str
         channel_class=info.channel_class,
         origin=info.origin,
         target=info.target,
-        caller=agent,
+        dialled_by=agent,
         direction=direction,
         agent=agent,
         device=fact.device,
@@ -128,7 +128,7 @@ def _running(centre: "Centre", agent: str) -> int:
     """How many own calls of the agent run."""
     state, running = centre.router.state.agents.get(agent), centre.state.interactions
     keys = state.outside if state is not None else {}
-    return sum(key in running and running[key].caller == agent for key in keys)
+    return sum(key in running and running[key].dialled_by == agent for key in keys)
 
 
 def _colleague_refuses(centre: "Centre", agent: str, colleague: str) -> Refusal | None:
@@ -172,13 +172,13 @@ def keep_whole(centre: "Centre") -> None:
     """New rules are about to be followed: who has more capacity by them is still occupied as a whole."""
     agents, rules = centre.router.state.agents, centre.state.rules.agents
     for info in centre.state.interactions.values():
-        for name in (info.caller, info.helper if info.caller else ""):
+        for name in (info.dialled_by, info.helper if info.dialled_by else ""):
             if name in rules and _load(rules[name]) > agents[name].outside.get(info.id, 0):
                 centre.push(centre.router.occupy(name, info.id, _load(rules[name]), centre.now))
 
 
 def over(centre: "Centre", info: Interaction) -> None:
     """The call is over for the agent who dialled it."""
-    if info.caller:
-        caller, info.caller = info.caller, ""
-        centre.push(centre.router.vacate(caller, info.id, centre.now))
+    if info.dialled_by:
+        agent, info.dialled_by = info.dialled_by, ""
+        centre.push(centre.router.vacate(agent, info.id, centre.now))

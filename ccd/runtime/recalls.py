@@ -31,7 +31,8 @@ def lost(centre: "Centre", info: Interaction, talk: Talk, place: Place) -> None:
     """A customer gave up waiting in this place: keep a recall, where the queue has them and the number can be
     called."""
     rule = callbacks.rule_of(centre, place.queue)
-    ours = info.caller or info.callback is not None  # an agent's own call; one that was called back already
+    # an agent's own call, or one that was called back already
+    ours = info.dialled_by or info.callback is not None
     if not rule.recall or ours or info.kind is not LegKind.AUDIO:
         return
     number = to_e164(info.origin, centre.state.rules.country)
@@ -82,10 +83,9 @@ def _open(centre: "Centre", info: Interaction, talk: Talk, queue: str, number: s
     return recall
 
 
-def called_again(centre: "Centre", info: Interaction, queue: str) -> None:
+def called_again(centre: "Centre", info: Interaction) -> None:
     """Somebody enters a queue on the line: a recall of that number which rests is made no more."""
-    number = to_e164(info.origin, centre.state.rules.country)
-    twin = centre.state.interactions.get(centre.state.callbacks.get(callbacks.key_of(number, queue), ""))
+    twin = callbacks.twin_of(centre, info)
     if twin is None or not is_recall(twin):
         return
     place, talk = centre.router.state.places.get(twin.id), centre.talks.get(twin.id)

@@ -52,7 +52,7 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     overflows: int = 0
     """Since `overflowed_at` without time passing: what goes round in circles is ended."""
     overflowed_at: float = 0.0
-    caller: str = ""
+    dialled_by: str = ""
     """Agent whose phone dialled it and who is occupied with it; empty: a customer's."""
     helper: str = ""
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
@@ -72,7 +72,7 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: float
 
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
 

@@ -244,7 +244,7 @@ def interactions(
         info
         for info in centre.state.interactions.values()
         if (not queue or info.queue == queue)
-        and (not agent or agent in _agents_of(centre, info.id) or agent == info.caller)
+        and (not agent or agent in _agents_of(centre, info.id) or agent == info.dialled_by)
     ]
     shown = found[:limit]
     places = _places(centre, {info.queue for info in shown if info.queue})
@@ -272,9 +272,9 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "target": info.target,
         "queue": info.queue,
         "position": places.get(info.id, 0),
-        "agent": _agent_of(centre, info.id) or info.caller,
+        "agent": _agent_of(centre, info.id) or info.dialled_by,
         "ringing": list(centre.router.offers_of(info.id)),
-        "caller": info.caller,
+        "dialled_by": info.dialled_by,
         "step": centre.flows.where(info.id),
         "age_s": max(0.0, now - info.arrived_at),
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,
@@ -324,8 +324,8 @@ def ended(record: Record) -> View:
         "origin": record.origin,
         "target": record.target,
         "queue": record.queue,
-        "agent": record.agents[-1] if record.agents else record.caller,
-        "caller": record.caller,
+        "agent": record.agents[-1] if record.agents else record.dialled_by,
+        "dialled_by": record.dialled_by,
         "direction": record.direction,
         "age_s": max(0.0, record.ended_at - record.began_at),
         "record": plain(record),
@@ -344,7 +344,7 @@ def ended_row(row: RecordRow) -> View:
         "outcome": row.outcome,
         "cause": "",
         "agents": [],
-        "caller": "",
+        "dialled_by": "",
         "direction": "",
         "waited_s": None,
         "talked_s": None,
@@ -355,7 +355,7 @@ def ended_row(row: RecordRow) -> View:
         record = words.decode_record(row.body)
     except Refused:
         return shown
-    told = ("origin", "target", "cause", "agents", "caller", "direction", "waited_s", "talked_s")
+    told = ("origin", "target", "cause", "agents", "dialled_by", "direction", "waited_s", "talked_s")
     return {**shown, **{name: plain(getattr(record, name)) for name in told}}
 
 

@@ -6,33 +6,18 @@ and each word files it again.
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from ccd.channels.ledger import RecordRow
 from ccd.errors import Refused
 from ccd.history.state import Record
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.routing import decisions as dec
+from ccd.runtime.filing import record_row
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
 EXTENDED, NOTED, REFUSED = "agent/wrap-up-longer", "agent/disposition", "agent/refused"
 """Prompts that answer the feature codes."""
-
-
-def record_row(record: Record) -> RecordRow:
-    """A record of an interaction that is over, to be filed; again: in place of the former one."""
-    return RecordRow(
-        interaction=record.interaction,
-        queue=record.queue,
-        channel=record.channel,
-        began_at=record.began_at,
-        ended_at=record.ended_at,
-        outcome=record.outcome,
-        body=msgspec.msgpack.encode(record),
-    )
 
 
 # -- facts -----------------------------------------------------------------------------------------

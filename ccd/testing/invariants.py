@@ -13,7 +13,7 @@ from ccd.history.history import History
 from ccd.model.nouns import DEFAULT_LOAD, Availability
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
-from ccd.routing.callbacks import is_away
+from ccd.routing.callbacks import customer_first, is_away
 from ccd.routing.phases import Phase
 from ccd.routing.state import AgentState, Place, WrapUpStage
 from ccd.routing.strategies import RING_ALL
@@ -87,6 +87,8 @@ def rings(centre: Centre) -> Iterator[str]:
         rung = {place.agent, *state.other_offers.get(place.interaction, {})}
         if queue.reserve or queue.tiers or place.prefer or place.late or len(rung) >= queue.ring_all_max:
             continue
+        if customer_first(queue, place.callback):
+            continue  # one agent is kept for it
         for name in rules.agents if queue.by_skill else queue.agents:
             agent = state.agents.get(name)
             if agent is not None and name not in rung and _may_serve(rules, agent, place):
@@ -124,13 +126,13 @@ def own_calls(centre: Centre) -> Iterator[str]:
     """Who has a call of its own is occupied with it, and nothing is offered on top."""
     agents, places = centre.router.state.agents, centre.router.state.places
     for name, info in centre.state.interactions.items():
-        agent = agents.get(info.caller)
-        if not info.caller:
+        agent = agents.get(info.dialled_by)
+        if not info.dialled_by:
             continue
         if agent is None or name not in agent.outside:
-            yield f"agent {info.caller} is not occupied by the call {name} of its own"
+            yield f"agent {info.dialled_by} is not occupied by the call {name} of its own"
         elif any(places[each].phase is Phase.OFFERED for each in agent.held):
-            yield f"agent {info.caller} is on the call {name} of its own and is offered {list(agent.held)}"
+            yield f"agent {info.dialled_by} is on its own call {name} and is offered {list(agent.held)}"
 
 
 def _interruptible(centre: Centre, agent: AgentState) -> int:

@@ -96,7 +96,7 @@ def _records(ledger: Ledger, begins_at: float, ends_at: float) -> list[Record]:
     while since < newest:
         rows = ledger.records(since, since + _AT_ONCE_S, limit=_NO_LIMIT)
         records = [decode_record(row.body) for row in rows if begins_at <= row.began_at < ends_at]
-        found += [record for record in records if not record.caller]  # what agents dialled is no demand
+        found += [record for record in records if not record.dialled_by]  # what agents dialled is no demand
         since += _AT_ONCE_S
     return sorted(found, key=lambda each: (each.began_at, len(each.interaction), each.interaction))
 

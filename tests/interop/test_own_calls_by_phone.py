@@ -93,8 +93,8 @@ async def test_an_agent_and_somebody_outside_hear_each_other(make_site: Make, tm
         await far.event("recorded", timeout_s=10)
         await site.until_records(2)
         await until_doing(site, "a1", "idle")
-    record = next(each for each in site.records() if each.caller)
-    assert (record.direction, record.caller, record.target) == ("out", "a1", OUTSIDE)
+    record = next(each for each in site.records() if each.dialled_by)
+    assert (record.direction, record.dialled_by, record.target) == ("out", "a1", OUTSIDE)
     assert record.outcome == "answered" and record.talked_s > 5
     assert not check_heard(far.heard(), FIRST, [FAR], at_least_ms=3000, gap_ms=4000)
     samples, rate = read_wav(far.heard())
@@ -267,5 +267,5 @@ async def test_a_killed_daemon_files_the_call_as_lost(make_site: Make) -> None:
         await site.kill()
         await site.start()
         (record,) = await site.until_records(1)
-        assert record.cause.value == "restart" and record.caller == "a1"
+        assert record.cause.value == "restart" and record.dialled_by == "a1"
         assert (await site.agent("a1"))["outside"] == []

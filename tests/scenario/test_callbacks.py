@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from ccd.bridging.callbacks import GOODBYE_S
+from ccd.bridging.state import Phase
+from ccd.bridging.talks import ENDING_S
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause
@@ -366,3 +368,44 @@ def test_a_number_of_our_own_is_not_called_back() -> None:
     assert not line.sim.centre.talks.state.talks[a].away
     line.leave(a, CAT_CALLS)
     assert line.sim.centre.talks.state.talks[a].away
+
+
+def test_a_hang_up_during_the_goodbye_closes_the_interaction() -> None:
+    line = Line()
+    a = line.call(ANN_CALLS)
+    leg = line.sim.centre.state.interactions[a].leg
+    turn = line.sim.centre.turn  # nobody carries out its commands
+    turn(facts.CallbackAsked(a, "test"), line.sim.now)
+    talk = line.sim.centre.talks.state.talks[a]
+    turn(facts.HangupAsked(a, "test"), line.sim.now)
+    turn(facts.PromptEnded(leg, talk.playing, True), line.sim.now)
+    assert talk.phase is Phase.ENDING and not talk.customer_gone, "its leg is being ended, nobody left a line"
+    turn(facts.TimePassed(), line.sim.now + ENDING_S)
+    assert line.phase(a) == "ended" and leg not in line.sim.centre.talks.legs
+
+
+def test_a_goodbye_that_is_overdue_when_its_turn_comes_is_cut_before_the_call() -> None:
+    line = Line(busy=False)
+    line.sim.behaviours["ann-phone"] = NEVER
+    a = line.call(ANN_CALLS)
+    leg = line.sim.centre.state.interactions[a].leg
+    turn = line.sim.centre.turn
+    turn(facts.CallbackAsked(a, "test"), line.sim.now)
+    line.sim.centre.push(line.sim.centre.router.wake(a, line.sim.now))
+    line.sim.centre.settle()  # its turn, though the goodbye still plays
+    agent = line.sim.centre.talks.state.talks[a].agent
+    assert agent is not None
+    turn(facts.LegAnswered(agent.leg, "ann-phone"), line.sim.now)
+    assert line.phase(a) == "calling" and leg not in line.sim.centre.talks.legs
+
+
+def test_leaving_the_line_stops_every_phone_that_rings_for_it() -> None:
+    line = Line(busy=False, agents=("ann", "bob"), strategy="ring_all")
+    line.sim.login("bob")
+    line.sim.behaviours |= {"ann-phone": NEVER, "bob-phone": NEVER}
+    a = line.call(ANN_CALLS)
+    assert sorted(line.sim.centre.router.offers_of(a)) == ["ann", "bob"]
+    line.sim.tell(facts.CallbackAsked(a, "test"))
+    assert (line.place(a), line.sim.centre.router.offers_of(a)) == ("resting", {})
+    assert (doing(line.sim, "ann"), doing(line.sim, "bob")) == ("idle", "idle")
+    line.sim.check_replay()

@@ -152,3 +152,18 @@ def test_the_agents_phone_rings_its_whole_time_however_late_the_customer_answere
     line.sim.run_until(called + 29 + 20)
     assert line.place(a) == "waiting"
     line.sim.check_replay()
+
+
+def test_one_agent_is_kept_though_the_queue_rings_all() -> None:
+    line = first(agents=("ann", "bob"), strategy="ring_all")
+    a = line.call(ANN_CALLS)
+    line.sim.behaviours |= {ANN_CALLS: Behaviour(answers_after=5.0), "ann-phone": NEVER}
+    line.leave(a)
+    line.end_first()
+    line.sim.login("bob")
+    line.sim.behaviours["bob-phone"] = NEVER
+    line.sim.run(4)
+    assert line.phase(a) == "calling" and len(line.sim.centre.router.offers_of(a)) == 1
+    line.sim.run(2)
+    assert sorted(line.sim.centre.router.offers_of(a)) == ["ann", "bob"], "the customer is there: all ring"
+    line.sim.check_replay()

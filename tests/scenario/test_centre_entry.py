@@ -215,6 +215,14 @@ def test_the_owner_that_a_variable_names_comes_first() -> None:
         sim.check_replay()
 
 
+def test_a_variable_that_names_nobody_leaves_it_to_the_agent_of_the_step() -> None:
+    steps = (Set(values={"owner": "nobody"}), Enqueue(queue="sales", prefer_variable="owner", prefer="bob"))
+    sim = centre("ann", "bob", steps=steps)
+    call = sim.call()
+    sim.run(3)
+    assert sim.agent_of(call) == "bob"
+
+
 def test_the_memory_of_conversations_is_bounded_and_survives_a_snapshot() -> None:
     spoken: dict[str, Spoken] = {}
     for number in range(MOST_REMEMBERED):

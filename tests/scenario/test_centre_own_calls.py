@@ -80,7 +80,7 @@ def test_the_phone_hears_what_the_far_end_does_and_the_agent_is_busy() -> None:
         one.dial for one in sim.voice.legs.values() if not one.peer
     )
     record = sim.record(leg)
-    assert (record.direction, record.caller, record.target) == ("out", "ann", OUTSIDE)
+    assert (record.direction, record.dialled_by, record.target) == ("out", "ann", OUTSIDE)
     assert (record.origin, record.agents, record.outcome) == ("201", ["ann"], "answered")
     assert record.talked_s == pytest.approx(20.0) and record.queue == ""
     assert whats(sim, leg)[:2] == ["arrived", "ringing"]
@@ -553,7 +553,7 @@ def test_a_killed_daemon_files_it_as_lost_and_frees_everybody(target: str) -> No
     leg = sim.dial("ann-phone", target)
     sim.run(10)
     sim.restart()
-    assert sim.record(leg).cause is Cause.RESTART and sim.record(leg).caller == "ann"
+    assert sim.record(leg).cause is Cause.RESTART and sim.record(leg).dialled_by == "ann"
     assert (doing(sim, "ann"), doing(sim, "bob")) == ("idle", "idle")
     sim.check_replay()
 
