@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ccd.model.facts import AnyFact, LegAnswered
 from ccd.model.nouns import ChannelClass
-from ccd.model.rules import AgentRule, Enqueue, FlowRule, QueueRule, Rules
+from ccd.model.rules import AgentRule, FlowRule, QueueRule, Rules
+from ccd.model.steps import Enqueue
 from ccd.routing.phases import Phase
 from ccd.testing.made_day import ArrivalsRule, DayRule, ShiftRule, Spread, make_day
 from ccd.testing.rehearsal import DayCentre

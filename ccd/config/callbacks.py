@@ -7,8 +7,9 @@ from ccd.config.people import must_be_known
 from ccd.config.scripts import KEYS
 from ccd.config.values import Reader
 from ccd.model.callback_rules import CallbackRule
-from ccd.model.rules import CallBack, FlowRule
+from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
+from ccd.model.steps import CallBack
 
 _BEGINNING = re.compile(r"\+[0-9]{0,14}")
 

@@ -16,8 +16,9 @@ from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
 from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.numbers import to_e164
-from ccd.model.rules import AgentRule, AnyStep, FlowRule, QueueRule, Transfer
+from ccd.model.rules import AgentRule, FlowRule, QueueRule
 from ccd.model.settings import Settings, TrunkSettings
+from ccd.model.steps import AnyStep, Transfer
 
 
 def crosscheck(reader: Reader, settings: Settings) -> Settings:

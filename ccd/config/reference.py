@@ -18,20 +18,9 @@ from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
 from ccd.model.callback_rules import CallbackRule, RetryAfter
-from ccd.model.rules import (
-    AnyStep,
-    Branch,
-    Case,
-    EntryRule,
-    PauseReason,
-    Relax,
-    Rules,
-    Share,
-    Suspension,
-    Target,
-    Tier,
-)
+from ccd.model.rules import EntryRule, PauseReason, Relax, Rules, Share, Suspension, Target, Tier
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
+from ccd.model.steps import AnyStep, Branch, Case
 
 _HEAD = """# Configuration reference
 

@@ -1,33 +1,15 @@
 """Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
 
-from collections import deque
-from collections.abc import Iterator, Mapping
-
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
 from ccd.config.values import Reader
-from ccd.model.rules import (
-    Answer,
-    AnyStep,
-    Branch,
-    CallBack,
-    Collect,
-    Enqueue,
-    FlowRule,
-    Goto,
-    Hangup,
-    Hours,
-    Menu,
-    Rules,
-    Set,
-    Transfer,
-)
+from ccd.ivr.graph import Graph
+from ccd.model.rules import Rules
 from ccd.model.settings import Settings
+from ccd.model.steps import AnyStep, Branch, CallBack, Enqueue, Hours, Menu, Set, Transfer
 
 KEYS = "0123456789*#"
-TIMELESS = (Answer, Set, Goto, Hours)
-"""Steps that take no time: a loop of these alone never ends."""
 
 
 def check_scripts(reader: Reader, settings: Settings) -> None:
@@ -39,128 +21,26 @@ def check_scripts(reader: Reader, settings: Settings) -> None:
             reader.fault((*path, "steps"), "has no step", f"add [[flows.{flow.name}.steps]] tables")
         if not isinstance(raw, list) or len(raw) != len(flow.steps):
             continue  # a step is missing here: what follows it cannot be judged
-        script = Script(flow)
-        _ids(reader, path, script)
+        graph = Graph(flow)
+        _ids(reader, path, graph)
         for at, step in enumerate(flow.steps):
-            _step(reader, settings, (*path, "steps", at), step, script)
-        _paths(reader, path, script)
+            _step(reader, settings, (*path, "steps", at), step, graph)
+        _paths(reader, path, graph)
 
 
-class Script:
-    """A flow's steps as a graph."""
-
-    __slots__ = ("flow", "ids")
-
-    def __init__(self, flow: FlowRule) -> None:
-        self.flow = flow
-        self.ids: dict[str, int] = {}
-        for at, step in enumerate(flow.steps):
-            if step.id:
-                self.ids.setdefault(step.id, at)
-
-    def next(self, at: int) -> Iterator[int]:
-        """Steps that may follow; none where the flow may end."""
-        step = self.flow.steps[at]
-        for name in targets(step).values():
-            if name in self.ids:
-                yield self.ids[name]
-        elsewhere = (isinstance(step, Branch) and step.otherwise) or (
-            isinstance(step, Hours) and step.open and step.closed
-        )
-        if not (elsewhere or isinstance(step, Menu | Goto | Hangup)) and at + 1 < len(self.flow.steps):
-            yield at + 1
-
-    def reached(self) -> set[int]:
-        """Steps that can be reached from the first."""
-        seen = {0}
-        left = [0]
-        while left:
-            for follower in self.next(left.pop()):
-                if follower not in seen:
-                    seen.add(follower)
-                    left.append(follower)
-        return seen
-
-    def sleepless(self) -> Iterator[list[int]]:
-        """Loops of steps that all take no time: each step that is in one comes in one of those told."""
-        steps = self.flow.steps
-        quick = {
-            at: [follower for follower in self.next(at) if isinstance(steps[follower], TIMELESS)]
-            for at in range(len(steps))
-            if isinstance(steps[at], TIMELESS)
-        }
-        told: set[int] = set()
-        for start in quick:
-            loop = [] if start in told else _way_back(start, quick)
-            if loop:
-                told.update(loop)
-                yield loop
-
-
-def _way_back(start: int, into: Mapping[int, list[int]]) -> list[int]:
-    """The shortest way from a step to itself, without the end; empty: there is none."""
-    came: dict[int, int] = {}
-    left = deque([start])
-    while left:
-        at = left.popleft()
-        for follower in into[at]:
-            if follower == start:
-                way = [at]
-                while way[-1] != start:
-                    way.append(came[way[-1]])
-                return way[::-1]
-            if follower not in came:
-                came[follower] = at
-                left.append(follower)
-    return []
-
-
-def targets(step: AnyStep) -> dict[str, str]:
-    """Steps that a step names: key in the file (`choices.1`, `on_no_input`, `step`) → id."""
-    if isinstance(step, Goto):
-        return {"step": step.step}
-    if isinstance(step, Branch):
-        cases = {f"cases.{at}.step": case.step for at, case in enumerate(step.cases)}
-        return cases | ({"otherwise": step.otherwise} if step.otherwise else {})
-    if isinstance(step, Collect):
-        return {"on_none": step.on_none} if step.on_none else {}
-    if isinstance(step, CallBack):
-        return {"on_refused": step.on_refused} if step.on_refused else {}
-    if isinstance(step, Hours):
-        ways = {"open": step.open, "closed": step.closed}
-        ways |= {f"closed_by.{cause}": target for cause, target in step.closed_by.items()}
-        return {key: target for key, target in ways.items() if target}
-    if not isinstance(step, Menu):
-        return {}
-    named = {f"choices.{key}": target for key, target in step.choices.items()}
-    for name in ("on_no_input", "on_bad_input"):
-        if getattr(step, name):
-            named[name] = getattr(step, name)
-    return named
-
-
-def _where(key: str) -> Path:
-    """The path of a key of `targets`."""
-    word, dot, rest = key.partition(".")
-    if word == "cases":
-        at, _, rest = rest.partition(".")
-        return (word, int(at), rest)
-    return (word, rest) if dot else (word,)
-
-
-def _ids(reader: Reader, path: Path, script: Script) -> None:
-    for at, step in enumerate(script.flow.steps):
-        if step.id and script.ids[step.id] != at:
+def _ids(reader: Reader, path: Path, graph: Graph) -> None:
+    for at, step in enumerate(graph.flow.steps):
+        if step.id and graph.ids[step.id] != at:
             here: Path = (*path, "steps", at, "id")
-            first = reader.document.place((*path, "steps", script.ids[step.id], "id"))
+            first = reader.document.place((*path, "steps", graph.ids[step.id], "id"))
             reader.fault(here, f'the id "{step.id}" is used twice', f"rename it; the other stands in {first}")
 
 
-def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, script: Script) -> None:
-    for key, target in targets(step).items():
-        if target not in script.ids:
-            here: Path = (*path, *_where(key))
-            cure = did_you_mean(target, script.ids, f"ids in this flow: {listed(script.ids)}")
+def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: Graph) -> None:
+    for key, target in step.targets().items():
+        if target not in graph.ids:
+            here: Path = (*path, *key)
+            cure = did_you_mean(target, graph.ids, f"ids in this flow: {listed(graph.ids)}")
             reader.fault(here, f'there is no step with the id "{target}" in this flow', cure)
     match step:
         case Menu():
@@ -222,16 +102,16 @@ def _set(reader: Reader, path: Path, step: Set) -> None:
         reader.fault(here, f'must be a whole number, is "{priority}"', 'write e.g. priority = "5"')
 
 
-def _paths(reader: Reader, path: Path, script: Script) -> None:
-    if not script.flow.steps:
+def _paths(reader: Reader, path: Path, graph: Graph) -> None:
+    if not graph.flow.steps:
         return
-    loose = sorted(set(range(len(script.flow.steps))) - script.reached())
+    loose = sorted(set(range(len(graph.flow.steps))) - graph.reached())
     for at in loose:
         if at - 1 not in loose:  # one fault a run of such steps
             here: Path = (*path, "steps", at)
             cure = "give it an id that a step before goes to, or remove it"
             reader.fault(here, "can never be reached", cure)
-    for loop in script.sleepless():
-        names = " → ".join(script.flow.steps[at].id or f"steps[{at}]" for at in [*loop, loop[0]])
+    for loop in graph.sleepless():
+        names = " → ".join(graph.flow.steps[at].id or f"steps[{at}]" for at in [*loop, loop[0]])
         cure = "put a step that takes time into the loop (play, menu, queue), or end it"
         reader.fault((*path, "steps", loop[0]), f"loops for ever without waiting: {names}", cure)

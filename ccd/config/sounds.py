@@ -7,11 +7,12 @@ configured prompt folders and of the shipped set; music is looked for in the sam
 from pathlib import Path as FilePath
 
 from ccd.config.faults import Path, did_you_mean, listed
-from ccd.config.scripts import Script
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
-from ccd.model.rules import AnyStep, Collect, FlowRule, Hangup, Menu, Play, Set
+from ccd.ivr.graph import Graph
+from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
+from ccd.model.steps import Set
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -49,7 +50,7 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
             sounds.prompt((*path, "whisper"), queue.whisper, language)
     for flow in scripts_for(rules).values():
         for step in flow.steps:
-            for _, name in prompts_of(step):
+            for _, name in step.says():
                 sounds.prompt(("language",), name, rules.language)
     for flow in rules.flows.values():
         sounds.language(("flows", flow.name, "language"), flow.language)
@@ -60,7 +61,7 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
 
 def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:
     """Walk all (step, language) pairs that can be reached."""
-    script = Script(flow)
+    graph = Graph(flow)
     seen = {(0, language)}
     left = [(0, language)]
     while left:
@@ -71,24 +72,12 @@ def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:
             spoken = step.values["language"]
             if not sounds.language((*path, "values", "language"), spoken):
                 continue
-        for key, name in prompts_of(step):
+        for key, name in step.says():
             sounds.prompt((*path, *key), name, spoken)
-        for follower in script.next(at):
+        for follower in graph.next(at):
             if (follower, spoken) not in seen:
                 seen.add((follower, spoken))
                 left.append((follower, spoken))
-
-
-def prompts_of(step: AnyStep) -> list[tuple[Path, str]]:
-    """The prompts a step plays, with their keys."""
-    if isinstance(step, Play):
-        return [(("prompts", at), name) for at, name in enumerate(step.prompts)]
-    if isinstance(step, Menu):
-        keys = ("prompt", "no_input_prompt", "bad_input_prompt")
-        return [((key,), getattr(step, key)) for key in keys]
-    if isinstance(step, Hangup | Collect):
-        return [(("prompt",), step.prompt)]
-    return []
 
 
 class _Sounds:

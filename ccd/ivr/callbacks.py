@@ -4,7 +4,8 @@ The number that the caller calls from is read back: 1 takes it, 2 is for another
 by `#` and read back too. No key: the caller stays in the line. Who withholds the number is asked for one.
 """
 
-from ccd.model.rules import AnyStep, CallBack, Collect, FlowRule, Goto, Menu, Play, Rules
+from ccd.model.rules import FlowRule, Rules
+from ccd.model.steps import AnyStep, CallBack, Collect, Goto, Menu, Play
 
 NO_NUMBER, DENIED, ALREADY, TOO_LATE = "no-number", "denied", "already", "too-late"
 """Why a callback is not kept."""

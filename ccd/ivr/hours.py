@@ -4,7 +4,7 @@ from datetime import datetime
 
 from ccd.model.calendar import is_open
 from ccd.model.hours import CalendarRule
-from ccd.model.rules import Hours
+from ccd.model.steps import Hours
 from ccd.model.timetable import timetable_of
 
 HOURS, REASON, OPENING = "hours", "closed_reason", "next_opening"

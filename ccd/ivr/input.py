@@ -1,9 +1,14 @@
 """What a key, a typed word or a variable means to a step."""
 
-from ccd.model import rules as model
+from ccd.model.steps import Menu
+
+TEXT_WAIT_S = 300.0
+"""Least time a menu waits for a typed answer: a person writes more slowly than a key is pressed."""
+TYPED_LIMIT = 16
+"""Most keys kept that were pressed ahead of a menu."""
 
 
-def choice(menu: model.Menu, key: str) -> str | None:
+def choice(menu: Menu, key: str) -> str | None:
     """Id of the step that a key (or typed word, in whatever case) chooses."""
     target = menu.choices.get(key)
     if target is None and key.isalpha():

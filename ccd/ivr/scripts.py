@@ -5,18 +5,23 @@ Nothing here runs a step; `ccd.ivr.flows` does.
 
 import heapq
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
 from ccd.ivr.state import FlowsState, FlowState
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
+from ccd.model.steps import AnyStep, Step
 
 PLAY_LIMIT_S = 600.0
 """A prompt whose end was not reported for so long counts as ended."""
 NOWHERE = (1 << 30) + 1
 """Index of a step that does not exist."""
+ENDS = NOWHERE - 1
+"""What a step returns after which the flow is over."""
+WAITS = -1
+"""What a step returns that waits for something."""
 
 
 Look = Callable[[str], Callable[[str], Any]]
@@ -24,6 +29,9 @@ Look = Callable[[str], Callable[[str], Any]]
 
 def _nothing(_name: str) -> None:
     """Every name is missing."""
+
+
+_S = TypeVar("_S", bound=Step)
 
 
 class Scripts:
@@ -36,7 +44,7 @@ class Scripts:
 
         `look` gives, for an interaction, what the conditions of branches look names up with.
         """
-        self._look = look
+        self.look = look
         self.state = state if state is not None else FlowsState()
         self._rebuild()
         self._adopt(rules)
@@ -56,7 +64,7 @@ class Scripts:
 
     def _adopt(self, rules: model.Rules) -> None:
         state = self.state
-        self._calendars = rules.calendars
+        self.calendars = rules.calendars
         current: dict[str, int] = {}
         for name, flow in {**scripts_for(rules), **rules.flows}.items():
             number = state.current.get(name, 0)
@@ -75,7 +83,7 @@ class Scripts:
         run = self.state.running.get(interaction)
         if run is None:
             return ""
-        return f"{self.state.scripts[run.script].name}/{self._label(run)}"
+        return f"{self.state.scripts[run.script].name}/{self.label(run)}"
 
     def variables(self, interaction: str) -> dict[str, str]:
         """Variables set so far, `language` and `priority` among them; empty when in no flow."""
@@ -100,13 +108,13 @@ class Scripts:
 
     # -- pieces -------------------------------------------------------------------------------
 
-    def _answer(self, run: FlowState, out: list[Do]) -> None:
+    def answer(self, run: FlowState, out: list[Do]) -> None:
         if not run.answered:
             run.answered = True
             if run.kind is LegKind.AUDIO:
                 out.append(Answer(run.interaction))
 
-    def _play(
+    def say(
         self,
         run: FlowState,
         prompts: tuple[str, ...],
@@ -116,20 +124,20 @@ class Scripts:
         digits: str = "",
     ) -> None:
         """Play prompts, then speak digits one by one."""
-        self._answer(run, out)
+        self.answer(run, out)
         run.plays += 1
         play = f"{run.interaction}.p{run.plays}"
         parts = (*map(PromptPart, prompts), *(PromptPart(number=int(digit)) for digit in digits))
         out.append(PlayParts(run.interaction, play, parts, run.language, barge))
         if run.kind is LegKind.AUDIO:
             run.play = play
-            self._wait(run, now + PLAY_LIMIT_S)
+            self.wait(run, now + PLAY_LIMIT_S)
 
-    def _index(self, run: FlowState, step: str) -> int:
+    def index(self, run: FlowState, step: str) -> int:
         """Index of a step by its id; the checks refuse a configuration where it does not exist."""
         return self._steps[run.script].get(step, NOWHERE)
 
-    def _end(self, run: FlowState, out: list[Do], cause: Cause = Cause.NORMAL, note: str = "") -> None:
+    def end(self, run: FlowState, out: list[Do], cause: Cause = Cause.NORMAL, note: str = "") -> None:
         if run.aside:
             self.step_back(run.interaction)
             out.append(Stay(run.interaction))
@@ -137,7 +145,7 @@ class Scripts:
         self.state.running.pop(run.interaction, None)
         out.append(HangUp(run.interaction, cause, note))
 
-    def _wait(self, run: FlowState, until: float) -> None:
+    def wait(self, run: FlowState, until: float) -> None:
         run.deadline = until
         if len(self._deadlines) > 64 + 4 * len(self.state.running):
             self._rebuild()
@@ -151,15 +159,15 @@ class Scripts:
         ]
         heapq.heapify(self._deadlines)
 
-    def _menu(self, run: FlowState) -> model.Menu:
+    def step_of(self, run: FlowState) -> AnyStep:
+        """The step that it is at."""
+        return self.state.scripts[run.script].steps[run.at]
+
+    def step(self, run: FlowState, kind: type[_S]) -> _S:
+        """The step that it is at, of the kind whose mode it is in."""
         step = self.state.scripts[run.script].steps[run.at]
-        assert isinstance(step, model.Menu), "ASKING and LISTENING are modes of a menu"  # noqa: S101
+        assert isinstance(step, kind), f"{run.mode} is no mode of {step!r}"  # noqa: S101
         return step
 
-    def _collect(self, run: FlowState) -> model.Collect:
-        step = self.state.scripts[run.script].steps[run.at]
-        assert isinstance(step, model.Collect), "COLLECTING is a mode of `collect`"  # noqa: S101
-        return step
-
-    def _label(self, run: FlowState) -> str:
+    def label(self, run: FlowState) -> str:
         return self.state.scripts[run.script].steps[run.at].id or f"#{run.at + 1}"

@@ -11,17 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ccd.model.rules import (
-    CLOSE_SERVE,
-    AgentRule,
-    Answer,
-    Enqueue,
-    FlowRule,
-    ProfileRule,
-    QueueRule,
-    Rules,
-    Target,
-)
+from ccd.model.rules import CLOSE_SERVE, AgentRule, FlowRule, ProfileRule, QueueRule, Rules, Target
+from ccd.model.steps import Answer, Enqueue
 
 JOIN, LEAVE = "join", "leave"
 MOVES = (JOIN, LEAVE)

@@ -7,11 +7,11 @@ follows the rules of its day. Nothing secret stands here. Units are in the names
 from collections.abc import Mapping
 from typing import Any
 
-from ccd.model.calendar import Cause
 from ccd.model.callback_rules import CallbackRule
 from ccd.model.frozen import Frozen
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
+from ccd.model.steps import AnyStep
 
 WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED = "none", "timed", "until_ended"
 DISPOSITION_OPTIONAL, DISPOSITION_REQUIRED = "optional", "required"
@@ -205,159 +205,6 @@ class QueueRule(Frozen, frozen=True):
     """What becomes of those who wait when it closes: they are still served (`serve`), or they `overflow`."""
     callback: CallbackRule | None = None
     """How those who leave the line are called back; without it only by a `callback` step or `ccctl`."""
-
-
-class Answer(Frozen, frozen=True, tag="answer"):
-    """Answer the leg."""
-
-    id: str = ""
-
-
-class Play(Frozen, frozen=True, tag="play"):
-    """Play prompts one after another."""
-
-    prompts: tuple[str, ...]
-    id: str = ""
-    barge: bool = True
-    digits: str = ""
-    """Variable whose digits are spoken after the prompts, one by one."""
-
-
-class Menu(Frozen, frozen=True, tag="menu"):
-    """Ask for one key and go to a step by it."""
-
-    prompt: str
-    choices: dict[str, str]
-    """Key → id of the step to go to."""
-    id: str = ""
-    wait_s: float = 5.0
-    """Time for a key after the prompt ended."""
-    no_input_limit: int = 3
-    bad_input_limit: int = 3
-    no_input_prompt: str = ""
-    bad_input_prompt: str = ""
-    on_no_input: str = ""
-    """Step to go to at the limit; empty: hang up."""
-    on_bad_input: str = ""
-
-
-class Set(Frozen, frozen=True, tag="set"):
-    """Set variables of the interaction (`language`, `priority` act; others are kept for the record)."""
-
-    values: dict[str, str]
-    id: str = ""
-
-
-class Enqueue(Frozen, frozen=True, tag="queue"):
-    """Wait in a queue. The flow goes on only if the queue overflows into no target of its own."""
-
-    queue: str
-    id: str = ""
-    priority: int | None = None
-    requirement: str = ""
-    """What this interaction asks for besides the queue's requirement."""
-    prefer: str = ""
-    """Agent that it is kept for at first."""
-    prefer_variable: str = ""
-    """Variable that names this agent, e.g. the owner from the CRM; comes before `prefer`."""
-    prefer_last_s: float = 0.0
-    """Nobody named: the agent who spoke with this caller last, if that is no longer ago."""
-    prefer_wait_s: float = 30.0
-    """For so long; then anybody may take it."""
-
-
-class Collect(Frozen, frozen=True, tag="collect"):
-    """Ask for several keys, e.g. a telephone number, as a variable. `#` ends them, `*` begins anew."""
-
-    variable: str
-    id: str = ""
-    prompt: str = ""
-    wait_s: float = 5.0
-    """Time for each key; then what there is counts."""
-    most: int = 16
-    """So many keys end it by themselves."""
-    on_none: str = ""
-    """Step to go to when no key came; empty: the next one."""
-
-
-class CallBack(Frozen, frozen=True, tag="callback"):
-    """Keep a callback, say goodbye and hang up: the caller has a place in the queue and is called back.
-
-    The flow goes on when that cannot be, after a prompt that says why.
-    """
-
-    queue: str = ""
-    """Where the place is. In a flow that a key began while waiting: always the queue of the wait."""
-    id: str = ""
-    number: str = ""
-    """Variable with the number; empty, or the variable is not set: the number that the caller calls from."""
-    on_refused: str = ""
-    """Step to go to when this number cannot be called back; empty, or kept already: the next one."""
-
-
-class Transfer(Frozen, frozen=True, tag="transfer"):
-    """Connect to an outside address through a trunk; goes on at the next step when that fails."""
-
-    address: str
-    id: str = ""
-    ring_timeout_s: float = 40.0
-
-
-class Goto(Frozen, frozen=True, tag="goto"):
-    """Go to a step by its id."""
-
-    step: str
-    id: str = ""
-
-
-class Case(Frozen, frozen=True):
-    """One of `cases`: a condition, and the step to go to when it holds."""
-
-    when: str
-    """Expression, e.g. `queue.support.ewt_s > 180 and caller != ""`."""
-    step: str
-    """Id of the step."""
-
-
-class Branch(Frozen, frozen=True, tag="branch"):
-    """Go to the step of the first case that holds."""
-
-    cases: tuple[Case, ...]
-    """Tried in their order."""
-    otherwise: str = ""
-    """Step to go to when none holds; empty: the next one."""
-    id: str = ""
-
-
-class Hangup(Frozen, frozen=True, tag="hangup"):
-    """Say goodbye and end."""
-
-    id: str = ""
-    prompt: str = ""
-
-
-class Hours(Frozen, frozen=True, tag="hours"):
-    """Go on by whether a calendar is open now.
-
-    Sets variables of the interaction: `hours` (`open` or `closed`), and while it is closed `closed_reason`
-    (`holiday: Christmas Day`) and `next_opening`, local time of the calendar (`2026-12-26 09:00`).
-    """
-
-    calendar: str
-    """The calendar that is asked."""
-    id: str = ""
-    open: str = ""
-    """Step to go to when it is open; empty: the next one."""
-    closed: str = ""
-    """Step to go to when it is closed; empty: the next one."""
-    closed_by: dict[Cause, str] = {}
-    """What closed it → step to go to instead: `week` (the usual hours), `holiday`, `date` (one of one's own),
-    `exception`."""
-
-
-AnyStep = (
-    Answer | Play | Menu | Set | Enqueue | Collect | CallBack | Transfer | Goto | Branch | Hours | Hangup
-)
 
 
 class FlowRule(Frozen, frozen=True):

@@ -24,7 +24,8 @@ from ccd.ivr.state import Mode
 from ccd.model import facts
 from ccd.model.facts import AnyFact
 from ccd.model.nouns import Availability, Cause, ChannelClass
-from ccd.model.rules import Answer, Enqueue, FlowRule, Rules
+from ccd.model.rules import FlowRule, Rules
+from ccd.model.steps import Answer, Enqueue
 from ccd.routing.state import WrapUpStage
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.day import Arrival, Day, Presence, Reach, Stage

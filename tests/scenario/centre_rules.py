@@ -2,19 +2,8 @@
 
 from typing import Any
 
-from ccd.model.rules import (
-    AgentRule,
-    AnyStep,
-    Enqueue,
-    FlowRule,
-    Hangup,
-    Menu,
-    Play,
-    QueueRule,
-    Rules,
-    Set,
-    Transfer,
-)
+from ccd.model.rules import AgentRule, FlowRule, QueueRule, Rules
+from ccd.model.steps import AnyStep, Enqueue, Hangup, Menu, Play, Set, Transfer
 from ccd.testing.centre import SimulatedCentre
 
 TICK = 0.001

@@ -3,7 +3,8 @@
 from typing import Any
 
 from ccd.model.nouns import ChannelClass
-from ccd.model.rules import AgentRule, Enqueue, FlowRule, Menu, QueueRule, Rules, Target
+from ccd.model.rules import AgentRule, FlowRule, QueueRule, Rules, Target
+from ccd.model.steps import Enqueue, Menu
 from ccd.testing.made_day import ArrivalsRule, DayRule, Pause, ShiftRule, Spread
 
 NUMBER = "+33100"

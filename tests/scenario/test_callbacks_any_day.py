@@ -14,7 +14,7 @@ from ccd.model import facts
 from ccd.model.callback_rules import CallbackRule, RetryAfter
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import Availability, Cause, ChannelClass
-from ccd.model.rules import CallBack
+from ccd.model.steps import CallBack
 from ccd.runtime import views
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.day import Arrival, Day, Presence, Stage

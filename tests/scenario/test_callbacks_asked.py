@@ -4,15 +4,8 @@ import msgspec
 
 from ccd.model import commands as cmd
 from ccd.model.callback_rules import CallbackRule
-from ccd.model.rules import (
-    CallBack,
-    Collect,
-    FlowRule,
-    Menu,
-    Play,
-    QueueRule,
-    Rules,
-)
+from ccd.model.rules import FlowRule, QueueRule, Rules
+from ccd.model.steps import CallBack, Collect, Menu, Play
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import NEVER, PROMPT_S, Behaviour
 from tests.scenario.callback_line import ANN_CALLS, BEN_CALLS, Line

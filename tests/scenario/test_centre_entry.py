@@ -5,7 +5,8 @@ import pytest
 
 from ccd.history.explain import explain
 from ccd.model import facts
-from ccd.model.rules import AnyStep, Branch, Case, Enqueue, EntryRule, Hangup, Rules, Set, Target
+from ccd.model.rules import EntryRule, Rules, Target
+from ccd.model.steps import AnyStep, Branch, Case, Enqueue, Hangup, Set
 from ccd.runtime.spoken import MOST_REMEMBERED, last_with, remember
 from ccd.runtime.state import Spoken
 from ccd.testing.centre import SimulatedCentre

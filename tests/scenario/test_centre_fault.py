@@ -8,7 +8,8 @@ import pytest
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind
-from ccd.model.rules import AgentRule, Enqueue, FlowRule, QueueRule, Rules
+from ccd.model.rules import AgentRule, FlowRule, QueueRule, Rules
+from ccd.model.steps import Enqueue
 from ccd.routing import decisions as dec
 from ccd.runtime import consequences
 from ccd.runtime.centre import Centre

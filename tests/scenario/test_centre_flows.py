@@ -4,7 +4,8 @@ import pytest
 
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, ChannelClass
-from ccd.model.rules import Answer, Enqueue, FlowRule, Goto, Play, QueueRule, Rules, Target
+from ccd.model.rules import FlowRule, QueueRule, Rules, Target
+from ccd.model.steps import Answer, Enqueue, Goto, Play
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, Behaviour
 from tests.scenario.centre_rules import TICK, centre, rules, totals, whats

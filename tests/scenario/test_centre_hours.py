@@ -11,7 +11,8 @@ from ccd.model.calendar import Cause as ClosedBy
 from ccd.model.commands import PlayPrompt
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import Cause
-from ccd.model.rules import Enqueue, Hangup, Hours, Play, ProfileRule, Suspension, Target
+from ccd.model.rules import ProfileRule, Suspension, Target
+from ccd.model.steps import Enqueue, Hangup, Hours, Play
 from ccd.runtime.views import Glance, queues
 from ccd.testing.centre import SimulatedCentre
 from tests.scenario.centre_rules import TICK, centre, doing, rules, totals, whats

@@ -8,7 +8,8 @@ import pytest
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, OfferEnd
-from ccd.model.rules import FlowRule, Hangup, Rules, Target
+from ccd.model.rules import FlowRule, Rules, Target
+from ccd.model.steps import Hangup
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, REJECTS, VANISHES, Behaviour, BrokenCentre
 from tests.scenario.centre_rules import centre, doing, rules, totals, whats

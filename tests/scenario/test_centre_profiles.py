@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ccd.model import facts
 from ccd.model.nouns import Availability
 from ccd.model.profiles import apply_profiles
-from ccd.model.rules import Enqueue, FlowRule, Hangup, Play, ProfileRule, Rules, Suspension, Target
+from ccd.model.rules import FlowRule, ProfileRule, Rules, Suspension, Target
+from ccd.model.steps import Enqueue, Hangup, Play
 from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import NEVER

@@ -5,7 +5,8 @@ import msgspec
 from ccd.history.explain import explain
 from ccd.model import facts
 from ccd.model.nouns import ChannelClass
-from ccd.model.rules import AnyStep, Enqueue, Relax, Rules
+from ccd.model.rules import Relax, Rules
+from ccd.model.steps import AnyStep, Enqueue
 from ccd.testing.centre import SimulatedCentre
 from tests.scenario.centre_rules import TICK, rules, totals, whats
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ccd.channels.ledger import Entry, RecordRow
 from ccd.errors import Misconfigured, TryLater
-from ccd.model import facts, rules
+from ccd.model import facts, rules, steps
 from ccd.model.nouns import Availability, Binding, Cause
 from ccd.model.settings import LedgerSettings
 from ccd.runtime.asking import Call
@@ -36,9 +36,9 @@ RULES = rules.Rules(
         "support": rules.QueueRule(name="support", agents=("carol",)),
     },
     flows={
-        "sales": rules.FlowRule(name="sales", steps=(rules.Answer(), rules.Enqueue(queue="sales"))),
-        "support": rules.FlowRule(name="support", steps=(rules.Answer(), rules.Enqueue(queue="support"))),
-        "listen": rules.FlowRule(name="listen", steps=(rules.Answer(), rules.Play(prompts=("welcome",)))),
+        "sales": rules.FlowRule(name="sales", steps=(steps.Answer(), steps.Enqueue(queue="sales"))),
+        "support": rules.FlowRule(name="support", steps=(steps.Answer(), steps.Enqueue(queue="support"))),
+        "listen": rules.FlowRule(name="listen", steps=(steps.Answer(), steps.Play(prompts=("welcome",)))),
     },
     numbers={"+331": "sales", "+332": "support", "+333": "listen"},
     pause_reasons={"1": "lunch", "2": "training"},

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from ccd.config import sounds
 from ccd.config.load import check
-from ccd.config.scripts import Script, targets
+from ccd.ivr.graph import Graph
 from ccd.model.calendar import Cause
-from ccd.model.rules import Answer, AnyStep, FlowRule, Goto, Hangup, Hours, Menu, Play, Set
+from ccd.model.rules import FlowRule
+from ccd.model.steps import Answer, AnyStep, Goto, Hangup, Hours, Menu, Play, Set
 
 
 def problems(tmp_path: Path, text: str) -> list[tuple[str, str]]:
@@ -91,12 +92,12 @@ some_step = st.one_of(
 
 
 def follows(flow: FlowRule, at: int) -> set[int]:
-    """The same relation as Script.next, said another way."""
+    """The same relation as Graph.next, said another way."""
     step = flow.steps[at]
     first: dict[str, int] = {}
     for index in reversed(range(len(flow.steps))):
         first[flow.steps[index].id] = index
-    out = {first[name] for name in targets(step).values() if name in first}
+    out = {first[name] for name in step.targets().values() if name in first}
     falls_through = type(step) in (Answer, Play, Set)
     if isinstance(step, Hours):
         falls_through = not step.open or not step.closed
@@ -108,7 +109,7 @@ def follows(flow: FlowRule, at: int) -> set[int]:
 @given(st.lists(some_step, min_size=1, max_size=6))
 def test_reach_and_loops_against_a_walk(steps_: list[AnyStep]) -> None:
     flow = FlowRule(name="in", steps=tuple(steps_))
-    script = Script(flow)
+    script = Graph(flow)
     closure = {at: follows(flow, at) for at in range(len(steps_))}
     for _ in steps_:
         closure = {at: to.union(*(closure[next_] for next_ in to)) for at, to in closure.items()}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ccd.config.load import ConfigFaults, check, load
 from ccd.config.numbers import is_country
 from ccd.model.numbers import to_e164
-from ccd.model.rules import Enqueue, Menu, Transfer
 from ccd.model.settings import Settings
+from ccd.model.steps import Enqueue, Menu, Transfer
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -4,19 +4,22 @@ import msgspec
 import pytest
 
 from ccd.ivr.do import Answer, Assigned, Chose, Do, HangUp, Missed, PlayParts, Queue, TransferTo
-from ccd.ivr.flows import STEP_LIMIT, TEXT_WAIT_S, TYPED_LIMIT, Flows
+from ccd.ivr.flows import STEP_LIMIT, Flows
+from ccd.ivr.input import TEXT_WAIT_S, TYPED_LIMIT
 from ccd.ivr.scripts import PLAY_LIMIT_S
 from ccd.ivr.state import FlowsState
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
+from ccd.model.steps import Answer as StepAnswer
+from ccd.model.steps import AnyStep, Enqueue, Goto, Hangup, Menu, Play, Set, Transfer
 
 TICK = 0.001
 T0 = 1000.0
 
 WELCOME = (
-    model.Answer(),
-    model.Play(prompts=("welcome",), id="hello"),
-    model.Menu(
+    StepAnswer(),
+    Play(prompts=("welcome",), id="hello"),
+    Menu(
         prompt="which",
         id="ask",
         choices={"1": "sales", "2": "support", "9": "bye"},
@@ -27,16 +30,14 @@ WELCOME = (
         bad_input_prompt="wrong-key",
         on_no_input="support",
     ),
-    model.Enqueue(queue="sales", id="sales"),
-    model.Goto(step="bye"),
-    model.Enqueue(queue="support", id="support", priority=3),
-    model.Hangup(id="bye", prompt="goodbye"),
+    Enqueue(queue="sales", id="sales"),
+    Goto(step="bye"),
+    Enqueue(queue="support", id="support", priority=3),
+    Hangup(id="bye", prompt="goodbye"),
 )
 
 
-def flows_of(
-    *steps: model.AnyStep, language: str = "", more: dict[str, model.FlowRule] | None = None
-) -> Flows:
+def flows_of(*steps: AnyStep, language: str = "", more: dict[str, model.FlowRule] | None = None) -> Flows:
     flow = model.FlowRule(name="main", steps=steps, language=language)
     return Flows(model.Rules(flows={"main": flow} | (more or {})))
 
@@ -45,7 +46,7 @@ def parts(*names: str) -> tuple[PromptPart, ...]:
     return tuple(PromptPart(name) for name in names)
 
 
-def begin(*steps: model.AnyStep, kind: LegKind = LegKind.AUDIO) -> tuple[Flows, list[Do]]:
+def begin(*steps: AnyStep, kind: LegKind = LegKind.AUDIO) -> tuple[Flows, list[Do]]:
     flows = flows_of(*steps)
     return flows, flows.start("7", "main", T0, "en", kind=kind)
 
@@ -91,7 +92,7 @@ def test_a_key_pressed_ahead_that_the_menu_does_not_know_only_cuts_the_greeting(
 
 
 def test_a_prompt_that_may_not_be_cut_ignores_keys() -> None:
-    flows, _ = begin(model.Play(prompts=("law",), barge=False), *WELCOME)
+    flows, _ = begin(Play(prompts=("law",), barge=False), *WELCOME)
     assert flows.digit("7", "1", T0 + 1) == []
     assert flows.prompt_ended("7", "7.p1", True, T0 + 2) == [
         PlayParts("7", "7.p2", parts("welcome"), "en", True)
@@ -123,7 +124,7 @@ def test_at_the_no_input_limit_the_flow_goes_to_its_step() -> None:
 
 
 def test_without_a_step_for_no_input_it_hangs_up_and_says_why() -> None:
-    flows, _ = begin(model.Menu(prompt="", choices={"1": "x"}, no_input_limit=1), model.Hangup(id="x"))
+    flows, _ = begin(Menu(prompt="", choices={"1": "x"}, no_input_limit=1), Hangup(id="x"))
     assert flows.expire(T0 + 5) == [
         Missed("7", "#1", "", 1),
         HangUp("7", Cause.NORMAL, "no key pressed at #1"),
@@ -152,30 +153,30 @@ def test_a_key_one_tick_before_the_deadline_still_chooses() -> None:
 
 
 def test_counts_of_misses_begin_anew_at_the_next_visit() -> None:
-    menu = model.Menu(prompt="p", id="m", choices={"1": "again"}, bad_input_limit=2)
-    flows, _ = begin(menu, model.Goto(step="m", id="again"))
+    menu = Menu(prompt="p", id="m", choices={"1": "again"}, bad_input_limit=2)
+    flows, _ = begin(menu, Goto(step="m", id="again"))
     flows.digit("7", "4", T0)
     flows.digit("7", "1", T0)
     assert flows.digit("7", "4", T0)[0] == Missed("7", "m", "4", 1)
 
 
 def test_a_menu_before_answer_answers_by_itself_once() -> None:
-    menu = model.Menu(prompt="p", choices={"1": "end"})
-    _, out = begin(menu, model.Answer(), model.Hangup(id="end"))
+    menu = Menu(prompt="p", choices={"1": "end"})
+    _, out = begin(menu, StepAnswer(), Hangup(id="end"))
     assert out == [Answer("7"), PlayParts("7", "7.p1", parts("p"), "en", True)]
-    flows, out = begin(model.Menu(prompt="", id="m", choices={"1": "end"}), model.Answer(id="end"))
+    flows, out = begin(Menu(prompt="", id="m", choices={"1": "end"}), StepAnswer(id="end"))
     assert out == [Answer("7")]
     assert flows.digit("7", "1", T0) == [Chose("7", "m", "1"), HangUp("7")]
 
 
 def test_a_leg_that_is_up_is_not_answered_again() -> None:
-    flows = flows_of(model.Answer(), model.Play(prompts=("a",)))
+    flows = flows_of(StepAnswer(), Play(prompts=("a",)))
     out = flows.start("7", "main", T0, "en", answered=True)
     assert out == [PlayParts("7", "7.p1", parts("a"), "en", True)]
 
 
 def test_a_queue_before_answer_leaves_the_leg_ringing() -> None:
-    assert begin(model.Enqueue(queue="q"))[1] == [Queue("7", "q", None)]
+    assert begin(Enqueue(queue="q"))[1] == [Queue("7", "q", None)]
 
 
 def test_goodbye_is_played_to_its_end_before_the_release() -> None:
@@ -189,16 +190,16 @@ def test_goodbye_is_played_to_its_end_before_the_release() -> None:
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        ((model.Hangup(prompt="bye"),), [HangUp("7")]),
+        ((Hangup(prompt="bye"),), [HangUp("7")]),
         (
-            (model.Play(prompts=("a",)), model.Menu(prompt="m", choices={"1": "x"}), model.Hangup(id="x")),
+            (Play(prompts=("a",)), Menu(prompt="m", choices={"1": "x"}), Hangup(id="x")),
             [Missed("7", "#2", "", 1)],
         ),
-        ((model.Play(prompts=("a",)), model.Enqueue(queue="q")), [Queue("7", "q", None)]),
+        ((Play(prompts=("a",)), Enqueue(queue="q")), [Queue("7", "q", None)]),
     ],
 )
 def test_a_prompt_whose_end_is_never_reported_holds_nobody_for_ever(
-    steps: tuple[model.AnyStep, ...], expected: list[Do]
+    steps: tuple[AnyStep, ...], expected: list[Do]
 ) -> None:
     flows, _ = begin(*steps)
     assert flows.expire(T0 + PLAY_LIMIT_S - TICK) == []
@@ -230,13 +231,13 @@ def test_overflow_into_no_target_goes_on_with_the_next_step() -> None:
 
 
 def test_a_transfer_that_fails_goes_on_with_the_next_step() -> None:
-    flows, out = begin(model.Transfer(address="+33123456789", ring_timeout_s=12.0), model.Enqueue(queue="q"))
+    flows, out = begin(Transfer(address="+33123456789", ring_timeout_s=12.0), Enqueue(queue="q"))
     assert out == [TransferTo("7", "+33123456789", 12.0)]
     assert flows.resume("7", "busy", T0 + 9) == [Queue("7", "q", None)]
 
 
 def test_after_the_last_step_it_hangs_up() -> None:
-    flows, _ = begin(model.Enqueue(queue="q"))
+    flows, _ = begin(Enqueue(queue="q"))
     assert flows.resume("7", "full", T0) == [HangUp("7")]
     assert flows.resume("7", "full", T0) == []
     assert begin()[1] == [HangUp("7")]
@@ -244,9 +245,9 @@ def test_after_the_last_step_it_hangs_up() -> None:
 
 def test_language_and_priority_are_variables_that_act() -> None:
     flows, out = begin(
-        model.Set(values={"language": "fr", "priority": "5", "topic": "bill"}),
-        model.Play(prompts=("a", "b")),
-        model.Enqueue(queue="q"),
+        Set(values={"language": "fr", "priority": "5", "topic": "bill"}),
+        Play(prompts=("a", "b")),
+        Enqueue(queue="q"),
     )
     assert out[0] == Assigned("7", "#1", {"language": "fr", "priority": "5", "topic": "bill"})
     assert out[2] == PlayParts("7", "7.p1", parts("a", "b"), "fr", True)
@@ -257,19 +258,19 @@ def test_language_and_priority_are_variables_that_act() -> None:
 
 
 def test_a_priority_of_the_queue_step_wins_and_one_that_is_no_number_is_none() -> None:
-    _, out = begin(model.Set(values={"priority": "5"}), model.Enqueue(queue="q", priority=0))
+    _, out = begin(Set(values={"priority": "5"}), Enqueue(queue="q", priority=0))
     assert out[-1] == Queue("7", "q", 0)
-    _, out = begin(model.Set(values={"priority": "high"}), model.Enqueue(queue="q"))
+    _, out = begin(Set(values={"priority": "high"}), Enqueue(queue="q"))
     assert out[-1] == Queue("7", "q", None)
 
 
 def test_the_flows_own_language_counts_before_the_centres() -> None:
-    flows = flows_of(model.Play(prompts=("a",)), language="fr")
+    flows = flows_of(Play(prompts=("a",)), language="fr")
     assert flows.start("7", "main", T0, "en")[1] == PlayParts("7", "7.p1", parts("a"), "fr", True)
 
 
 def test_an_endless_loop_is_ended_as_a_fault_of_the_script() -> None:
-    flows, out = begin(model.Goto(step="b", id="a"), model.Goto(step="a", id="b"))
+    flows, out = begin(Goto(step="b", id="a"), Goto(step="a", id="b"))
     (end,) = out
     assert isinstance(end, HangUp) and end.cause is Cause.FAULT
     assert f"{STEP_LIMIT} steps without waiting" in end.note
@@ -277,19 +278,19 @@ def test_an_endless_loop_is_ended_as_a_fault_of_the_script() -> None:
 
 
 def test_a_full_queue_tried_again_and_again_at_one_instant_ends_too() -> None:
-    flows, out = begin(model.Enqueue(queue="q", id="q"), model.Goto(step="q"))
+    flows, out = begin(Enqueue(queue="q", id="q"), Goto(step="q"))
     for _ in range(STEP_LIMIT):
         out = flows.resume("7", "full", T0)
         if not isinstance(out[-1], Queue):
             break
     assert isinstance(out[-1], HangUp) and out[-1].cause is Cause.FAULT
-    flows, _ = begin(model.Enqueue(queue="q", id="q"), model.Goto(step="q"))
+    flows, _ = begin(Enqueue(queue="q", id="q"), Goto(step="q"))
     for second in range(STEP_LIMIT):
         assert flows.resume("7", "max_wait", T0 + second + 1) == [Queue("7", "q", None)]
 
 
 def test_a_menu_that_waits_for_nothing_and_comes_back_to_itself_ends_too() -> None:
-    menu = model.Menu(prompt="", choices={}, id="m", wait_s=0.0, no_input_limit=1, on_no_input="m")
+    menu = Menu(prompt="", choices={}, id="m", wait_s=0.0, no_input_limit=1, on_no_input="m")
     flows, _ = begin(menu)
     end = flows.expire(T0)[-1]
     assert isinstance(end, HangUp) and end.cause is Cause.FAULT
@@ -297,7 +298,7 @@ def test_a_menu_that_waits_for_nothing_and_comes_back_to_itself_ends_too() -> No
 
 
 def test_a_step_or_flow_that_does_not_exist_ends_as_a_fault_and_says_so() -> None:
-    flows, out = begin(model.Goto(step="nowhere"))
+    flows, out = begin(Goto(step="nowhere"))
     assert out == [HangUp("7", Cause.FAULT, "#1 goes to a step that does not exist")]
     assert flows.start("8", "other", T0, "en") == [HangUp("8", Cause.FAULT, "there is no flow 'other'")]
 
@@ -321,8 +322,8 @@ def test_stop_forgets_the_interaction_and_its_deadline() -> None:
 
 
 def test_another_flow_keeps_what_is_known_of_the_interaction() -> None:
-    other = model.FlowRule(name="other", steps=(model.Answer(), model.Play(prompts=("x",))))
-    flows = flows_of(model.Set(values={"language": "fr"}), model.Play(prompts=("a",)), more={"other": other})
+    other = model.FlowRule(name="other", steps=(StepAnswer(), Play(prompts=("x",))))
+    flows = flows_of(Set(values={"language": "fr"}), Play(prompts=("a",)), more={"other": other})
     flows.start("7", "main", T0, "en")
     assert flows.start("7", "other", T0, "en") == [PlayParts("7", "7.p2", parts("x"), "fr", True)]
     assert flows.prompt_ended("7", "7.p1", False, T0) == []
@@ -333,8 +334,8 @@ def test_another_flow_keeps_what_is_known_of_the_interaction() -> None:
 
 
 def test_a_text_leg_skips_what_is_spoken_and_chooses_by_a_word() -> None:
-    menu = model.Menu(prompt="which", id="ask", choices={"1": "q", "A": "q"}, bad_input_prompt="wrong")
-    steps = (model.Answer(), model.Play(prompts=("a",)), menu, model.Enqueue(queue="q", id="q"))
+    menu = Menu(prompt="which", id="ask", choices={"1": "q", "A": "q"}, bad_input_prompt="wrong")
+    steps = (StepAnswer(), Play(prompts=("a",)), menu, Enqueue(queue="q", id="q"))
     flows, out = begin(*steps, kind=LegKind.TEXT)
     assert out == [PlayParts("7", "7.p1", parts("which"), "en", True)]
     assert flows.text("7", " hello ", T0) == [
@@ -346,7 +347,7 @@ def test_a_text_leg_skips_what_is_spoken_and_chooses_by_a_word() -> None:
 
 
 def test_a_text_leg_has_longer_to_write() -> None:
-    flows, _ = begin(model.Menu(prompt="p", choices={"1": "q"}, no_input_limit=1), kind=LegKind.TEXT)
+    flows, _ = begin(Menu(prompt="p", choices={"1": "q"}, no_input_limit=1), kind=LegKind.TEXT)
     assert flows.expire(T0 + TEXT_WAIT_S - TICK) == []
     assert isinstance(flows.expire(T0 + TEXT_WAIT_S)[-1], HangUp)
 
@@ -366,7 +367,7 @@ def test_text_on_a_call_is_not_a_key() -> None:
 
 def test_a_reload_leaves_running_interactions_on_their_script() -> None:
     flows = at_menu()
-    new = model.FlowRule(name="main", steps=(model.Enqueue(queue="new"),))
+    new = model.FlowRule(name="main", steps=(Enqueue(queue="new"),))
     flows.load_rules(model.Rules(flows={"main": new}))
     assert flows.start("8", "main", T0, "en") == [Queue("8", "new", None)]
     assert flows.digit("7", "1", T0 + 3)[-1] == Queue("7", "sales", None)
@@ -402,7 +403,7 @@ def test_waits_that_ended_do_not_pile_up() -> None:
 
 
 def test_keys_pressed_ahead_are_bounded() -> None:
-    plays = [model.Play(prompts=("a",)) for _ in range(40)]
+    plays = [Play(prompts=("a",)) for _ in range(40)]
     flows, _ = begin(*plays)
     for _ in range(30):
         flows.digit("7", "1", T0)

@@ -14,6 +14,7 @@ from ccd.ivr.state import FlowsState
 from ccd.model import rules as model
 from ccd.model.calendar import Cause, is_open, next_opening
 from ccd.model.hours import CalendarRule, Exceptional, Span, SpecialDay
+from ccd.model.steps import Enqueue, Goto, Hours, Play
 from tests.scenario.routing_hall import TICK
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -35,14 +36,14 @@ OFFICE = CalendarRule(
 )
 
 
-def flows(step: model.Hours, calendar: CalendarRule = OFFICE) -> Flows:
+def flows(step: Hours, calendar: CalendarRule = OFFICE) -> Flows:
     """The step, and a queue for each way that it may go; `next` is the step after it."""
-    ways = tuple(model.Enqueue(queue=name, id=name) for name in ("next", "day", "night", "feast", "alarm"))
+    ways = tuple(Enqueue(queue=name, id=name) for name in ("next", "day", "night", "feast", "alarm"))
     script = model.FlowRule(name="f", steps=(step, *ways))
     return Flows(model.Rules(flows={"f": script}, calendars={calendar.name: calendar}))
 
 
-def ask(now: float, step: model.Hours, calendar: CalendarRule = OFFICE) -> tuple[str, dict[str, str]]:
+def ask(now: float, step: Hours, calendar: CalendarRule = OFFICE) -> tuple[str, dict[str, str]]:
     """Which way it goes, and the variables afterwards."""
     asked = flows(step, calendar)
     out = asked.start("7", "f", now, "en")
@@ -52,8 +53,8 @@ def ask(now: float, step: model.Hours, calendar: CalendarRule = OFFICE) -> tuple
     return queue.queue, assigned.values
 
 
-BOTH = model.Hours(calendar="office", open="day", closed="night")
-ALL = model.Hours(
+BOTH = Hours(calendar="office", open="day", closed="night")
+ALL = Hours(
     calendar="office",
     open="day",
     closed="night",
@@ -111,12 +112,12 @@ def test_it_goes_by_what_closed_it_and_notes_why_and_the_next_opening(
 @pytest.mark.parametrize(
     ("step", "by_day", "by_night"),
     [
-        (model.Hours(calendar="office", open="day"), "day", "next"),
-        (model.Hours(calendar="office", closed="night"), "next", "night"),
-        (model.Hours(calendar="office", closed_by={Cause.WEEK: "night"}), "next", "night"),
+        (Hours(calendar="office", open="day"), "day", "next"),
+        (Hours(calendar="office", closed="night"), "next", "night"),
+        (Hours(calendar="office", closed_by={Cause.WEEK: "night"}), "next", "night"),
     ],
 )
-def test_a_way_that_is_not_named_is_the_next_step(step: model.Hours, by_day: str, by_night: str) -> None:
+def test_a_way_that_is_not_named_is_the_next_step(step: Hours, by_day: str, by_night: str) -> None:
     assert (ask(at("2026-06-01 10:00"), step)[0], ask(at("2026-06-01 20:00"), step)[0]) == (by_day, by_night)
 
 
@@ -128,7 +129,7 @@ def test_a_calendar_that_never_opens_again_has_no_next_opening() -> None:
 def test_asked_again_after_the_opening_it_takes_away_what_it_noted() -> None:
     script = model.FlowRule(
         name="f",
-        steps=(model.Hours(calendar="office", id="ask"), model.Play(prompts=("p",)), model.Goto(step="ask")),
+        steps=(Hours(calendar="office", id="ask"), Play(prompts=("p",)), Goto(step="ask")),
     )
     asked = Flows(model.Rules(flows={"f": script}, calendars={"office": OFFICE}))
     asked.start("7", "f", at("2026-06-01 08:59"), "en")
@@ -139,10 +140,10 @@ def test_asked_again_after_the_opening_it_takes_away_what_it_noted() -> None:
 
 def test_hours_that_are_loaded_anew_hold_for_a_script_that_runs_and_none_means_open() -> None:
     steps = (
-        model.Play(prompts=("p",)),
+        Play(prompts=("p",)),
         BOTH,
-        model.Enqueue(queue="day", id="day"),
-        model.Enqueue(queue="night", id="night"),
+        Enqueue(queue="day", id="day"),
+        Enqueue(queue="night", id="night"),
     )
     old = model.Rules(flows={"f": model.FlowRule(name="f", steps=steps)}, calendars={"office": OFFICE})
     always = msgspec.structs.replace(OFFICE, week=((Span(0, 1440),),) * 7)
@@ -156,10 +157,10 @@ def test_hours_that_are_loaded_anew_hold_for_a_script_that_runs_and_none_means_o
 
 def test_a_snapshot_asks_the_calendar_of_the_rules() -> None:
     steps = (
-        model.Play(prompts=("p",)),
+        Play(prompts=("p",)),
         BOTH,
-        model.Enqueue(queue="day", id="day"),
-        model.Enqueue(queue="night", id="night"),
+        Enqueue(queue="day", id="day"),
+        Enqueue(queue="night", id="night"),
     )
     rules = model.Rules(flows={"f": model.FlowRule(name="f", steps=steps)}, calendars={"office": OFFICE})
     asked = Flows(rules)

@@ -5,24 +5,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccd.ivr.do import HangUp, PlayParts, Queue, TransferTo
-from ccd.ivr.flows import MOVES, STEPS, Flows
+from ccd.ivr.flows import Flows
+from ccd.ivr.moves import MOVES, STEPS
 from ccd.ivr.state import Event, Mode
 from ccd.model import rules as model
 from ccd.model.calendar import Cause as Closing
 from ccd.model.hours import CalendarRule, Span
 from ccd.model.nouns import Cause, LegKind
+from ccd.model.steps import (
+    Answer,
+    AnyStep,
+    CallBack,
+    Collect,
+    Enqueue,
+    Goto,
+    Hangup,
+    Hours,
+    Menu,
+    Play,
+    Set,
+    Transfer,
+)
 
 T0 = 50.0
 
 STEPS_FOR = (
-    model.Enqueue(queue="q", id="queue"),
-    model.Transfer(address="+331", id="transfer"),
-    model.Play(prompts=("p",), id="play"),
-    model.Menu(prompt="m", choices={"1": "queue"}, id="menu", no_input_limit=2, bad_input_limit=2),
-    model.Hangup(prompt="bye", id="leave"),
-    model.Collect(variable="number", prompt="keys", id="collect", most=1),
-    model.CallBack(queue="q", id="callback", on_refused="collect"),
-    model.Play(prompts=("p",)),
+    Enqueue(queue="q", id="queue"),
+    Transfer(address="+331", id="transfer"),
+    Play(prompts=("p",), id="play"),
+    Menu(prompt="m", choices={"1": "queue"}, id="menu", no_input_limit=2, bad_input_limit=2),
+    Hangup(prompt="bye", id="leave"),
+    Collect(variable="number", prompt="keys", id="collect", most=1),
+    CallBack(queue="q", id="callback", on_refused="collect"),
+    Play(prompts=("p",)),
 )
 
 
@@ -39,7 +54,7 @@ def in_mode(mode: Mode) -> Flows:
         Mode.KEEPING: "callback",
         Mode.REFUSING: "callback",
     }[mode]
-    flow = model.FlowRule(name="f", steps=(model.Goto(step=goto), *STEPS_FOR))
+    flow = model.FlowRule(name="f", steps=(Goto(step=goto), *STEPS_FOR))
     flows = Flows(model.Rules(flows={"f": flow}))
     flows.start("7", "f", T0, "en")
     if mode is Mode.LISTENING:
@@ -106,7 +121,7 @@ def test_every_pair_of_mode_and_event(mode: Mode, event: Event) -> None:
 
 def test_the_table_is_total() -> None:
     assert set(MOVES) == {(mode, event) for mode in Mode for event in Event}
-    assert set(STEPS) == set(model.AnyStep.__args__)
+    assert set(STEPS) == set(AnyStep.__args__)
 
 
 # -- any script, any input ----------------------------------------------------------------------------------
@@ -116,10 +131,10 @@ IDS = [f"s{index}" for index in range(6)]
 KEYS = "0123456789*#"
 targets = st.sampled_from([*IDS, "", "missing"])
 a_step = st.one_of(
-    st.builds(model.Answer),
-    st.builds(model.Play, prompts=st.sampled_from([(), ("a",), ("a", "b")]), barge=st.booleans()),
+    st.builds(Answer),
+    st.builds(Play, prompts=st.sampled_from([(), ("a",), ("a", "b")]), barge=st.booleans()),
     st.builds(
-        model.Menu,
+        Menu,
         prompt=st.sampled_from(["m", ""]),
         choices=st.dictionaries(st.sampled_from(KEYS), targets, max_size=4),
         no_input_limit=st.integers(0, 3),
@@ -128,18 +143,18 @@ a_step = st.one_of(
         on_bad_input=targets,
         wait_s=st.floats(0, 30),
     ),
-    st.builds(model.Set, values=st.just({"language": "fr"})),
-    st.builds(model.Enqueue, queue=st.just("q")),
-    st.builds(model.Transfer, address=st.just("+331")),
-    st.builds(model.Goto, step=targets),
+    st.builds(Set, values=st.just({"language": "fr"})),
+    st.builds(Enqueue, queue=st.just("q")),
+    st.builds(Transfer, address=st.just("+331")),
+    st.builds(Goto, step=targets),
     st.builds(
-        model.Hours,
+        Hours,
         calendar=st.sampled_from(["office", "gone"]),
         open=targets,
         closed=targets,
         closed_by=st.dictionaries(st.sampled_from(Closing), targets, max_size=2),
     ),
-    st.builds(model.Hangup, prompt=st.sampled_from(["", "bye"])),
+    st.builds(Hangup, prompt=st.sampled_from(["", "bye"])),
 )
 an_input = st.one_of(
     st.tuples(st.just("digit"), st.sampled_from(KEYS)),
@@ -156,7 +171,7 @@ an_input = st.one_of(
     kind=st.sampled_from(LegKind),
 )
 def test_any_script_under_any_input_waits_or_ends(
-    steps: list[model.AnyStep], inputs: list[tuple[str, object]], kind: LegKind
+    steps: list[AnyStep], inputs: list[tuple[str, object]], kind: LegKind
 ) -> None:
     named = tuple(
         type(step)(**{f: getattr(step, f) for f in step.__struct_fields__ if f != "id"}, id=name)  # type: ignore[arg-type]

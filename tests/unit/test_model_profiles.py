@@ -9,18 +9,8 @@ from hypothesis import strategies as st
 
 from ccd.model.nouns import ChannelClass
 from ccd.model.profiles import apply_profiles, changed, touched_keys, touched_queues
-from ccd.model.rules import (
-    AgentRule,
-    Answer,
-    Enqueue,
-    FlowRule,
-    Hangup,
-    ProfileRule,
-    QueueRule,
-    Rules,
-    Suspension,
-    Target,
-)
+from ccd.model.rules import AgentRule, FlowRule, ProfileRule, QueueRule, Rules, Suspension, Target
+from ccd.model.steps import Answer, Enqueue, Hangup
 
 BASE = Rules(
     agents={name: AgentRule(name=name) for name in ("ann", "bob", "cat")},

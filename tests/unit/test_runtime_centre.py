@@ -15,22 +15,8 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.callback_rules import CallbackRule
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind, OfferEnd
-from ccd.model.rules import (
-    AgentRule,
-    CallBack,
-    Enqueue,
-    FlowRule,
-    Hangup,
-    Menu,
-    OwnCalls,
-    Play,
-    ProfileRule,
-    QueueRule,
-    Rules,
-    Suspension,
-    Target,
-    Transfer,
-)
+from ccd.model.rules import AgentRule, FlowRule, OwnCalls, ProfileRule, QueueRule, Rules, Suspension, Target
+from ccd.model.steps import CallBack, Enqueue, Hangup, Menu, Play, Transfer
 from ccd.routing import decisions as dec
 from ccd.runtime.centre import Centre
 from ccd.runtime.consequences import CONSEQUENCES

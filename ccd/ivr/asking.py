@@ -1,0 +1,90 @@
+"""The step `menu`: one key (or a typed word) chooses the way."""
+
+from typing import TYPE_CHECKING
+
+from ccd.ivr.do import Chose, Do, Missed
+from ccd.ivr.input import TEXT_WAIT_S, choice
+from ccd.ivr.scripts import WAITS
+from ccd.ivr.state import FlowState, Mode
+from ccd.model.nouns import LegKind
+from ccd.model.steps import Menu
+
+if TYPE_CHECKING:
+    from ccd.ivr.flows import Flows
+
+
+def asked(flows: "Flows", run: FlowState, play: str, now: float, out: list[Do]) -> None:
+    if play == run.play:
+        listen(flows, run, now, out)
+
+
+def listen(flows: "Flows", run: FlowState, now: float, _: list[Do]) -> None:
+    run.play = ""
+    run.mode = Mode.LISTENING
+    wait_s = flows.step(run, Menu).wait_s
+    flows.wait(run, now + (wait_s if run.kind is LegKind.AUDIO else max(wait_s, TEXT_WAIT_S)))
+
+
+def ask_lost(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
+    listen(flows, run, now, out)
+
+
+def typed(flows: "Flows", run: FlowState, text: str, now: float, out: list[Do]) -> None:
+    if run.kind is LegKind.TEXT:
+        choose(flows, run, text, now, out)
+
+
+def choose(flows: "Flows", run: FlowState, key: str, now: float, out: list[Do]) -> None:
+    menu = flows.step(run, Menu)
+    target = choice(menu, key)
+    if target is not None:
+        out.append(Chose(run.interaction, flows.label(run), key))
+        flows.go(run, target, now, out)
+        return
+    run.bad_input += 1
+    out.append(Missed(run.interaction, flows.label(run), key, run.bad_input))
+    if run.bad_input < menu.bad_input_limit:
+        _ask(flows, run, menu, menu.bad_input_prompt, now, out)
+    else:
+        _give_up(flows, run, menu.on_bad_input, "too many wrong keys", now, out)
+
+
+def no_input(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
+    menu = flows.step(run, Menu)
+    run.no_input += 1
+    out.append(Missed(run.interaction, flows.label(run), "", run.no_input))
+    if run.no_input < menu.no_input_limit:
+        _ask(flows, run, menu, menu.no_input_prompt, now, out)
+    else:
+        _give_up(flows, run, menu.on_no_input, "no key pressed", now, out)
+
+
+def do_menu(flows: "Flows", run: FlowState, step: Menu, now: float, out: list[Do]) -> int:
+    run.no_input = run.bad_input = 0
+    typed, run.typed = run.typed, ""
+    target = choice(step, typed[:1]) if typed else None
+    if target is not None:
+        run.typed = typed[1:]
+        out.append(Chose(run.interaction, flows.label(run), typed[0]))
+        return flows.index(run, target)
+    _ask(flows, run, step, "", now, out)
+    return WAITS
+
+
+def _ask(flows: "Flows", run: FlowState, menu: Menu, first: str, now: float, out: list[Do]) -> None:
+    """Play a menu's prompt, after `first` if that is set."""
+    run.mode = Mode.ASKING
+    prompts = tuple([name for name in (first, menu.prompt) if name])
+    if prompts:
+        flows.say(run, prompts, True, now, out)
+    else:
+        flows.answer(run, out)
+    if not prompts or run.kind is LegKind.TEXT:
+        listen(flows, run, now, out)
+
+
+def _give_up(flows: "Flows", run: FlowState, target: str, why: str, now: float, out: list[Do]) -> None:
+    if target:
+        flows.go(run, target, now, out)
+    else:
+        flows.end(run, out, note=f"{why} at {flows.label(run)}")

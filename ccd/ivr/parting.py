@@ -1,0 +1,74 @@
+"""Steps that leave the flow for a while: `queue`, `callback` and `transfer`."""
+
+from typing import TYPE_CHECKING
+
+from ccd.ivr.callbacks import ASK_AGAIN, SAID
+from ccd.ivr.do import CallBack, Do, Queue, TransferTo
+from ccd.ivr.input import whole
+from ccd.ivr.scripts import WAITS
+from ccd.ivr.state import FlowState, Mode
+from ccd.model.nouns import LegKind
+from ccd.model.steps import CallBack as StepCallBack
+from ccd.model.steps import Enqueue, Transfer
+
+if TYPE_CHECKING:
+    from ccd.ivr.flows import Flows
+
+
+def resumed(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
+    flows.run(run, run.at + 1, now, out)
+
+
+def refused(flows: "Flows", run: FlowState, why: str, now: float, out: list[Do]) -> None:
+    run.mode = Mode.REFUSING
+    run.typed = why
+    if why in SAID and run.kind is LegKind.AUDIO:
+        flows.say(run, (f"callback/{why}",), False, now, out)
+    else:
+        refusal_told(flows, run, run.play, now, out)
+
+
+def refusal_told(flows: "Flows", run: FlowState, play: str, now: float, out: list[Do]) -> None:
+    if play != run.play:
+        return
+    step = flows.step_of(run)
+    why, run.typed = run.typed, ""
+    if why in ASK_AGAIN and isinstance(step, StepCallBack) and step.on_refused:
+        flows.go(run, step.on_refused, now, out)
+    else:
+        flows.run(run, run.at + 1, now, out)
+
+
+def refusal_lost(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
+    refusal_told(flows, run, run.play, now, out)
+
+
+def do_queue(_flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: list[Do]) -> int:
+    priority = step.priority
+    if priority is None:
+        priority = whole(run.variables.get("priority", ""))
+    run.mode = Mode.QUEUED
+    run.typed = ""
+    named = (run.variables.get(step.prefer_variable, ""), step.prefer)
+    prefer = tuple([name for name in named if name])
+    kept = step.prefer_wait_s if prefer or step.prefer_last_s else 0.0
+    out.append(
+        Queue(run.interaction, step.queue, priority, step.requirement, prefer, step.prefer_last_s, kept)
+    )
+    return WAITS
+
+
+def do_call_back(_flows: "Flows", run: FlowState, step: StepCallBack, _now: float, out: list[Do]) -> int:
+    run.mode = Mode.KEEPING
+    run.typed = ""
+    priority = whole(run.variables.get("priority", ""))
+    number = run.variables.get(step.number, "")
+    out.append(CallBack(run.interaction, step.queue, number, priority))
+    return WAITS
+
+
+def do_transfer(_flows: "Flows", run: FlowState, step: Transfer, _now: float, out: list[Do]) -> int:
+    run.mode = Mode.TRANSFERRING
+    run.typed = ""
+    out.append(TransferTo(run.interaction, step.address, step.ring_timeout_s))
+    return WAITS

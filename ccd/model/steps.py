@@ -1,0 +1,252 @@
+"""The steps of flows, as frozen values: what a `[[flows.NAME.steps]]` table becomes.
+
+A step says by itself which steps it may go to (`targets`), whether the next one may follow (`goes_on`), what
+it plays (`says`) and whether it is over at once (`instant`): the interpreter, the checks and the picture
+of a flow all read it here. What a step does stands in `ccd.ivr`.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ccd.model.calendar import Cause
+from ccd.model.frozen import Frozen
+
+Key = tuple[str | int, ...]
+"""Where something stands within a step: `("choices", "1")`."""
+
+
+class Step(Frozen, frozen=True):
+    """Base of all steps."""
+
+    instant: ClassVar[bool] = False
+    """Whether it waits for nothing and looks at nothing: a loop of such steps alone never ends."""
+
+    def targets(self) -> dict[Key, str]:
+        """Steps that this one names: where, and the id."""
+        return {}
+
+    def goes_on(self) -> bool:
+        """Whether the next step may follow."""
+        return True
+
+    def says(self) -> Iterator[tuple[Key, str]]:
+        """Prompts that it may play: where, and the name."""
+        return iter(())
+
+
+def _set(**targets: str) -> dict[Key, str]:
+    """Those of the keys that name a step."""
+    return {(key,): target for key, target in targets.items() if target}
+
+
+class Answer(Step, frozen=True, tag="answer"):
+    """Answer the leg."""
+
+    id: str = ""
+
+    instant: ClassVar[bool] = True
+
+
+class Play(Step, frozen=True, tag="play"):
+    """Play prompts one after another."""
+
+    prompts: tuple[str, ...]
+    id: str = ""
+    barge: bool = True
+    digits: str = ""
+    """Variable whose digits are spoken after the prompts, one by one."""
+
+    def says(self) -> Iterator[tuple[Key, str]]:
+        yield from ((("prompts", at), name) for at, name in enumerate(self.prompts))
+
+
+class Menu(Step, frozen=True, tag="menu"):
+    """Ask for one key and go to a step by it."""
+
+    prompt: str
+    choices: dict[str, str]
+    """Key → id of the step to go to."""
+    id: str = ""
+    wait_s: float = 5.0
+    """Time for a key after the prompt ended."""
+    no_input_limit: int = 3
+    bad_input_limit: int = 3
+    no_input_prompt: str = ""
+    bad_input_prompt: str = ""
+    on_no_input: str = ""
+    """Step to go to at the limit; empty: hang up."""
+    on_bad_input: str = ""
+
+    def targets(self) -> dict[Key, str]:
+        named: dict[Key, str] = {("choices", key): target for key, target in self.choices.items()}
+        return named | _set(on_no_input=self.on_no_input, on_bad_input=self.on_bad_input)
+
+    def goes_on(self) -> bool:
+        return False
+
+    def says(self) -> Iterator[tuple[Key, str]]:
+        yield ("prompt",), self.prompt
+        yield ("no_input_prompt",), self.no_input_prompt
+        yield ("bad_input_prompt",), self.bad_input_prompt
+
+
+class Set(Step, frozen=True, tag="set"):
+    """Set variables of the interaction (`language`, `priority` act; others are kept for the record)."""
+
+    values: dict[str, str]
+    id: str = ""
+
+    instant: ClassVar[bool] = True
+
+
+class Enqueue(Step, frozen=True, tag="queue"):
+    """Wait in a queue. The flow goes on only if the queue overflows into no target of its own."""
+
+    queue: str
+    id: str = ""
+    priority: int | None = None
+    requirement: str = ""
+    """What this interaction asks for besides the queue's requirement."""
+    prefer: str = ""
+    """Agent that it is kept for at first."""
+    prefer_variable: str = ""
+    """Variable that names this agent, e.g. the owner from the CRM; comes before `prefer`."""
+    prefer_last_s: float = 0.0
+    """Nobody named: the agent who spoke with this caller last, if that is no longer ago."""
+    prefer_wait_s: float = 30.0
+    """For so long; then anybody may take it."""
+
+
+class Collect(Step, frozen=True, tag="collect"):
+    """Ask for several keys, e.g. a telephone number, as a variable. `#` ends them, `*` begins anew."""
+
+    variable: str
+    id: str = ""
+    prompt: str = ""
+    wait_s: float = 5.0
+    """Time for each key; then what there is counts."""
+    most: int = 16
+    """So many keys end it by themselves."""
+    on_none: str = ""
+    """Step to go to when no key came; empty: the next one."""
+
+    def targets(self) -> dict[Key, str]:
+        return _set(on_none=self.on_none)
+
+    def says(self) -> Iterator[tuple[Key, str]]:
+        yield ("prompt",), self.prompt
+
+
+class CallBack(Step, frozen=True, tag="callback"):
+    """Keep a callback, say goodbye and hang up: the caller has a place in the queue and is called back.
+
+    The flow goes on when that cannot be, after a prompt that says why.
+    """
+
+    queue: str = ""
+    """Where the place is. In a flow that a key began while waiting: always the queue of the wait."""
+    id: str = ""
+    number: str = ""
+    """Variable with the number; empty, or the variable is not set: the number that the caller calls from."""
+    on_refused: str = ""
+    """Step to go to when this number cannot be called back; empty, or kept already: the next one."""
+
+    def targets(self) -> dict[Key, str]:
+        return _set(on_refused=self.on_refused)
+
+
+class Transfer(Step, frozen=True, tag="transfer"):
+    """Connect to an outside address through a trunk; goes on at the next step when that fails."""
+
+    address: str
+    id: str = ""
+    ring_timeout_s: float = 40.0
+
+
+class Goto(Step, frozen=True, tag="goto"):
+    """Go to a step by its id."""
+
+    step: str
+    id: str = ""
+
+    instant: ClassVar[bool] = True
+
+    def targets(self) -> dict[Key, str]:
+        return {("step",): self.step}
+
+    def goes_on(self) -> bool:
+        return False
+
+
+class Case(Frozen, frozen=True):
+    """One of `cases`: a condition, and the step to go to when it holds."""
+
+    when: str
+    """Expression, e.g. `queue.support.ewt_s > 180 and caller != ""`."""
+    step: str
+    """Id of the step."""
+
+
+class Branch(Step, frozen=True, tag="branch"):
+    """Go to the step of the first case that holds."""
+
+    cases: tuple[Case, ...]
+    """Tried in their order."""
+    otherwise: str = ""
+    """Step to go to when none holds; empty: the next one."""
+    id: str = ""
+
+    def targets(self) -> dict[Key, str]:
+        cases: dict[Key, str] = {("cases", at, "step"): case.step for at, case in enumerate(self.cases)}
+        return cases | _set(otherwise=self.otherwise)
+
+    def goes_on(self) -> bool:
+        return not self.otherwise
+
+
+class Hangup(Step, frozen=True, tag="hangup"):
+    """Say goodbye and end."""
+
+    id: str = ""
+    prompt: str = ""
+
+    def goes_on(self) -> bool:
+        return False
+
+    def says(self) -> Iterator[tuple[Key, str]]:
+        yield ("prompt",), self.prompt
+
+
+class Hours(Step, frozen=True, tag="hours"):
+    """Go on by whether a calendar is open now.
+
+    Sets variables of the interaction: `hours` (`open` or `closed`), and while it is closed `closed_reason`
+    (`holiday: Christmas Day`) and `next_opening`, local time of the calendar (`2026-12-26 09:00`).
+    """
+
+    calendar: str
+    """The calendar that is asked."""
+    id: str = ""
+    open: str = ""
+    """Step to go to when it is open; empty: the next one."""
+    closed: str = ""
+    """Step to go to when it is closed; empty: the next one."""
+    closed_by: dict[Cause, str] = {}
+    """What closed it → step to go to instead: `week` (the usual hours), `holiday`, `date` (one of one's own),
+    `exception`."""
+
+    instant: ClassVar[bool] = True
+
+    def targets(self) -> dict[Key, str]:
+        causes: dict[Key, str] = {
+            ("closed_by", cause): target for cause, target in self.closed_by.items() if target
+        }
+        return _set(open=self.open, closed=self.closed) | causes
+
+    def goes_on(self) -> bool:
+        return not (self.open and self.closed)
+
+
+AnyStep = (
+    Answer | Play | Menu | Set | Enqueue | Collect | CallBack | Transfer | Goto | Branch | Hours | Hangup
+)
