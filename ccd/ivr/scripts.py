@@ -12,7 +12,8 @@ from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
 from ccd.ivr.state import FlowsState, FlowState
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
-from ccd.model.steps import AnyStep, Step
+from ccd.model.step import Step
+from ccd.model.steps import AnyStep
 
 PLAY_LIMIT_S = 600.0
 """A prompt whose end was not reported for so long counts as ended."""

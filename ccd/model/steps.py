@@ -1,42 +1,11 @@
-"""The steps of flows, as frozen values: what a `[[flows.NAME.steps]]` table becomes.
-
-A step says by itself which steps it may go to (`targets`), whether the next one may follow (`goes_on`), what
-it plays (`says`) and whether it is over at once (`instant`): the interpreter, the checks and the picture
-of a flow all read it here. What a step does stands in `ccd.ivr`.
-"""
+"""The steps of flows, as frozen values: what a `[[flows.NAME.steps]]` table becomes."""
 
 from collections.abc import Iterator
 from typing import ClassVar
 
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
-
-Key = tuple[str | int, ...]
-"""Where something stands within a step: `("choices", "1")`."""
-
-
-class Step(Frozen, frozen=True):
-    """Base of all steps."""
-
-    instant: ClassVar[bool] = False
-    """Whether it waits for nothing and looks at nothing: a loop of such steps alone never ends."""
-
-    def targets(self) -> dict[Key, str]:
-        """Steps that this one names: where, and the id."""
-        return {}
-
-    def goes_on(self) -> bool:
-        """Whether the next step may follow."""
-        return True
-
-    def says(self) -> Iterator[tuple[Key, str]]:
-        """Prompts that it may play: where, and the name."""
-        return iter(())
-
-
-def _set(**targets: str) -> dict[Key, str]:
-    """Those of the keys that name a step."""
-    return {(key,): target for key, target in targets.items() if target}
+from ccd.model.step import Key, Step, named
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -79,7 +48,7 @@ class Menu(Step, frozen=True, tag="menu"):
 
     def targets(self) -> dict[Key, str]:
         named: dict[Key, str] = {("choices", key): target for key, target in self.choices.items()}
-        return named | _set(on_no_input=self.on_no_input, on_bad_input=self.on_bad_input)
+        return named | named(on_no_input=self.on_no_input, on_bad_input=self.on_bad_input)
 
     def goes_on(self) -> bool:
         return False
@@ -131,7 +100,7 @@ class Collect(Step, frozen=True, tag="collect"):
     """Step to go to when no key came; empty: the next one."""
 
     def targets(self) -> dict[Key, str]:
-        return _set(on_none=self.on_none)
+        return named(on_none=self.on_none)
 
     def says(self) -> Iterator[tuple[Key, str]]:
         yield ("prompt",), self.prompt
@@ -152,7 +121,7 @@ class CallBack(Step, frozen=True, tag="callback"):
     """Step to go to when this number cannot be called back; empty, or kept already: the next one."""
 
     def targets(self) -> dict[Key, str]:
-        return _set(on_refused=self.on_refused)
+        return named(on_refused=self.on_refused)
 
 
 class Transfer(Step, frozen=True, tag="transfer"):
@@ -198,7 +167,7 @@ class Branch(Step, frozen=True, tag="branch"):
 
     def targets(self) -> dict[Key, str]:
         cases: dict[Key, str] = {("cases", at, "step"): case.step for at, case in enumerate(self.cases)}
-        return cases | _set(otherwise=self.otherwise)
+        return cases | named(otherwise=self.otherwise)
 
     def goes_on(self) -> bool:
         return not self.otherwise
@@ -241,7 +210,7 @@ class Hours(Step, frozen=True, tag="hours"):
         causes: dict[Key, str] = {
             ("closed_by", cause): target for cause, target in self.closed_by.items() if target
         }
-        return _set(open=self.open, closed=self.closed) | causes
+        return named(open=self.open, closed=self.closed) | causes
 
     def goes_on(self) -> bool:
         return not (self.open and self.closed)

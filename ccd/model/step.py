@@ -1,0 +1,38 @@
+"""What every step of a flow says of itself.
+
+A step says which steps it may go to (`targets`), whether the next one may follow (`goes_on`), what it plays
+(`says`) and whether it is over at once (`instant`): the interpreter, the checks and the picture of a flow all
+read it here. What a step does stands in `ccd.ivr`.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ccd.model.frozen import Frozen
+
+Key = tuple[str | int, ...]
+"""Where something stands within a step: `("choices", "1")`."""
+
+
+class Step(Frozen, frozen=True):
+    """Base of all steps."""
+
+    instant: ClassVar[bool] = False
+    """Whether it waits for nothing and looks at nothing: a loop of such steps alone never ends."""
+
+    def targets(self) -> dict[Key, str]:
+        """Steps that this one names: where, and the id."""
+        return {}
+
+    def goes_on(self) -> bool:
+        """Whether the next step may follow."""
+        return True
+
+    def says(self) -> Iterator[tuple[Key, str]]:
+        """Prompts that it may play: where, and the name."""
+        return iter(())
+
+
+def named(**targets: str) -> dict[Key, str]:
+    """Those of the keys that name a step."""
+    return {(key,): target for key, target in targets.items() if target}
