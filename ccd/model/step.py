@@ -33,6 +33,6 @@ class Step(Frozen, frozen=True):
         return iter(())
 
 
-def named(**targets: str) -> dict[Key, str]:
+def set_ones(**targets: str) -> dict[Key, str]:
     """Those of the keys that name a step."""
     return {(key,): target for key, target in targets.items() if target}

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
-from ccd.model.step import Key, Step, named
+from ccd.model.step import Key, Step, set_ones
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -48,7 +48,7 @@ class Menu(Step, frozen=True, tag="menu"):
 
     def targets(self) -> dict[Key, str]:
         named: dict[Key, str] = {("choices", key): target for key, target in self.choices.items()}
-        return named | named(on_no_input=self.on_no_input, on_bad_input=self.on_bad_input)
+        return named | set_ones(on_no_input=self.on_no_input, on_bad_input=self.on_bad_input)
 
     def goes_on(self) -> bool:
         return False
@@ -100,7 +100,7 @@ class Collect(Step, frozen=True, tag="collect"):
     """Step to go to when no key came; empty: the next one."""
 
     def targets(self) -> dict[Key, str]:
-        return named(on_none=self.on_none)
+        return set_ones(on_none=self.on_none)
 
     def says(self) -> Iterator[tuple[Key, str]]:
         yield ("prompt",), self.prompt
@@ -121,7 +121,7 @@ class CallBack(Step, frozen=True, tag="callback"):
     """Step to go to when this number cannot be called back; empty, or kept already: the next one."""
 
     def targets(self) -> dict[Key, str]:
-        return named(on_refused=self.on_refused)
+        return set_ones(on_refused=self.on_refused)
 
 
 class Transfer(Step, frozen=True, tag="transfer"):
@@ -167,7 +167,7 @@ class Branch(Step, frozen=True, tag="branch"):
 
     def targets(self) -> dict[Key, str]:
         cases: dict[Key, str] = {("cases", at, "step"): case.step for at, case in enumerate(self.cases)}
-        return cases | named(otherwise=self.otherwise)
+        return cases | set_ones(otherwise=self.otherwise)
 
     def goes_on(self) -> bool:
         return not self.otherwise
@@ -210,7 +210,7 @@ class Hours(Step, frozen=True, tag="hours"):
         causes: dict[Key, str] = {
             ("closed_by", cause): target for cause, target in self.closed_by.items() if target
         }
-        return named(open=self.open, closed=self.closed) | causes
+        return set_ones(open=self.open, closed=self.closed) | causes
 
     def goes_on(self) -> bool:
         return not (self.open and self.closed)
