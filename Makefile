@@ -16,8 +16,11 @@ SHAREDIR = $(PREFIX)/share
 STAGED = $(DESTDIR)$(LIBDIR)
 
 DEMO_S ?= 120
-TESTS ?= tests
+QUICK_TESTS = tests/architecture tests/unit tests/scenario tests/contract
+TESTS ?= tests/loopback tests/interop
 PYTEST_FLAGS ?=
+# the quick tests on all cores: they wait for nothing and share nothing
+WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
 
 .PHONY: help venv demo test check format lint types quicktests bench bench-quick soak install uninstall clean distclean
 
@@ -46,6 +49,7 @@ demo: venv ## a centre on loopback takes scripted calls over real SIP and RTP (n
 # -- is it right? ----------------------------------------------------------------------------------------
 
 test: venv ## every test this machine can run; says what it skipped and how to get it
+	@$(PY) -m pytest -q -n $(WORKERS) $(PYTEST_FLAGS) $(QUICK_TESTS)
 	@$(PY) -m pytest -q $(PYTEST_FLAGS) $(TESTS)
 
 check: format lint types quicktests ## format, lint, types, architecture, unit, scenario, contract: under a minute
@@ -60,7 +64,7 @@ types: venv
 	@$(BIN)/mypy
 
 quicktests: venv
-	@$(PY) -m pytest -q $(PYTEST_FLAGS) tests/architecture tests/unit tests/scenario tests/contract
+	@$(PY) -m pytest -q -n $(WORKERS) $(PYTEST_FLAGS) $(QUICK_TESTS)
 
 # -- is it fast? -----------------------------------------------------------------------------------------
 
