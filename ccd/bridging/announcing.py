@@ -1,4 +1,4 @@
-"""What waiting customers are told of their place."""
+"""What waiting customers are told: a word of comfort, their place, and how long it will probably be."""
 
 from typing import TYPE_CHECKING
 
@@ -10,20 +10,31 @@ if TYPE_CHECKING:
     from ccd.bridging.talks import Talks
 
 
-def announce(talks: "Talks", talk: Talk, position: int, wait_s: float | None = None) -> None:
-    """Tell the waiting customer its place (0: not) and wait (None: not); music goes on afterwards."""
+def announce(
+    talks: "Talks", talk: Talk, position: int, wait_s: float | None = None, comfort: tuple[str, ...] = ()
+) -> None:
+    """Tell the waiting customer its place (0: not) and wait (None: not); music goes on afterwards.
+
+    Before it a caller hears one of the prompts of `comfort`, in turn.
+    """
     if talk.away or talk.asking:
         return
     minutes = 0 if wait_s is None else round(wait_s / 60.0)
     if talk.customer.kind is LegKind.TEXT:
-        talks.commands.append(cmd.TellPosition(talk.customer.leg, position, minutes))
+        if position or minutes:
+            talks.commands.append(cmd.TellPosition(talk.customer.leg, position, minutes))
         return
     if talk.phase not in HEARS_MUSIC or talk.playing:
         return
     parts: tuple[PromptPart, ...] = ()
+    if comfort:
+        parts += (PromptPart(comfort[talk.comforted % len(comfort)]),)
+        talk.comforted += 1
     if position:
         parts += (PromptPart("queue/position"), PromptPart(number=position))
     if minutes:
         parts += (PromptPart("queue/wait"), PromptPart(number=minutes))
+    if not parts:
+        return
     talk.playing = talks.play_id()
     talks.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, parts, talk.language))

@@ -166,6 +166,8 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """The customer left the line (or is about to, while the goodbye plays) and is to be called back."""
     reserved: Party | None = None
     """The agent who is kept free while the customer is called first."""
+    comforted: int = 0
+    """Words of comfort heard so far in this wait."""
     asking: bool = False
     """The customer waits, and a flow asks how to be called back meanwhile."""
     pending: list[DialLeg] = []

@@ -99,7 +99,7 @@ class Talks:
     def wait(self, talk: Talk, music: str, *, whisper: str, record: bool) -> None:
         """The interaction waits in a queue."""
         talk.move(Move.QUEUE)
-        talk.music, talk.whisper, talk.record = music, whisper, record
+        talk.music, talk.whisper, talk.record, talk.comforted = music, whisper, record, 0
         self.answer(talk)
         self.start_music(talk)
 

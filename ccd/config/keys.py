@@ -189,7 +189,9 @@ KEYS: dict[str, Key] = {
     ),
     "QueueRule.music": Key(doc="Music while waiting: name of a WAV of the music folders."),
     "QueueRule.announce_position": Key(doc="Tell waiting callers their place."),
-    "QueueRule.announce_every_s": _seconds(3600.0, "How often the place or the wait is told.", 5.0),
+    "QueueRule.announce_every_s": _seconds(
+        3600.0, "How often the next word of comfort, the place or the wait is told.", 5.0
+    ),
     "QueueRule.max_wait_s": _seconds(doc="Longer waiting overflows; not set: no limit.", low=1.0),
     "QueueRule.max_length": Key(
         low=0, high=1_000_000, doc="More waiting than this overflow at once; not set: no limit."

@@ -42,6 +42,8 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         path: Path = ("queues", queue.name)
         sounds.music((*path, "music"), queue.music)
         sounds.prompt((*path, "announce_wait"), "queue/wait" if queue.announce_wait else "", rules.language)
+        for at, name in enumerate(queue.comfort):
+            sounds.prompt((*path, "comfort", at), name, rules.language)
         said = CALLBACK_PROMPTS if queue.callback is not None else ()
         for name in said:
             sounds.prompt((*path, "callback"), name, rules.language)

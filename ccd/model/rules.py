@@ -154,6 +154,9 @@ class QueueRule(Frozen, frozen=True):
     announce_gap_s: float = 45.0
     """At least so long between two announcements of the wait."""
     announce_every_s: float = 30.0
+    comfort: tuple[str, ...] = ()
+    """Prompts for waiting callers: the first on entry, then one each `announce_every_s`, in turn, before the
+    place and the wait."""
     max_wait_s: float | None = None
     max_length: int | None = None
     overflow: Target = Target()

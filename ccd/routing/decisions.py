@@ -83,7 +83,7 @@ class Stayed(Decided, frozen=True):
 
 
 class Position(Decided, frozen=True):
-    """Tell the waiting customer its place, or how long it will probably wait, or both."""
+    """Tell the waiting customer its place, how long it will probably wait, or both; or only comfort it."""
 
     interaction: str
     position: int

@@ -93,7 +93,7 @@ class QueueIndex:
         """Whether its closing sends away who waits."""
         self.estimates = rule.estimate_wait or rule.announce_wait or rule.max_ewt_s is not None
         """Whether it asks for its expected wait."""
-        self.speaks = rule.announce_position or rule.announce_wait
+        self.speaks = rule.announce_position or rule.announce_wait or bool(rule.comfort)
         """Whether it tells its waiting customers anything."""
         self.stages = stages
         self.by_state, self.by_candidate = strategy_of(rule, own)

@@ -215,7 +215,9 @@ def _resume(centre: "Centre", interaction: str, why: str) -> None:
 def _position(centre: "Centre", decision: dec.Position) -> None:
     talk = centre.talks.get(decision.interaction)
     if talk is not None:
-        announce(centre.talks, talk, decision.position, decision.wait_s)
+        rule = centre.state.rules.queues.get(centre.state.interactions[decision.interaction].queue)
+        comfort = rule.comfort if rule is not None else ()
+        announce(centre.talks, talk, decision.position, decision.wait_s, comfort)
 
 
 def _availability(centre: "Centre", decision: dec.AvailabilityChanged) -> None:

@@ -6,6 +6,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, OfferEnd, PromptPart
 from ccd.model.rules import Target
+from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, REJECTS, Behaviour
 from tests.scenario.centre_rules import TICK, centre, doing, totals
 
@@ -145,6 +146,39 @@ def test_a_waiting_caller_hears_music_and_positions() -> None:
     sim.run(TICK)
     last = sim.performed(cmd.PlayPrompt)[-1]
     assert isinstance(last, cmd.PlayPrompt) and last.parts[1].number == 1
+
+
+def said(sim: SimulatedCentre) -> list[tuple[str | int | None, ...]]:
+    plays = [play for play in sim.performed(cmd.PlayPrompt) if isinstance(play, cmd.PlayPrompt)]
+    return [tuple([part.name or part.number for part in play.parts]) for play in plays]
+
+
+def test_a_waiting_caller_is_comforted_in_turn_and_the_wait_is_never_longer_for_it() -> None:
+    sim = centre("ann", comfort=("sorry", "thanks"), announce_every_s=20.0)
+    sim.call(talks_for=600)
+    sim.run(5)
+    sim.call(patience=500)
+    sim.run(1)
+    assert said(sim)[-1] == ("sorry",)
+    sim.run(19 - 2 * TICK)
+    assert said(sim)[-1] == ("sorry",)
+    sim.run(2 * TICK)
+    assert said(sim)[-1] == ("thanks",)
+    sim.run(20)
+    assert said(sim)[-1] == ("sorry",)
+    sim.check_replay()
+
+
+def test_comfort_comes_before_the_place_and_a_visitor_reads_only_the_place() -> None:
+    sim = centre(comfort=("sorry",), announce_position=True, announce_every_s=20.0)
+    sim.call()
+    sim.chat("hello")
+    assert said(sim) == [("sorry", "queue/position", 1)]
+    assert [told.position for told in sim.performed(cmd.TellPosition)] == [2]  # type: ignore[union-attr]
+    quiet = centre(comfort=("sorry",), announce_every_s=20.0)
+    quiet.chat("hello")
+    quiet.run(60)
+    assert quiet.performed(cmd.TellPosition) == []
 
 
 def test_the_music_is_not_begun_anew_by_a_missed_offer() -> None:
