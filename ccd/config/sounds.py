@@ -10,9 +10,9 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.graph import Graph
-from ccd.model.rules import FlowRule
+from ccd.model.rules import FlowRule, Rules
 from ccd.model.settings import Settings
-from ccd.model.steps import Set
+from ccd.model.steps import Enqueue, Set
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -47,9 +47,7 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         said = CALLBACK_PROMPTS if queue.callback is not None else ()
         for name in said:
             sounds.prompt((*path, "callback"), name, rules.language)
-        listeners = [rules.agents[name] for name in queue.agents if name in rules.agents]
-        for language in sorted({agent.language or rules.language for agent in listeners}):
-            sounds.prompt((*path, "whisper"), queue.whisper, language)
+        sounds.whisper((*path, "whisper"), queue.whisper, queue.name, rules)
     for flow in scripts_for(rules).values():
         for step in flow.steps:
             for _, name in step.says():
@@ -58,14 +56,15 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         sounds.language(("flows", flow.name, "language"), flow.language)
         raw = reader.document.get(("flows", flow.name, "steps"))
         if isinstance(raw, list) and len(raw) == len(flow.steps) and flow.steps:
-            _flow(sounds, flow, flow.language or rules.language)
+            _flow(sounds, flow, rules)
 
 
-def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:
+def _flow(sounds: "_Sounds", flow: FlowRule, rules: Rules) -> None:
     """Walk all (step, language) pairs that can be reached."""
     graph = Graph(flow)
-    seen = {(0, language)}
-    left = [(0, language)]
+    start = (0, flow.language or rules.language)
+    seen = {start}
+    left = [start]
     while left:
         at, spoken = left.pop()
         step = flow.steps[at]
@@ -76,6 +75,8 @@ def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:
                 continue
         for key, name in step.says():
             sounds.prompt((*path, *key), name, spoken)
+        if isinstance(step, Enqueue):
+            sounds.whisper((*path, "whisper"), step.whisper, step.queue, rules)
         for follower in graph.next(at):
             if (follower, spoken) not in seen:
                 seen.add((follower, spoken))
@@ -113,6 +114,13 @@ class _Sounds:
         where = f"looked for {language}/{name}.wav in {listed(map(str, self._folders))}"
         cure = did_you_mean(name, names, "build it by `ccctl prompts build`, or put the WAV there")
         self._reader.fault(path, f'there is no prompt "{name}" in "{language}" ({where})', cure)
+
+    def whisper(self, path: Path, name: str, queue: str, rules: Rules) -> None:
+        """Fault unless there is a WAV for the whisper in the language of each agent of the queue."""
+        agents = rules.queues[queue].agents if queue in rules.queues else ()
+        listeners = [rules.agents[agent] for agent in agents if agent in rules.agents]
+        for language in sorted({agent.language or rules.language for agent in listeners}):
+            self.prompt(path, name, language)
 
     def music(self, path: Path, name: str) -> None:
         """Fault unless there is a WAV for the music."""

@@ -45,6 +45,8 @@ class Queue(Do, frozen=True):
     prefer_last_s: float = 0.0
     """Nobody named: whoever spoke with this customer last, if that is no longer ago."""
     prefer_wait_s: float = 0.0
+    whisper: str = ""
+    """What the agent hears instead of the queue's whisper."""
 
 
 class CallBack(Do, frozen=True):

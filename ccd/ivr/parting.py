@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ccd.ivr.callbacks import ASK_AGAIN, SAID
-from ccd.ivr.do import CallBack, Do, Queue, TransferTo
+from ccd.ivr.do import Assigned, CallBack, Do, Queue, TransferTo
 from ccd.ivr.input import whole
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
@@ -13,6 +13,9 @@ from ccd.model.steps import Enqueue, Transfer
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
+
+TAGS = "tags"
+"""Variable of words about the interaction, with spaces or commas between."""
 
 
 def resumed(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
@@ -43,7 +46,12 @@ def refusal_lost(flows: "Flows", run: FlowState, _: str, now: float, out: list[D
     refusal_told(flows, run, run.play, now, out)
 
 
-def do_queue(_flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: list[Do]) -> int:
+def do_queue(flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: list[Do]) -> int:
+    if step.tags:
+        known = run.variables.get(TAGS, "").replace(",", " ").split()
+        tags = {TAGS: " ".join([*known, *(tag for tag in step.tags if tag not in known)])}
+        run.variables = run.variables | tags
+        out.append(Assigned(run.interaction, flows.label(run), tags))
     priority = step.priority
     if priority is None:
         priority = whole(run.variables.get("priority", ""))
@@ -53,7 +61,16 @@ def do_queue(_flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: l
     prefer = tuple([name for name in named if name])
     kept = step.prefer_wait_s if prefer or step.prefer_last_s else 0.0
     out.append(
-        Queue(run.interaction, step.queue, priority, step.requirement, prefer, step.prefer_last_s, kept)
+        Queue(
+            run.interaction,
+            step.queue,
+            priority,
+            step.requirement,
+            prefer,
+            step.prefer_last_s,
+            kept,
+            step.whisper,
+        )
     )
     return WAITS
 

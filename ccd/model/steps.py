@@ -84,6 +84,10 @@ class Enqueue(Step, frozen=True, tag="queue"):
     """Nobody named: the agent who spoke with this caller last, if that is no longer ago."""
     prefer_wait_s: float = 30.0
     """For so long; then anybody may take it."""
+    tags: tuple[str, ...] = ()
+    """Words added to the variable `tags`, for the entry rules of the queue and for whoever looks at it."""
+    whisper: str = ""
+    """Prompt played to the agent alone before the bridge, instead of the queue's."""
 
 
 class Collect(Step, frozen=True, tag="collect"):

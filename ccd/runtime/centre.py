@@ -186,12 +186,13 @@ class Centre:
         passed_on_by: str = "",
         prefer: str = "",
         prefer_wait_s: float = 0.0,
+        whisper: str = "",
         callback: Callback | None = None,
     ) -> None:
         """Let an interaction wait in a queue; its first entry keeps its place.
 
         `again`: out of a conversation, which ends for its agent in the same move. `callback`: its customer
-        holds no line.
+        holds no line. `whisper`: instead of the queue's.
         """
         talk = self.talks.get(info.id)
         rule = self.state.rules.queues.get(queue)
@@ -211,7 +212,7 @@ class Centre:
             worth = (rule.priority if worth is None else worth) + weighed.added
         if not talk.away:
             recalls.called_again(self, info)
-        self.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
+        self.talks.wait(talk, rule.music, whisper=whisper or rule.whisper, record=rule.record)
         self.history.queued(info.id, queue, self.now, worth or 0)
         self._note_weighed(info, weighed)
         if profiles := self.in_force.changed.get(queue):

@@ -21,8 +21,9 @@ from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
-from ccd.runtime.spoken import last_with, remember
+from ccd.runtime.spoken import remember
 from ccd.runtime.state import Interaction
+from ccd.runtime.wants import WANTS
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
@@ -34,70 +35,6 @@ MOST_OVERFLOWS = 20
 
 _OFFERABLE = (Phase.WAITING, Phase.OFFERED)
 _WITHDRAWN = {OfferEnd.CUSTOMER_LEFT: Cause.CANCELLED, OfferEnd.NO_ANSWER: Cause.LAPSED}
-
-
-# -- flows ---------------------------------------------------------------------------------------------
-
-
-def _flow_answer(centre: "Centre", want: do.Answer) -> None:
-    talk = centre.talks.get(want.interaction)
-    if talk is not None:
-        centre.talks.answer(talk)
-
-
-def _flow_play(centre: "Centre", want: do.PlayParts) -> None:
-    talk = centre.talks.get(want.interaction)
-    if talk is not None:
-        talk.language = want.language
-        centre.talks.play(talk, want.play, want.parts, want.language, want.barge)
-
-
-def _flow_queue(centre: "Centre", want: do.Queue) -> None:
-    info = centre.state.interactions.get(want.interaction)
-    if info is not None:
-        info.requirement = want.requirement or info.requirement
-        prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
-        if not prefer and want.prefer_last_s:
-            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s)
-        centre.enqueue(info, want.queue, want.priority, prefer=prefer, prefer_wait_s=want.prefer_wait_s)
-
-
-def _flow_transfer(centre: "Centre", want: do.TransferTo) -> None:
-    talk = centre.talks.get(want.interaction)
-    if talk is not None:
-        centre.history.note(want.interaction, centre.now, "dial outside", address=want.address)
-        until = centre.now + want.ring_timeout_s
-        thirds.dial_out(centre.talks, talk, want.address, until, talk.origin)
-
-
-def _flow_hangup(centre: "Centre", want: do.HangUp) -> None:
-    talk = centre.talks.get(want.interaction)
-    info = centre.state.interactions.get(want.interaction)
-    if talk is None or info is None:
-        return
-    centre.history.note(want.interaction, centre.now, "flow ended", note=want.note)
-    leave(centre, info, talk, want.cause)
-
-
-def _flow_chose(centre: "Centre", want: do.Chose) -> None:
-    centre.history.note(want.interaction, centre.now, "chose", step=want.step, key=want.key)
-
-
-def _flow_missed(centre: "Centre", want: do.Missed) -> None:
-    what = "bad key" if want.key else "no key"
-    centre.history.note(want.interaction, centre.now, what, step=want.step, key=want.key, count=want.count)
-
-
-def _flow_branched(centre: "Centre", want: do.Branched) -> None:
-    case = want.case or "none of its cases"
-    centre.history.note(want.interaction, centre.now, "branched", step=want.step, case=case)
-
-
-def _flow_assigned(centre: "Centre", want: do.Assigned) -> None:
-    talk = centre.talks.get(want.interaction)
-    if talk is not None and "language" in want.values:
-        talk.language = want.values["language"]
-    centre.history.note(want.interaction, centre.now, "set", **want.values)
 
 
 # -- routing -------------------------------------------------------------------------------------------
@@ -441,17 +378,7 @@ def _noted(centre: "Centre", event: ev.Noted) -> None:
 
 
 CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
-    do.Answer: _flow_answer,
-    do.PlayParts: _flow_play,
-    do.Queue: _flow_queue,
-    do.TransferTo: _flow_transfer,
-    do.HangUp: _flow_hangup,
-    do.Chose: _flow_chose,
-    do.Missed: _flow_missed,
-    do.Branched: _flow_branched,
-    do.CallBack: callbacks.wanted,
-    do.Stay: callbacks.stays,
-    do.Assigned: _flow_assigned,
+    **WANTS,
     dec.Offer: _offer,
     dec.OfferWithdrawn: _withdrawn,
     dec.Missed: _missed,

@@ -76,6 +76,18 @@ def test_what_the_flow_set_counts_tags_and_variables() -> None:
     sim.check_replay()
 
 
+def test_tags_of_the_queue_step_come_to_those_of_the_flow() -> None:
+    steps = (Set(values={"tags": "angry"}), Enqueue(queue="sales", tags=("vip", "angry")))
+    entry = (
+        EntryRule(when='"vip" in tags and "angry" in tags', add=3),
+        EntryRule(when='var.tags == "angry vip"', add=1),
+    )
+    sim = centre(steps=steps, entry=entry)
+    call = sim.call()
+    assert sim.centre.router.state.places[sim.interaction_of(call)].priority == 4
+    sim.check_replay()
+
+
 def test_a_rule_asks_for_a_skill_besides_queue_and_flow() -> None:
     entry = (EntryRule(when=f'caller == "{SWISS}"', requirement="german >= 5"),)
     plain = rules(Enqueue(queue="sales", requirement="sales"), entry=entry)

@@ -5,10 +5,11 @@ import pytest
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause
-from ccd.model.rules import AgentRule, Rules
+from ccd.model.rules import AgentRule, Rules, Target
+from ccd.model.steps import Enqueue
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, PROMPT_S, VANISHES, Behaviour
-from tests.scenario.centre_rules import TICK, centre, doing, totals, whats
+from tests.scenario.centre_rules import TICK, centre, doing, rules, totals, whats
 
 
 def spoken(sim: SimulatedCentre, leg: str) -> list[str]:
@@ -134,6 +135,22 @@ def test_music_goes_on_after_a_position_that_ends_during_the_whisper() -> None:
     assert sim.talk(call).phase == "connecting" and sim.heard(call).play
     sim.run(2)
     assert sim.talk(call).phase == "waiting" and sim.heard(call).music == "default"
+
+
+def test_the_step_whispers_instead_of_its_queue_but_not_instead_of_the_next_one() -> None:
+    flow = (Enqueue(queue="sales", whisper="vip"),)
+    sim = SimulatedCentre(rules(*flow, whisper="sales", max_wait_s=60.0, overflow=Target(queue="help")))
+    sim.call()
+    sim.login("ann")
+    sim.run(3)
+    whispers = [play.parts[0].name for play in sim.performed(cmd.PlayPrompt)]  # type: ignore[union-attr]
+    assert whispers == ["vip"]
+    sim.ask("ann", Availability.PAUSED)
+    second = sim.call()
+    assert sim.talk(second).whisper == "vip"
+    sim.run(61)
+    assert sim.talk(second).whisper == ""
+    sim.check_replay()
 
 
 def test_the_customer_leaves_during_the_whisper() -> None:

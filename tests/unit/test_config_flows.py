@@ -174,3 +174,12 @@ def test_music_is_no_language(tmp_path: Path, shipped: Path) -> None:
     (tmp_path / "ccd.toml").write_text('language = "de"\n')
     _, (fault,) = check(tmp_path)
     assert fault.key == "language" and fault.cure.endswith("one of: en, fr")
+
+
+def test_a_whisper_of_a_step_is_looked_for_in_the_languages_of_the_agents(tmp_path: Path) -> None:
+    text = steps('do = "queue"; queue = "q"; whisper = "whisper/nobody"')
+    text += '[queues.q]\nagents = ["ann"]\n[agents.ann]\nlanguage = "fr"\n'
+    found = problems(tmp_path, text)
+    assert [key for key, _ in found] == ["flows.in.steps[0].whisper"]
+    assert 'no prompt "whisper/nobody" in "fr"' in found[0][1]
+    assert problems(tmp_path, text.replace("nobody", "sales")) == []

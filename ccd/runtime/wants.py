@@ -1,0 +1,97 @@
+"""What each want of a flow does: one function a type, one table of them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ccd.bridging import thirds
+from ccd.ivr import do
+from ccd.runtime import callbacks
+from ccd.runtime.leaving import leave
+from ccd.runtime.spoken import last_with
+
+if TYPE_CHECKING:
+    from ccd.runtime.centre import Centre
+
+
+def _answer(centre: "Centre", want: do.Answer) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        centre.talks.answer(talk)
+
+
+def _play(centre: "Centre", want: do.PlayParts) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        talk.language = want.language
+        centre.talks.play(talk, want.play, want.parts, want.language, want.barge)
+
+
+def _queue(centre: "Centre", want: do.Queue) -> None:
+    info = centre.state.interactions.get(want.interaction)
+    if info is not None:
+        info.requirement = want.requirement or info.requirement
+        prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
+        if not prefer and want.prefer_last_s:
+            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s)
+        centre.enqueue(
+            info,
+            want.queue,
+            want.priority,
+            prefer=prefer,
+            prefer_wait_s=want.prefer_wait_s,
+            whisper=want.whisper,
+        )
+
+
+def _transfer(centre: "Centre", want: do.TransferTo) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        centre.history.note(want.interaction, centre.now, "dial outside", address=want.address)
+        until = centre.now + want.ring_timeout_s
+        thirds.dial_out(centre.talks, talk, want.address, until, talk.origin)
+
+
+def _hangup(centre: "Centre", want: do.HangUp) -> None:
+    talk = centre.talks.get(want.interaction)
+    info = centre.state.interactions.get(want.interaction)
+    if talk is None or info is None:
+        return
+    centre.history.note(want.interaction, centre.now, "flow ended", note=want.note)
+    leave(centre, info, talk, want.cause)
+
+
+def _chose(centre: "Centre", want: do.Chose) -> None:
+    centre.history.note(want.interaction, centre.now, "chose", step=want.step, key=want.key)
+
+
+def _missed(centre: "Centre", want: do.Missed) -> None:
+    what = "bad key" if want.key else "no key"
+    centre.history.note(want.interaction, centre.now, what, step=want.step, key=want.key, count=want.count)
+
+
+def _branched(centre: "Centre", want: do.Branched) -> None:
+    case = want.case or "none of its cases"
+    centre.history.note(want.interaction, centre.now, "branched", step=want.step, case=case)
+
+
+def _assigned(centre: "Centre", want: do.Assigned) -> None:
+    talk = centre.talks.get(want.interaction)
+    if talk is not None and "language" in want.values:
+        talk.language = want.values["language"]
+    centre.history.note(want.interaction, centre.now, "set", **want.values)
+
+
+WANTS: dict[type, Callable[["Centre", Any], None]] = {
+    do.Answer: _answer,
+    do.PlayParts: _play,
+    do.Queue: _queue,
+    do.TransferTo: _transfer,
+    do.HangUp: _hangup,
+    do.Chose: _chose,
+    do.Missed: _missed,
+    do.Branched: _branched,
+    do.CallBack: callbacks.wanted,
+    do.Stay: callbacks.stays,
+    do.Assigned: _assigned,
+}
+"""They are part of `ccd.runtime.consequences.CONSEQUENCES`."""
