@@ -14,9 +14,11 @@ def check_own_calls(reader: Reader, settings: Settings) -> None:
     """All checks of this file."""
     rules = settings.rules
     _may_dial(reader, ("own_calls", "may_dial"), rules.own_calls.may_dial)
+    _may_dial(reader, ("own_calls", "may_transfer"), rules.own_calls.may_transfer or ())
     for agent in rules.agents.values():
         path: Path = ("agents", agent.name)
         _may_dial(reader, (*path, "may_dial"), agent.may_dial or ())
+        _may_dial(reader, (*path, "may_transfer"), agent.may_transfer or ())
         if agent.caller_id:
             must_be_number(reader, (*path, "caller_id"), agent.caller_id, settings.daemon.country)
     _needs_a_trunk(reader, settings)

@@ -47,6 +47,8 @@ class AgentRule(Frozen, frozen=True):
     """While the agent has a customer on hold, that conversation takes no room."""
     may_dial: tuple[str, ...] | None = None
     """Outside numbers that the agent's phone may dial, instead of those of `[own_calls]`."""
+    may_transfer: tuple[str, ...] | None = None
+    """Outside numbers to which the agent may send a customer on, instead of those of `[own_calls]`."""
     caller_id: str = ""
     """Number of the centre that the agent's own calls show outside; empty: the trunk's."""
 
@@ -235,6 +237,9 @@ class OwnCalls(Frozen, frozen=True):
     may_dial: tuple[str, ...] = ()
     """Outside numbers that may be dialled: how they begin (`"+331"`; `"+"` for all), or a short number as
     a whole (`"112"`). Empty: none, only extensions and the numbers of this centre."""
+    may_transfer: tuple[str, ...] | None = None
+    """Outside numbers to which a customer may be sent on by a phone (REFER), written like `may_dial`. Not
+    set: those that the agent may dial."""
     ring_timeout_s: float = 60.0
     """Give up after this long without an answer."""
     most: int = 2

@@ -121,7 +121,17 @@ def _refusal(centre: "Centre", agent: str, target: Target) -> Refusal | None:
 def may_dial(number: str, rule: AgentRule, own_calls: OwnCalls) -> bool:
     """Whether an agent's phone may dial an outside number: E.164 by how it begins, a short one as a whole."""
     allowed = own_calls.may_dial if rule.may_dial is None else rule.may_dial
+    return _begins(number, allowed)
+
+
+def _begins(number: str, allowed: tuple[str, ...]) -> bool:
     return any(number == each or (each[0] == "+" and number.startswith(each)) for each in allowed)
+
+
+def may_transfer(number: str, rule: AgentRule, own_calls: OwnCalls) -> bool:
+    """Whether an agent may send a customer on to an outside number, which costs as much as dialling it."""
+    allowed = own_calls.may_transfer if rule.may_transfer is None else rule.may_transfer
+    return may_dial(number, rule, own_calls) if allowed is None else _begins(number, allowed)
 
 
 def _running(centre: "Centre", agent: str) -> int:

@@ -348,9 +348,19 @@ def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
         devices = centre.state.rules.agents[target.agent].devices
         transfer.to_agent(centre.talks, talk, target.agent, devices, centre.card(info), until)
     elif target.address.startswith("+"):
+        if not _may_transfer(centre, talk, target.address):
+            centre.history.note(info.id, centre.now, "transfer refused", why="not in may_transfer")
+            transfer.refuse(centre.talks, fact.leg, Cause.FORBIDDEN)
+            return
         transfer.to_outside(centre.talks, talk, target.address, info.origin, until)
     else:
         transfer.refuse(centre.talks, fact.leg, Cause.NOT_FOUND)
+
+
+def _may_transfer(centre: "Centre", talk: Talk, address: str) -> bool:
+    rules = centre.state.rules
+    rule = rules.agents.get(talk.agent.agent) if talk.agent is not None else None
+    return rule is not None and own_calls.may_transfer(address, rule, rules.own_calls)
 
 
 FACTS: dict[type, Callable[["Centre", Any], None]] = {

@@ -178,7 +178,8 @@ async def test_blind_transfer_to_the_other_agent_a_queue_and_outside(make_site: 
     """REFER by a real phone; the caller stays on one record and hears who has the call."""
     need("sipp")
     recorded = {"queues.sales": {"record": True}, "queues.support": {"record": True}}
-    site: Site = await make_site(tables={**recorded, **sounds(tmp_path)})
+    allowed = {"own_calls": {"may_transfer": ["+331"]}}
+    site: Site = await make_site(tables={**recorded, **allowed, **sounds(tmp_path)})
     carrier = Sipp("uas_agent", port=site.trunk_port, folder=tmp_path / "carrier")
     async with (
         softphone(site, "a1", FIRST, tmp_path, answer="auto") as first,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ccd.model.rules import AgentRule, FlowRule, QueueRule, Rules
+from ccd.model.rules import AgentRule, FlowRule, OwnCalls, QueueRule, Rules
 from ccd.model.steps import AnyStep, Enqueue, Hangup, Menu, Play, Set, Transfer
 from ccd.testing.centre import SimulatedCentre
 
@@ -51,6 +51,7 @@ def rules(*steps: AnyStep, help_queue: dict[str, Any] | None = None, **sales: An
         flows=flows,
         numbers=numbers,
         pause_reasons={"1": "lunch", "2": "training"},
+        own_calls=OwnCalls(may_transfer=("+33",)),
     )
 
 

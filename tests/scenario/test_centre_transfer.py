@@ -1,13 +1,15 @@
 """The whole centre on virtual time. Blind transfer: the customer is never dropped, one timeline is kept."""
 
+import msgspec
 import pytest
 
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause
+from ccd.model.rules import OwnCalls
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, REJECTS, Behaviour
-from tests.scenario.centre_rules import TICK, centre, doing, totals, whats
+from tests.scenario.centre_rules import TICK, centre, doing, rules, totals, whats
 
 
 def talking(**sales: object) -> tuple[SimulatedCentre, str, str]:
@@ -77,6 +79,42 @@ def test_to_an_agent_who_is_not_free_is_refused_at_once() -> None:
         sim.act(sim.voice.transfer, leg, target)
         assert reports(sim)[-1] == (False, cause)
         assert sim.heard(call).peer == leg and sim.agent_of(call) == "ann"
+
+
+@pytest.mark.parametrize(
+    ("dial", "everybody", "mine", "allowed"),
+    [
+        ((), None, None, False),
+        (("+339",), None, None, True),
+        (("+339",), (), None, False),
+        ((), ("+33900",), None, True),
+        ((), ("+331",), ("+339", "+44"), True),
+        (("+339",), ("+339",), (), False),
+    ],
+)
+def test_only_where_an_agent_may_transfer(
+    dial: tuple[str, ...], everybody: tuple[str, ...] | None, mine: tuple[str, ...] | None, allowed: bool
+) -> None:
+    """A stolen phone must not send calls to premium numbers, by REFER as little as by dialling."""
+    plain = rules()
+    ann = msgspec.structs.replace(plain.agents["ann"], may_transfer=mine)
+    own = OwnCalls(may_dial=dial, may_transfer=everybody)
+    sim = SimulatedCentre(msgspec.structs.replace(plain, agents=plain.agents | {"ann": ann}, own_calls=own))
+    sim.behaviours["+33900"] = Behaviour()
+    sim.login("ann")
+    call = sim.call()
+    sim.run(10)
+    leg = sim.talk(call).agent.leg  # type: ignore[union-attr]
+    sim.act(sim.voice.transfer, leg, "+33900")
+    sim.run(5)
+    if allowed:
+        assert sim.talk(call).phase == "outside"
+        return
+    assert reports(sim) == [(False, Cause.FORBIDDEN)]
+    assert sim.heard(call).peer == leg and sim.agent_of(call) == "ann"
+    sim.hang_up(call)
+    refused = next(note for note in sim.record(call).timeline if note.what == "transfer refused")
+    assert refused.details == {"why": "not in may_transfer"}
 
 
 def test_only_the_agent_in_conversation_may_transfer() -> None:
