@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
 
-def leave(centre: "Centre", info: Interaction, talk: Talk, cause: Cause) -> None:
+def leave(centre: "Centre", info: Interaction, talk: Talk, cause: Cause, *, sent_away: bool = False) -> None:
     """The interaction is over: end its legs, then take it out of routing and of its flow.
+
+    `sent_away`: by somebody of ours, so a queue's `redial_s` does not keep the place.
 
     In this order: the agent's phone hears the end of this call before it rings for the next one.
     """
@@ -23,6 +25,7 @@ def leave(centre: "Centre", info: Interaction, talk: Talk, cause: Cause) -> None
     if place is not None and place.phase is Phase.CONNECTED:
         centre.push(centre.router.finish(info.id, centre.now))
     elif place is not None:
-        centre.push(centre.router.withdraw(info.id, centre.now, cause, info.customer))
+        customer = "" if sent_away else info.customer
+        centre.push(centre.router.withdraw(info.id, centre.now, cause, customer))
     centre.free_helper(info)
     own_calls.over(centre, info)

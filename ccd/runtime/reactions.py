@@ -302,7 +302,7 @@ def _hangup(centre: "Centre", fact: facts.HangupAsked) -> None:
     if talk is None or info is None or talk.phase is Phase.ENDING:
         return
     centre.history.note(info.id, centre.now, "hung up", by=fact.by)
-    leave(centre, info, talk, Cause.NORMAL)
+    leave(centre, info, talk, Cause.NORMAL, sent_away=True)
 
 
 def _change(centre: "Centre", fact: facts.ChangeAsked) -> None:

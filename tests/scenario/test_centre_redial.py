@@ -6,6 +6,7 @@ import pytest
 
 from ccd.history.explain import explain, tell
 from ccd.history.state import Note
+from ccd.model import facts
 from ccd.model.nouns import Cause
 from ccd.testing.centre import SimulatedCentre
 from tests.scenario.centre_rules import TICK, centre, totals
@@ -114,4 +115,18 @@ def test_a_place_that_is_kept_outlives_a_restart() -> None:
     sim.restart()
     again = sim.call(origin=ANNA)
     assert noted(sim, again, "took place back") and noted(sim, anna, "place taken back")
+    sim.check_replay()
+
+
+def test_who_was_hung_up_by_a_supervisor_has_no_place_to_come_back_to() -> None:
+    sim = centre(redial_s=300.0)
+    anna = sim.call(origin=ANNA)
+    sim.run(5)
+    bert = sim.call(origin=BERT)
+    sim.tell(facts.HangupAsked(sim.interaction_of(anna), by="ccctl:eve"))
+    sim.run(5)
+    assert totals(sim) == (2, 0, 1, 0) and noted(sim, anna, "place kept") is None
+    sim.call(origin=ANNA)
+    sim.login("ann")
+    assert sim.rings_at(bert) == "ann"
     sim.check_replay()
