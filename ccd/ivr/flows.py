@@ -12,13 +12,14 @@ the transfer's (they have their own) ends at a deadline.
 
 import heapq
 
+from ccd.ivr.calling import come_back
 from ccd.ivr.do import (
     Do,
     HangUp,
     Stay,
 )
 from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
-from ccd.ivr.scripts import NOWHERE, WAITS, Scripts
+from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
 from ccd.model.nouns import Cause, LegKind
 
@@ -55,16 +56,26 @@ class Flows(Scripts):
             kind=kind,
             language=self.state.scripts[number].language or language,
             answered=answered,
+            entry=flow if before is None and not answered else "",
         )
+        self.now = now
         if before is not None:
+            self._left_for_another(before)
+            run.entry, run.asked = before.entry, before.asked
             run.answered = run.answered or before.answered
             run.variables = before.variables
             run.language = before.variables.get("language", run.language)
             run.plays = before.plays
+        elif run.entry:
+            self.watch.entered(flow, now)
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)
         return out
+
+    def _left_for_another(self, run: FlowState) -> None:
+        name, now = self.state.scripts[run.script].name, self.now
+        self.watch.left(name, self.label(run), ELSEWHERE, max(0.0, now - run.moved_at), now)
 
     def step_aside(
         self, interaction: str, flow: str, now: float, language: str, values: dict[str, str]
@@ -88,6 +99,7 @@ class Flows(Scripts):
             aside=True,
             outer=outer,
         )
+        self.now = now
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)
@@ -116,8 +128,11 @@ class Flows(Scripts):
 
     def stop(self, interaction: str, now: float) -> None:
         """The interaction left the flow (ended, was accepted). Idempotent."""
-        del now
-        self.state.running.pop(interaction, None)
+        run = self.state.running.pop(interaction, None)
+        self.now = now
+        while run is not None:
+            self.depart(run, ASKS.get(run.mode, HUNG_UP))
+            run = run.outer
 
     def next_deadline(self) -> float | None:
         """When `expire` has something to do."""
@@ -141,6 +156,7 @@ class Flows(Scripts):
 
     def _event(self, interaction: str, event: Event, value: str, now: float) -> list[Do]:
         out: list[Do] = []
+        self.now = now
         run = self.state.running.get(interaction)
         if run is not None and (move := MOVES[run.mode, event]) is not None:
             move(self, run, value, now, out)
@@ -150,30 +166,46 @@ class Flows(Scripts):
 
     def run(self, run: FlowState, at: int, now: float, out: list[Do]) -> None:
         """Execute steps from index `at` until one waits or the flow ends."""
-        steps = self.state.scripts[run.script].steps
+        script, labels = self.state.scripts[run.script], self._labels[run.script]
+        before = self.label(run) if run.moved_at else ""
         run.play = ""
         run.deadline = None
         if now > run.moved_at:
-            run.moved_at = now
             run.steps = 0
         while run.steps < STEP_LIMIT:
             run.steps += 1
-            if at >= len(steps):
-                if at == NOWHERE:
-                    self.end(run, out, Cause.FAULT, f"{self.label(run)} goes to a step that does not exist")
-                else:
-                    self.end(run, out)
-                return
-            run.at = at
-            step = steps[at]
+            if at >= len(script.steps):
+                if at >= ENDS or not run.calls:
+                    self._finish(run, at, out)
+                    return
+                if before:
+                    self.watch.left(script.name, before, RETURNED, now - run.moved_at, now)
+                run.moved_at, at = now, come_back(run)
+                script, labels = self.state.scripts[run.script], self._labels[run.script]
+                before = labels[run.at]
+                continue
+            step, label = script.steps[at], labels[at]
+            if before:
+                self.watch.left(script.name, before, label, now - run.moved_at, now)
+            self.watch.stepped(script.name, label, now)
+            run.at, run.moved_at, before = at, now, label
             if run.aside and isinstance(step, LEAVING_STEPS):
                 self.end(run, out)
                 return
             at = STEPS[type(step)](self, run, step, now, out)
             if at == WAITS:
+                run.asked = run.asked or run.mode in ASKS
                 return
+            if self.state.scripts[run.script] is not script:  # a call: left when it comes back
+                script, labels, before = self.state.scripts[run.script], self._labels[run.script], ""
         note = f"the flow took {STEP_LIMIT} steps without waiting, the last was {self.label(run)}"
         self.end(run, out, Cause.FAULT, note)
+
+    def _finish(self, run: FlowState, at: int, out: list[Do]) -> None:
+        if at == NOWHERE:
+            self.end(run, out, Cause.FAULT, f"{self.label(run)} goes to a step that does not exist")
+        else:
+            self.end(run, out)
 
     def go(self, run: FlowState, target: str, now: float, out: list[Do]) -> None:
         """Go on at a step by its id."""
