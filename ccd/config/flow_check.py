@@ -62,8 +62,10 @@ def check_shapes(reader: Reader, settings: Settings) -> None:
             cure = "name it in [numbers], in a queue or in a call, or remove it"
             _warn(reader, path, "nothing leads to this flow", cure)
         raw = reader.document.get((*path, "steps"))
-        if isinstance(raw, list) and len(raw) == len(flow.steps) > 0:
-            _shape(reader, path, Graph(flow, haste.ending))
+        whole = isinstance(raw, list) and len(raw) == len(flow.steps) > 0
+        graph = Graph(flow, haste.ending)
+        if whole and all(to in graph.ids for step in flow.steps for to in step.targets().values()):
+            _shape(reader, path, graph)
     for circle in circles({name: sorted(callees) for name, callees in called.items()}):
         names = " → ".join(circle)
         cure = f"end it within {MOST_CALLS} calls, or go back by return: one more hangs up"

@@ -194,8 +194,8 @@ class Scripts:
             self.step_back(run.interaction, ENDED)
             out.append(Stay(run.interaction))
             return
-        self.state.running.pop(run.interaction, None)
         self.depart(run, ENDED)
+        self.state.running.pop(run.interaction, None)
         out.append(HangUp(run.interaction, cause, note))
 
     def depart(self, run: FlowState, how: str) -> None:

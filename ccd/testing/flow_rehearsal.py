@@ -91,7 +91,9 @@ class _Watch:
         self._centre.steps.append(f"{flow}/{step}")
         self._centre.happens("step", f"{flow}/{step}", self._centre.kind(flow, step))
 
-    def left(self, flow: str, step: str, to: str, spent_s: float, now: float) -> None: ...
+    def left(self, flow: str, step: str, to: str, spent_s: float, now: float) -> None:
+        del flow, step, to, spent_s, now
+        self._centre.note_variables()
 
     def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None: ...
 
@@ -144,6 +146,11 @@ class FlowCentre(SimulatedCentre):
         """One more line of what is told."""
         self.events.append(Happened(round(self.now - self.began, 3), what, name, details))
 
+    def note_variables(self) -> None:
+        """Keep what is set, also once the flow is over."""
+        for run in self.centre.flows.state.running.values():  # there is one call
+            self.variables = dict(run.variables)
+
     def kind(self, flow: str, step: str) -> str:
         """The word after `do` of a step by its label."""
         rule = self.centre.state.rules.flows.get(flow)
@@ -177,7 +184,7 @@ class FlowCentre(SimulatedCentre):
         self._tell_notes()
         run = self.centre.flows.state.running.get(self.interaction)
         if run is not None:
-            self.variables = dict(run.variables)
+            self.note_variables()
             self._listen(run)
 
     def _tell_notes(self) -> None:
@@ -220,7 +227,7 @@ class FlowCentre(SimulatedCentre):
         talk = self.centre.talks.get(self.interaction)
         if talk is None or self.leg not in self.voice.legs:
             self._ended = self._how(talk)
-        elif talk.phase in _WAITS and not talk.asking:
+        elif talk.phase in _WAITS and not talk.asking and not talk.away:
             self._ended = f"queue:{self.centre.state.interactions[self.interaction].queue}"
         elif talk.phase in (Phase.OUTSIDE_RINGING, Phase.OUTSIDE):
             self._ended = f"transfer:{self.dialled}"
