@@ -6,7 +6,7 @@ a step at most `MOST_WAYS`; what is beyond counts under `OTHERS`.
 
 import msgspec
 
-from ccd.history.figures import day_name, day_of, mean_s, share_pct
+from ccd.history.figures import DAY_S, day_name, day_of, mean_s, share_pct
 from ccd.history.flow_state import FlowFigures, StepFigures
 from ccd.history.own_calls import KEEP_DAYS
 
@@ -48,31 +48,29 @@ Days = dict[int, dict[str, FlowFigures]]
 class FlowFold:
     """The fold over one state; the interpreter of flows tells it of each step (`ccd.ivr.scripts.Watch`)."""
 
-    __slots__ = ("_day", "_days", "_today")
+    __slots__ = ("_begins_at", "_days", "_ends_at", "_today")
 
     def __init__(self, days: Days) -> None:
         self._days = days
-        self._day = -1
+        self._begins_at = self._ends_at = 0.0
         self._today: dict[str, FlowFigures] = {}
 
     def entered(self, flow: str, now: float) -> None:
         """An interaction came into the centre by this flow."""
         self._flow(flow, now).entered += 1
 
-    def stepped(self, flow: str, step: str, now: float) -> None:
-        """A step was come to."""
-        self._step(flow, step, now).visits += 1
+    def stepped(self, flow: str, step: str, before: str, spent_s: float, now: float) -> None:
+        """A step was come to, from the one before (empty: from none of its flow) after so long in that."""
+        figures = self._flow(flow, now)
+        if before:
+            _leave(_step(figures, before), step, spent_s)
+        _step(figures, step).visits += 1
 
-    def left(self, flow: str, step: str, to: str, spent_s: float, now: float) -> None:
-        """A step was left."""
-        figures = self._step(flow, step, now)
-        figures.spent_sum_s += spent_s
-        figures.spent_max_s = max(figures.spent_max_s, spent_s)
-        figures.hung_up += to == HUNG_UP
-        ways = figures.to
-        if to not in ways and len(ways) >= MOST_WAYS:
-            to = OTHERS
-        ways[to] = ways.get(to, 0) + 1
+    def left(self, flow: str, step: str, how: str, spent_s: float, now: float) -> None:
+        """A step was left for none of its flow."""
+        figures = _step(self._flow(flow, now), step)
+        figures.hung_up += how == HUNG_UP
+        _leave(figures, how, spent_s)
 
     def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None:
         """An interaction left the flows; counts on the day on which it did."""
@@ -92,28 +90,42 @@ class FlowFold:
         """Days of which there are figures."""
         return [day_name(day) for day in sorted(self._days)]
 
-    def _step(self, flow: str, step: str, now: float) -> StepFigures:
-        steps = self._flow(flow, now).steps
-        found = steps.get(step)
-        if found is None:
-            if len(steps) >= MOST_STEPS:
-                step = OTHERS
-            found = steps.setdefault(step, StepFigures())
-        return found
-
     def _flow(self, flow: str, now: float) -> FlowFigures:
-        day = day_of(now)
-        if day != self._day:
-            self._day = day
-            self._today = self._days.setdefault(day, {})
-            for old in sorted(self._days)[:-KEEP_DAYS]:
-                del self._days[old]
+        if not self._begins_at <= now < self._ends_at:
+            self._turn_day(day_of(now))
         found = self._today.get(flow)
         if found is None:
             if len(self._today) >= MOST_FLOWS:
                 flow = OTHERS
             found = self._today.setdefault(flow, FlowFigures())
         return found
+
+    def _turn_day(self, day: int) -> None:
+        self._begins_at, self._ends_at = float(day * DAY_S), float((day + 1) * DAY_S)
+        self._today = self._days.setdefault(day, {})
+        for old in sorted(self._days)[:-KEEP_DAYS]:
+            del self._days[old]
+
+
+def _step(figures: FlowFigures, step: str) -> StepFigures:
+    found = figures.steps.get(step)
+    if found is None:
+        if len(figures.steps) >= MOST_STEPS:
+            step = OTHERS
+        found = figures.steps.setdefault(step, StepFigures())
+    return found
+
+
+def _leave(figures: StepFigures, to: str, spent_s: float) -> None:
+    if spent_s:
+        figures.spent_sum_s += spent_s
+        figures.spent_max_s = max(figures.spent_max_s, spent_s)
+    ways = figures.to
+    if to in ways:
+        ways[to] += 1
+    else:
+        to = to if len(ways) < MOST_WAYS else OTHERS
+        ways[to] = ways.get(to, 0) + 1
 
 
 def containment_pct(figures: FlowFigures) -> float | None:

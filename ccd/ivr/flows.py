@@ -185,9 +185,7 @@ class Flows(Scripts):
                 before = labels[run.at]
                 continue
             step, label = script.steps[at], labels[at]
-            if before:
-                self.watch.left(script.name, before, label, now - run.moved_at, now)
-            self.watch.stepped(script.name, label, now)
+            self.watch.stepped(script.name, label, before, now - run.moved_at, now)
             run.at, run.moved_at, before = at, now, label
             if run.aside and isinstance(step, LEAVING_STEPS):
                 self.end(run, out)

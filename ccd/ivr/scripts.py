@@ -41,11 +41,11 @@ class Watch(Protocol):
     def entered(self, flow: str, now: float) -> None:
         """An interaction came into the centre by this flow."""
 
-    def stepped(self, flow: str, step: str, now: float) -> None:
-        """A step was come to."""
+    def stepped(self, flow: str, step: str, before: str, spent_s: float, now: float) -> None:
+        """A step was come to, from the one before (empty: from none of its flow) after so long in that."""
 
-    def left(self, flow: str, step: str, to: str, spent_s: float, now: float) -> None:
-        """A step was left for another one of its flow, or as one of the words in brackets below says."""
+    def left(self, flow: str, step: str, how: str, spent_s: float, now: float) -> None:
+        """A step was left for none of its flow: `how` is one of the words in brackets below."""
 
     def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None:
         """An interaction left the flows. `asked`: for a person; `hung_up`: its customer did, in a step."""
@@ -55,8 +55,8 @@ class _Blind:
     """Keeps no statistics."""
 
     def entered(self, flow: str, now: float) -> None: ...
-    def stepped(self, flow: str, step: str, now: float) -> None: ...
-    def left(self, flow: str, step: str, to: str, spent_s: float, now: float) -> None: ...
+    def stepped(self, flow: str, step: str, before: str, spent_s: float, now: float) -> None: ...
+    def left(self, flow: str, step: str, how: str, spent_s: float, now: float) -> None: ...
     def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None: ...
 
 

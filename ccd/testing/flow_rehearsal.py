@@ -86,13 +86,14 @@ class _Watch:
 
     def entered(self, flow: str, now: float) -> None: ...
 
-    def stepped(self, flow: str, step: str, now: float) -> None:
-        del now
+    def stepped(self, flow: str, step: str, before: str, spent_s: float, now: float) -> None:
+        del before, spent_s, now
+        self._centre.note_variables()
         self._centre.steps.append(f"{flow}/{step}")
         self._centre.happens("step", f"{flow}/{step}", self._centre.kind(flow, step))
 
-    def left(self, flow: str, step: str, to: str, spent_s: float, now: float) -> None:
-        del flow, step, to, spent_s, now
+    def left(self, flow: str, step: str, how: str, spent_s: float, now: float) -> None:
+        del flow, step, how, spent_s, now
         self._centre.note_variables()
 
     def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None: ...

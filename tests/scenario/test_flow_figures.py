@@ -101,7 +101,7 @@ def test_days_are_apart_and_the_oldest_go() -> None:
     days: dict[int, object] = {}
     fold = FlowFold(days)  # type: ignore[arg-type]
     for day in range(45):
-        fold.stepped("f", "s", day * 86_400.0 + 5)
+        fold.stepped("f", "s", "", 0.0, day * 86_400.0 + 5)
     assert len(days) == 40
     assert fold.report(44 * 86_400.0 + 6)[0].steps[0].visits == 1
     assert fold.report(0.0, "1970-02-10")[0].day == "1970-02-10"
@@ -112,7 +112,7 @@ def test_days_are_apart_and_the_oldest_go() -> None:
 def test_what_is_kept_is_bounded() -> None:
     fold = FlowFold({})
     for at in range(MOST_STEPS + 50):
-        fold.stepped("f", f"s{at}", 5.0)
+        fold.stepped("f", f"s{at}", "", 0.0, 5.0)
     for at in range(MOST_WAYS + 50):
         fold.left("f", "s0", f"t{at}", 1.0, 5.0)
     (found,) = fold.report(5.0)
