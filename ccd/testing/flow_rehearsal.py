@@ -26,7 +26,7 @@ from ccd.testing.parties import NEVER, Behaviour
 KEY_S = 1.0
 LONGEST_S = 3600.0
 """A call that is in the flow for so long is let go of."""
-MOST_EVENTS = 5000
+MOST_EVENTS = 1000
 NO_KEY, HANGS_UP = "wait", "hangup"
 """Words instead of a key: none is pressed this time; the caller hangs up."""
 ANSWER_S = 0.1
@@ -190,8 +190,11 @@ class FlowCentre(SimulatedCentre):
 
     def _tell_notes(self) -> None:
         record = self.centre.history.record(self.interaction)
-        notes: list[Note] = record.timeline[self._notes :] if record is not None else []
-        self._notes += len(notes)
+        if record is None:
+            return
+        count = len(record.timeline) + record.notes_dropped
+        notes: list[Note] = record.timeline[self._notes - count :] if count > self._notes else []
+        self._notes = count
         for note in notes:
             if note.what not in _UNTOLD:
                 told = ", ".join(f"{name} {value}" for name, value in note.details.items() if value != "")
