@@ -22,6 +22,8 @@ from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
 from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
 from ccd.model.nouns import Cause, LegKind
+from ccd.model.steps import AnyStep
+from ccd.model.steps_calling import Call
 
 STEP_LIMIT = 100
 """Most steps of an interaction at one instant; more is an endless loop in the script."""
@@ -59,6 +61,8 @@ class Flows(Scripts):
             entry=flow if before is None and not answered else "",
         )
         self.now = now
+        if run.entry:
+            self.watch.entered(flow, now)
         if before is not None:
             self._left_for_another(before)
             run.entry, run.asked = before.entry, before.asked
@@ -66,16 +70,15 @@ class Flows(Scripts):
             run.variables = before.variables
             run.language = before.variables.get("language", run.language)
             run.plays = before.plays
-        elif run.entry:
-            self.watch.entered(flow, now)
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)
         return out
 
     def _left_for_another(self, run: FlowState) -> None:
-        name, now = self.state.scripts[run.script].name, self.now
-        self.watch.left(name, self.label(run), ELSEWHERE, max(0.0, now - run.moved_at), now)
+        self.watch.left(
+            self.state.scripts[run.script].name, self.label(run), ELSEWHERE, self.spent_s(run), self.now
+        )
 
     def step_aside(
         self, interaction: str, flow: str, now: float, language: str, values: dict[str, str]
@@ -166,26 +169,27 @@ class Flows(Scripts):
 
     def run(self, run: FlowState, at: int, now: float, out: list[Do]) -> None:
         """Execute steps from index `at` until one waits or the flow ends."""
-        script, labels = self.state.scripts[run.script], self._labels[run.script]
-        before = self.label(run) if run.moved_at else ""
+        steps = self.state.scripts[run.script].steps
         run.play = ""
         run.deadline = None
+        _, name, labels = self._followed(run)
+        before = self.label(run) if run.moved_at else ""
         if now > run.moved_at:
             run.steps = 0
         while run.steps < STEP_LIMIT:
             run.steps += 1
-            if at >= len(script.steps):
+            if at >= len(steps):
                 if at >= ENDS or not run.calls:
                     self._finish(run, at, out)
                     return
                 if before:
-                    self.watch.left(script.name, before, RETURNED, now - run.moved_at, now)
+                    self.watch.left(name, before, RETURNED, now - run.moved_at, now)
                 run.moved_at, at = now, come_back(run)
-                script, labels = self.state.scripts[run.script], self._labels[run.script]
+                steps, name, labels = self._followed(run)
                 before = labels[run.at]
                 continue
-            step, label = script.steps[at], labels[at]
-            self.watch.stepped(script.name, label, before, now - run.moved_at, now)
+            step, label = steps[at], labels[at]
+            self.watch.stepped(name, label, before, now - run.moved_at, now)
             run.at, run.moved_at, before = at, now, label
             if run.aside and isinstance(step, LEAVING_STEPS):
                 self.end(run, out)
@@ -194,10 +198,15 @@ class Flows(Scripts):
             if at == WAITS:
                 run.asked = run.asked or run.mode in ASKS
                 return
-            if self.state.scripts[run.script] is not script:  # a call: left when it comes back
-                script, labels, before = self.state.scripts[run.script], self._labels[run.script], ""
+            if type(step) is Call:  # left when it comes back
+                (steps, name, labels), before = self._followed(run), ""
         note = f"the flow took {STEP_LIMIT} steps without waiting, the last was {self.label(run)}"
         self.end(run, out, Cause.FAULT, note)
+
+    def _followed(self, run: FlowState) -> tuple[tuple[AnyStep, ...], str, list[str]]:
+        """The script that it follows: its steps, its name, and the steps' labels."""
+        script = self.state.scripts[run.script]
+        return script.steps, script.name, self._labels[run.script]
 
     def _finish(self, run: FlowState, at: int, out: list[Do]) -> None:
         if at == NOWHERE:

@@ -201,9 +201,13 @@ class Scripts:
     def depart(self, run: FlowState, how: str) -> None:
         """Tell the watch that the run is over."""
         name, now = self.state.scripts[run.script].name, self.now
-        self.watch.left(name, self.label(run), how, max(0.0, now - run.moved_at), now)
+        self.watch.left(name, self.label(run), how, self.spent_s(run), now)
         if run.entry:
             self.watch.over(run.entry, run.asked, how == HUNG_UP, now)
+
+    def spent_s(self, run: FlowState) -> float:
+        """Time in the step that it is at."""
+        return self.now - run.moved_at if run.moved_at else 0.0
 
     def wait(self, run: FlowState, until: float) -> None:
         run.deadline = until
