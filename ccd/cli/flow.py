@@ -182,7 +182,11 @@ def rehearse(
     name = flow_of(settings.rules, flow, dialled)
     who = Caller(name, caller, dialled, _keys(keys), _answers(answer or []))
     played = rehearse_call(settings.rules, who, when)
-    shown = {"flow": name, "at": datetime.fromtimestamp(when, zone).isoformat(), **_plain(played)}
+    shown = {
+        "flow": name,
+        "at": datetime.fromtimestamp(when, zone).astimezone(zone).isoformat(),
+        **_plain(played),
+    }
     session.tell(shown, () if json else _lines(shown, texts_of(settings), settings.rules.language))
 
 

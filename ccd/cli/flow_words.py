@@ -100,11 +100,13 @@ def kind_of(step: Step) -> Kind:
     return KINDS.get(tag) or Kind(tag.replace("_", " ").capitalize(), _GREY, _DOT)
 
 
-def way_label(step: Step, key: Key) -> str:
-    """What leads this way: `1`, `no key`, `closed`, a condition."""
+def way_label(step: Step, key: Key, target: str) -> str:
+    """What leads this way: `1`, `no key`, `closed`, a condition; of a mere list of steps, the step's id."""
     if isinstance(step, Branch) and key[0] == "cases":
         return step.cases[int(key[1])].when
-    last = str(key[-1])
+    if isinstance(key[-1], int):
+        return target
+    last = key[-1]
     if len(key) > 1:
         return last
     return WAYS.get(last, last.removeprefix("on_").replace("_", " "))
@@ -126,7 +128,7 @@ def ways_of(flow: FlowRule, at: int) -> Iterator[tuple[str, int | None]]:
     ids = {each.id: place for place, each in reversed(list(enumerate(flow.steps))) if each.id}
     for key, target in step.targets().items():
         if target in ids:
-            yield way_label(step, key), ids[target]
+            yield way_label(step, key, target), ids[target]
     if step.goes_on():
         yield next_label(step), at + 1 if at + 1 < len(flow.steps) else None
     for why, to in step.leaves().items():

@@ -4,11 +4,13 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ccd.ivr.calling import MOST_CALLS
 from ccd.ivr.do import Assigned, Do, HangUp, PlayParts, Queue, Stay
 from ccd.ivr.flows import STEP_LIMIT, Flows
-from ccd.ivr.state import FlowsState
+from ccd.ivr.state import FlowsState, Mode
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind
 from ccd.model.steps import AnyStep, Collect, Enqueue, Goto, Hangup, Play, Set
@@ -157,3 +159,75 @@ def test_the_customer_may_leave_within_a_call() -> None:
     flows.stop("7", T0 + 1)
     assert flows.prompt_ended("7", "7.p1", True, T0 + 1) == []
     assert flows.start("8", "main", T0, "en", kind=LegKind.TEXT)[-1] == Queue("8", "after", None)
+
+
+# -- any flows that call each other ------------------------------------------------------------------------
+
+NAMES = ["main", "a", "b"]
+some_step = st.one_of(
+    st.builds(
+        Call,
+        flow=st.sampled_from([*NAMES, "gone"]),
+        arguments=st.dictionaries(st.sampled_from("xyz"), st.sampled_from("12"), max_size=2),
+    ),
+    st.just(Return()),
+    st.builds(Set, values=st.dictionaries(st.sampled_from("xyz"), st.sampled_from("34"), max_size=1)),
+    st.just(Play(prompts=("p",))),
+    st.builds(Hangup, prompt=st.sampled_from(["", "bye"])),
+    st.just(Enqueue(queue="q")),
+)
+
+
+class _Counts:
+    """A watch that counts, to hold the ways out against the visits."""
+
+    def __init__(self) -> None:
+        self.visits = 0
+        self.lefts = 0
+        self.overs = 0
+
+    def entered(self, flow: str, now: float) -> None: ...
+
+    def stepped(self, flow: str, step: str, before: str, spent_s: float, now: float) -> None:
+        del flow, step, now
+        self.visits += 1
+        self.lefts += bool(before)
+        assert not before or spent_s >= 0
+
+    def left(self, flow: str, step: str, how: str, spent_s: float, now: float) -> None:
+        del flow, step, how, now
+        self.lefts += 1
+        assert spent_s >= 0
+
+    def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None:
+        self.overs += 1
+
+
+@settings(deadline=None)
+@given(
+    st.fixed_dictionaries({name: st.lists(some_step, min_size=1, max_size=5).map(tuple) for name in NAMES}),
+    st.integers(0, 12),
+)
+def test_whatever_calls_whatever_it_waits_or_ends_and_each_step_is_left_once(
+    scripts: dict[str, tuple[AnyStep, ...]], turns: int
+) -> None:
+    counts = _Counts()
+    flows = Flows(rules_of(**scripts), watch=counts)
+    out, now = flows.start("7", "main", T0, "en"), T0
+    for _ in range(turns):
+        run = flows.state.running.get("7")
+        if run is None:
+            break
+        assert len(run.calls) <= MOST_CALLS
+        now += 1.0
+        out = flows.resume("7", "full", now) if run.mode is Mode.QUEUED else flows.expire(now + 700.0)
+        now += 700.0
+    run = flows.state.running.get("7")
+    if run is not None:
+        depth = len(run.calls)
+        flows.stop("7", now)
+    else:
+        assert isinstance(out[-1], HangUp)
+        depth = MOST_CALLS
+    assert counts.overs == 1
+    assert 0 <= counts.visits - counts.lefts <= depth  # calls that it never came back from
