@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ccd.cli.flow import stat_lines
 from ccd.cli.session import Json, session_of
 from ccd.cli.text import clean, duration, percent, table
 
@@ -34,6 +35,10 @@ def report(
     dispositions: Annotated[
         bool, typer.Option("--dispositions", help="How conversations ended, by queue and disposition.")
     ] = False,
+    flows: Annotated[
+        bool,
+        typer.Option("--flows", help="Calls of today that came into flows, and how many were contained."),
+    ] = False,
     own_calls: Annotated[
         bool, typer.Option("--own-calls", help="Calls that agents dialled themselves and that ended today.")
     ] = False,
@@ -53,10 +58,14 @@ def report(
       ccctl report --pauses
       ccctl report --dispositions --total
       ccctl report --own-calls
+      ccctl report --flows
     """
     span = "total" if total else "today"
     if dispositions:
         session_of(context).show("report", json, lambda answer: disposition_lines(answer[span]["queues"]))
+        return
+    if flows:
+        session_of(context).show("report", json, lambda answer: stat_lines(answer["flows"], steps=False))
         return
     if own_calls:
         session_of(context).show("report", json, lambda answer: own_call_lines(answer["own_calls"]))

@@ -1,6 +1,6 @@
 """The way in: a configuration's files become one frozen `Settings`, or every fault is told at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from ccd.config.values import Reader
 from ccd.model.settings import Settings
 
 __all__ = ["ConfigFaults", "Fault", "check", "load", "render"]
+
+Closer = Callable[[Reader, Settings], None]
 
 
 def load(
@@ -46,13 +48,14 @@ def check(
     specs: Mapping[str, AdapterSpec] | None = None,
     secrets: bool = False,
     today: date | None = None,
+    look_closer: Closer | None = None,
 ) -> tuple[Settings | None, tuple[Fault, ...]]:
     """Read the configuration as `load` does; answer settings (None if there is any fault) and faults.
 
     Secrets that cannot be found are warnings (`fault.warning`) unless `secrets` is set: the machine
-    that checks need not be the one that runs.
+    that checks need not be the one that runs. `look_closer` makes more checks of its own.
     """
-    return _read(path, environ or {}, credentials_dir, overrides, specs, secrets, today)
+    return _read(path, environ or {}, credentials_dir, overrides, specs, secrets, today, look_closer)
 
 
 def _read(
@@ -63,6 +66,7 @@ def _read(
     specs: Mapping[str, AdapterSpec] | None,
     strict: bool,
     today: date | None,
+    look_closer: Closer | None = None,
 ) -> tuple[Settings | None, tuple[Fault, ...]]:
     faults = FaultList()
     document, whole = read(path, faults)
@@ -71,6 +75,8 @@ def _read(
     settings = build(reader, specs, today or datetime.fromtimestamp(SystemClock().now(), UTC).date())
     if whole:  # else names that stand in the broken file would seem unknown
         settings = crosscheck(reader, settings)
+        if look_closer is not None:
+            look_closer(reader, settings)
     found = faults.sorted()
     bad = any(not fault.warning for fault in found)
     return (None if bad else settings), found

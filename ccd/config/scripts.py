@@ -1,5 +1,6 @@
 """Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
 
+from ccd.config.calls import Haste, check_calls
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
@@ -8,12 +9,15 @@ from ccd.ivr.graph import Graph
 from ccd.model.rules import Rules
 from ccd.model.settings import Settings
 from ccd.model.steps import AnyStep, Branch, CallBack, Enqueue, Hours, Menu, Set, Transfer
+from ccd.model.steps_calling import Call
 
 KEYS = "0123456789*#"
 
 
 def check_scripts(reader: Reader, settings: Settings) -> None:
     """All checks of this file, for every flow whose steps could be read."""
+    haste = Haste(settings.rules.flows)
+    check_calls(reader, haste)
     for flow in settings.rules.flows.values():
         path: Path = ("flows", flow.name)
         raw = reader.document.get((*path, "steps"))
@@ -21,7 +25,7 @@ def check_scripts(reader: Reader, settings: Settings) -> None:
             reader.fault((*path, "steps"), "has no step", f"add [[flows.{flow.name}.steps]] tables")
         if not isinstance(raw, list) or len(raw) != len(flow.steps):
             continue  # a step is missing here: what follows it cannot be judged
-        graph = Graph(flow)
+        graph = Graph(flow, haste.ending)
         _ids(reader, path, graph)
         for at, step in enumerate(flow.steps):
             _step(reader, settings, (*path, "steps", at), step, graph)
@@ -59,6 +63,8 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
             _branch(reader, settings, path, step)
         case Hours():
             _hours(reader, path, step)
+        case Call():
+            must_be_known(reader, (*path, "flow"), step.flow, "flows")
         case Set():
             _set(reader, path, step)
 

@@ -4,15 +4,19 @@ A prompt must exist in every language in which a flow can come to it. Languages 
 configured prompt folders and of the shipped set; music is looked for in the same way, without language.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
 
+from ccd.config.calls import called_by
 from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.leading import entries
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.graph import Graph
 from ccd.model.rules import FlowRule, Rules
 from ccd.model.settings import Settings
 from ccd.model.steps import Enqueue, Set
+from ccd.model.steps_calling import Call
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -52,35 +56,65 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         for step in flow.steps:
             for _, name in step.says():
                 sounds.prompt(("language",), name, rules.language)
+    called = {name for flow in rules.flows.values() for _, name in called_by(flow)}
+    led_to = entries(reader.document)
     for flow in rules.flows.values():
         sounds.language(("flows", flow.name, "language"), flow.language)
-        raw = reader.document.get(("flows", flow.name, "steps"))
-        if isinstance(raw, list) and len(raw) == len(flow.steps) and flow.steps:
-            _flow(sounds, flow, rules)
+        if _is_whole(reader, flow) and (flow.name in led_to or flow.name not in called):
+            whole = {name: each for name, each in rules.flows.items() if _is_whole(reader, each)}
+            _flow(sounds, rules, whole, flow.name)
 
 
-def _flow(sounds: "_Sounds", flow: FlowRule, rules: Rules) -> None:
-    """Walk all (step, language) pairs that can be reached."""
-    graph = Graph(flow)
-    start = (0, flow.language or rules.language)
-    seen = {start}
-    left = [start]
+def _is_whole(reader: Reader, flow: FlowRule) -> bool:
+    """Whether all its steps could be read."""
+    raw = reader.document.get(("flows", flow.name, "steps"))
+    return isinstance(raw, list) and len(raw) == len(flow.steps) > 0
+
+
+Visit = tuple[str, str, int, str]
+"""Flow, the language it was come into with, step, the language at it."""
+
+
+def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: str) -> None:
+    """Walk all (step, language) pairs that can be reached, into the flows that are called and back."""
+    graphs = {each: Graph(flow) for each, flow in flows.items() if flow.steps}
+    language = flows[name].language or rules.language
+    left: list[Visit] = [(name, language, 0, language)]
+    seen = set(left)
+    back: dict[tuple[str, str], list[Visit]] = {}
+    spoken_at_end: dict[tuple[str, str], list[str]] = {}
+
+    def go(visits: Iterable[Visit]) -> None:
+        for visit in visits:
+            if visit not in seen:
+                seen.add(visit)
+                left.append(visit)
+
     while left:
-        at, spoken = left.pop()
-        step = flow.steps[at]
-        path: Path = ("flows", flow.name, "steps", at)
+        flow, entry, at, spoken = left.pop()
+        graph = graphs[flow]
+        step = graph.flow.steps[at]
+        path: Path = ("flows", flow, "steps", at)
         if isinstance(step, Set) and step.values.get("language"):
             spoken = step.values["language"]
             if not sounds.language((*path, "values", "language"), spoken):
                 continue
-        for key, name in step.says():
-            sounds.prompt((*path, *key), name, spoken)
+        for key, prompt in step.says():
+            sounds.prompt((*path, *key), prompt, spoken)
         if isinstance(step, Enqueue):
             sounds.whisper((*path, "whisper"), step.whisper, step.queue, rules)
-        for follower in graph.next(at):
-            if (follower, spoken) not in seen:
-                seen.add((follower, spoken))
-                left.append((follower, spoken))
+        if isinstance(step, Call) and step.flow in graphs:
+            called = (step.flow, spoken)
+            back.setdefault(called, []).append((flow, entry, at, spoken))
+            go([(step.flow, spoken, 0, spoken)])
+            for after in spoken_at_end.get(called, ()):
+                go((flow, entry, follower, after) for follower in graph.next(at))
+            continue
+        if graph.returns(at) and spoken not in spoken_at_end.setdefault((flow, entry), []):
+            spoken_at_end[flow, entry].append(spoken)
+            for caller, into, place, _ in back.get((flow, entry), ()):
+                go((caller, into, follower, spoken) for follower in graphs[caller].next(place))
+        go((flow, entry, follower, spoken) for follower in graph.next(at))
 
 
 class _Sounds:

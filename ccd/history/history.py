@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ccd.history import own_calls
 from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
+from ccd.history.flow_figures import FlowFold
 from ccd.history.own_calls import KEEP_DAYS, OwnReport
 from ccd.history.state import ANSWERED, IN, Detail, Figures, HistoryState, Kept, Note, Pauses, Record
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
@@ -20,12 +21,13 @@ FIRST_TRACES, LAST_TRACES = 4, 28
 class History:
     """The folds over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
-    __slots__ = ("_day", "_today", "state")
+    __slots__ = ("_day", "_today", "flows", "state")
 
     def __init__(self, state: HistoryState | None = None) -> None:
         self.state = HistoryState() if state is None else state
         self._day = -1
         self._today: dict[str, Figures] = {}
+        self.flows = FlowFold(self.state.flows)
 
     # -- records -------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ccd.history.flow_state import FlowFigures
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd
 from ccd.model.trace import Trace
 
@@ -130,3 +131,5 @@ class HistoryState(msgspec.Struct):
     """By day, agent and reason; a pause belongs to the day on which it ended. The oldest go."""
     own: dict[int, dict[str, OwnFigures]] = {}
     """By day and agent; a call belongs to the day on which it ended. The oldest go."""
+    flows: dict[int, dict[str, FlowFigures]] = {}
+    """By day and flow: the steps that were taken. The oldest go."""

@@ -12,15 +12,18 @@ the transfer's (they have their own) ends at a deadline.
 
 import heapq
 
+from ccd.ivr.calling import come_back
 from ccd.ivr.do import (
     Do,
     HangUp,
     Stay,
 )
 from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
-from ccd.ivr.scripts import NOWHERE, WAITS, Scripts
+from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
 from ccd.model.nouns import Cause, LegKind
+from ccd.model.steps import AnyStep
+from ccd.model.steps_calling import Call
 
 STEP_LIMIT = 100
 """Most steps of an interaction at one instant; more is an endless loop in the script."""
@@ -55,8 +58,14 @@ class Flows(Scripts):
             kind=kind,
             language=self.state.scripts[number].language or language,
             answered=answered,
+            entry=flow if before is None and not answered else "",
         )
+        self.now = now
+        if run.entry:
+            self.watch.entered(flow, now)
         if before is not None:
+            self._left_for_another(before)
+            run.entry, run.asked = before.entry, before.asked
             run.answered = run.answered or before.answered
             run.variables = before.variables
             run.language = before.variables.get("language", run.language)
@@ -65,6 +74,11 @@ class Flows(Scripts):
         out: list[Do] = []
         self.run(run, 0, now, out)
         return out
+
+    def _left_for_another(self, run: FlowState) -> None:
+        self.watch.left(
+            self.state.scripts[run.script].name, self.label(run), ELSEWHERE, self.spent_s(run), self.now
+        )
 
     def step_aside(
         self, interaction: str, flow: str, now: float, language: str, values: dict[str, str]
@@ -88,6 +102,7 @@ class Flows(Scripts):
             aside=True,
             outer=outer,
         )
+        self.now = now
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)
@@ -116,8 +131,11 @@ class Flows(Scripts):
 
     def stop(self, interaction: str, now: float) -> None:
         """The interaction left the flow (ended, was accepted). Idempotent."""
-        del now
-        self.state.running.pop(interaction, None)
+        run = self.state.running.pop(interaction, None)
+        self.now = now
+        while run is not None:
+            self.depart(run, ASKS.get(run.mode, HUNG_UP))
+            run = run.outer
 
     def next_deadline(self) -> float | None:
         """When `expire` has something to do."""
@@ -141,6 +159,7 @@ class Flows(Scripts):
 
     def _event(self, interaction: str, event: Event, value: str, now: float) -> list[Do]:
         out: list[Do] = []
+        self.now = now
         run = self.state.running.get(interaction)
         if run is not None and (move := MOVES[run.mode, event]) is not None:
             move(self, run, value, now, out)
@@ -153,27 +172,47 @@ class Flows(Scripts):
         steps = self.state.scripts[run.script].steps
         run.play = ""
         run.deadline = None
+        _, name, labels = self._followed(run)
+        before = self.label(run) if run.moved_at else ""
         if now > run.moved_at:
-            run.moved_at = now
             run.steps = 0
         while run.steps < STEP_LIMIT:
             run.steps += 1
             if at >= len(steps):
-                if at == NOWHERE:
-                    self.end(run, out, Cause.FAULT, f"{self.label(run)} goes to a step that does not exist")
-                else:
-                    self.end(run, out)
-                return
-            run.at = at
-            step = steps[at]
+                if at >= ENDS or not run.calls:
+                    self._finish(run, at, out)
+                    return
+                if before:
+                    self.watch.left(name, before, RETURNED, now - run.moved_at, now)
+                run.moved_at, at = now, come_back(run)
+                steps, name, labels = self._followed(run)
+                before = labels[run.at]
+                continue
+            step, label = steps[at], labels[at]
+            self.watch.stepped(name, label, before, now - run.moved_at, now)
+            run.at, run.moved_at, before = at, now, label
             if run.aside and isinstance(step, LEAVING_STEPS):
                 self.end(run, out)
                 return
             at = STEPS[type(step)](self, run, step, now, out)
             if at == WAITS:
+                run.asked = run.asked or run.mode in ASKS
                 return
+            if type(step) is Call:  # left when it comes back
+                (steps, name, labels), before = self._followed(run), ""
         note = f"the flow took {STEP_LIMIT} steps without waiting, the last was {self.label(run)}"
         self.end(run, out, Cause.FAULT, note)
+
+    def _followed(self, run: FlowState) -> tuple[tuple[AnyStep, ...], str, list[str]]:
+        """The script that it follows: its steps, its name, and the steps' labels."""
+        script = self.state.scripts[run.script]
+        return script.steps, script.name, self._labels[run.script]
+
+    def _finish(self, run: FlowState, at: int, out: list[Do]) -> None:
+        if at == NOWHERE:
+            self.end(run, out, Cause.FAULT, f"{self.label(run)} goes to a step that does not exist")
+        else:
+            self.end(run, out)
 
     def go(self, run: FlowState, target: str, now: float, out: list[Do]) -> None:
         """Go on at a step by its id."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.ivr import asking, collecting, deciding, parting, speaking
+from ccd.ivr import asking, calling, collecting, deciding, parting, speaking
 from ccd.ivr.do import Do
 from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model.steps import (
@@ -21,6 +21,7 @@ from ccd.model.steps import (
     Transfer,
 )
 from ccd.model.steps import CallBack as StepCallBack
+from ccd.model.steps_calling import Call, Return
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
@@ -74,5 +75,7 @@ STEPS: dict[type[AnyStep], Run] = {
     Branch: deciding.do_branch,
     Hangup: speaking.do_hangup,
     Hours: deciding.do_hours,
+    Call: calling.do_call,
+    Return: calling.do_return,
 }
 """What executes each step: returns the index of the next, `WAITS` or `ENDS`."""

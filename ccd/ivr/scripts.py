@@ -5,11 +5,11 @@ Nothing here runs a step; `ccd.ivr.flows` does.
 
 import heapq
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
-from ccd.ivr.state import FlowsState, FlowState
+from ccd.ivr.state import FlowsState, FlowState, Mode
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
 from ccd.model.step import Step
@@ -35,17 +35,62 @@ def _nothing(_name: str) -> None:
 _S = TypeVar("_S", bound=Step)
 
 
+class Watch(Protocol):
+    """Told of the steps that are taken, for statistics."""
+
+    def entered(self, flow: str, now: float) -> None:
+        """An interaction came into the centre by this flow."""
+
+    def stepped(self, flow: str, step: str, before: str, spent_s: float, now: float) -> None:
+        """A step was come to, from the one before (empty: from none of its flow) after so long in that."""
+
+    def left(self, flow: str, step: str, how: str, spent_s: float, now: float) -> None:
+        """A step was left for none of its flow: `how` is one of the words in brackets below."""
+
+    def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None:
+        """An interaction left the flows. `asked`: for a person; `hung_up`: its customer did, in a step."""
+
+
+class _Blind:
+    """Keeps no statistics."""
+
+    def entered(self, flow: str, now: float) -> None: ...
+    def stepped(self, flow: str, step: str, before: str, spent_s: float, now: float) -> None: ...
+    def left(self, flow: str, step: str, how: str, spent_s: float, now: float) -> None: ...
+    def over(self, entry: str, asked: bool, hung_up: bool, now: float) -> None: ...
+
+
+HUNG_UP, ENDED, RETURNED, ELSEWHERE, WAIT_OVER = (
+    "(hung up)", "(end)", "(return)", "(another flow)", "(the wait was over)",
+)  # fmt: skip
+"""How a step was left for none of its flow."""
+ASKS = {
+    Mode.QUEUED: "(left the queue)",
+    Mode.TRANSFERRING: "(transferred)",
+    Mode.KEEPING: "(callback kept)",
+}
+"""What waits for a person, and how that is left from outside; in all other modes the customer hung up."""
+
+
 class Scripts:
     """One state with the scripts of its rules, and a heap of what waits until when."""
 
     def __init__(
-        self, rules: model.Rules, state: FlowsState | None = None, look: Look = lambda _interaction: _nothing
+        self,
+        rules: model.Rules,
+        state: FlowsState | None = None,
+        look: Look = lambda _interaction: _nothing,
+        watch: Watch | None = None,
     ) -> None:
         """`state`: from a snapshot; used and changed from here on.
 
-        `look` gives, for an interaction, what the conditions of branches look names up with.
+        `look` gives, for an interaction, what the conditions of branches look names up with; `watch` is told
+        of each step.
         """
         self.look = look
+        self.watch: Watch = watch if watch is not None else _Blind()
+        self.now = 0.0
+        """Instant of the present turn."""
         self.state = state if state is not None else FlowsState()
         self._rebuild()
         self._adopt(rules)
@@ -59,9 +104,10 @@ class Scripts:
         self._adopt(rules)
         state = self.state
         runs = [*state.running.values(), *(run.outer for run in state.running.values() if run.outer)]
-        kept = {*state.current.values(), *(running.script for running in runs)}
+        followed = (number for run in runs for number in (run.script, *(call.script for call in run.calls)))
+        kept = {*state.current.values(), *followed}
         for number in state.scripts.keys() - kept:
-            del state.scripts[number], self._steps[number]
+            del state.scripts[number], self._steps[number], self._labels[number]
 
     def _adopt(self, rules: model.Rules) -> None:
         state = self.state
@@ -76,6 +122,10 @@ class Scripts:
         state.current = current
         self._steps = {
             number: {step.id: index for index, step in enumerate(flow.steps) if step.id}
+            for number, flow in state.scripts.items()
+        }
+        self._labels = {
+            number: [step.id or f"#{index}" for index, step in enumerate(flow.steps, 1)]
             for number, flow in state.scripts.items()
         }
 
@@ -96,11 +146,12 @@ class Scripts:
         run = self.state.running.get(interaction)
         return run.language if run is not None else ""
 
-    def step_back(self, interaction: str) -> None:
+    def step_back(self, interaction: str, how: str = WAIT_OVER) -> None:
         """Leave a flow that runs while the customer waits, for the one that waits for the queue, if any."""
         run = self.state.running.get(interaction)
         if run is None or not run.aside:
             return
+        self.depart(run, how)
         if run.outer is None:
             del self.state.running[interaction]
         else:
@@ -140,11 +191,23 @@ class Scripts:
 
     def end(self, run: FlowState, out: list[Do], cause: Cause = Cause.NORMAL, note: str = "") -> None:
         if run.aside:
-            self.step_back(run.interaction)
+            self.step_back(run.interaction, ENDED)
             out.append(Stay(run.interaction))
             return
+        self.depart(run, ENDED)
         self.state.running.pop(run.interaction, None)
         out.append(HangUp(run.interaction, cause, note))
+
+    def depart(self, run: FlowState, how: str) -> None:
+        """Tell the watch that the run is over."""
+        name, now = self.state.scripts[run.script].name, self.now
+        self.watch.left(name, self.label(run), how, self.spent_s(run), now)
+        if run.entry:
+            self.watch.over(run.entry, run.asked, how == HUNG_UP, now)
+
+    def spent_s(self, run: FlowState) -> float:
+        """Time in the step that it is at."""
+        return self.now - run.moved_at if run.moved_at else 0.0
 
     def wait(self, run: FlowState, until: float) -> None:
         run.deadline = until
@@ -171,4 +234,6 @@ class Scripts:
         return step
 
     def label(self, run: FlowState) -> str:
-        return self.state.scripts[run.script].steps[run.at].id or f"#{run.at + 1}"
+        """The step that it is at: its id, or `#` and its place from 1."""
+        labels = self._labels[run.script]
+        return labels[run.at] if labels else "#1"

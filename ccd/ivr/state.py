@@ -46,6 +46,17 @@ class Event(StrEnum):
     REFUSED = "refused"
 
 
+class Frame(msgspec.Struct, omit_defaults=True):
+    """Where a flow that called another goes on."""
+
+    script: int
+    at: int
+    """Index of the `call` step."""
+    kept: dict[str, str] = {}
+    """Variables of the arguments' names, as they were before."""
+    arguments: tuple[str, ...] = ()
+
+
 class FlowState(msgspec.Struct, omit_defaults=True):
     """Where one interaction is."""
 
@@ -75,6 +86,12 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     """It runs while the customer waits in a queue: at its end the wait goes on."""
     outer: "FlowState | None" = None
     """The flow that waits for the queue meanwhile."""
+    calls: list[Frame] = []
+    """Flows that called, the outermost first."""
+    entry: str = ""
+    """The flow that it came into first; empty: it runs aside."""
+    asked: bool = False
+    """It asked for a person: a queue, a callback or a transfer."""
 
 
 class FlowsState(msgspec.Struct, omit_defaults=True):

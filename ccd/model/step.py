@@ -1,8 +1,8 @@
 """What every step of a flow says of itself.
 
-A step says which steps it may go to (`targets`), whether the next one may follow (`goes_on`), what it plays
-(`says`) and whether it is over at once (`instant`): the interpreter, the checks and the picture of a flow all
-read it here. What a step does stands in `ccd.ivr`.
+A step says which steps it may go to (`targets`), whether the next one may follow (`goes_on`), how the flow
+may be left at it (`leaves`), what it plays (`says`) and whether it is over at once (`instant`): the
+interpreter, the checks and the picture of a flow all read it here. What a step does stands in `ccd.ivr`.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,9 @@ from ccd.model.frozen import Frozen
 
 Key = tuple[str | int, ...]
 """Where something stands within a step: `("choices", "1")`."""
+
+
+HANG_UP = "hang up"
 
 
 class Step(Frozen, frozen=True):
@@ -27,6 +30,10 @@ class Step(Frozen, frozen=True):
     def goes_on(self) -> bool:
         """Whether the next step may follow."""
         return True
+
+    def leaves(self) -> dict[str, str]:
+        """Ways out of the flow, in words: why → where to (`hang up`; empty: the step itself says)."""
+        return {} if self.goes_on() or self.targets() else {"": ""}
 
     def says(self) -> Iterator[tuple[Key, str]]:
         """Prompts that it may play: where, and the name."""

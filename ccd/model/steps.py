@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
-from ccd.model.step import Key, Step, set_ones
+from ccd.model.step import HANG_UP, Key, Step, set_ones
+from ccd.model.steps_calling import Call, Return
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -53,6 +54,11 @@ class Menu(Step, frozen=True, tag="menu"):
     def goes_on(self) -> bool:
         return False
 
+    def leaves(self) -> dict[str, str]:
+        silent, wrong = not self.on_no_input, not self.on_bad_input
+        why = " or ".join([*(["no key"] if silent else []), *(["wrong key"] if wrong else [])])
+        return {why: HANG_UP} if why else {}
+
     def says(self) -> Iterator[tuple[Key, str]]:
         yield ("prompt",), self.prompt
         yield ("no_input_prompt",), self.no_input_prompt
@@ -88,6 +94,9 @@ class Enqueue(Step, frozen=True, tag="queue"):
     """Words added to the variable `tags`, for the entry rules of the queue and for whoever looks at it."""
     whisper: str = ""
     """Prompt played to the agent alone before the bridge, instead of the queue's."""
+
+    def leaves(self) -> dict[str, str]:
+        return {"an agent takes it": ""}
 
 
 class Collect(Step, frozen=True, tag="collect"):
@@ -127,6 +136,9 @@ class CallBack(Step, frozen=True, tag="callback"):
     def targets(self) -> dict[Key, str]:
         return set_ones(on_refused=self.on_refused)
 
+    def leaves(self) -> dict[str, str]:
+        return {"kept": ""}
+
 
 class Transfer(Step, frozen=True, tag="transfer"):
     """Connect to an outside address through a trunk; goes on at the next step when that fails."""
@@ -134,6 +146,9 @@ class Transfer(Step, frozen=True, tag="transfer"):
     address: str
     id: str = ""
     ring_timeout_s: float = 40.0
+
+    def leaves(self) -> dict[str, str]:
+        return {"answered": ""}
 
 
 class Goto(Step, frozen=True, tag="goto"):
@@ -221,5 +236,18 @@ class Hours(Step, frozen=True, tag="hours"):
 
 
 AnyStep = (
-    Answer | Play | Menu | Set | Enqueue | Collect | CallBack | Transfer | Goto | Branch | Hours | Hangup
+    Answer
+    | Play
+    | Menu
+    | Set
+    | Enqueue
+    | Collect
+    | CallBack
+    | Transfer
+    | Goto
+    | Branch
+    | Hours
+    | Hangup
+    | Call
+    | Return
 )

@@ -49,9 +49,9 @@ class Centre:
         self.state = state
         rules = state.rules
         self.router = Router(rules, state.routing, self._strategies)
-        self.flows = Flows(rules, state.flows, self._look)
-        self.talks = Talks(state.bridging)
         self.history = History(state.history)
+        self.flows = Flows(rules, state.flows, self._look, self.history.flows)
+        self.talks = Talks(state.bridging)
         state.routing, state.flows = self.router.state, self.flows.state
         state.bridging, state.history = self.talks.state, self.history.state
         self.now = 0.0

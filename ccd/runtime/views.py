@@ -224,6 +224,7 @@ def report(centre: Centre, glance: Glance) -> View:
         "total": _with_sums(plain(total)),
         "pauses": plain(centre.history.pauses(glance.now)),
         "own_calls": plain(centre.history.own_calls(glance.now)),
+        "flows": plain(centre.history.flows.report(glance.now)),
     }
 
 

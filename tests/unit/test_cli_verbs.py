@@ -37,6 +37,10 @@ LOCAL = {
     ("simulate",),
     ("calendar", "show"),
     ("calendar", "next"),
+    ("flow", "check"),
+    ("flow", "draw"),
+    ("flow", "rehearse"),
+    ("flow", "test"),
 }
 NEEDS = {"agent": "alice", "interaction": "1", "profile": "rush", "code": "1"}
 OPTIONS = {("agent", "wrap-up"): ["--end"]}
@@ -68,7 +72,7 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "interaction callback, interaction disposition, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, devices, sip trace, report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
-        "prompts list, completion"
+        "prompts list, completion, flow check, flow draw, flow rehearse, flow test, flow stats"
     )
     assert {" ".join(words) for words in VERBS} == set(asked.split(", "))
 

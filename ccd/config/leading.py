@@ -1,0 +1,36 @@
+"""What leads to flows from outside of flows: numbers, queues, channels, profiles."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ccd.config.files import Document
+
+_NUMBERS, _FLOWS, _FLOW = "numbers", "flows", "flow"
+
+
+def entries(document: Document) -> set[str]:
+    """Flows that something besides another flow's `call` leads to, as the files have it.
+
+    Whatever key is called `flow` names one (a queue's overflow, a callback, a channel), and so do the values
+    of `numbers` and of a profile's `flows`.
+    """
+    return {
+        name
+        for section, tree in document.tree.items()
+        if section != _FLOWS
+        for name in _named(section, tree)
+        if isinstance(name, str)
+    }
+
+
+def _named(key: str, value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if key in (_NUMBERS, _FLOWS):
+            yield from value.values()
+        for inner, each in value.items():
+            yield from _named(inner, each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _named(key, each)
+    elif key == _FLOW:
+        yield value
