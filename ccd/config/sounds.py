@@ -13,6 +13,7 @@ from ccd.ivr.graph import Graph
 from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
 from ccd.model.steps import Set
+from ccd.model.steps_outside import Hook, Identify, Lookup
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -74,6 +75,8 @@ def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:
                 continue
         for key, name in step.says():
             sounds.prompt((*path, *key), name, spoken)
+        if isinstance(step, Lookup | Hook | Identify):
+            sounds.music((*path, "music"), step.music)
         for follower in graph.next(at):
             if (follower, spoken) not in seen:
                 seen.add((follower, spoken))

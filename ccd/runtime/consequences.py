@@ -18,7 +18,7 @@ from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
-from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
+from ccd.runtime import callbacks, outside, own_calls, recalls, wrap_ups
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
@@ -450,6 +450,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     do.CallBack: callbacks.wanted,
     do.Stay: callbacks.stays,
     do.Assigned: _flow_assigned,
+    **outside.WANTS,
     dec.Offer: _offer,
     dec.OfferWithdrawn: _withdrawn,
     dec.Missed: _missed,
