@@ -1,4 +1,4 @@
-"""Answers that are good for a while: bounded, the one not asked for longest goes first. Time is an argument."""
+"""Answers that are good for a while: bounded, the one not asked for longest goes first. Time: an argument."""
 
 from collections import OrderedDict
 

@@ -57,6 +57,7 @@ class _Query:
         self._opened: list[Any] = []
         self._lock = threading.Lock()
         self._running = 0
+        self._closed = False
 
     def run(self, values: dict[str, str], until: float) -> Row | None:
         """`first`, counted."""
@@ -67,6 +68,9 @@ class _Query:
         finally:
             with self._lock:
                 self._running -= 1
+                last = self._closed and not self._running
+            if last:
+                self.close()
 
     def first(self, values: dict[str, str], until: float) -> Row | None:
         """The first row; None: there is none. `until`: on the monotonic clock."""
@@ -91,8 +95,9 @@ class _Query:
             found.close()
 
     def close(self) -> None:
-        """Close the connections, unless a query that nobody waits for still runs to its time limit."""
+        """Close the connections; while a query that nobody waits for runs to its time limit, that does it."""
         with self._lock:
+            self._closed = True
             idle, self._opened = ([], self._opened) if self._running else (self._opened, [])
         for connection in idle:
             connection.close()

@@ -5,8 +5,8 @@ patience ends, talk as long as they have to talk; agents log in, take what rings
 between is decided by `Centre` under the rules: the engines of the daemon, not a model of them.
 
 What is assumed: an agent takes what rings after `Arrival.answer_s`; one part of a prompt lasts `PROMPT_S`;
-outside addresses answer, services fail at once; patience counts anew after each conversation. Deferred writing is closed by the
-agent, all else ends with the customer.
+outside addresses answer, services fail at once; patience counts anew after each conversation. Deferred
+writing is closed by the agent, all else ends with the customer.
 """
 
 import gc
