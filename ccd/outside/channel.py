@@ -129,9 +129,6 @@ class OutsideChannel:
             fields = await service.ask(values, command.timeout_s, keep=not command.secrets)
         except Unanswered as why:
             took_ms = 1000 * (monotonic() - began)
-            log.info(
-                "service failed", service=command.service, interaction=command.interaction, why=why.message
-            )
             self._answer(command, note=why.message, took_ms=took_ms)
         except Exception as error:  # a bug of ours costs this one question
             log.error("fault", where="outside", about=command.leg, exc_info=error)
@@ -202,12 +199,17 @@ class _Asked:
         try:
             fields = await self._in_time(values, timeout_s, now)
         except Unanswered as why:
+            was_open = circuit.open
             circuit.fail(monotonic(), why.message)
+            if circuit.open and not was_open:
+                log.warning("service passed over", service=self.settings.name, why=why.message)
             raise
         finally:
             self._running -= 1
             if self._closed:
                 await self.close()
+        if circuit.open:
+            log.info("service answers again", service=self.settings.name)
         circuit.succeed(1000 * (monotonic() - now))
         if key:
             self.answers.put(key, fields, monotonic())
