@@ -6,8 +6,8 @@ call. A real daemon runs as its own process, with a task beside it that sets a t
 late it fires: `loop_lag_p99_ms` is that, between the first INVITE and the last answer. Other work on the
 machine makes timers late too; so `own_lag_p99_ms` counts of each lag no more than the CPU time that the
 loop's thread used since the timer before, and the fault `none` (the same calls, nothing is asked) says what
-is there anyway. `answered_after_s` is from INVITE to 200; for `hang` and `hang_in_body` that is the time limit
-and what comes on top: `late_p99_ms`, `late_max_ms`. The service is never passed over (`failures` is set high),
+is there anyway. `answered_after_s` is from INVITE to 200; for `hang` and the like that is the time limit
+and what comes on top: `late_p99_ms`, `late_max_ms`. The service is never passed over (`failures` is high),
 so that every caller really waits, but for the fault `passed_over`, which has the usual settings.
 
 Run: python bench/lookups.py --json [--callers 300] [--faults hang,status_500]
