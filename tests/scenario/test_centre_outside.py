@@ -452,3 +452,20 @@ def test_a_secret_goes_by_its_reference_only() -> None:
     assert sim.outside.asked[0].secrets == {"pin": "99"}
     assert sim.outside.asked[0].values == {"n": "1"}
     assert "found" in outcomes(sim, call)
+
+
+def test_the_outcome_of_a_send_is_no_answer_to_the_lookup_that_waits() -> None:
+    sim = sim_of(LINK, LOOKUP, *ENDS, sms=Answers({"tier": "gold"}, after=0.5))
+    call = sim.call()
+    sim.run(1.0)
+    assert prompts(sim, call) == [] and "tier" not in variables(sim, call)
+    sim.run(1.0)
+    assert prompts(sim, call) == ["failure"]
+
+
+def test_an_outcome_that_comes_twice_is_noted_once() -> None:
+    sim = sim_of(LINK, Enqueue(queue="sales"), sms=Answers({}, after=0.5, times=3))
+    call = sim.call()
+    sim.run(1.0)
+    sim.hang_up(call)
+    assert outcomes(sim, call) == ["nothing found"]
