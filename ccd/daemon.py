@@ -20,6 +20,7 @@ import uvloop
 
 from ccd import __version__
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
+from ccd.channels.secret_port import NoSecrets, Secrets
 from ccd.clock import SystemClock
 from ccd.config.load import ConfigFaults, load, render
 from ccd.config.strategies import installed as own_strategies
@@ -29,6 +30,7 @@ from ccd.ids import FastChance, SystemChance
 from ccd.model import facts
 from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings
+from ccd.outside.channel import OutsideChannel
 from ccd.runtime import garbage
 from ccd.runtime.centre import Centre
 from ccd.runtime.log import configure
@@ -74,7 +76,9 @@ class Daemon:
         self.voice = VoiceChannel(
             settings, EmbeddedEngine(_media(settings)), self.clock, chance, self._behind
         )
-        self.channels: dict[str, Channel] = {self.voice.name: self.voice}
+        secrets = self.voice if isinstance(self.voice, Secrets) else NoSecrets()
+        self.outside = OutsideChannel(settings.services, secrets, f"ccd/{__version__}")
+        self.channels: dict[str, Channel] = {self.voice.name: self.voice, self.outside.name: self.outside}
         for name, each in settings.channels.items():
             spec = _adapter(each.adapter)
             self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
@@ -204,7 +208,7 @@ class Daemon:
         for name, channel in self.channels.items():
             if isinstance(channel, Reloads):
                 options = fresh.channels[name].options if name in fresh.channels else None
-                channel.reload(fresh if name == self.voice.name else options)
+                channel.reload(fresh if name in (self.voice.name, self.outside.name) else options)
         await self.runtime.settled()
         late = [line for line in changes if line[2:].startswith(NEEDS_RESTART)]
         log.info("reloaded", by=by, changes=len(changes), needs_restart=late)

@@ -8,6 +8,7 @@ from ccd.config.faults import Path
 from ccd.config.network import check_network
 from ccd.config.numbers import with_numbers
 from ccd.config.opening import TARGETS
+from ccd.config.outside import check_outside, with_timeouts
 from ccd.config.own_calls import check_own_calls
 from ccd.config.people import check_people, must_be_known, must_be_number
 from ccd.config.queues import check_queues
@@ -29,6 +30,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_wrap_ups(reader, settings)
     check_callbacks(reader, settings)
     check_scripts(reader, settings)
+    check_outside(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
     _channels(reader, settings)
@@ -74,7 +76,9 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     country = settings.daemon.country
     rules = settings.rules
     queues = {name: _queue(queue, country) for name, queue in rules.queues.items()}
-    flows = {name: _flow(flow, country) for name, flow in rules.flows.items()}
+    flows = {
+        name: with_timeouts(_flow(flow, country), settings.services) for name, flow in rules.flows.items()
+    }
     agents = {name: _agent(agent, country) for name, agent in rules.agents.items()}
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
     over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}

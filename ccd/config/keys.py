@@ -6,6 +6,7 @@ One line a key: `Struct.field`. Units stand in the names of the keys.
 import msgspec
 
 from ccd.model.callback_rules import CALLBACK_AGENT, CALLBACK_CUSTOMER
+from ccd.model.outside import KINDS, METHODS
 from ccd.model.rules import (
     CLOSE_OVERFLOW,
     CLOSE_SERVE,
@@ -58,6 +59,7 @@ _WORD_MUST = "1 to 64 characters without spaces around them"
 _WRAP_UPS = (WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED)
 _EMPTY = (EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY)
 _PROTOCOLS = ("udp", "tcp")
+_SERVICE = "Name of a `[services.NAME]`."
 
 KEYS: dict[str, Key] = {
     "DaemonSettings.state_dir": Key(
@@ -140,6 +142,27 @@ KEYS: dict[str, Key] = {
     "DeviceSettings.max_bindings": Key(low=1, high=100, doc="Most places the device may be registered from."),
     "ChannelSettings.name": _named("The channel"),
     "ChannelSettings.adapter": Key(doc="Name of an installed adapter (entry point group `ccd.adapters`)."),
+    "OutsideSettings.name": _named("The service"),
+    "OutsideSettings.kind": Key(choices=KINDS, doc="How it is asked."),
+    "OutsideSettings.method": Key(choices=METHODS),
+    "OutsideSettings.ca": Key(path=True),
+    "OutsideSettings.database": Key(path=True),
+    "OutsideSettings.timeout_s": _seconds(60.0, low=0.1),
+    "OutsideSettings.cache_s": _seconds(),
+    "OutsideSettings.most": Key(low=1, high=1000),
+    "OutsideSettings.failures": Key(low=1, high=1000),
+    "OutsideSettings.rest_s": _seconds(3600.0, low=1.0),
+    "Lookup.service": Key(doc=_SERVICE),
+    "Lookup.timeout_s": _seconds(60.0),
+    "Hook.service": Key(doc=_SERVICE),
+    "Hook.timeout_s": _seconds(60.0),
+    "Send.service": Key(doc=_SERVICE),
+    "Send.timeout_s": _seconds(60.0),
+    "Send.most": Key(low=1, high=20),
+    "Identify.attempts": Key(low=1, high=20),
+    "Identify.wait_s": Key(low=0.5, high=120.0),
+    "Identify.most": Key(low=1, high=32),
+    "Identify.timeout_s": _seconds(60.0),
     "AgentRule.name": _named("The agent"),
     "AgentRule.display": Key(doc="Name shown to people; empty: the agent's name."),
     "AgentRule.devices": Key(doc="Names of the agent's devices, the first one rung first."),

@@ -10,6 +10,7 @@ from ccd.channels.port import AdapterSpec
 from ccd.config import calendars, profiles
 from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
+from ccd.model import outside
 from ccd.model.hours import CalendarRule
 from ccd.model.rules import (
     AgentRule,
@@ -28,12 +29,15 @@ from ccd.model.settings import (
     DeviceSettings,
     LedgerSettings,
     MediaSettings,
+    OutsideSettings,
     Settings,
     SipSettings,
     TrunkSettings,
 )
 
 GROUP = "ccd.adapters"
+
+SERVICES = "services"
 
 PLAIN: dict[str, type] = {
     "daemon": DaemonSettings,
@@ -51,6 +55,7 @@ NAMED: dict[str, type] = {
     "queues": QueueRule,
     "flows": FlowRule,
     profiles.SECTION: ProfileRule,
+    SERVICES: OutsideSettings,
 }
 WORDS = ("numbers",)
 PAUSES = "pause_reasons"
@@ -59,7 +64,7 @@ LANGUAGE = "language"
 SECTIONS = (LANGUAGE, *PLAIN, *NAMED, calendars.SECTION, CHANNELS, *WORDS, PAUSES)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-RESERVED_CHANNELS = frozenset({"voice", "sip", "core"})
+RESERVED_CHANNELS = frozenset({"voice", "sip", "core", outside.CHANNEL})
 
 
 def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) -> Settings:
@@ -96,6 +101,7 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         trunks=named["trunks"],
         devices=named["devices"],
         channels=_channels(reader, specs),
+        services=named[SERVICES],
         sources=tuple(reader.document.sources),
     )
 

@@ -17,6 +17,7 @@ from ccd.model.rules import FlowRule, Rules
 from ccd.model.settings import Settings
 from ccd.model.steps import Enqueue, Set
 from ccd.model.steps_calling import Call
+from ccd.model.steps_outside import Hook, Identify, Lookup
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -103,6 +104,8 @@ def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: 
             sounds.prompt((*path, *key), prompt, spoken)
         if isinstance(step, Enqueue):
             sounds.whisper((*path, "whisper"), step.whisper, step.queue, rules)
+        if isinstance(step, Lookup | Hook | Identify):
+            sounds.music((*path, "music"), step.music)
         if isinstance(step, Call) and step.flow in graphs:
             called = (step.flow, spoken)
             back.setdefault(called, []).append((flow, entry, at, spoken))

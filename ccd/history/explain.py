@@ -43,6 +43,10 @@ _DECODER = msgspec.msgpack.Decoder(Record)
 
 ENTRY_RULES = "entry rules"
 """Note of what the entry rules of a queue added; it stands among the decisions that it had a part in."""
+ASKED_OUTSIDE = "asked outside"
+"""Note of what came of a question to a service outside."""
+_EXPLAINS = (ENTRY_RULES, ASKED_OUTSIDE)
+"""Notes that stand among the decisions."""
 
 
 def encode_record(record: Record) -> bytes:
@@ -64,7 +68,7 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
     lines = [f"{head} to {record.target}, {_clock(record.began_at, zone, date=True)}"]
     if not record.traces:
         lines.append("no decision was made about it: it never was in a queue")
-    weighed = deque(note for note in record.timeline if note.what == ENTRY_RULES)
+    weighed = deque(note for note in record.timeline if note.what in _EXPLAINS)
     for number, trace in enumerate(record.traces):
         while weighed and weighed[0].at <= trace.at:
             note = weighed.popleft()
@@ -72,6 +76,7 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
         lines.extend(_trace_lines(trace, zone))
         if number == 3 and record.traces_dropped:
             lines.append(f"… {record.traces_dropped} decisions more are not kept")
+    lines.extend(f"{_clock(note.at, zone)}  {_say(note)}" for note in weighed)
     if record.outcome and record.ended_at:
         lines.append(f"{_clock(record.ended_at, zone)}  closed: {record.outcome} ({record.cause.value})")
     return lines

@@ -106,3 +106,36 @@ class Assigned(Do, frozen=True):
 
     step: str
     values: dict[str, str]
+
+
+class Ask(Do, frozen=True):
+    """Ask a service outside; `answered` brings what it says."""
+
+    step: str
+    ask: str
+    """Unique among all questions."""
+    service: str
+    values: dict[str, str]
+    timeout_s: float
+    secrets: dict[str, str] = {}
+    """Name → reference of a secret."""
+
+
+class AskLost(Do, frozen=True):
+    """No answer in time: one that comes later is ignored (timeline)."""
+
+    ask: str
+
+
+class NotAsked(Do, frozen=True):
+    """A service is not asked (timeline)."""
+
+    step: str
+    service: str
+    why: str
+
+
+class Hold(Do, frozen=True):
+    """Play music while a service is asked; without music: stop what plays."""
+
+    music: str = ""

@@ -21,6 +21,7 @@ from ccd.ivr.do import (
 from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
 from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
+from ccd.model.facts import OutsideAnswered
 from ccd.model.nouns import Cause, LegKind
 from ccd.model.steps import AnyStep
 from ccd.model.steps_calling import Call
@@ -70,6 +71,7 @@ class Flows(Scripts):
             run.variables = before.variables
             run.language = before.variables.get("language", run.language)
             run.plays = before.plays
+            run.asks, run.sent = before.asks, before.sent
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)
@@ -99,6 +101,8 @@ class Flows(Scripts):
             answered=True,
             variables=(outer.variables if outer is not None else {}) | values,
             plays=outer.plays if outer is not None else 0,
+            asks=outer.asks if outer is not None else 0,
+            sent=outer.sent if outer is not None else 0,
             aside=True,
             outer=outer,
         )
@@ -129,6 +133,10 @@ class Flows(Scripts):
         """The queue gave the interaction back, or the transfer failed: go on with the next step."""
         return self._event(interaction, Event.RESUME, why, now)
 
+    def answered(self, interaction: str, answer: OutsideAnswered, now: float) -> list[Do]:
+        """A service outside answered, or could not be asked; ignored unless this answer is awaited."""
+        return self._event(interaction, Event.ANSWERED, answer, now)
+
     def stop(self, interaction: str, now: float) -> None:
         """The interaction left the flow (ended, was accepted). Idempotent."""
         run = self.state.running.pop(interaction, None)
@@ -157,7 +165,7 @@ class Flows(Scripts):
             out += self._event(interaction, Event.DEADLINE, "", now)
         return out
 
-    def _event(self, interaction: str, event: Event, value: str, now: float) -> list[Do]:
+    def _event(self, interaction: str, event: Event, value: object, now: float) -> list[Do]:
         out: list[Do] = []
         self.now = now
         run = self.state.running.get(interaction)
@@ -170,7 +178,7 @@ class Flows(Scripts):
     def run(self, run: FlowState, at: int, now: float, out: list[Do]) -> None:
         """Execute steps from index `at` until one waits or the flow ends."""
         steps = self.state.scripts[run.script].steps
-        run.play = ""
+        run.play = run.ask = ""
         run.deadline = None
         _, name, labels = self._followed(run)
         before = self.label(run) if run.moved_at else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.ivr import asking, calling, collecting, deciding, parting, speaking
+from ccd.ivr import asking, calling, collecting, deciding, identifying, outside, parting, speaking
 from ccd.ivr.do import Do
 from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model.steps import (
@@ -22,11 +22,13 @@ from ccd.model.steps import (
 )
 from ccd.model.steps import CallBack as StepCallBack
 from ccd.model.steps_calling import Call, Return
+from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
 
-Move = Callable[["Flows", FlowState, str, float, list[Do]], None]
+Move = Callable[["Flows", FlowState, Any, float, list[Do]], None]
+"""Gets what the event brings: a key, a text, the id of a play, why; the answer itself of what was asked."""
 
 AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.PLAYING, Event.DIGIT): speaking.type_ahead,
@@ -47,6 +49,16 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.COLLECTING, Event.DEADLINE): collecting.collected,
     (Mode.REFUSING, Event.PROMPT_ENDED): parting.refusal_told,
     (Mode.REFUSING, Event.DEADLINE): parting.refusal_lost,
+    (Mode.AWAITING, Event.DIGIT): outside.type_ahead,
+    (Mode.AWAITING, Event.PROMPT_ENDED): outside.prompt_over,
+    (Mode.AWAITING, Event.ANSWERED): outside.answered,
+    (Mode.AWAITING, Event.DEADLINE): outside.late,
+    (Mode.RECOGNISING, Event.ANSWERED): identifying.answered,
+    (Mode.RECOGNISING, Event.DEADLINE): identifying.late,
+    (Mode.IDENTIFYING, Event.DIGIT): identifying.key,
+    (Mode.IDENTIFYING, Event.TEXT): identifying.written,
+    (Mode.IDENTIFYING, Event.PROMPT_ENDED): identifying.keys_awaited,
+    (Mode.IDENTIFYING, Event.DEADLINE): identifying.keyed,
     (Mode.LEAVING, Event.PROMPT_ENDED): speaking.left,
     (Mode.LEAVING, Event.DEADLINE): speaking.leave_lost,
     (Mode.KEEPING, Event.REFUSED): parting.refused,
@@ -77,5 +89,9 @@ STEPS: dict[type[AnyStep], Run] = {
     Hours: deciding.do_hours,
     Call: calling.do_call,
     Return: calling.do_return,
+    Lookup: outside.do_lookup,
+    Hook: outside.do_hook,
+    Identify: identifying.do_identify,
+    Send: outside.do_send,
 }
 """What executes each step: returns the index of the next, `WAITS` or `ENDS`."""

@@ -156,6 +156,7 @@ class Scripts:
             del self.state.running[interaction]
         else:
             run.outer.plays = run.plays
+            run.outer.asks, run.outer.sent = run.asks, run.sent
             self.state.running[interaction] = run.outer
 
     # -- pieces -------------------------------------------------------------------------------

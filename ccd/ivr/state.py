@@ -31,6 +31,12 @@ class Mode(StrEnum):
     """Whether a callback can be kept."""
     REFUSING = "refusing"
     """The end of the prompt that says why it cannot."""
+    AWAITING = "awaiting"
+    """The answer of a service outside."""
+    RECOGNISING = "recognising"
+    """The answer of a service outside who the customer is."""
+    IDENTIFYING = "identifying"
+    """The keys of a customer number."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -44,6 +50,7 @@ class Event(StrEnum):
     RESUME = "resume"
     DEADLINE = "deadline"
     REFUSED = "refused"
+    ANSWERED = "answered"
 
 
 class Frame(msgspec.Struct, omit_defaults=True):
@@ -82,6 +89,16 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     moved_at: float = 0.0
     """Instant of the last step, and how many steps were taken at it."""
     steps: int = 0
+    asks: int = 0
+    """Questions to services outside so far; makes their ids."""
+    ask: str = ""
+    """The question whose answer is awaited; empty: none."""
+    asked_by: str = ""
+    """What it is asked by: `caller` or `number` (of `identify`)."""
+    attempts: int = 0
+    """Customer numbers keyed in this visit of `identify`."""
+    sent: int = 0
+    """What `send` steps sent so far."""
     aside: bool = False
     """It runs while the customer waits in a queue: at its end the wait goes on."""
     outer: "FlowState | None" = None

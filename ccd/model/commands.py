@@ -165,6 +165,20 @@ class TellPosition(Command, frozen=True):
     """Whole minutes; 0: the wait is not told."""
 
 
+class AskOutside(Command, frozen=True):
+    """Ask a service outside. Ends with `OutsideAnswered`; the flow waits for it no longer than it says."""
+
+    leg: str
+    """`outside:ASK`: the built-in channel that asks, and the id of the question."""
+    interaction: str
+    service: str
+    """Name of a `[services.NAME]`."""
+    values: dict[str, str]
+    timeout_s: float
+    secrets: dict[str, str] = {}
+    """Name → reference of a secret that the voice channel keeps (`ccd.channels.secret_port`)."""
+
+
 AnyCommand = (
     AnswerLeg
     | RingLeg
@@ -182,5 +196,6 @@ AnyCommand = (
     | SendText
     | AcknowledgeText
     | TellPosition
+    | AskOutside
 )
 """Every command, for decoding."""

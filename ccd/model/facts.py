@@ -304,6 +304,20 @@ class CallbackAsked(Fact, frozen=True):
     """Where; empty: the number that the customer calls from."""
 
 
+class OutsideAnswered(Fact, frozen=True):
+    """What came of a question to a service outside (`AskOutside`); once for each."""
+
+    interaction: str
+    ask: str
+    """Id of the question."""
+    ok: bool
+    """The service answered; without `values`: it knows nothing of it."""
+    values: dict[str, str] = {}
+    note: str = ""
+    """Why not, for people."""
+    took_ms: float = 0.0
+
+
 AnyFact = (
     DaemonStarted
     | DaemonStopped
@@ -338,5 +352,6 @@ AnyFact = (
     | HangupAsked
     | ChangeAsked
     | CallbackAsked
+    | OutsideAnswered
 )
 """Every fact, for decoding."""

@@ -167,6 +167,43 @@ class ChannelSettings(Frozen, frozen=True):
     options: Any = None
 
 
+class OutsideSettings(Frozen, frozen=True):
+    """[services.NAME]: somebody outside whom flows ask: an HTTP server, or a database (one SELECT)."""
+
+    name: str
+    kind: str
+    url: str = ""
+    """`http`: the address, `https://crm.example/customers/{number}`. What stands in braces is a value of the
+    step that asks, and is encoded."""
+    method: str = "GET"
+    """`http`: with POST, PUT and PATCH the values that are not in `url` are sent as a JSON object."""
+    headers: dict[str, str] = {}
+    """`http`: sent with each request."""
+    secret_headers: dict[str, Secret] = {}
+    """`http`: headers whose whole value is a secret, `{ Authorization = "env:CRM_TOKEN" }`."""
+    ca: str = ""
+    """`http`: file (PEM) of the authority that signed the server's certificate; empty: the system's."""
+    database: str = ""
+    """`sql`: file of an SQLite database. It is only read."""
+    dsn: Secret = Secret("")
+    """`sql`: how to reach a PostgreSQL database, `"env:CRM_DSN"` with `host=… dbname=… user=… password=…`."""
+    select: str = ""
+    """`sql`: one SELECT; `:number` is a value of the step that asks. The first row is the answer."""
+    take: dict[str, str] = {}
+    """Name → where it stands in the answer: `{ tier = "customer.tier", agent = "owners.0.name" }`. Empty: all
+    plain fields at the top (`sql`: all columns)."""
+    timeout_s: float = 2.0
+    """An answer must be whole within this time."""
+    cache_s: float = 0.0
+    """An answer to the same question is used again for so long; 0: never. Only GET and `sql`."""
+    most: int = 50
+    """Requests at a time; more wait for their turn, and for no longer than their time limit."""
+    failures: int = 5
+    """After so many failures one after the other the service is passed over."""
+    rest_s: float = 30.0
+    """For so long; then one request tries it."""
+
+
 class Settings(Frozen, frozen=True):
     """Everything a configuration says."""
 
@@ -179,5 +216,6 @@ class Settings(Frozen, frozen=True):
     trunks: dict[str, TrunkSettings] = {}
     devices: dict[str, DeviceSettings] = {}
     channels: dict[str, ChannelSettings] = {}
+    services: dict[str, OutsideSettings] = {}
     sources: tuple[str, ...] = ()
     """Files it was read from."""

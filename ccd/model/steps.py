@@ -7,6 +7,7 @@ from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
 from ccd.model.step import HANG_UP, Key, Step, set_ones
 from ccd.model.steps_calling import Call, Return
+from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -250,4 +251,8 @@ AnyStep = (
     | Hangup
     | Call
     | Return
+    | Lookup
+    | Hook
+    | Identify
+    | Send
 )

@@ -10,7 +10,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import callbacks, own_calls, profiles, wrap_ups
+from ccd.runtime import callbacks, outside, own_calls, profiles, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -397,5 +397,6 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.HangupAsked: _hangup,
     facts.ChangeAsked: _change,
     facts.CallbackAsked: callbacks.asked,
+    facts.OutsideAnswered: outside.answered,
 }
 """Every fact has its function; a test holds the table whole."""

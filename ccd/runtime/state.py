@@ -30,6 +30,14 @@ class Callback(msgspec.Struct, omit_defaults=True):
     """The interaction that its customer gave up; empty: the customer asked for it."""
 
 
+class Question(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A question to a service outside that stands."""
+
+    service: str
+    at: float
+    """When it was put."""
+
+
 class Interaction(msgspec.Struct, omit_defaults=True):
     """What the composition itself remembers of a running interaction."""
 
@@ -58,6 +66,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
     callback: Callback | None = None
     """How it is called back, or was."""
+    questions: dict[str, Question] = {}
+    """Those to services outside that stand, by their ids."""
 
     @property
     def customer(self) -> str:

@@ -23,7 +23,7 @@ from ccd.model.nouns import Availability
 from ccd.model.numbers import to_e164
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
-from ccd.runtime import callbacks, flow_verbs, profile_verbs, views, wrap_up_verbs
+from ccd.runtime import callbacks, flow_verbs, outside_views, profile_verbs, views, wrap_up_verbs
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
@@ -75,6 +75,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "interaction.callback": act(console.call_back, _CallBack),
         "interaction.hangup": act(console.hangup, _OneInteraction),
         "trunks": look(console.trunks, _None),
+        "services": look(console.services, _None),
         "devices": look(console.devices, _None),
         "sip.trace": look(console.trace, _Trace),
         "report": look(console.report, _None),
@@ -232,6 +233,10 @@ class Console:
     def trunks(self, _asked: _None) -> list[views.View]:
         """Trunks of all channels."""
         return self._gather("trunks")
+
+    def services(self, _asked: _None) -> list[views.View]:
+        """Services that flows ask outside, with how they answer."""
+        return self._gather("services")
 
     def devices(self, _asked: _None) -> list[views.View]:
         """Agents' devices with their bindings, and whose they are."""
@@ -413,6 +418,7 @@ class Console:
 
     def _with_own(self, status: views.View) -> views.View:
         """The daemon's own alarms before those of the centre."""
+        status["alarms"] += outside_views.alarms(self._gather("services"))
         if self._doors.runtime.pressure().stalled:
             why = "the ledger cannot be written; new calls are refused until it can"
             status["alarms"].insert(0, views.alarm("ledger stalled", "", why))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import thirds
 from ccd.ivr import do
-from ccd.runtime import callbacks
+from ccd.runtime import callbacks, outside
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with
 
@@ -93,5 +93,6 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.CallBack: callbacks.wanted,
     do.Stay: callbacks.stays,
     do.Assigned: _assigned,
+    **outside.WANTS,
 }
 """They are part of `ccd.runtime.consequences.CONSEQUENCES`."""

@@ -35,6 +35,7 @@ from ccd.storage.memory import MemoryLedger
 from ccd.testing import invariants
 from ccd.testing.clock import VirtualClock
 from ccd.testing.fake_channel import FakeLeg
+from ccd.testing.outside import FakeOutside
 from ccd.testing.parties import Behaviour, BrokenCentre, LivelyChannel
 
 BEGINS_AT = 1_700_000_000.0
@@ -72,6 +73,8 @@ class SimulatedCentre:
         self.voice = self.add_channel("voice", ChannelClass.VOICE)
         self.web = self.add_channel("web", ChannelClass.LIVE_TEXT)
         self.voice.bridged = self._bridged
+        self.outside = FakeOutside(self._post, self.later)
+        """The services outside."""
         self.tell(facts.DaemonStarted("test", "b1"))
         self.tell(facts.RulesLoaded(rules, "test"))
 
@@ -157,6 +160,9 @@ class SimulatedCentre:
             return
         for command in commands:
             self.commands.append(command)
+            if isinstance(command, cmd.AskOutside):
+                self.outside.perform(command)
+                continue
             leg = command.a if isinstance(command, cmd.BridgeLegs) else command.leg
             channel = self.channels.get(leg.partition(":")[0])
             if channel is not None:

@@ -118,6 +118,7 @@ def every_command(leg: str) -> list[AnyCommand]:
         do.SendText(leg, "m1", "hello"),
         do.AcknowledgeText(leg, "c1"),
         do.TellPosition(leg, 2),
+        do.AskOutside(leg, "1", "crm", {"number": "1"}, 1.0),
         do.ReleaseLeg(leg, Cause.NORMAL),
     ]
 

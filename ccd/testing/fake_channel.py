@@ -360,5 +360,6 @@ PERFORMS: dict[type[AnyCommand], Callable[[FakeChannel, Any], None]] = {
     do.SendText: FakeChannel._send,
     do.AcknowledgeText: FakeChannel._acknowledge,
     do.TellPosition: FakeChannel._nothing,
+    do.AskOutside: FakeChannel._nothing,
 }
 """What carries out each command."""

@@ -121,6 +121,10 @@ def _position(channel: "VoiceChannel", command: cmd.TellPosition) -> None:
     """Audio legs are told by prompts."""
 
 
+def _ask_outside(channel: "VoiceChannel", command: cmd.AskOutside) -> None:
+    """The channel `outside` asks; no leg of ours is meant."""
+
+
 PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.AnswerLeg: _answer,
     cmd.RingLeg: _ring,
@@ -138,5 +142,6 @@ PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.SendText: _send_text,
     cmd.AcknowledgeText: _acknowledge,
     cmd.TellPosition: _position,
+    cmd.AskOutside: _ask_outside,
 }
 """Every command has its function; a test holds the table whole."""

@@ -70,6 +70,9 @@ async def until(condition: Callable[[], bool]) -> None:
 class PhoneChannel(FakeChannel):
     """A fake channel that also tells `ccctl` of trunks, devices and SIP messages."""
 
+    passed_over = False
+    """Whether its service is passed over."""
+
     def report(self, topic: str, argument: str = "") -> Any:
         trunk = {"trunk": "carrier", "up": False, "note": "503", "host": "192.0.2.1", "addresses": []}
         bound = {
@@ -88,6 +91,17 @@ class PhoneChannel(FakeChannel):
             "devices": [
                 {"device": "alice", "lost": False, "bindings": [bound]},
                 {"device": "bob", "lost": False, "bindings": []},
+            ],
+            "services": [
+                {
+                    "service": "crm",
+                    "kind": "http",
+                    "passed_over": self.passed_over,
+                    "rests_s": 12.0,
+                    "running": 0,
+                }
+                | {"asked": 9, "answered": 3, "cached": 1, "failed": 5, "passed": 2, "in_row": 5}
+                | {"p50_ms": 12.4, "p99_ms": None, "note": "status 500"}
             ],
             "sip trace": [message for message in TRACE if argument in ("", "voice:traced")],
             "sip": {"transactions": 0, "refused": {}},

@@ -19,7 +19,8 @@ VERBS = {
     "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show",
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
     "interaction.hangup", "profiles", "profile.show",
-    "profile.on", "profile.off", "trunks", "devices", "sip.trace", "report", "reload", "diff", "drain",
+    "profile.on", "profile.off", "trunks", "services", "devices",
+    "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
 
 
@@ -71,7 +72,7 @@ async def test_every_looking_verb_gives_json(room: Room) -> None:
     await room.call(display="é")
     for verb in (
         "status", "top", "agents", "queues", "interactions", "interactions.ended",
-        "trunks", "devices", "report",
+        "trunks", "services", "devices", "report",
     ):  # fmt: skip
         assert json.loads(json.dumps(await room.ask(verb))), verb
     for verb in ("interaction.show", "interaction.explain", "sip.trace"):
@@ -538,3 +539,12 @@ async def test_an_acting_verb_answers_under_steady_traffic() -> None:
         assert facts.AvailabilityAsked("alice", Availability.READY, by=BY) in stored(
             room, facts.AvailabilityAsked
         )
+
+
+async def test_a_service_that_is_passed_over_is_an_alarm(room: Room) -> None:
+    room.channel.passed_over = True
+    (row,) = await room.ask("services")
+    assert (row["service"], row["failed"], row["passed_over"]) == ("crm", 5, True)
+    alarms = (await room.ask("status"))["alarms"]
+    (alarm,) = [each for each in alarms if each["what"] == "service passed over"]
+    assert alarm["name"] == "crm" and "status 500" in alarm["why"]

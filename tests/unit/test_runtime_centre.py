@@ -269,6 +269,11 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "answer": of(lambda c, a, b: facts.LegAnswered(c.dialled(a), phone(b * 2))),
     "ring": of(lambda c, a, b: facts.LegRinging(c.dialled(a), b % 2 == 0)),
     "end": of(lambda c, a, b: facts.LegEnded(c.leg(a), CAUSES[b % len(CAUSES)])),
+    "outside answered": of(
+        lambda c, a, b: facts.OutsideAnswered(
+            i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.a{b % 4}", b % 3 > 0, {"x": "7"}
+        )
+    ),
     "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "1239"[b % 4])),
     "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
     "resume": of(lambda c, a, b: facts.LegResumed(c.leg(a))),
