@@ -30,6 +30,7 @@ from ccd.model.settings import (
     MediaSettings,
     Settings,
     SipSettings,
+    SpeechSettings,
     TrunkSettings,
 )
 
@@ -41,6 +42,7 @@ PLAIN: dict[str, type] = {
     "control": ControlSettings,
     "sip": SipSettings,
     "media": MediaSettings,
+    "speech": SpeechSettings,
     "features": FeatureCodes,
     "own_calls": OwnCalls,
 }

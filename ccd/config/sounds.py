@@ -7,12 +7,14 @@ configured prompt folders and of the shipped set; music is looked for in the sam
 from pathlib import Path as FilePath
 
 from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.speech import must_be_translated
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.graph import Graph
 from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
 from ccd.model.steps import Set
+from ccd.model.steps_speech import Language
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -56,7 +58,16 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         sounds.language(("flows", flow.name, "language"), flow.language)
         raw = reader.document.get(("flows", flow.name, "steps"))
         if isinstance(raw, list) and len(raw) == len(flow.steps) and flow.steps:
+            _languages(sounds, flow)
             _flow(sounds, flow, flow.language or rules.language)
+
+
+def _languages(sounds: "_Sounds", flow: FlowRule) -> None:
+    """Languages that can be chosen need their prompts, or nothing could be played in them."""
+    for at, step in enumerate(flow.steps):
+        if isinstance(step, Language):
+            for key, language in step.languages():
+                sounds.language(("flows", flow.name, "steps", at, *key), language)
 
 
 def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:
@@ -74,19 +85,21 @@ def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:
                 continue
         for key, name in step.says():
             sounds.prompt((*path, *key), name, spoken)
-        for follower in graph.next(at):
-            if (follower, spoken) not in seen:
-                seen.add((follower, spoken))
-                left.append((follower, spoken))
+        must_be_translated(sounds.reader, path, step, spoken, language)
+        for after in set(step.speaks(spoken)):
+            for follower in graph.next(at):
+                if (follower, after) not in seen:
+                    seen.add((follower, after))
+                    left.append((follower, after))
 
 
 class _Sounds:
     """What can be played."""
 
-    __slots__ = ("_folders", "_music", "_reader")
+    __slots__ = ("_folders", "_music", "reader")
 
     def __init__(self, reader: Reader, settings: Settings, shipped: FilePath) -> None:
-        self._reader = reader
+        self.reader = reader
         media = settings.media
         self._folders = [*map(FilePath, media.prompts), shipped]
         self._music = [*map(FilePath, media.music), shipped / MUSIC]
@@ -98,7 +111,7 @@ class _Sounds:
         found = {child.name for folder in self._folders for child in _folders_in(folder)}
         languages = sorted(found - {MUSIC, "__pycache__"})
         cure = f"build them by `ccctl prompts build`, or use one of: {listed(languages)}"
-        self._reader.fault(path, f'there are no prompts in the language "{language}"', cure)
+        self.reader.fault(path, f'there are no prompts in the language "{language}"', cure)
         return False
 
     def prompt(self, path: Path, name: str, language: str) -> None:
@@ -110,7 +123,7 @@ class _Sounds:
         names = {found for folder in self._folders for found in _names(folder / language)}
         where = f"looked for {language}/{name}.wav in {listed(map(str, self._folders))}"
         cure = did_you_mean(name, names, "build it by `ccctl prompts build`, or put the WAV there")
-        self._reader.fault(path, f'there is no prompt "{name}" in "{language}" ({where})', cure)
+        self.reader.fault(path, f'there is no prompt "{name}" in "{language}" ({where})', cure)
 
     def music(self, path: Path, name: str) -> None:
         """Fault unless there is a WAV for the music."""
@@ -119,7 +132,7 @@ class _Sounds:
         names = {found for folder in self._music for found in _names(folder)}
         where = f"looked for {name}.wav in {listed(map(str, self._music))}"
         cure = did_you_mean(name, names, f"put the WAV there, or use one of: {listed(sorted(names))}")
-        self._reader.fault(path, f'there is no music "{name}" ({where})', cure)
+        self.reader.fault(path, f'there is no music "{name}" ({where})', cure)
 
 
 def _wav(folder: FilePath, name: str) -> bool:

@@ -31,6 +31,8 @@ class Mode(StrEnum):
     """Whether a callback can be kept."""
     REFUSING = "refusing"
     """The end of the prompt that says why it cannot."""
+    ANSWERING = "answering"
+    """A key for a language, or for yes or no, while the question plays and after it."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 

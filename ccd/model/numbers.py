@@ -32,3 +32,15 @@ def to_e164(text: str, country: str) -> str:
     if not phonenumbers.is_valid_number(number):
         return ""
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def country_of(number: str) -> str:
+    """Region (ISO 3166) of a number in E.164; empty: not known, as of a short or withheld one."""
+    if not _E164.fullmatch(number):
+        return ""
+    import phonenumbers
+
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number)) or ""
+    except phonenumbers.NumberParseException:
+        return ""

@@ -26,6 +26,7 @@ from ccd.model.steps import (
     Set,
     Transfer,
 )
+from ccd.model.steps_speech import Confirm, Language
 
 T0 = 50.0
 
@@ -38,6 +39,7 @@ STEPS_FOR = (
     Collect(variable="number", prompt="keys", id="collect", most=1),
     CallBack(queue="q", id="callback", on_refused="collect"),
     Play(prompts=("p",)),
+    Confirm(say="right?", id="confirm", yes="menu", no="collect", limit=2),
 )
 
 
@@ -51,6 +53,7 @@ def in_mode(mode: Mode) -> Flows:
         Mode.TRANSFERRING: "transfer",
         Mode.LEAVING: "leave",
         Mode.COLLECTING: "collect",
+        Mode.ANSWERING: "confirm",
         Mode.KEEPING: "callback",
         Mode.REFUSING: "callback",
     }[mode]
@@ -93,6 +96,7 @@ MOVED = {
     (Mode.COLLECTING, Event.DIGIT): Mode.KEEPING,
     (Mode.COLLECTING, Event.TEXT): Mode.KEEPING,
     (Mode.COLLECTING, Event.DEADLINE): Mode.KEEPING,
+    (Mode.ANSWERING, Event.DIGIT): Mode.ASKING,
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
     (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
     (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
@@ -142,6 +146,18 @@ a_step = st.one_of(
         on_no_input=targets,
         on_bad_input=targets,
         wait_s=st.floats(0, 30),
+    ),
+    st.builds(
+        Confirm,
+        say=st.sampled_from(["", "{var.x:digits}?"]),
+        yes=targets,
+        no=targets,
+        limit=st.integers(0, 2),
+    ),
+    st.builds(
+        Language,
+        say=st.sampled_from(["", "which?", {"fr": "laquelle ?", "en": "which?"}]),
+        choices=st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["fr", "en"]), max_size=2),
     ),
     st.builds(Set, values=st.just({"language": "fr"})),
     st.builds(Enqueue, queue=st.just("q")),
