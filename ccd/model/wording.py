@@ -240,8 +240,10 @@ def _date(value: str, _argument: str, language: str) -> str:
 
 
 def _time_of(value: str) -> time:
-    text = value.replace("T", " ").rpartition(" ")[2]
-    return time.fromisoformat(text if text.find(":") != 1 else "0" + text)
+    found = re.search(r"(?:^|[T ])([0-9]{1,2}):([0-9]{2})(?::[0-9]{2}|$)", value)
+    if found is None:
+        raise ValueError(value)
+    return time(int(found[1]), int(found[2]))
 
 
 def _time(value: str, _argument: str, language: str) -> str:
