@@ -39,7 +39,8 @@ def check_whole(reader: Reader, path: Path, step: Step) -> None:
             lacks = [key for key in ("prompt", "choices") if not (getattr(step, key) or step.say)]
             lacks += ["choices"] if step.say and not step.choices else []
     for key in lacks:
-        if reader.document.get((*path, key)) is None:
+        told = reader.document.get((*path, "say")) is not None and not any(step.texts())
+        if reader.document.get((*path, key)) is None and not told:
             cure = f"add {key} = … to this table" + ("" if key == "choices" else ", or say = …")
             reader.faults.add(reader.document.place(path), (*path, key), "is missing", cure)
 

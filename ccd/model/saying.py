@@ -5,6 +5,7 @@ Placeholders are `{NAME}`, `{NAME:KIND}` or `{NAME:KIND:ARGUMENT}`: names are th
 braces. A missing value is left out.
 """
 
+import re
 from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any, Final
@@ -21,6 +22,7 @@ MOST_TEMPLATE: Final = 1000
 """Longest text of one `say`, in characters."""
 MOST_SAID: Final = 2000
 """Longest text after its values are in; the rest is left out."""
+_GAP: Final = re.compile(r"\s+([,.])")
 _ARGUMENTS: Final = {"duration": ("minutes",), "ordinal": ("f", "m")}
 
 
@@ -136,6 +138,7 @@ Render = Callable[[str, str, str, str], str]
 def fill(text: str, language: str, look_up: Callable[[str], Any], render: Render = words) -> str:
     """The text with its values in; `render`: `words` to be heard, `figures` to be read."""
     out = []
+    whole = True
     for piece in pieces(text):
         if isinstance(piece, str):
             out.append(piece)
@@ -143,6 +146,10 @@ def fill(text: str, language: str, look_up: Callable[[str], Any], render: Render
         value = look_up(piece.name)
         if value is not None and value not in ((), ""):
             out.append(render(_plain(value), piece.kind, piece.argument, language))
+        else:
+            whole = False
+    if not whole:  # "Hello {caller_name}, …" without a name is "Hello, …"
+        out = [_GAP.sub(r"\1", "".join(out))]
     return " ".join("".join(out).split())[:MOST_SAID]
 
 

@@ -199,18 +199,18 @@ def _from_http(plan: SpeechPlan, language: str, text: str, running: Running) -> 
 def _answer(link: "http.client.HTTPConnection", deadline: float, host: str, timeout_s: float) -> bytes:
     plug = link.sock
     plug.settimeout(_left(deadline, host, timeout_s))
-    response = link.getresponse()
-    if response.status != 200:
-        raise TryLater("speech", f"{host} answered {response.status} {response.reason}")
-    data = bytearray()
-    while True:
-        plug.settimeout(_left(deadline, host, timeout_s))
-        chunk = response.read1(CHUNK)
-        if not chunk:
-            return bytes(data)
-        data += chunk
-        if len(data) > MOST_BYTES:
-            raise _large(host)
+    with link.getresponse() as response:
+        if response.status != 200:
+            raise TryLater("speech", f"{host} answered {response.status} {response.reason}")
+        data = bytearray()
+        while True:
+            plug.settimeout(_left(deadline, host, timeout_s))
+            chunk = response.read1(CHUNK)
+            if not chunk:
+                return bytes(data)
+            data += chunk
+            if len(data) > MOST_BYTES:
+                raise _large(host)
 
 
 def _left(deadline: float, host: str, timeout_s: float) -> float:

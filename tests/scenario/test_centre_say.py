@@ -52,7 +52,7 @@ def test_a_text_is_spoken_in_words_after_the_prompts() -> None:
     call = sim.call()
     (play,) = sim.performed(cmd.PlayPrompt)
     assert isinstance(play, cmd.PlayPrompt)
-    hello = "Hello , you have twelve euros and fifty cents."
+    hello = "Hello, you have twelve euros and fifty cents."
     assert play.parts == (PromptPart("welcome"), PromptPart(text=hello, language="en"))
     sim.run(2 * PROMPT_S - TICK)
     assert sim.heard(call).play == play.play
