@@ -1,5 +1,6 @@
 """What a key, a typed word or a variable means to a step."""
 
+from ccd.model.step import Step
 from ccd.model.steps import Menu
 
 TEXT_WAIT_S = 300.0
@@ -37,6 +38,11 @@ def written_key(menu: Menu, text: str) -> str:
     exact = {key for key in meant if said in map(plain, (menu.labels.get(key, ""), *menu.words.get(key, ())))}
     found = exact or meant
     return found.pop() if len(found) == 1 else text
+
+
+def means_choice(step: Step, text: str) -> bool:
+    """Whether a text is one of the answers that a step offers."""
+    return isinstance(step, Menu) and choice(step, written_key(step, text)) is not None
 
 
 def plain(text: str) -> str:

@@ -73,6 +73,8 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     moved_at: float = 0.0
     """Instant of the last step, and how many steps were taken at it."""
     steps: int = 0
+    opened: bool = False
+    """On a text leg: the party wrote something already, here or in a flow before."""
     aside: bool = False
     """It runs while the customer waits in a queue: at its end the wait goes on."""
     outer: "FlowState | None" = None

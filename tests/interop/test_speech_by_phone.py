@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 import pytest
 
 from ccd.media.resample import resample
 from ccd.media.wav import read
 from tests.interop.daemon_site import Site, need
+from tests.loopback.webchat_visitor import Visitor
 from tests.peers.pjsip import PjsipPhone, have_pjsua
 from tests.peers.tones import read_wav
 
@@ -103,3 +105,43 @@ async def test_a_caller_hears_a_number_said_back_and_confirms_it(make_site: Make
     assert likeness(heard, BACK) > 0.9
     assert likeness(heard, DUE) > 0.9
     assert likeness(heard, "Nous sommes fermés aujourd'hui, veuillez rappeler demain.") < 0.6
+
+
+BILLS = """
+[flows.bills]
+language = "en"
+[[flows.bills.steps]]
+do = "set"
+values = { balance = "12.50" }
+[[flows.bills.steps]]
+id = "about"
+do = "menu"
+prompt = "menu"
+choices = { 1 = "owed", 2 = "rest" }
+labels = { 1 = "Invoice", 2 = "Else" }
+words = { 1 = ["bill"] }
+[[flows.bills.steps]]
+id = "owed"
+do = "hangup"
+say = "You owe {var.balance:money:EUR}."
+[[flows.bills.steps]]
+id = "rest"
+do = "queue"
+queue = "chat"
+"""
+
+
+async def test_a_visitor_of_the_web_chat_reads_the_menu_and_chooses_by_a_word(make_site: Make) -> None:
+    site = await make_site(chat=True, tables={"channels.web": {"flow": "bills"}}, extra=BILLS)
+    async with aiohttp.ClientSession() as client:
+        visitor = Visitor(await client.ws_connect(f"http://127.0.0.1:{site.chat_port}/chat"))
+        await visitor.hello(name="Ada")
+        await visitor.send("text", text="hello", id="m0")  # no answer to a menu that nobody has read yet
+        menu = await visitor.get("text")
+        assert menu["text"] == "For sales, press 1. For support, press 2.\n1: Invoice\n2: Else"
+        await visitor.send("text", text="It is about my bill!", id="m1")
+        assert (await visitor.get("text", 2))["text"] == "You owe €12.50."
+        await visitor.get("ended")
+        await visitor.close()
+    (record,) = await site.until_records(1)
+    assert record.outcome == "flow"

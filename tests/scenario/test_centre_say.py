@@ -260,9 +260,43 @@ def test_what_a_flow_wrote_is_said_again_after_a_restart_until_it_is_delivered()
     sim = site(*BILLS, texts=TEXTS)
     chat = sim.chat("hello")
     assert sim.talk(chat).sending == []  # the channel reported it as delivered
-    sim.restart()
-    sim.write(chat, "facture", "a2")
+    sim.restart(lost=facts.TextReceived(chat, "facture", "a2"))
     assert read(sim, chat)[-1] == "You owe €12.50 until Dec 25, 2026."
+    sim.check_replay()
+
+
+@pytest.mark.parametrize(
+    "steps", [(Play(say="Hello."),), (LANGUAGE,), (Confirm(say="Right?", yes="", no="x"),)]
+)
+def test_a_call_is_cut_by_a_restart_and_its_flow_with_it(steps: tuple[AnyStep, ...]) -> None:
+    sim = site(*steps, Hangup(id="x"))
+    call = sim.call()
+    sim.restart()
+    sim.run(60)
+    assert sim.record(call).cause.value == "restart"
+    sim.check_replay()
+
+
+def test_a_reload_that_takes_the_step_away_leaves_who_is_asked() -> None:
+    sim = confirming()
+    call = sim.call(keys=((1, "4711"), (3, "1")))
+    sim.run(2)
+    sim.tell(facts.RulesLoaded(rules(Enqueue(queue="help")), by="test"))
+    sim.run(1)
+    assert sim.talk(call).phase.value == "waiting"
+    sim.check_replay()
+
+
+def test_the_end_of_a_question_told_twice_is_one_end() -> None:
+    sim = confirming()
+    call = sim.call(keys=((1, "4711"),))
+    sim.run(1)
+    play = sim.heard(call).play
+    for _ in range(2):
+        sim.tell(facts.PromptEnded(call, play, True))
+    assert sim.centre.flows.where(sim.interaction_of(call)) == "straight/right"
+    sim.run(5)  # the time for an answer began at the first
+    assert [text for _, text in said(sim)].count(said(sim)[-1][1]) == 2
 
 
 def test_a_visitor_reads_goodbye_before_the_chat_ends() -> None:
@@ -288,11 +322,27 @@ def test_a_visitor_confirms_and_chooses_the_language_in_words() -> None:
     assert sim.talk(chat).phase.value == "waiting"
 
 
-def test_the_first_words_do_not_answer_the_menu_by_chance() -> None:
-    """They were written before the menu was read; the flow that asks takes them as it always did."""
+def test_the_first_words_are_no_wrong_answer_to_what_was_not_read_yet() -> None:
     sim = site(*BILLS, texts=TEXTS)
     chat = sim.chat("hello")
-    assert sim.centre.flows.where(sim.interaction_of(chat)) == "straight/menu"
+    assert len(read(sim, chat)) == 1
+    sim.write(chat, "hello?", "a1")  # this one is
+    assert len(read(sim, chat)) == 2
+
+
+def test_first_words_that_mean_a_choice_choose() -> None:
+    sim = site(*BILLS, texts=TEXTS)
+    chat = sim.chat("my bill is wrong")
+    assert read(sim, chat)[-1].startswith("You owe")
+
+
+@pytest.mark.parametrize(("after", "kept"), [(2 - TICK, False), (2, True), (2 + TICK, True)])
+def test_the_first_words_are_an_answer_once_there_was_time_to_read(after: float, kept: bool) -> None:
+    sim = site(Collect(variable="number", say="Number?"), Enqueue(queue="sales"))
+    chat = sim.chat()
+    sim.run(after)
+    sim.write(chat, "42", "a1")
+    assert (sim.talk(chat).phase.value == "waiting") is kept
 
 
 def test_rules_with_texts_are_rules_of_the_ledger() -> None:

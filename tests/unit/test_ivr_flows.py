@@ -341,6 +341,7 @@ def test_a_text_leg_skips_prompts_without_a_text_and_chooses_by_a_word() -> None
     flows, out = begin(*steps, kind=LegKind.TEXT)
     letter = PromptPart(text="Letter?", language="en")
     assert out == [PlayParts("7", "7.p1", (letter,), "en", True)]
+    assert flows.text("7", "first words", T0) == []
     assert flows.text("7", " hello ", T0) == [
         Missed("7", "ask", "hello", 1),
         PlayParts("7", "7.p2", (letter,), "en", True),
