@@ -13,7 +13,8 @@ from ccd.model.settings import SpeechSettings
 from ccd.model.step import Key, Say, Step
 from ccd.model.steps import Menu, Play
 from ccd.model.steps_speech import Confirm, Language
-from ccd.model.wording import KINDS, figures, words
+from ccd.model.wording import KINDS, figures, samples_of, words
+from ccd.model.wording_tables import GROUPED
 
 KEYS = "0123456789*#"
 _SAMPLES = {"date": "2026-01-02", "time": "09:05", "digits": "+33123456789"}
@@ -148,5 +149,9 @@ def preload(rules: Rules) -> None:
                 sample = _SAMPLES.get(kind, "1")
                 words(sample, kind, "EUR" if kind == "money" else "", language)
                 figures(sample, kind, "EUR" if kind == "money" else "", language)
+    if any(":digits" in text for text in said):
+        for code in GROUPED:
+            for number in samples_of(code):
+                words(number, "digits", "", rules.language)
     if any(isinstance(step, Language) and step.by_country for step in steps):
         country_of("+33123456789")

@@ -12,7 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final
 
-from ccd.model.wording_tables import AND, CURRENCIES, HOME, MINUS, PLUS, SIGNS, UNITS, Unit
+from ccd.model.numbers import calling_code
+from ccd.model.wording_tables import AND, CURRENCIES, GROUPED, HOME, MINUS, PLUS, SIGNS, UNITS, Unit
 
 KINDS: Final = ("number", "ordinal", "digits", "date", "time", "duration", "money", "spell")
 SPOKEN: Final = ("en", "fr", "es", "de")
@@ -77,6 +78,7 @@ def _decimal(text: str) -> Decimal:
     return number
 
 
+@lru_cache(maxsize=1024)
 def _cardinal(number: int, language: str) -> str:
     from num2words import num2words  # 90 ms that a centre without texts to say never pays
 
@@ -185,6 +187,8 @@ def _telephone(value: str, language: str) -> str:
     digits = sum(char.isdecimal() for char in value)
     if not value.startswith("+") and digits < 9:
         return value
+    if value.startswith("+") and calling_code(value) not in GROUPED:
+        return value  # its metadata would have to be loaded here, on the loop
     try:
         number = phonenumbers.parse(value, home)
     except phonenumbers.NumberParseException:
@@ -194,6 +198,17 @@ def _telephone(value: str, language: str) -> str:
     here = phonenumbers.country_code_for_region(home) == number.country_code
     style = phonenumbers.PhoneNumberFormat.NATIONAL if here else phonenumbers.PhoneNumberFormat.INTERNATIONAL
     return str(phonenumbers.format_number(number, style))
+
+
+def samples_of(code: int) -> list[str]:
+    """Numbers of a calling code which, said once, have all loaded that its other numbers need."""
+    import phonenumbers
+
+    region = phonenumbers.region_code_for_country_code(code)
+    kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
+    found = [phonenumbers.example_number_for_type(region, kind) for kind in kinds]
+    known = [f"+{number.country_code}{number.national_number}" for number in found if number is not None]
+    return [*known, f"+{code}999999999"]  # of no region: it is looked for in all
 
 
 def _territory(language: str) -> str:

@@ -92,3 +92,5 @@ SIGNS: Final = {
     "es": {"-": "guion", ".": "punto", "@": "arroba", "_": "guion bajo", "/": "barra", "+": "más"},
     "de": {"-": "Strich", ".": "Punkt", "@": "at", "_": "Unterstrich", "/": "Schrägstrich", "+": "plus"},
 }
+GROUPED: Final = (1, 31, 32, 33, 34, 39, 41, 43, 44, 49, 351, 352, 353)
+"""Calling codes whose numbers are said in the groups of their country; others by threes."""
