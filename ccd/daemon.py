@@ -45,11 +45,21 @@ from ccd.storage.sqlite import SqliteLedger
 from ccd.voice.channel import VoiceChannel
 from ccd.voice.media_engine import EmbeddedEngine
 from ccd.voice.media_link import child_environment
+from ccd.voice.speech_ahead import plan_of
 
 log = structlog.get_logger("ccd")
 HOUSEKEEPING_S = 10.0
 MOST_DESCRIPTORS = 65_536
-NEEDS_RESTART = ("daemon.", "ledger.", "control.", "sip.", "media.workers", "media.host", "media.port")
+NEEDS_RESTART = (
+    "daemon.",
+    "ledger.",
+    "control.",
+    "sip.",
+    "speech.",
+    "media.workers",
+    "media.host",
+    "media.port",
+)
 """Keys whose change is taken only at the next start."""
 
 
@@ -74,7 +84,11 @@ class Daemon:
         self.holidays_of = _year(self.clock.now())
         chance = FastChance()
         self.voice = VoiceChannel(
-            settings, EmbeddedEngine(_media(settings)), self.clock, chance, self._behind
+            settings,
+            EmbeddedEngine(_media(settings), speech=plan_of(settings)),
+            self.clock,
+            chance,
+            self._behind,
         )
         secrets = self.voice if isinstance(self.voice, Secrets) else NoSecrets()
         self.outside = OutsideChannel(settings.services, secrets, f"ccd/{__version__}")

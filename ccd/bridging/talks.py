@@ -88,8 +88,11 @@ class Talks:
             self.commands.append(cmd.AnswerLeg(talk.customer.leg))
 
     def play(self, talk: Talk, play: str, parts: tuple[PromptPart, ...], language: str, barge: bool) -> None:
-        """Play a prompt of the flow; texts have no ears: over at once."""
+        """Play a prompt of the flow; texts have no ears: they read it, and it is over at once."""
         if talk.customer.kind is LegKind.TEXT or talk.customer_gone:
+            if not talk.customer_gone:
+                self.answer(talk)
+                texts.show(self, talk, play, parts)
             self.events.append(ev.PromptOver(talk.interaction, play, completed=True))
             return
         self.answer(talk)

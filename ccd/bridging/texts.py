@@ -13,7 +13,7 @@ import msgspec
 
 from ccd.bridging.state import Party, Phase, Role, Sending, Talk
 from ccd.model import commands as cmd
-from ccd.model.nouns import Cause
+from ccd.model.nouns import Cause, PromptPart
 
 if TYPE_CHECKING:
     from ccd.bridging.talks import Talks
@@ -93,6 +93,14 @@ def give_rest(talks: "Talks", talk: Talk, role: Role) -> None:
         party.opened = 0
     for text in rest:
         _relay(talks, talk, role, talks.play_id(), text)
+
+
+def show(talks: "Talks", talk: Talk, play: str, parts: tuple[PromptPart, ...]) -> None:
+    """Write to the customer what a flow says; it is kept until the channel has delivered it."""
+    words = [part.text if part.text.startswith("\n") else f" {part.text}" for part in parts if part.text]
+    text = "".join(words).strip()
+    if text:
+        _relay(talks, talk, Role.CUSTOMER, play, text)
 
 
 def _relay(talks: "Talks", talk: Talk, role: Role, message: str, text: str) -> None:

@@ -4,7 +4,7 @@ import re
 
 from ccd.config.faults import Path
 from ccd.config.people import must_be_known
-from ccd.config.scripts import KEYS
+from ccd.config.speech import KEYS
 from ccd.config.values import Reader
 from ccd.model.callback_rules import CallbackRule
 from ccd.model.rules import FlowRule

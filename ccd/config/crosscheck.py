@@ -13,7 +13,9 @@ from ccd.config.own_calls import check_own_calls
 from ccd.config.people import check_people, must_be_known, must_be_number
 from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
-from ccd.config.sounds import check_sounds
+from ccd.config.sounds import SHIPPED, check_sounds
+from ccd.config.speech import check_speech, preload
+from ccd.config.texts import prompt_texts
 from ccd.config.values import Reader
 from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.numbers import to_e164
@@ -33,6 +35,8 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_outside(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
+    check_speech(reader, settings.speech)
+    preload(settings.rules)
     _channels(reader, settings)
     numbers = _numbers(reader, settings)
     profiles.check_profiles(reader, settings)
@@ -84,6 +88,7 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}
     changed = {"agents": agents, "queues": queues, "flows": flows, "numbers": numbers}
     rules = msgspec.structs.replace(rules, **changed, profiles=over, country=country)
+    rules = msgspec.structs.replace(rules, texts=prompt_texts(rules, settings.media, SHIPPED))
     return msgspec.structs.replace(settings, rules=rules, trunks=trunks)
 
 

@@ -10,8 +10,8 @@ from ccd.config.faults import Path, shown, written
 from ccd.model.hours import CalendarRule
 from ccd.model.settings import Secret, Settings
 
-_LEFT_OUT = frozenset({"sources", "country"})
-"""No keys of the file; the country of the rules is `daemon.country`, which is told as that."""
+_LEFT_OUT = frozenset({"sources", "country", "texts"})
+"""No keys of the file; the country of the rules is `daemon.country`, their texts those of `texts.toml`."""
 _FLAT = "rules"
 """Stands in no key of the file: agents, queues and flows are at the top there."""
 

@@ -188,6 +188,8 @@ def _type(kind: inspect.Type) -> str:
             return f"list of {_type(kind.item_type)}"
         case inspect.UnionType():
             members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
+            if any(isinstance(member, inspect.StrType) for member in members) and len(members) > 1:
+                return " or ".join(_type(member) for member in sorted(members, key=_is_table))
             return "tables" if len(members) > 1 else _type(members[0])
         case inspect.StructType():
             return "table"
@@ -195,6 +197,10 @@ def _type(kind: inspect.Type) -> str:
             return "secret"
         case _:
             return "text"
+
+
+def _is_table(kind: inspect.Type) -> bool:
+    return isinstance(kind, inspect.DictType)
 
 
 def _default(field: inspect.Field) -> str:

@@ -4,14 +4,21 @@ from ccd.config.calls import Haste, check_calls
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
+from ccd.config.speech import (
+    check_confirm,
+    check_keys,
+    check_language,
+    check_menu_words,
+    check_says,
+    check_whole,
+)
 from ccd.config.values import Reader
 from ccd.ivr.graph import Graph
 from ccd.model.rules import Rules
 from ccd.model.settings import Settings
 from ccd.model.steps import AnyStep, Branch, CallBack, Enqueue, Hours, Menu, Set, Transfer
 from ccd.model.steps_calling import Call
-
-KEYS = "0123456789*#"
+from ccd.model.steps_speech import Confirm, Language
 
 
 def check_scripts(reader: Reader, settings: Settings) -> None:
@@ -46,9 +53,16 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
             here: Path = (*path, *key)
             cure = did_you_mean(target, graph.ids, f"ids in this flow: {listed(graph.ids)}")
             reader.fault(here, f'there is no step with the id "{target}" in this flow', cure)
+    check_says(reader, path, step, settings.rules.queues)
+    check_whole(reader, path, step)
     match step:
         case Menu():
             _menu(reader, path, step)
+            check_menu_words(reader, path, step)
+        case Language():
+            check_language(reader, path, step)
+        case Confirm():
+            check_confirm(reader, path, step)
         case Enqueue():
             must_be_known(reader, (*path, "queue"), step.queue, "queues")
             check_requirement(reader, (*path, "requirement"), step.requirement, all_skills(settings))
@@ -82,12 +96,9 @@ def asked_aside(rules: Rules, flow: str | int) -> bool:
 
 
 def _menu(reader: Reader, path: Path, step: Menu) -> None:
-    if not step.choices:
+    if not step.choices and reader.document.get((*path, "choices")) is not None:
         reader.fault((*path, "choices"), "offers no key", 'write choices = { 1 = "id of a step" }')
-    for key in step.choices:
-        if len(key) != 1 or key not in KEYS:
-            here: Path = (*path, "choices", key)
-            reader.fault(here, f'"{key}" is no key of a telephone', "use one of 0-9, * and #")
+    check_keys(reader, path, step.choices)
 
 
 def _hours(reader: Reader, path: Path, step: Hours) -> None:

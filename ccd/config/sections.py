@@ -32,6 +32,7 @@ from ccd.model.settings import (
     OutsideSettings,
     Settings,
     SipSettings,
+    SpeechSettings,
     TrunkSettings,
 )
 
@@ -45,6 +46,7 @@ PLAIN: dict[str, type] = {
     "control": ControlSettings,
     "sip": SipSettings,
     "media": MediaSettings,
+    "speech": SpeechSettings,
     "features": FeatureCodes,
     "own_calls": OwnCalls,
 }

@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 from ccd.config.calls import called_by
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.leading import entries
+from ccd.config.speech import must_be_translated
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.graph import Graph
@@ -18,6 +19,7 @@ from ccd.model.settings import Settings
 from ccd.model.steps import Enqueue, Set
 from ccd.model.steps_calling import Call
 from ccd.model.steps_outside import Hook, Identify, Lookup
+from ccd.model.steps_speech import Language
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -61,9 +63,19 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
     led_to = entries(reader.document)
     for flow in rules.flows.values():
         sounds.language(("flows", flow.name, "language"), flow.language)
+        if _is_whole(reader, flow):
+            _languages(sounds, flow)
         if _is_whole(reader, flow) and (flow.name in led_to or flow.name not in called):
             whole = {name: each for name, each in rules.flows.items() if _is_whole(reader, each)}
             _flow(sounds, rules, whole, flow.name)
+
+
+def _languages(sounds: "_Sounds", flow: FlowRule) -> None:
+    """Languages that can be chosen need their prompts, or nothing could be played in them."""
+    for at, step in enumerate(flow.steps):
+        if isinstance(step, Language):
+            for key, language in step.languages():
+                sounds.language(("flows", flow.name, "steps", at, *key), language)
 
 
 def _is_whole(reader: Reader, flow: FlowRule) -> bool:
@@ -106,6 +118,7 @@ def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: 
             sounds.whisper((*path, "whisper"), step.whisper, step.queue, rules)
         if isinstance(step, Lookup | Hook | Identify):
             sounds.music((*path, "music"), step.music)
+        must_be_translated(sounds.reader, path, step, spoken, language)
         if isinstance(step, Call) and step.flow in graphs:
             called = (step.flow, spoken)
             back.setdefault(called, []).append((flow, entry, at, spoken))
@@ -117,16 +130,16 @@ def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: 
             spoken_at_end[flow, entry].append(spoken)
             for caller, into, place, _ in back.get((flow, entry), ()):
                 go((caller, into, follower, spoken) for follower in graphs[caller].next(place))
-        go((flow, entry, follower, spoken) for follower in graph.next(at))
+        go((flow, entry, follower, after) for after in step.speaks(spoken) for follower in graph.next(at))
 
 
 class _Sounds:
     """What can be played."""
 
-    __slots__ = ("_folders", "_music", "_reader")
+    __slots__ = ("_folders", "_music", "reader")
 
     def __init__(self, reader: Reader, settings: Settings, shipped: FilePath) -> None:
-        self._reader = reader
+        self.reader = reader
         media = settings.media
         self._folders = [*map(FilePath, media.prompts), shipped]
         self._music = [*map(FilePath, media.music), shipped / MUSIC]
@@ -138,7 +151,7 @@ class _Sounds:
         found = {child.name for folder in self._folders for child in _folders_in(folder)}
         languages = sorted(found - {MUSIC, "__pycache__"})
         cure = f"build them by `ccctl prompts build`, or use one of: {listed(languages)}"
-        self._reader.fault(path, f'there are no prompts in the language "{language}"', cure)
+        self.reader.fault(path, f'there are no prompts in the language "{language}"', cure)
         return False
 
     def prompt(self, path: Path, name: str, language: str) -> None:
@@ -150,7 +163,7 @@ class _Sounds:
         names = {found for folder in self._folders for found in _names(folder / language)}
         where = f"looked for {language}/{name}.wav in {listed(map(str, self._folders))}"
         cure = did_you_mean(name, names, "build it by `ccctl prompts build`, or put the WAV there")
-        self._reader.fault(path, f'there is no prompt "{name}" in "{language}" ({where})', cure)
+        self.reader.fault(path, f'there is no prompt "{name}" in "{language}" ({where})', cure)
 
     def whisper(self, path: Path, name: str, queue: str, rules: Rules) -> None:
         """Fault unless there is a WAV for the whisper in the language of each agent of the queue."""
@@ -166,7 +179,7 @@ class _Sounds:
         names = {found for folder in self._music for found in _names(folder)}
         where = f"looked for {name}.wav in {listed(map(str, self._music))}"
         cure = did_you_mean(name, names, f"put the WAV there, or use one of: {listed(sorted(names))}")
-        self._reader.fault(path, f'there is no music "{name}" ({where})', cure)
+        self.reader.fault(path, f'there is no music "{name}" ({where})', cure)
 
 
 def _wav(folder: FilePath, name: str) -> bool:

@@ -237,6 +237,10 @@ class Reader:
             return self._tagged(tagged, path, raw)
         if len(members) == 1:
             return self.value(members[0], path, raw, key)
+        table = next((member for member in members if isinstance(member, inspect.DictType)), None)
+        text = next((member for member in members if isinstance(member, inspect.StrType)), None)
+        if table is not None and text is not None and len(members) == 2:
+            return self.value(table if isinstance(raw, dict) else text, path, raw, key)
         return self._other(kind, path, raw)
 
     def _tagged(self, kinds: Mapping[str, inspect.StructType], path: Path, raw: object) -> Any:

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from ccd.ivr.do import Chose, Do, Missed
-from ccd.ivr.input import TEXT_WAIT_S, choice
+from ccd.ivr.input import TEXT_WAIT_S, choice, written_key
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
-from ccd.model.nouns import LegKind
+from ccd.model.nouns import LegKind, PromptPart
 from ccd.model.steps import Menu
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def ask_lost(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) 
 
 def typed(flows: "Flows", run: FlowState, text: str, now: float, out: list[Do]) -> None:
     if run.kind is LegKind.TEXT:
-        choose(flows, run, text, now, out)
+        choose(flows, run, written_key(flows.step(run, Menu), text), now, out)
 
 
 def choose(flows: "Flows", run: FlowState, key: str, now: float, out: list[Do]) -> None:
@@ -72,15 +72,21 @@ def do_menu(flows: "Flows", run: FlowState, step: Menu, now: float, out: list[Do
 
 
 def _ask(flows: "Flows", run: FlowState, menu: Menu, first: str, now: float, out: list[Do]) -> None:
-    """Play a menu's prompt, after `first` if that is set."""
+    """Play a menu's prompt and say its text, after `first` if that is set."""
     run.mode = Mode.ASKING
     prompts = tuple([name for name in (first, menu.prompt) if name])
-    if prompts:
-        flows.say(run, prompts, True, now, out)
-    else:
+    labels = shown_labels(menu) if run.kind is LegKind.TEXT else ()
+    said = flows.say(run, prompts, True, now, out, say=menu.say, more=labels)
+    if not said:
         flows.answer(run, out)
-    if not prompts or run.kind is LegKind.TEXT:
+    if not said or run.kind is LegKind.TEXT:
         listen(flows, run, now, out)
+
+
+def shown_labels(menu: Menu) -> tuple[PromptPart, ...]:
+    """The choices for those who read, one a line."""
+    lines = [f"\n{key}: {label}" for key, label in menu.labels.items() if label and key in menu.choices]
+    return (PromptPart(text="".join(lines)),) if lines else ()
 
 
 def _give_up(flows: "Flows", run: FlowState, target: str, why: str, now: float, out: list[Do]) -> None:

@@ -48,9 +48,8 @@ def written(flows: "Flows", run: FlowState, text: str, now: float, out: list[Do]
 def do_collect(flows: "Flows", run: FlowState, step: Collect, now: float, out: list[Do]) -> int:
     run.mode = Mode.COLLECTING
     run.typed = ""
-    if step.prompt and run.kind is LegKind.AUDIO:
-        flows.say(run, (step.prompt,), True, now, out)
-    else:
+    said = flows.say(run, (step.prompt,) if step.prompt else (), True, now, out, say=step.say)
+    if not said or run.kind is LegKind.TEXT:
         flows.answer(run, out)
         flows.wait(run, now + (step.wait_s if run.kind is LegKind.AUDIO else TEXT_WAIT_S))
     return WAITS

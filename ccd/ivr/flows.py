@@ -18,6 +18,7 @@ from ccd.ivr.do import (
     HangUp,
     Stay,
 )
+from ccd.ivr.input import means_choice
 from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
 from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
@@ -28,6 +29,9 @@ from ccd.model.steps_calling import Call
 
 STEP_LIMIT = 100
 """Most steps of an interaction at one instant; more is an endless loop in the script."""
+
+FIRST_WORDS_S = 2.0
+"""A text sooner than this after a question, the first of its party, was written before it was read."""
 
 
 class Flows(Scripts):
@@ -72,6 +76,7 @@ class Flows(Scripts):
             run.language = before.variables.get("language", run.language)
             run.plays = before.plays
             run.asks, run.sent = before.asks, before.sent
+            run.opened = before.opened
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)
@@ -121,7 +126,15 @@ class Flows(Scripts):
         return self._event(interaction, Event.DIGIT, digit, now)
 
     def text(self, interaction: str, text: str, now: float) -> list[Do]:
-        """The party wrote; on a text leg a menu takes the text as a key."""
+        """The party wrote; on a text leg a menu takes the text as a key.
+
+        What a visitor opens the conversation with is no answer to what was not read yet, unless it means one.
+        """
+        run = self.state.running.get(interaction)
+        if run is not None and run.kind is LegKind.TEXT and not run.opened:
+            run.opened = True
+            if now - run.moved_at < FIRST_WORDS_S and not means_choice(self.step_of(run), text.strip()):
+                return []
         return self._event(interaction, Event.TEXT, text.strip(), now)
 
     def prompt_ended(self, interaction: str, play: str, completed: bool, now: float) -> list[Do]:

@@ -1,11 +1,15 @@
 """What a key, a typed word or a variable means to a step."""
 
+from ccd.model.step import Step
 from ccd.model.steps import Menu
 
 TEXT_WAIT_S = 300.0
 """Least time a menu waits for a typed answer: a person writes more slowly than a key is pressed."""
 TYPED_LIMIT = 16
 """Most keys kept that were pressed ahead of a menu."""
+
+MOST_WRITTEN = 500
+"""Characters of a written answer that are looked at."""
 
 
 def choice(menu: Menu, key: str) -> str | None:
@@ -15,6 +19,36 @@ def choice(menu: Menu, key: str) -> str | None:
         folded = key.casefold()
         return next((step for known, step in menu.choices.items() if known.casefold() == folded), None)
     return target
+
+
+def written_key(menu: Menu, text: str) -> str:
+    """The key that a written answer means: by itself, by the choice's label or one of its words.
+
+    A word counts wherever it stands in the answer; where words of two choices stand in it, none does.
+    """
+    if choice(menu, text) is not None:
+        return text
+    said = plain(text)
+    meant = {
+        key
+        for key in menu.choices
+        for word in (menu.labels.get(key, ""), *menu.words.get(key, ()))
+        if plain(word).strip() and plain(word) in said
+    }
+    exact = {key for key in meant if said in map(plain, (menu.labels.get(key, ""), *menu.words.get(key, ())))}
+    found = exact or meant
+    return found.pop() if len(found) == 1 else text
+
+
+def means_choice(step: Step, text: str) -> bool:
+    """Whether a text is one of the answers that a step offers."""
+    return isinstance(step, Menu) and choice(step, written_key(step, text)) is not None
+
+
+def plain(text: str) -> str:
+    """Words in lower case, each between spaces, without punctuation: for comparing."""
+    letters = "".join(char if char.isalnum() else " " for char in text.casefold()[:MOST_WRITTEN])
+    return f" {' '.join(letters.split())} "
 
 
 def whole(text: str) -> int | None:

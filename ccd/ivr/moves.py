@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.ivr import asking, calling, collecting, deciding, identifying, outside, parting, speaking
+from ccd.ivr import answering, asking, calling, collecting, deciding, identifying, outside, parting, speaking
 from ccd.ivr.do import Do
 from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model.steps import (
@@ -23,6 +23,7 @@ from ccd.model.steps import (
 from ccd.model.steps import CallBack as StepCallBack
 from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
+from ccd.model.steps_speech import Confirm, Language
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
@@ -47,6 +48,10 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.COLLECTING, Event.TEXT): collecting.written,
     (Mode.COLLECTING, Event.PROMPT_ENDED): collecting.keys_awaited,
     (Mode.COLLECTING, Event.DEADLINE): collecting.collected,
+    (Mode.ANSWERING, Event.DIGIT): answering.key,
+    (Mode.ANSWERING, Event.TEXT): answering.written,
+    (Mode.ANSWERING, Event.PROMPT_ENDED): answering.asked,
+    (Mode.ANSWERING, Event.DEADLINE): answering.late,
     (Mode.REFUSING, Event.PROMPT_ENDED): parting.refusal_told,
     (Mode.REFUSING, Event.DEADLINE): parting.refusal_lost,
     (Mode.AWAITING, Event.DIGIT): outside.type_ahead,
@@ -81,6 +86,8 @@ STEPS: dict[type[AnyStep], Run] = {
     Set: deciding.do_set,
     Enqueue: parting.do_queue,
     Collect: collecting.do_collect,
+    Confirm: answering.do_confirm,
+    Language: answering.do_language,
     StepCallBack: parting.do_call_back,
     Transfer: parting.do_transfer,
     Goto: deciding.do_goto,

@@ -12,7 +12,8 @@ from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
 from ccd.ivr.state import FlowsState, FlowState, Mode
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
-from ccd.model.step import Step
+from ccd.model.saying import shown_text, spoken
+from ccd.model.step import Say, Step
 from ccd.model.steps import AnyStep
 
 PLAY_LIMIT_S = 600.0
@@ -30,6 +31,10 @@ Look = Callable[[str], Callable[[str], Any]]
 
 def _nothing(_name: str) -> None:
     """Every name is missing."""
+
+
+def _audible(prompts: tuple[str, ...], digits: str) -> tuple[PromptPart, ...]:
+    return (*map(PromptPart, prompts), *(PromptPart(number=int(digit)) for digit in digits))
 
 
 _S = TypeVar("_S", bound=Step)
@@ -112,6 +117,7 @@ class Scripts:
     def _adopt(self, rules: model.Rules) -> None:
         state = self.state
         self.calendars = rules.calendars
+        self._texts = rules.texts
         current: dict[str, int] = {}
         for name, flow in {**scripts_for(rules), **rules.flows}.items():
             number = state.current.get(name, 0)
@@ -175,16 +181,40 @@ class Scripts:
         now: float,
         out: list[Do],
         digits: str = "",
-    ) -> None:
-        """Play prompts, then speak digits one by one."""
+        say: Say = "",
+        more: tuple[PromptPart, ...] = (),
+    ) -> bool:
+        """Play prompts, speak digits one by one, say a text, then `more`; whether there is anything of it.
+
+        Its end is awaited on audio legs; on text legs it is shown, and over at once.
+        """
+        heard = run.kind is LegKind.AUDIO
+        parts = _audible(prompts, digits) if heard else self._written(run, prompts, digits)
+        parts += self.said(run, say) + more
+        if not parts:
+            return False
         self.answer(run, out)
         run.plays += 1
         play = f"{run.interaction}.p{run.plays}"
-        parts = (*map(PromptPart, prompts), *(PromptPart(number=int(digit)) for digit in digits))
         out.append(PlayParts(run.interaction, play, parts, run.language, barge))
-        if run.kind is LegKind.AUDIO:
+        if heard:
             run.play = play
             self.wait(run, now + PLAY_LIMIT_S)
+        return True
+
+    def said(self, run: FlowState, say: Say) -> tuple[PromptPart, ...]:
+        """A text with its values in, in the language of the flow at this point."""
+        if not say:
+            return ()
+        make = spoken if run.kind is LegKind.AUDIO else shown_text
+        own = self.state.scripts[run.script].language
+        return make(say, self.look(run.interaction), run.language, own)
+
+    def _written(self, run: FlowState, prompts: tuple[str, ...], digits: str) -> tuple[PromptPart, ...]:
+        """What the prompts say; one of which no text is known is left out."""
+        known = self._texts.get(run.language, {})
+        texts = [*[known.get(name, "") for name in prompts], digits]
+        return tuple([PromptPart(text=text) for text in texts if text])
 
     def index(self, run: FlowState, step: str) -> int:
         """Index of a step by its id; the checks refuse a configuration where it does not exist."""

@@ -45,16 +45,16 @@ def do_answer(flows: "Flows", run: FlowState, _step: Answer, _now: float, out: l
 
 def do_play(flows: "Flows", run: FlowState, step: Play, now: float, out: list[Do]) -> int:
     digits = "".join(filter(str.isdecimal, run.variables.get(step.digits, "")))
-    if run.kind is LegKind.TEXT or not (step.prompts or digits):
+    said = flows.say(run, step.prompts, step.barge, now, out, digits, step.say)
+    if not said or run.kind is LegKind.TEXT:
         return run.at + 1
     run.mode = Mode.PLAYING
-    flows.say(run, step.prompts, step.barge, now, out, digits)
     return WAITS
 
 
 def do_hangup(flows: "Flows", run: FlowState, step: Hangup, now: float, out: list[Do]) -> int:
-    if run.kind is LegKind.TEXT or not step.prompt:
+    prompts = (step.prompt,) if step.prompt else ()
+    if not flows.say(run, prompts, False, now, out, say=step.say) or run.kind is LegKind.TEXT:
         return ENDS
     run.mode = Mode.LEAVING
-    flows.say(run, (step.prompt,), False, now, out)
     return WAITS

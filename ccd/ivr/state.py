@@ -37,6 +37,8 @@ class Mode(StrEnum):
     """The answer of a service outside who the customer is."""
     IDENTIFYING = "identifying"
     """The keys of a customer number."""
+    ANSWERING = "answering"
+    """A key for a language, or for yes or no, while the question plays and after it."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -99,6 +101,8 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     """Customer numbers keyed in this visit of `identify`."""
     sent: int = 0
     """What `send` steps sent so far."""
+    opened: bool = False
+    """On a text leg: the party wrote something already, here or in a flow before."""
     aside: bool = False
     """It runs while the customer waits in a queue: at its end the wait goes on."""
     outer: "FlowState | None" = None

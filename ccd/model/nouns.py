@@ -111,9 +111,13 @@ class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PromptPart(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """One piece of something played: a recorded prompt by name, or a number or digits spoken."""
+    """One piece of something played: a recorded prompt by name, a number, or a text."""
 
     name: str = ""
     """Name of a WAV of the prompt set, without language and ending: `welcome`, `queue/position`."""
     number: int | None = None
     """Spoken as a cardinal number when set."""
+    text: str = ""
+    """Spoken by the speech engine when set."""
+    language: str = ""
+    """Language of `text`; empty: that of the play."""

@@ -32,3 +32,30 @@ def to_e164(text: str, country: str) -> str:
     if not phonenumbers.is_valid_number(number):
         return ""
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def country_of(number: str) -> str:
+    """Region (ISO 3166) of a number in E.164; empty: not known, as of a short or withheld one."""
+    if not _E164.fullmatch(number):
+        return ""
+    import phonenumbers
+
+    code = calling_code(number)
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+    if len(regions) == 1:
+        return str(regions[0])  # without the metadata of the country, which take some ms to load
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+
+
+def calling_code(number: str) -> int:
+    """Country calling code (ITU E.164) of a number that begins with `+`; 0: none."""
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+    for size in (1, 2, 3):
+        code = number[1 : 1 + size]
+        if code.isdecimal() and int(code) in COUNTRY_CODE_TO_REGION_CODE:
+            return int(code)
+    return 0

@@ -309,6 +309,8 @@ class Rules(Frozen, frozen=True):
     """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
     country: str = ""
     """Region of numbers without country code. Never in a file here: it is `daemon.country`."""
+    texts: dict[str, dict[str, str]] = {}
+    """Language → prompt that a flow plays → what it says, for text legs. From `texts.toml` of the prompts."""
 
 
 def way_of(target: Target | Share) -> str:

@@ -123,6 +123,33 @@ class MediaSettings(Frozen, frozen=True):
     """Directories with music WAVs; searched in order, the shipped set last."""
 
 
+class SpeechSettings(Frozen, frozen=True):
+    """[speech]: what speaks the texts (`say`) of flows."""
+
+    engine: str = "espeak"
+    """`espeak` (espeak-ng), `http` (POST to `url`) or `command` (a program: text in, WAV out)."""
+    url: str = ""
+    """For `http`: gets `{"text": …, "language": …, "voice": …}` as JSON, answers with a WAV."""
+    header: str = "Authorization"
+    """For `http`: header that carries `secret`."""
+    secret: Secret = Secret("")
+    """For `http`: the whole value of that header."""
+    command: tuple[str, ...] = ()
+    """For `command`: program and arguments; `{language}` and `{voice}` in them are filled in."""
+    voices: dict[str, str] = {}
+    """Language → voice of the engine; else the language's own name."""
+    speed: int = 155
+    """For `espeak`: words a minute."""
+    timeout_s: float = 8.0
+    """A text that is not ready after so long is left out."""
+    cache: str = ""
+    """Folder of what was rendered; empty: `speech` in the state directory."""
+    cache_mb: int = 200
+    """Its bound; what was not used for longest goes."""
+    most: int = 2
+    """Texts rendered at a time, by each media worker."""
+
+
 class TrunkSettings(Frozen, frozen=True):
     """[trunks.NAME]: a link to a carrier or PBX."""
 
@@ -213,6 +240,7 @@ class Settings(Frozen, frozen=True):
     control: ControlSettings = ControlSettings()
     sip: SipSettings = SipSettings()
     media: MediaSettings = MediaSettings()
+    speech: SpeechSettings = SpeechSettings()
     trunks: dict[str, TrunkSettings] = {}
     devices: dict[str, DeviceSettings] = {}
     channels: dict[str, ChannelSettings] = {}

@@ -12,6 +12,8 @@ from ccd.model.frozen import Frozen
 
 Key = tuple[str | int, ...]
 """Where something stands within a step: `("choices", "1")`."""
+Say = str | dict[str, str]
+"""A text to be said, in the flow's language, or language → text; `ccd.model.saying` reads it."""
 
 
 HANG_UP = "hang up"
@@ -38,6 +40,16 @@ class Step(Frozen, frozen=True):
     def says(self) -> Iterator[tuple[Key, str]]:
         """Prompts that it may play: where, and the name."""
         return iter(())
+
+    def texts(self) -> Iterator[tuple[Key, Say]]:
+        """Texts of its own that it may say: where, and the text."""
+        say = getattr(self, "say", "")
+        if say:
+            yield ("say",), say
+
+    def speaks(self, language: str) -> Iterator[str]:
+        """Languages that the flow may be in after it."""
+        yield language
 
 
 def set_ones(**targets: str) -> dict[Key, str]:

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
-from ccd.model.step import HANG_UP, Key, Step, set_ones
+from ccd.model.step import HANG_UP, Key, Say, Step, set_ones
 from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
+from ccd.model.steps_speech import Confirm, Language
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -19,13 +20,15 @@ class Answer(Step, frozen=True, tag="answer"):
 
 
 class Play(Step, frozen=True, tag="play"):
-    """Play prompts one after another."""
+    """Play prompts one after another, then say a text."""
 
-    prompts: tuple[str, ...]
+    prompts: tuple[str, ...] = ()
     id: str = ""
     barge: bool = True
     digits: str = ""
     """Variable whose digits are spoken after the prompts, one by one."""
+    say: Say = ""
+    """Text said after them: one text, or language → text; see `docs/speech.md`."""
 
     def says(self) -> Iterator[tuple[Key, str]]:
         yield from ((("prompts", at), name) for at, name in enumerate(self.prompts))
@@ -34,10 +37,16 @@ class Play(Step, frozen=True, tag="play"):
 class Menu(Step, frozen=True, tag="menu"):
     """Ask for one key and go to a step by it."""
 
-    prompt: str
-    choices: dict[str, str]
+    prompt: str = ""
+    choices: dict[str, str] = {}
     """Key → id of the step to go to."""
     id: str = ""
+    say: Say = ""
+    """Text said after the prompt: one text, or language → text."""
+    labels: dict[str, str] = {}
+    """Key → what its choice is called: shown on text legs under what is asked, and chosen by it there."""
+    words: dict[str, tuple[str, ...]] = {}
+    """Key → words that choose it when they are written: `words = { 1 = ["invoice", "facture"] }`."""
     wait_s: float = 5.0
     """Time for a key after the prompt ended."""
     no_input_limit: int = 3
@@ -74,6 +83,9 @@ class Set(Step, frozen=True, tag="set"):
 
     instant: ClassVar[bool] = True
 
+    def speaks(self, language: str) -> Iterator[str]:
+        yield self.values.get("language") or language
+
 
 class Enqueue(Step, frozen=True, tag="queue"):
     """Wait in a queue. The flow goes on only if the queue overflows into no target of its own."""
@@ -106,6 +118,8 @@ class Collect(Step, frozen=True, tag="collect"):
     variable: str
     id: str = ""
     prompt: str = ""
+    say: Say = ""
+    """Text said after the prompt: one text, or language → text."""
     wait_s: float = 5.0
     """Time for each key; then what there is counts."""
     most: int = 16
@@ -198,6 +212,8 @@ class Hangup(Step, frozen=True, tag="hangup"):
 
     id: str = ""
     prompt: str = ""
+    say: Say = ""
+    """Text said after the prompt: one text, or language → text."""
 
     def goes_on(self) -> bool:
         return False
@@ -255,4 +271,6 @@ AnyStep = (
     | Hook
     | Identify
     | Send
+    | Confirm
+    | Language
 )

@@ -47,7 +47,7 @@ def build_prompts(directory: str | Path, language: str, force: bool = False) -> 
             continue
         if program is None:
             raise TryLater("espeak", "espeak-ng is not installed; on Debian: apt-get install espeak-ng")
-        linear = _trim(_speak(program, voice, speed, text))
+        linear = trim(_speak(program, voice, speed, text))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(write(RATE, linear))
         built.append(path)
@@ -83,14 +83,18 @@ def _speak(program: str, voice: str, speed: int, text: str) -> bytes:
     except subprocess.CalledProcessError as error:
         problem = error.stderr.decode(errors="replace").strip()
         raise TryLater("espeak", f"espeak-ng with voice {voice!r} failed: {problem}") from error
-    data = bytearray(done.stdout)
-    # Written to a pipe, the sizes in the header are unknown: make them what they are.
-    data[40:44] = (len(data) - 44).to_bytes(4, "little")
-    sound = read(bytes(data), "espeak-ng")
+    sound = read(sized(done.stdout), "espeak-ng")
     return resample(sound.linear, sound.rate, RATE)
 
 
-def _trim(linear: bytes) -> bytes:
+def sized(data: bytes) -> bytes:
+    """A WAV that was written to a pipe: the sizes in its header are unknown, made what they are."""
+    if len(data) <= 44 or data[36:40] != b"data":
+        return data
+    return data[:40] + (len(data) - 44).to_bytes(4, "little") + data[44:]
+
+
+def trim(linear: bytes) -> bytes:
     """Cut silence at both ends to a short, even lead and tail; lift to an even loudness."""
     samples = array("h", linear)
     loud = [index for index in range(0, len(samples), 16) if abs(samples[index]) > QUIET]

@@ -22,6 +22,10 @@ SHIPPED: Final = Path(__file__).resolve().parent.parent / "prompts"
 """The set that ships with ccd."""
 TONE: Final = "tone:"
 MUSIC: Final = "music:"
+SAY: Final = "say:"
+"""Before the language of a text that a speech engine speaks."""
+MOST_SAID: Final = 100_000
+"""Frames of 20 ms of such texts kept in memory: 2000 s, 32 MB."""
 DEFAULT_MUSIC: Final = "default"
 MAX_BYTES: Final = 200 << 20
 
@@ -36,6 +40,23 @@ class Library:
         self._prompts = [*map(Path, prompts), SHIPPED]
         self._music = [*map(Path, music), SHIPPED / "music"]
         self._clips: dict[Key, Clip] = {}
+        self._said: dict[Key, Clip] = {}
+        self._said_frames = 0
+
+    def keep_said(self, key: Key, clip: Clip) -> None:
+        """Remember a rendered text; those said longest ago are forgotten. On the loop's thread only."""
+        old = self._said.pop(key, None)
+        self._said[key] = clip
+        self._said_frames += clip.frames - (old.frames if old is not None else 0)
+        while self._said_frames > MOST_SAID and len(self._said) > 1:
+            self._said_frames -= self._said.pop(next(iter(self._said))).frames
+
+    def said(self, key: Key) -> Clip | None:
+        """A rendered text that is in memory."""
+        clip = self._said.pop(key, None)
+        if clip is not None:
+            self._said[key] = clip  # used last now
+        return clip
 
     def forget(self) -> None:
         """Read everything again when it is asked for next; what plays goes on."""
@@ -44,7 +65,7 @@ class Library:
     def ready(self, keys: Sequence[Key]) -> list[Clip] | None:
         """The clips if all of them are in memory."""
         clips = self._clips
-        found = [clips.get(key) for key in keys]
+        found = [self.said(key) if key[0].startswith(SAY) else clips.get(key) for key in keys]
         return None if None in found else [clip for clip in found if clip is not None]
 
     def find(self, keys: Sequence[Key]) -> list[Clip]:
@@ -106,7 +127,9 @@ def keys_of(parts: Sequence[PromptPart], language: str, tone_name: str) -> list[
         return [(TONE, tone_name)]
     keys: list[Key] = []
     for part in parts:
-        if part.number is not None:
+        if part.text:
+            keys.append((SAY + (part.language or language), part.text))
+        elif part.number is not None:
             keys += [(language, name) for name in spell(part.number, language)]
         elif part.name:
             keys.append((language, part.name))

@@ -44,6 +44,7 @@ from ccd.voice.media_hearing import hear
 from ccd.voice.outgoing import Attempt
 from ccd.voice.performing import PERFORM
 from ccd.voice.registrar import Registrar
+from ccd.voice.speech_ahead import texts_ahead
 from ccd.voice.stack import SipStack
 from ccd.voice.texts import TextLeg
 from ccd.voice.trunks import Trunks
@@ -112,6 +113,7 @@ class VoiceChannel:
             await self.stop()
             raise
         self._set_timer()
+        self.engine.prepare(texts_ahead(self.settings.rules))
 
     async def stop(self) -> None:
         """Hang up what still stands, then close everything."""
@@ -150,6 +152,7 @@ class VoiceChannel:
         self.registrar.reload(settings.devices)
         self.own(self.trunks.reload(settings.trunks))
         self.engine.reload()
+        self.engine.prepare(texts_ahead(settings.rules))
 
     def report(self, topic: str, argument: str = "") -> Any:
         """`trunks`, `devices`, `sip trace`, `sip`, `media`."""

@@ -214,6 +214,10 @@ class MediaEngine(Protocol):
         """Read prompts and music again."""
         ...
 
+    def prepare(self, texts: tuple[tuple[str, str], ...]) -> None:
+        """Render texts, (language, text), in the background, so that they are there when they are played."""
+        ...
+
     def report(self) -> dict[str, object]:
         """Counters for `ccctl status`: legs, ports free, packets, worst lateness."""
         ...

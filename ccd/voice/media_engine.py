@@ -25,8 +25,9 @@ from ccd.voice.engine import (
     Recorded,
 )
 from ccd.voice.media_link import MediaLink
-from ccd.voice.media_protocol import AskReport, Begin, PortsReady, Reload, Trouble, WorkerReport
+from ccd.voice.media_protocol import AskReport, Begin, PortsReady, Prepare, Reload, Trouble, WorkerReport
 from ccd.voice.recorder import rescue
+from ccd.voice.speech_plan import SpeechPlan, Texts
 
 LOCAL: Final = "127.0.0.1"
 START_S: Final = 10.0
@@ -46,8 +47,11 @@ _log = structlog.get_logger("ccd.media")
 class EmbeddedEngine:
     """Implements `MediaEngine`."""
 
-    def __init__(self, settings: MediaSettings, gather_ms: float = GATHER_MS) -> None:
+    def __init__(
+        self, settings: MediaSettings, gather_ms: float = GATHER_MS, speech: SpeechPlan | None = None
+    ) -> None:
         """`settings.host`: the local address for RTP, loopback when empty."""
+        self._speech = speech
         self._settings = settings
         self._host = settings.host or LOCAL
         self._gather_ms = gather_ms
@@ -95,7 +99,14 @@ class EmbeddedEngine:
         low = settings.port_min + index * span
         high = settings.port_max if index == count - 1 else low + span - 1
         begin = Begin(
-            self._host, low, high, settings.dead_after_s, settings.prompts, settings.music, self._gather_ms
+            self._host,
+            low,
+            high,
+            settings.dead_after_s,
+            settings.prompts,
+            settings.music,
+            self._gather_ms,
+            self._speech,
         )
         link = MediaLink(index, begin, self._on_fact, self._on_end)
         self._tries[index] = (self._tries.get(index, (0, 0.0))[0] + 1, monotonic())
@@ -193,6 +204,11 @@ class EmbeddedEngine:
         """Prompts and music are read anew when they are played next."""
         for link in self._links:
             link.send(Reload())
+
+    def prepare(self, texts: Texts) -> None:
+        """One worker renders them; the others find them in the cache on disk."""
+        if texts and self._links:
+            self._links[0].send(Prepare(texts))
 
     # --- facts -------------------------------------------------------------------------------------
 

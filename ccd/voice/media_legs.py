@@ -9,7 +9,7 @@ from ccd.errors import CcdError
 from ccd.media.g711 import check_codec
 from ccd.media.leg import Leg, Source
 from ccd.media.playout import Clip, Playout
-from ccd.voice.audio_files import Key, Library, keys_of, music_key
+from ccd.voice.audio_files import SAY, Key, Library, keys_of, music_key
 from ccd.voice.engine import (
     CloseLeg,
     Digit,
@@ -35,8 +35,10 @@ from ccd.voice.media_aside import After, Aside
 from ccd.voice.media_pace import Pace
 from ccd.voice.media_ports import Port, PortPool
 from ccd.voice.media_protocol import Trouble
+from ccd.voice.media_speaking import Speaking
 from ccd.voice.media_upkeep import Upkeep
 from ccd.voice.recorder import Recorder
+from ccd.voice.speech_plan import SpeechPlan, Texts
 
 NOWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  no address to bind, the old form of hold
 
@@ -50,6 +52,7 @@ class Legs:
         upkeep: Callable[[Callable[[Leg, float], None]], Upkeep],
         library: Library,
         tell: Callable[[Any], None],
+        speech: SpeechPlan | None = None,
     ) -> None:
         self.pool = pool
         self.pace = Pace()
@@ -58,6 +61,9 @@ class Legs:
         self.reading = Aside("ccd-prompts")
         self.writing = Aside("ccd-recordings")
         self._tell = tell
+        self._speaking = Speaking(speech, library, tell)
+        self._skipped: dict[str, str] = {}
+        """Leg → why a text of what it hears now is left out."""
         self.recorder = Recorder(self.writing, self._recorded)
         self.legs: dict[str, Leg] = {}
         self.received = 0
@@ -76,6 +82,15 @@ class Legs:
             Record: self._record,
             StopRecord: self._stop_record,
         }
+
+    @property
+    def asides(self) -> tuple[Aside, ...]:
+        """The threads aside."""
+        return (self.reading, self.writing, *self._speaking.asides)
+
+    def prepare(self, texts: Texts) -> None:
+        """Render texts in the background."""
+        self._speaking.prepare(texts)
 
     def perform(self, command: Any, now: float) -> None:
         """Carry out one command of the engine port; unknown legs are ignored."""
@@ -186,6 +201,7 @@ class Legs:
         if isinstance(waiting, Playout) and waiting.play:
             self._tell(PlayEnded(leg.name, waiting.play, completed=False))
         leg.stop()
+        self._skipped.pop(leg.name, None)
         if not leg.paced:
             self.pace.remove(leg)
 
@@ -197,6 +213,13 @@ class Legs:
             return
         waiting = Playout(play, (), loop, barge)
         leg.fetching = waiting
+        if any(kind.startswith(SAY) for kind, _ in keys):
+            self._speaking.fetch(
+                keys,
+                lambda: leg.fetching is waiting,
+                lambda clips, skipped, problem: self._spoken(leg, waiting, clips, skipped, problem),
+            )
+            return
         library = self.library
         self.reading.put(lambda: self._read(library, leg, keys, waiting))
 
@@ -225,6 +248,18 @@ class Legs:
                 self._tell(PlayEnded(leg.name, waiting.play, completed=False, note=problem))
             return
         self._begin(leg, Playout(waiting.play, clips, waiting.loop, waiting.barge), monotonic())
+
+    def _spoken(self, leg: Leg, waiting: Playout, clips: list[Clip], skipped: str, problem: str) -> None:
+        """A play with texts is ready; what could not be rendered is left out, and its end says so."""
+        if leg.fetching is not waiting:
+            return
+        if skipped and not clips and not problem:
+            leg.fetching = None
+            self._tell(PlayEnded(leg.name, waiting.play, completed=False, note=skipped))
+            return
+        if skipped and not problem:
+            self._skipped[leg.name] = skipped
+        self._fetched(leg, clips, waiting, problem)
 
     def _begin(self, leg: Leg, playout: Playout, now: float) -> None:
         leg.play(playout)
@@ -263,7 +298,8 @@ class Legs:
             if isinstance(waiting, Playout) and waiting.barge:
                 self._hush(leg)
         else:
-            self._tell(PlayEnded(leg.name, value, completed=what == "played"))
+            note = self._skipped.pop(leg.name, "")
+            self._tell(PlayEnded(leg.name, value, completed=what == "played", note=note))
 
     def _lost(self, leg: Leg, silent_s: float) -> None:
         self._tell(PeerLost(leg.name, round(silent_s, 1)))
@@ -288,6 +324,7 @@ class Legs:
         self.recorder.stop_all(now)
         self.writing.close()
         self.reading.close()
+        self._speaking.close()
         self.writing.settle()
         self.writing.release()
         self.reading.release()

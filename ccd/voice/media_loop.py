@@ -26,6 +26,7 @@ from ccd.voice.media_protocol import (
     Begin,
     OpenPorts,
     PortsReady,
+    Prepare,
     Reload,
     Trouble,
     Unpacker,
@@ -75,6 +76,7 @@ class MediaLoop:
             lambda lost: Upkeep(begin.dead_after_s, wall_offset, self._send_rtcp, lost),
             Library(begin.prompts, begin.music),
             self._tell,
+            begin.speech,
         )
         self._running = True
         self._stray = 0
@@ -82,7 +84,7 @@ class MediaLoop:
         self._worst_lag = 0.0
         self._epoll.register(control, select.EPOLLIN)
         self._others: dict[int, Callable[[int, float], None]] = {control.fileno(): self._on_control}
-        for aside in (self._legs.reading, self._legs.writing):
+        for aside in self._legs.asides:
             self._epoll.register(aside.wake, select.EPOLLIN)
             self._others[aside.wake] = lambda _mask, _now, settle=aside.settle: settle()  # type: ignore[misc]
         for command in early:
@@ -229,6 +231,8 @@ class MediaLoop:
             self._pool.ask(command.count)
         elif isinstance(command, Reload):
             self._legs.library.forget()
+        elif isinstance(command, Prepare):
+            self._legs.prepare(command.texts)
         elif isinstance(command, AskReport):
             self._facts.append(self._report())
         elif not isinstance(command, Begin):

@@ -12,6 +12,7 @@ import msgspec
 
 from ccd.errors import PeerBroke
 from ccd.voice.engine import AnyMediaCommand, AnyMediaFact, MediaCommand, MediaFact
+from ccd.voice.speech_plan import SpeechPlan, Texts
 
 LENGTH: Final = struct.Struct("!I")
 MAX_FRAME: Final = 16 << 20
@@ -28,6 +29,8 @@ class Begin(MediaCommand, frozen=True):
     """Directories with one folder a language, searched in order."""
     music: tuple[str, ...]
     gather_ms: float
+    speech: SpeechPlan | None = None
+    """How texts are spoken; None: they are left out."""
 
 
 class OpenPorts(MediaCommand, frozen=True):
@@ -38,6 +41,12 @@ class OpenPorts(MediaCommand, frozen=True):
 
 class Reload(MediaCommand, frozen=True):
     """Forget the prompts and music that were loaded."""
+
+
+class Prepare(MediaCommand, frozen=True):
+    """Render these texts in the background."""
+
+    texts: Texts
 
 
 class AskReport(MediaCommand, frozen=True):
@@ -77,7 +86,7 @@ class Trouble(MediaFact, frozen=True):
     note: str
 
 
-WorkerCommand = AnyMediaCommand | Begin | OpenPorts | Reload | AskReport
+WorkerCommand = AnyMediaCommand | Begin | OpenPorts | Reload | Prepare | AskReport
 WorkerFact = AnyMediaFact | PortsReady | WorkerReport | Trouble
 
 _encoder = msgspec.msgpack.Encoder()

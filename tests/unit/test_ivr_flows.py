@@ -333,14 +333,18 @@ def test_another_flow_keeps_what_is_known_of_the_interaction() -> None:
 # -- text legs ----------------------------------------------------------------------------------------
 
 
-def test_a_text_leg_skips_what_is_spoken_and_chooses_by_a_word() -> None:
-    menu = Menu(prompt="which", id="ask", choices={"1": "q", "A": "q"}, bad_input_prompt="wrong")
+def test_a_text_leg_skips_prompts_without_a_text_and_chooses_by_a_word() -> None:
+    menu = Menu(
+        prompt="which", id="ask", choices={"1": "q", "A": "q"}, bad_input_prompt="wrong", say="Letter?"
+    )
     steps = (StepAnswer(), Play(prompts=("a",)), menu, Enqueue(queue="q", id="q"))
     flows, out = begin(*steps, kind=LegKind.TEXT)
-    assert out == [PlayParts("7", "7.p1", parts("which"), "en", True)]
+    letter = PromptPart(text="Letter?", language="en")
+    assert out == [PlayParts("7", "7.p1", (letter,), "en", True)]
+    assert flows.text("7", "first words", T0) == []
     assert flows.text("7", " hello ", T0) == [
         Missed("7", "ask", "hello", 1),
-        PlayParts("7", "7.p2", parts("wrong", "which"), "en", True),
+        PlayParts("7", "7.p2", (letter,), "en", True),
     ]
     assert flows.text("7", " a\n", T0) == [Chose("7", "ask", "a"), Queue("7", "q", None)]
     assert flows.text("7", "1", T0) == []

@@ -28,6 +28,7 @@ from ccd.model.steps import (
     Transfer,
 )
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
+from ccd.model.steps_speech import Confirm, Language
 
 T0 = 50.0
 
@@ -43,6 +44,7 @@ STEPS_FOR = (
     Lookup(service="crm", prompt="wait", id="lookup", timeout_s=2.0),
     Identify(caller_service="crm", on_known="queue", id="recognise", timeout_s=2.0),
     Identify(number_service="crm", prompt="who", on_known="queue", id="identify", most=1),
+    Confirm(say="right?", id="confirm", yes="menu", no="collect", limit=2),
 )
 
 
@@ -56,6 +58,7 @@ def in_mode(mode: Mode) -> Flows:
         Mode.TRANSFERRING: "transfer",
         Mode.LEAVING: "leave",
         Mode.COLLECTING: "collect",
+        Mode.ANSWERING: "confirm",
         Mode.KEEPING: "callback",
         Mode.REFUSING: "callback",
         Mode.AWAITING: "lookup",
@@ -103,6 +106,7 @@ MOVED = {
     (Mode.COLLECTING, Event.DIGIT): Mode.KEEPING,
     (Mode.COLLECTING, Event.TEXT): Mode.KEEPING,
     (Mode.COLLECTING, Event.DEADLINE): Mode.KEEPING,
+    (Mode.ANSWERING, Event.DIGIT): Mode.ASKING,
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
     (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
     (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
@@ -175,6 +179,18 @@ a_step = st.one_of(
         on_no_input=targets,
         on_bad_input=targets,
         wait_s=st.floats(0, 30),
+    ),
+    st.builds(
+        Confirm,
+        say=st.sampled_from(["", "{var.x:digits}?"]),
+        yes=targets,
+        no=targets,
+        limit=st.integers(0, 2),
+    ),
+    st.builds(
+        Language,
+        say=st.sampled_from(["", "which?", {"fr": "laquelle ?", "en": "which?"}]),
+        choices=st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["fr", "en"]), max_size=2),
     ),
     st.builds(Set, values=st.just({"language": "fr"})),
     st.builds(Enqueue, queue=st.just("q")),
