@@ -47,7 +47,16 @@ from ccd.voice.media_link import child_environment
 log = structlog.get_logger("ccd")
 HOUSEKEEPING_S = 10.0
 MOST_DESCRIPTORS = 65_536
-NEEDS_RESTART = ("daemon.", "ledger.", "control.", "sip.", "media.workers", "media.host", "media.port")
+NEEDS_RESTART = (
+    "daemon.",
+    "ledger.",
+    "control.",
+    "sip.",
+    "media.workers",
+    "media.host",
+    "media.port",
+    "media.inband_dtmf",
+)
 """Keys whose change is taken only at the next start."""
 
 

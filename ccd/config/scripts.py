@@ -1,6 +1,7 @@
 """Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
 
 from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.keyed import check_collect
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
 from ccd.config.values import Reader
@@ -8,6 +9,7 @@ from ccd.ivr.graph import Graph
 from ccd.model.rules import Rules
 from ccd.model.settings import Settings
 from ccd.model.steps import AnyStep, Branch, CallBack, Enqueue, Hours, Menu, Set, Transfer
+from ccd.model.steps_keys import Collect
 
 KEYS = "0123456789*#"
 
@@ -61,6 +63,8 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
             _hours(reader, path, step)
         case Set():
             _set(reader, path, step)
+        case Collect():
+            check_collect(reader, path, step)
 
 
 def _branch(reader: Reader, settings: Settings, path: Path, step: Branch) -> None:

@@ -7,6 +7,25 @@ TEXT_WAIT_S = 300.0
 TYPED_LIMIT = 16
 """Most keys kept that were pressed ahead of a menu."""
 
+REFERENCE = "secret:"
+"""How a reference to keys begins that only the channel knows."""
+
+
+def secret_name(interaction: str, number: int) -> str:
+    """A fresh reference; `ccd.channels.secrets` reads the interaction out of it."""
+    return f"{REFERENCE}{interaction}.s{number}"
+
+
+def hidden(length: int) -> str:
+    """Secret keys as people see them."""
+    return f"•••• ({length})"
+
+
+def open_value(variables: dict[str, str], name: str) -> str:
+    """A variable's value, unless it is a secret or is not set."""
+    value = variables.get(name, "")
+    return "" if value.startswith(REFERENCE) else value
+
 
 def choice(menu: Menu, key: str) -> str | None:
     """Id of the step that a key (or typed word, in whatever case) chooses."""

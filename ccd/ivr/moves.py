@@ -10,7 +10,6 @@ from ccd.model.steps import (
     Answer,
     AnyStep,
     Branch,
-    Collect,
     Enqueue,
     Goto,
     Hangup,
@@ -21,11 +20,12 @@ from ccd.model.steps import (
     Transfer,
 )
 from ccd.model.steps import CallBack as StepCallBack
+from ccd.model.steps_keys import Collect
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
 
-Move = Callable[["Flows", FlowState, str, float, list[Do]], None]
+Move = Callable[["Flows", FlowState, Any, float, list[Do]], None]
 
 AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.PLAYING, Event.DIGIT): speaking.type_ahead,
@@ -44,6 +44,8 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.COLLECTING, Event.TEXT): collecting.written,
     (Mode.COLLECTING, Event.PROMPT_ENDED): collecting.keys_awaited,
     (Mode.COLLECTING, Event.DEADLINE): collecting.collected,
+    (Mode.KEYING, Event.KEYED): collecting.secret_told,
+    (Mode.KEYING, Event.DEADLINE): collecting.secret_lost,
     (Mode.REFUSING, Event.PROMPT_ENDED): parting.refusal_told,
     (Mode.REFUSING, Event.DEADLINE): parting.refusal_lost,
     (Mode.LEAVING, Event.PROMPT_ENDED): speaking.left,

@@ -6,6 +6,7 @@ from typing import ClassVar
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
 from ccd.model.step import Key, Step, set_ones
+from ccd.model.steps_keys import Collect
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -84,26 +85,6 @@ class Enqueue(Step, frozen=True, tag="queue"):
     """Nobody named: the agent who spoke with this caller last, if that is no longer ago."""
     prefer_wait_s: float = 30.0
     """For so long; then anybody may take it."""
-
-
-class Collect(Step, frozen=True, tag="collect"):
-    """Ask for several keys, e.g. a telephone number, as a variable. `#` ends them, `*` begins anew."""
-
-    variable: str
-    id: str = ""
-    prompt: str = ""
-    wait_s: float = 5.0
-    """Time for each key; then what there is counts."""
-    most: int = 16
-    """So many keys end it by themselves."""
-    on_none: str = ""
-    """Step to go to when no key came; empty: the next one."""
-
-    def targets(self) -> dict[Key, str]:
-        return set_ones(on_none=self.on_none)
-
-    def says(self) -> Iterator[tuple[Key, str]]:
-        yield ("prompt",), self.prompt
 
 
 class CallBack(Step, frozen=True, tag="callback"):

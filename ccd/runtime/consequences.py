@@ -18,7 +18,7 @@ from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
-from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
+from ccd.runtime import callbacks, own_calls, recalls, secrets, wrap_ups
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
@@ -447,6 +447,8 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     do.Chose: _flow_chose,
     do.Missed: _flow_missed,
     do.Branched: _flow_branched,
+    do.CollectSecretly: secrets.collect,
+    do.Rejected: secrets.rejected,
     do.CallBack: callbacks.wanted,
     do.Stay: callbacks.stays,
     do.Assigned: _flow_assigned,

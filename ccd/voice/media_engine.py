@@ -95,7 +95,14 @@ class EmbeddedEngine:
         low = settings.port_min + index * span
         high = settings.port_max if index == count - 1 else low + span - 1
         begin = Begin(
-            self._host, low, high, settings.dead_after_s, settings.prompts, settings.music, self._gather_ms
+            self._host,
+            low,
+            high,
+            settings.dead_after_s,
+            settings.prompts,
+            settings.music,
+            self._gather_ms,
+            settings.inband_dtmf,
         )
         link = MediaLink(index, begin, self._on_fact, self._on_end)
         self._tries[index] = (self._tries.get(index, (0, 0.0))[0] + 1, monotonic())

@@ -75,6 +75,7 @@ class MediaLoop:
             lambda lost: Upkeep(begin.dead_after_s, wall_offset, self._send_rtcp, lost),
             Library(begin.prompts, begin.music),
             self._tell,
+            begin.inband_dtmf,
         )
         self._running = True
         self._stray = 0

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ccd.errors import PeerBroke
+from ccd.model.settings import INBAND_OFF
 from ccd.voice.engine import AnyMediaCommand, AnyMediaFact, MediaCommand, MediaFact
 
 LENGTH: Final = struct.Struct("!I")
@@ -28,6 +29,8 @@ class Begin(MediaCommand, frozen=True):
     """Directories with one folder a language, searched in order."""
     music: tuple[str, ...]
     gather_ms: float
+    inband_dtmf: str = INBAND_OFF
+    """Which legs are listened to for tones: see `MediaSettings.inband_dtmf`."""
 
 
 class OpenPorts(MediaCommand, frozen=True):

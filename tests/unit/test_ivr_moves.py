@@ -16,7 +16,6 @@ from ccd.model.steps import (
     Answer,
     AnyStep,
     CallBack,
-    Collect,
     Enqueue,
     Goto,
     Hangup,
@@ -26,6 +25,7 @@ from ccd.model.steps import (
     Set,
     Transfer,
 )
+from ccd.model.steps_keys import Collect
 
 T0 = 50.0
 
