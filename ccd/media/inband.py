@@ -25,7 +25,7 @@ WINDOW: Final = 160
 HOP: Final = 80
 LEAST_RMS: Final = 200
 """About -41 dB below a full sine: the quietest that Q.24 asks for is -29 dBm; softer is echo."""
-SHARE: Final = 0.86
+SHARE: Final = 0.90
 """Part of the energy that the two tones must have; at 15 dB of signal to noise they have 0.97."""
 FIRST_SHARE: Final = 0.34
 """The same in the first, coarse look, which sees a tone that is 1.5 % off at less than half its energy."""
