@@ -270,6 +270,7 @@ def prompts(calls: int, seconds: float) -> dict[str, float]:
         "us_per_packet": round(spent / 1000 / max(1, packets), 2),
         "jitter_p50_ms": round(statistics.median(off), 2) if off else 0.0,
         "jitter_p99_ms": round(p99(off), 2),
+        "machine_busy_pct": round((after[0] - machine[0]) / seconds, 1),
         "stolen_pct": round((after[1] - machine[1]) / seconds, 1),
     }
 

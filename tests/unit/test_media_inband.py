@@ -79,6 +79,20 @@ def test_what_is_no_key(sound: Samples) -> None:
     assert keys(silence(15) + sound + silence(100)) == ""
 
 
+def test_a_high_tone_with_an_overtone_is_a_voice() -> None:
+    """Its second harmonic 7 dB below it; 15 dB below it is a bad telephone."""
+
+    def with_overtone(share: float) -> Samples:
+        turns = [2 * math.pi * hertz / 8000 for hertz in (770, 1336, 2672)]
+        return [
+            7000 * (math.sin(turns[0] * at) + math.sin(turns[1] * at) + share * math.sin(turns[2] * at))
+            for at in range(800)
+        ]
+
+    assert keys(with_overtone(10 ** (-7 / 20)) + silence(60)) == ""
+    assert keys(with_overtone(10 ** (-15 / 20)) + silence(60)) == "5"
+
+
 def test_two_rows_together_are_no_key() -> None:
     for one, other in itertools.combinations(LOW + HIGH, 2):
         if (one in LOW) is not (other in LOW):
