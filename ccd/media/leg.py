@@ -58,6 +58,7 @@ class Leg:
         "_named",
         "_report",
         "_sequence_shift",
+        "_tap",
         "_timestamp_shift",
         "_tones",
         "_transit",
@@ -92,7 +93,6 @@ class Leg:
         "sequence",
         "source",
         "ssrc",
-        "tap",
         "timestamp",
         "track",
     )
@@ -129,7 +129,7 @@ class Leg:
         self._former: Source | None = None
         self._former_until = 0.0
         self._ear: DigitEar | None = None
-        self.tap: Tap | None = None
+        self._tap: Tap | None = None
         self.track: Tap | None = None
         self._tones: ToneEar | None = None
         self.masked = False
@@ -217,7 +217,7 @@ class Leg:
     def record(self, track: Tap | None) -> None:
         """Give the party's audio to a recording's track; None: no more."""
         self.track = track
-        self.tap = tap_of(track, self._tones, masked=self.masked)
+        self._tap = tap_of(track, self._tones, masked=self.masked)
 
     def hear_tones(self, on: bool) -> None:
         """Report digits that come as tones in the audio, unless telephone events came on this leg."""
@@ -264,8 +264,8 @@ class Leg:
         self._transit = transit
         if -RATE < step < RATE:  # not at the start of a stream or when the clock wraps
             self.jitter += ((step if step > 0 else -step) - self.jitter) / 16.0
-        if self.tap is not None:
-            self.tap.put(buffer[HEADER_SIZE:size], timestamp, clock, self.codec)
+        if self._tap is not None:
+            self._tap.put(buffer[HEADER_SIZE:size], timestamp, clock, self.codec)
         other = self.partner
         if other is None or not other.relays:
             return 0

@@ -88,6 +88,10 @@ class SecretKeys:
             return key == ear.collector.command.terminator
         if ear.done:
             return True
+        if (
+            ear.limit is None and ear.collector.command.play
+        ):  # a key by INFO does not cut the prompt by itself
+            self._channel.engine.perform(engine.Stop(leg))
         told = ear.collector.press(key)
         if told is not None:
             self._end(leg, ear, told)

@@ -39,6 +39,7 @@ class Channel:
         self.secrets = Secrets()
         self.posted: list[Any] = []
         self.masks: list[tuple[float, bool]] = []
+        self.stops: list[float] = []
         self.hidden: list[str] = []
         self.stack = self
         self.engine = self
@@ -48,8 +49,11 @@ class Channel:
     def hide(self, call_id: str) -> None:
         self.hidden.append(call_id)
 
-    def perform(self, command: engine.Mask) -> None:
-        self.masks.append((self.now, command.on))
+    def perform(self, command: engine.Mask | engine.Stop) -> None:
+        if isinstance(command, engine.Mask):
+            self.masks.append((self.now, command.on))
+        else:
+            self.stops.append(self.now)
 
     def post(self, fact: Any) -> None:
         self.posted.append((self.now, fact))
@@ -104,6 +108,16 @@ def test_the_first_key_has_its_time_from_the_end_of_the_prompt(channel: Channel,
     assert channel.posted == []
     channel.run(108.0)
     assert channel.posted == [(108.0, SecretCollected(LEG, "secret:7.s1", 0, False, "no key"))]
+
+
+def test_the_first_key_cuts_the_prompt_whichever_way_it_came(channel: Channel, keys: SecretKeys) -> None:
+    keys.collect(command(play="7.p1"))
+    channel.run(1.0)
+    press(keys, "12")
+    assert channel.stops == [1.0]
+    keys.prompt_ended(LEG, "7.p1")
+    channel.run(4.0)
+    assert channel.posted[0][0] == 4.0, "its time counts from the last key, not from the end that was cut"
 
 
 def test_each_key_has_its_time_and_all_have_theirs(channel: Channel, keys: SecretKeys) -> None:
