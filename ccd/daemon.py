@@ -20,7 +20,6 @@ import uvloop
 
 from ccd import __version__
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
-from ccd.channels.secret_port import NoSecrets, Secrets
 from ccd.clock import SystemClock
 from ccd.config.load import ConfigFaults, load, render
 from ccd.config.strategies import installed as own_strategies
@@ -59,6 +58,7 @@ NEEDS_RESTART = (
     "media.workers",
     "media.host",
     "media.port",
+    "media.inband_dtmf",
 )
 """Keys whose change is taken only at the next start."""
 
@@ -90,8 +90,7 @@ class Daemon:
             chance,
             self._behind,
         )
-        secrets = self.voice if isinstance(self.voice, Secrets) else NoSecrets()
-        self.outside = OutsideChannel(settings.services, secrets, f"ccd/{__version__}")
+        self.outside = OutsideChannel(settings.services, self.voice.secrets, f"ccd/{__version__}")
         self.channels: dict[str, Channel] = {self.voice.name: self.voice, self.outside.name: self.outside}
         for name, each in settings.channels.items():
             spec = _adapter(each.adapter)

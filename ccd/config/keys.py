@@ -22,6 +22,7 @@ from ccd.model.rules import (
     WRAP_UP_TIMED,
     WRAP_UP_UNTIL_ENDED,
 )
+from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
 from ccd.routing.strategies import STRATEGIES
 
 SECONDS_A_DAY = 86_400.0
@@ -119,6 +120,7 @@ KEYS: dict[str, Key] = {
     "MediaSettings.codecs": Key(
         choices=("PCMU", "PCMA"), doc="Codecs offered and taken, the preferred one first."
     ),
+    "MediaSettings.inband_dtmf": Key(choices=(INBAND_AUTO, INBAND_OFF, INBAND_ON)),
     "MediaSettings.dead_after_s": _seconds(3600.0),
     "MediaSettings.recordings": Key(path=True),
     "MediaSettings.prompts": Key(path=True),
@@ -298,7 +300,17 @@ KEYS: dict[str, Key] = {
     "Collect.variable": Key(doc="Name of the variable."),
     "Collect.prompt": Key(doc="Prompt that asks."),
     "Collect.wait_s": Key(low=0.5, high=120.0),
-    "Collect.most": Key(low=1, high=32),
+    "Collect.first_wait_s": Key(low=0.0, high=120.0),
+    "Collect.total_s": Key(low=0.0, high=600.0),
+    "Collect.least": Key(low=0, high=64),
+    "Collect.most": Key(low=1, high=64),
+    "Collect.terminator": Key(
+        pattern="[*#]?", must="#, * or empty", cure='write e.g. terminator = "#", or "" for none'
+    ),
+    "Collect.no_input_limit": Key(low=1, high=20),
+    "Collect.bad_input_limit": Key(low=1, high=20),
+    "Collect.no_input_prompt": Key(doc="Said before asking again when no key came."),
+    "Collect.bad_input_prompt": Key(doc="Said before asking again after bad input."),
     "Transfer.address": Key(doc="Outside number."),
     "Transfer.ring_timeout_s": _seconds(600.0, "Give up after this long without an answer.", 1.0),
     "Goto.step": Key(doc="Id of the step."),

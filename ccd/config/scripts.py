@@ -2,6 +2,7 @@
 
 from ccd.config.calls import Haste, check_calls
 from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.keyed import check_collect
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
 from ccd.config.speech import (
@@ -18,6 +19,7 @@ from ccd.model.rules import Rules
 from ccd.model.settings import Settings
 from ccd.model.steps import AnyStep, Branch, CallBack, Enqueue, Hours, Menu, Set, Transfer
 from ccd.model.steps_calling import Call
+from ccd.model.steps_keys import Collect
 from ccd.model.steps_speech import Confirm, Language
 
 
@@ -81,6 +83,8 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
             must_be_known(reader, (*path, "flow"), step.flow, "flows")
         case Set():
             _set(reader, path, step)
+        case Collect():
+            check_collect(reader, path, step)
 
 
 def _branch(reader: Reader, settings: Settings, path: Path, step: Branch) -> None:

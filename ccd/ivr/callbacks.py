@@ -5,7 +5,8 @@ by `#` and read back too. No key: the caller stays in the line. Who withholds th
 """
 
 from ccd.model.rules import FlowRule, Rules
-from ccd.model.steps import AnyStep, CallBack, Collect, Goto, Menu, Play
+from ccd.model.steps import AnyStep, CallBack, Goto, Menu, Play
+from ccd.model.steps_keys import Collect
 
 NO_NUMBER, DENIED, ALREADY, TOO_LATE = "no-number", "denied", "already", "too-late"
 """Why a callback is not kept."""

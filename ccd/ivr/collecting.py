@@ -1,55 +1,171 @@
-"""The step `collect`: several keys become a variable."""
+"""The step `collect`: several keys become a variable, or a secret of which the flow knows only the name."""
 
 from typing import TYPE_CHECKING
 
-from ccd.ivr.do import Assigned, Do
-from ccd.ivr.input import TEXT_WAIT_S
-from ccd.ivr.scripts import WAITS
+import msgspec
+
+from ccd.ivr.do import Assigned, CollectSecretly, Do, Missed, Rejected
+from ccd.ivr.input import TEXT_WAIT_S, hidden, secret_name
+from ccd.ivr.scripts import PLAY_LIMIT_S, WAITS
 from ccd.ivr.state import FlowState, Mode
+from ccd.model.key_checks import LONGEST, check
 from ccd.model.nouns import LegKind
-from ccd.model.steps import Collect
+from ccd.model.steps_keys import Collect
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
 
+SECRET_LIMIT_S = 600.0
+"""A channel is done with secret keys by then; if it is not heard of, no key came."""
+TOO_SHORT, NOT_VALID = "too short", "not valid"
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a channel says of secret keys."""
+
+    secret: str
+    length: int
+    ok: bool
+    note: str
+
 
 def key(flows: "Flows", run: FlowState, key: str, now: float, out: list[Do]) -> None:
     step = flows.step(run, Collect)
-    run.typed = "" if key == "*" else run.typed + key.replace("#", "")
-    if key == "#" or len(run.typed) >= step.most:
+    if key != step.terminator:
+        run.typed = "" if key == "*" else run.typed + (key if key.isdecimal() else "")
+    if key == step.terminator or len(run.typed) >= step.most:
         collected(flows, run, "", now, out)
     else:
         run.play = ""
-        flows.wait(run, now + step.wait_s)
+        _wait(flows, run, step, step.wait_s, now)
 
 
 def keys_awaited(flows: "Flows", run: FlowState, play: str, now: float, _: list[Do]) -> None:
     if play == run.play:
         run.play = ""
-        flows.wait(run, now + flows.step(run, Collect).wait_s)
+        step = flows.step(run, Collect)
+        _wait(flows, run, step, step.first_wait_s or step.wait_s, now)
 
 
 def collected(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
     step, (typed, run.typed) = flows.step(run, Collect), (run.typed, "")
-    if typed:
-        run.variables = run.variables | {step.variable: typed}
-        out.append(Assigned(run.interaction, flows.label(run), {step.variable: typed}))
-    if typed or not step.on_none:
-        flows.run(run, run.at + 1, now, out)
-    else:
-        flows.go(run, step.on_none, now, out)
+    if not typed:
+        _none(flows, run, step, now, out)
+        return
+    value = check(typed, step.valid) if len(typed) >= step.least else None
+    if value is None:
+        why = TOO_SHORT if len(typed) < step.least else NOT_VALID
+        _bad(flows, run, step, Rejected(run.interaction, flows.label(run), why, 0, typed), now, out)
+        return
+    run.variables = run.variables | {step.variable: value}
+    out.append(Assigned(run.interaction, flows.label(run), {step.variable: value}))
+    flows.run(run, run.at + 1, now, out)
 
 
 def written(flows: "Flows", run: FlowState, text: str, now: float, out: list[Do]) -> None:
-    run.typed = text
+    run.typed = text[: LONGEST + 1]
     collected(flows, run, "", now, out)
 
 
+def secret_told(flows: "Flows", run: FlowState, told: Told, now: float, out: list[Do]) -> None:
+    """The channel has the keys, or they were bad, or none came. What is told of an earlier try is ignored."""
+    step = flows.step(run, Collect)
+    if told.secret != run.play:
+        return
+    if not told.length:
+        _none(flows, run, step, now, out)
+    elif not told.ok:
+        rejected = Rejected(run.interaction, flows.label(run), told.note or NOT_VALID, 0)
+        _bad(flows, run, step, rejected, now, out)
+    else:
+        run.variables = run.variables | {step.variable: told.secret}
+        run.secrets = run.secrets | {told.secret: told.length}
+        out.append(Assigned(run.interaction, flows.label(run), {step.variable: hidden(told.length)}))
+        flows.run(run, run.at + 1, now, out)
+
+
+def secret_lost(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
+    _none(flows, run, flows.step(run, Collect), now, out)
+
+
 def do_collect(flows: "Flows", run: FlowState, step: Collect, now: float, out: list[Do]) -> int:
+    run.no_input = run.bad_input = 0
+    if step.secret and run.kind is LegKind.TEXT:  # what is written in a chat is no secret any more
+        out.append(Missed(run.interaction, flows.label(run), "", 1))
+        return flows.index(run, step.on_none) if step.on_none else run.at + 1
+    _ask(flows, run, step, "", now, out)
+    return WAITS
+
+
+def _ask(flows: "Flows", run: FlowState, step: Collect, first: str, now: float, out: list[Do]) -> None:
+    run.typed, run.until, run.play = "", 0.0, ""
+    prompts = tuple([name for name in (first, step.prompt) if name])
+    if step.secret:
+        _ask_secretly(flows, run, step, prompts, now, out)
+        return
     run.mode = Mode.COLLECTING
-    run.typed = ""
-    said = flows.say(run, (step.prompt,) if step.prompt else (), True, now, out, say=step.say)
+    said = flows.say(run, prompts, True, now, out, say=step.say)
     if not said or run.kind is LegKind.TEXT:
         flows.answer(run, out)
-        flows.wait(run, now + (step.wait_s if run.kind is LegKind.AUDIO else TEXT_WAIT_S))
-    return WAITS
+        wait_s = step.first_wait_s or step.wait_s
+        _wait(flows, run, step, wait_s if run.kind is LegKind.AUDIO else TEXT_WAIT_S, now)
+
+
+def _ask_secretly(
+    flows: "Flows", run: FlowState, step: Collect, prompts: tuple[str, ...], now: float, out: list[Do]
+) -> None:
+    run.mode = Mode.KEYING
+    flows.answer(run, out)
+    secret, play, at = secret_name(run.interaction, run.plays + 1), flows.next_play(run), len(out)
+    said = flows.say(run, prompts, True, now, out, say=step.say)
+    if not said:
+        run.plays += 1
+    out.insert(  # before its prompt: a key on the heels of that is secret already
+        at,
+        CollectSecretly(
+            run.interaction,
+            secret,
+            step.least,
+            step.most,
+            step.terminator,
+            step.first_wait_s or step.wait_s,
+            step.wait_s,
+            step.total_s,
+            step.valid,
+            play if said else "",
+        ),
+    )
+    run.play = secret
+    flows.wait(run, now + PLAY_LIMIT_S + (step.total_s or SECRET_LIMIT_S))
+
+
+def _wait(flows: "Flows", run: FlowState, step: Collect, wait_s: float, now: float) -> None:
+    if step.total_s and not run.until:
+        run.until = now + step.total_s
+    until = now + wait_s
+    flows.wait(run, min(until, run.until) if run.until else until)
+
+
+def _none(flows: "Flows", run: FlowState, step: Collect, now: float, out: list[Do]) -> None:
+    run.no_input += 1
+    out.append(Missed(run.interaction, flows.label(run), "", run.no_input))
+    if run.no_input < step.no_input_limit:
+        _ask(flows, run, step, step.no_input_prompt, now, out)
+    else:
+        _leave(flows, run, step.on_none, now, out)
+
+
+def _bad(flows: "Flows", run: FlowState, step: Collect, told: Rejected, now: float, out: list[Do]) -> None:
+    run.bad_input += 1
+    out.append(msgspec.structs.replace(told, count=run.bad_input))
+    if run.bad_input < step.bad_input_limit:
+        _ask(flows, run, step, step.bad_input_prompt, now, out)
+    else:
+        _leave(flows, run, step.on_bad_input or step.on_none, now, out)
+
+
+def _leave(flows: "Flows", run: FlowState, target: str, now: float, out: list[Do]) -> None:
+    if target:
+        flows.go(run, target, now, out)
+    else:
+        flows.run(run, run.at + 1, now, out)

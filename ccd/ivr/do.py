@@ -84,6 +84,32 @@ class Chose(Do, frozen=True):
     key: str
 
 
+class CollectSecretly(Do, frozen=True):
+    """Collect keys that nobody may see; `secret_collected` of the same `secret` is awaited."""
+
+    secret: str
+    least: int
+    most: int
+    terminator: str
+    first_wait_s: float
+    wait_s: float
+    total_s: float
+    valid: str
+    play: str
+    """Of the prompt that follows; empty: none does."""
+
+
+class Rejected(Do, frozen=True):
+    """What was keyed is not what the step asks for (timeline)."""
+
+    step: str
+    why: str
+    count: int
+    """How many in this visit of the step."""
+    typed: str = ""
+    """Never given for secret keys."""
+
+
 class Missed(Do, frozen=True):
     """A menu got no key in time (`key` empty) or one that it does not know (timeline)."""
 

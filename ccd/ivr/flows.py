@@ -11,8 +11,10 @@ the transfer's (they have their own) ends at a deadline.
 """
 
 import heapq
+from typing import Any
 
 from ccd.ivr.calling import come_back
+from ccd.ivr.collecting import Told
 from ccd.ivr.do import (
     Do,
     HangUp,
@@ -72,7 +74,7 @@ class Flows(Scripts):
             self._left_for_another(before)
             run.entry, run.asked = before.entry, before.asked
             run.answered = run.answered or before.answered
-            run.variables = before.variables
+            run.variables, run.secrets = before.variables, before.secrets
             run.language = before.variables.get("language", run.language)
             run.plays = before.plays
             run.asks, run.sent = before.asks, before.sent
@@ -104,6 +106,7 @@ class Flows(Scripts):
             kind=LegKind.AUDIO,
             language=language or self.state.scripts[number].language,
             answered=True,
+            secrets=outer.secrets if outer is not None else {},
             variables=(outer.variables if outer is not None else {}) | values,
             plays=outer.plays if outer is not None else 0,
             asks=outer.asks if outer is not None else 0,
@@ -124,6 +127,12 @@ class Flows(Scripts):
     def digit(self, interaction: str, digit: str, now: float) -> list[Do]:
         """A key was pressed."""
         return self._event(interaction, Event.DIGIT, digit, now)
+
+    def secret_collected(
+        self, interaction: str, secret: str, length: int, ok: bool, note: str, now: float
+    ) -> list[Do]:
+        """The channel is done with keys that it collected in secret; the keys themselves it keeps."""
+        return self._event(interaction, Event.KEYED, Told(secret, length, ok, note), now)
 
     def text(self, interaction: str, text: str, now: float) -> list[Do]:
         """The party wrote; on a text leg a menu takes the text as a key.
@@ -178,7 +187,7 @@ class Flows(Scripts):
             out += self._event(interaction, Event.DEADLINE, "", now)
         return out
 
-    def _event(self, interaction: str, event: Event, value: object, now: float) -> list[Do]:
+    def _event(self, interaction: str, event: Event, value: Any, now: float) -> list[Do]:
         out: list[Do] = []
         self.now = now
         run = self.state.running.get(interaction)

@@ -1,7 +1,9 @@
 """What a key, a typed word or a variable means to a step."""
 
+from ccd.model.key_checks import check
 from ccd.model.step import Step
 from ccd.model.steps import Menu
+from ccd.model.steps_keys import Collect
 
 TEXT_WAIT_S = 300.0
 """Least time a menu waits for a typed answer: a person writes more slowly than a key is pressed."""
@@ -10,6 +12,25 @@ TYPED_LIMIT = 16
 
 MOST_WRITTEN = 500
 """Characters of a written answer that are looked at."""
+
+REFERENCE = "secret:"
+"""How a reference to keys begins that only the channel knows."""
+
+
+def secret_name(interaction: str, number: int) -> str:
+    """A fresh reference; `ccd.channels.secrets` reads the interaction out of it."""
+    return f"{REFERENCE}{interaction}.s{number}"
+
+
+def hidden(length: int) -> str:
+    """Secret keys as people see them."""
+    return f"•••• ({length})"
+
+
+def open_value(variables: dict[str, str], name: str) -> str:
+    """A variable's value, unless it is a secret or is not set."""
+    value = variables.get(name, "")
+    return "" if value.startswith(REFERENCE) else value
 
 
 def choice(menu: Menu, key: str) -> str | None:
@@ -42,6 +63,8 @@ def written_key(menu: Menu, text: str) -> str:
 
 def means_choice(step: Step, text: str) -> bool:
     """Whether a text is one of the answers that a step offers."""
+    if isinstance(step, Collect):
+        return bool(step.valid) and len(text) >= step.least and check(text, step.valid) is not None
     return isinstance(step, Menu) and choice(step, written_key(step, text)) is not None
 
 

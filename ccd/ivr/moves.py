@@ -10,7 +10,6 @@ from ccd.model.steps import (
     Answer,
     AnyStep,
     Branch,
-    Collect,
     Enqueue,
     Goto,
     Hangup,
@@ -22,6 +21,7 @@ from ccd.model.steps import (
 )
 from ccd.model.steps import CallBack as StepCallBack
 from ccd.model.steps_calling import Call, Return
+from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
 
@@ -52,6 +52,8 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.ANSWERING, Event.TEXT): answering.written,
     (Mode.ANSWERING, Event.PROMPT_ENDED): answering.asked,
     (Mode.ANSWERING, Event.DEADLINE): answering.late,
+    (Mode.KEYING, Event.KEYED): collecting.secret_told,
+    (Mode.KEYING, Event.DEADLINE): collecting.secret_lost,
     (Mode.REFUSING, Event.PROMPT_ENDED): parting.refusal_told,
     (Mode.REFUSING, Event.DEADLINE): parting.refusal_lost,
     (Mode.AWAITING, Event.DIGIT): outside.type_ahead,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ccd.ivr.callbacks import ASK_AGAIN, SAID
 from ccd.ivr.do import Assigned, CallBack, Do, Queue, TransferTo
-from ccd.ivr.input import whole
+from ccd.ivr.input import open_value, whole
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
@@ -79,7 +79,7 @@ def do_call_back(_flows: "Flows", run: FlowState, step: StepCallBack, _now: floa
     run.mode = Mode.KEEPING
     run.typed = ""
     priority = whole(run.variables.get("priority", ""))
-    number = run.variables.get(step.number, "")
+    number = open_value(run.variables, step.number)
     out.append(CallBack(run.interaction, step.queue, number, priority))
     return WAITS
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
+from ccd.ivr.input import hidden
 from ccd.ivr.state import FlowsState, FlowState, Mode
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
@@ -147,6 +148,17 @@ class Scripts:
         run = self.state.running.get(interaction)
         return dict(run.variables) if run is not None else {}
 
+    def shown(self, interaction: str) -> dict[str, str]:
+        """The same for people: of secret keys only how many they are."""
+        run = self.state.running.get(interaction)
+        if run is None:
+            return {}
+        secrets = run.secrets
+        return {
+            name: hidden(secrets[value]) if value in secrets else value
+            for name, value in run.variables.items()
+        }
+
     def language(self, interaction: str) -> str:
         """Language that the interaction is spoken to in; empty when in no flow."""
         run = self.state.running.get(interaction)
@@ -194,8 +206,8 @@ class Scripts:
         if not parts:
             return False
         self.answer(run, out)
+        play = self.next_play(run)
         run.plays += 1
-        play = f"{run.interaction}.p{run.plays}"
         out.append(PlayParts(run.interaction, play, parts, run.language, barge))
         if heard:
             run.play = play
@@ -215,6 +227,10 @@ class Scripts:
         known = self._texts.get(run.language, {})
         texts = [*[known.get(name, "") for name in prompts], digits]
         return tuple([PromptPart(text=text) for text in texts if text])
+
+    def next_play(self, run: FlowState) -> str:
+        """Id of the next prompt."""
+        return f"{run.interaction}.p{run.plays + 1}"
 
     def index(self, run: FlowState, step: str) -> int:
         """Index of a step by its id; the checks refuse a configuration where it does not exist."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ccd.ivr.do import Do
-from ccd.ivr.input import TYPED_LIMIT
+from ccd.ivr.input import TYPED_LIMIT, open_value
 from ccd.ivr.scripts import ENDS, WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
@@ -44,7 +44,7 @@ def do_answer(flows: "Flows", run: FlowState, _step: Answer, _now: float, out: l
 
 
 def do_play(flows: "Flows", run: FlowState, step: Play, now: float, out: list[Do]) -> int:
-    digits = "".join(filter(str.isdecimal, run.variables.get(step.digits, "")))
+    digits = "".join(filter(str.isdecimal, open_value(run.variables, step.digits)))
     said = flows.say(run, step.prompts, step.barge, now, out, digits, step.say)
     if not said or run.kind is LegKind.TEXT:
         return run.at + 1

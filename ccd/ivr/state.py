@@ -27,6 +27,8 @@ class Mode(StrEnum):
     """An outside address to answer."""
     COLLECTING = "collecting"
     """Several keys, while the prompt plays and after it."""
+    KEYING = "keying"
+    """What the channel says of keys that it collects in secret."""
     KEEPING = "keeping"
     """Whether a callback can be kept."""
     REFUSING = "refusing"
@@ -52,6 +54,7 @@ class Event(StrEnum):
     RESUME = "resume"
     DEADLINE = "deadline"
     REFUSED = "refused"
+    KEYED = "keyed"
     ANSWERED = "answered"
 
 
@@ -87,6 +90,10 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     """Keys pressed during a prompt that may be cut, of which the next menu takes the first; or collected."""
     no_input: int = 0
     bad_input: int = 0
+    until: float = 0.0
+    """When all keys together must have come; 0: no limit."""
+    secrets: dict[str, int] = {}
+    """References to secret keys that variables hold → how many keys."""
     deadline: float | None = None
     moved_at: float = 0.0
     """Instant of the last step, and how many steps were taken at it."""

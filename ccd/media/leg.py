@@ -10,10 +10,11 @@ Times: `now` in seconds, `clock` the same instant in units of the RTP clock (8 k
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from ccd.media.digits import EVENT, EVENT_SIZE, DigitEar, DigitMouth
 from ccd.media.g711 import FRAME, PCMA, PCMU, RATE, table
+from ccd.media.inband import ToneEar
 from ccd.media.packet import (
     COMFORT_NOISE,
     HEADER,
@@ -25,6 +26,7 @@ from ccd.media.packet import (
     make_plain,
 )
 from ccd.media.playout import Playout
+from ccd.media.taps import Tap, tap_of
 
 RELATCH_S: Final = 0.5
 """A new source with another SSRC is believed only after the old one was silent this long."""
@@ -39,14 +41,8 @@ _UNPACK: Final = HEADER.unpack_from
 Source = tuple[str, int] | tuple[str, int, int, int]
 
 
-class Tap(Protocol):
-    """Where a copy of what a leg sends goes (a recording's track)."""
-
-    def put(self, payload: bytearray, timestamp: int, clock: int, codec: str) -> None: ...
-
-
 Report = Callable[["Leg", str, str], None]
-"""Called with the leg, `digit` or `played` or `stopped`, and the key or the id of the play."""
+"""Called with the leg, `digit`, `tone` (a digit as sound), `played` or `stopped`, and the key or play."""
 
 
 class Leg:
@@ -62,7 +58,9 @@ class Leg:
         "_named",
         "_report",
         "_sequence_shift",
+        "_tap",
         "_timestamp_shift",
+        "_tones",
         "_transit",
         "_translate",
         "_turn",
@@ -76,6 +74,7 @@ class Leg:
         "in_ssrc",
         "jitter",
         "lost",
+        "masked",
         "missing",
         "name",
         "next_sequence",
@@ -94,8 +93,8 @@ class Leg:
         "sequence",
         "source",
         "ssrc",
-        "tap",
         "timestamp",
+        "track",
     )
 
     def __init__(
@@ -112,8 +111,7 @@ class Leg:
         self.codec = PCMU
         self.payload = -1
         self.digits = -1
-        self.sends = False
-        self.receives = False
+        self.sends = self.receives = False
         self.address: Source | None = None
         """Where our packets go."""
         self._named: Source | None = None
@@ -124,17 +122,18 @@ class Leg:
         self.next_sequence = 0
         self._base_sequence = 0
         self._base_count = 0
-        self.received = 0
-        self.missing = 0
-        self.lost = 0
-        self.bad = 0
+        self.received = self.missing = self.lost = self.bad = 0
         self.jitter = 0.0
         self._transit = 0
         self.heard = now
         self._former: Source | None = None
         self._former_until = 0.0
         self._ear: DigitEar | None = None
-        self.tap: Tap | None = None
+        self._tap: Tap | None = None
+        self.track: Tap | None = None
+        self._tones: ToneEar | None = None
+        self.masked = False
+        """Neither partner nor recording hears the party."""
         # outgoing
         self.ssrc = ssrc
         self.sequence = sequence & SEQUENCE_MASK
@@ -209,8 +208,33 @@ class Leg:
         self.relays = self.sends and self.address is not None and self.playout is None and self._mouth is None
         other = self.partner
         if other is not None:
+            self.relays = self.relays and not other.masked
             self._translate = table(self.codec, other.codec)
             other._translate = table(other.codec, self.codec)
+
+    # --- who listens -------------------------------------------------------------------------------
+
+    def record(self, track: Tap | None) -> None:
+        """Give the party's audio to a recording's track; None: no more."""
+        self.track = track
+        self._tap = tap_of(track, self._tones, masked=self.masked)
+
+    def hear_tones(self, on: bool) -> None:
+        """Report digits that come as tones in the audio, unless telephone events came on this leg."""
+        if on is not (self._tones is not None):
+            self._tones = ToneEar(self._heard_tone) if on else None
+            self.record(self.track)
+
+    def mask(self, on: bool) -> None:
+        """Let nobody but us hear what the party sends."""
+        self.masked = on
+        self.record(self.track)
+        if self.partner is not None:
+            self.partner._rewire()
+
+    def _heard_tone(self, key: str) -> None:
+        if self._ear is None:  # no telephone event came
+            self._report(self, "tone", key)
 
     # --- incoming ----------------------------------------------------------------------------------
 
@@ -240,8 +264,8 @@ class Leg:
         self._transit = transit
         if -RATE < step < RATE:  # not at the start of a stream or when the clock wraps
             self.jitter += ((step if step > 0 else -step) - self.jitter) / 16.0
-        if self.tap is not None:
-            self.tap.put(buffer[HEADER_SIZE:size], timestamp, clock, self.codec)
+        if self._tap is not None:
+            self._tap.put(buffer[HEADER_SIZE:size], timestamp, clock, self.codec)
         other = self.partner
         if other is None or not other.relays:
             return 0

@@ -81,6 +81,28 @@ class PlayPrompt(Command, frozen=True):
     """A digit stops it at once (the digit is reported too)."""
 
 
+class CollectSecret(Command, frozen=True):
+    """Collect keys that nobody else may see; the channel keeps them and posts `SecretCollected`, once.
+
+    From here until then no `DigitPressed` is posted, nobody hears the party, and recordings hold silence.
+    """
+
+    leg: str
+    secret: str
+    """Unique reference under which the keys are kept."""
+    least: int
+    most: int
+    terminator: str
+    first_wait_s: float
+    wait_s: float
+    total_s: float
+    """0: no limit."""
+    valid: str = ""
+    """As `Collect.valid`."""
+    play: str = ""
+    """The prompt that asks, given next; the times count from its end. Empty: from now."""
+
+
 class StopPrompt(Command, frozen=True):
     """Stop what plays on a leg (prompt or music)."""
 
@@ -176,7 +198,7 @@ class AskOutside(Command, frozen=True):
     values: dict[str, str]
     timeout_s: float
     secrets: dict[str, str] = {}
-    """Name → reference of a secret that the voice channel keeps (`ccd.channels.secret_port`)."""
+    """Name → reference of a secret that the voice channel keeps (`ccd.channels.secrets`)."""
 
 
 AnyCommand = (
@@ -185,6 +207,7 @@ AnyCommand = (
     | ReleaseLeg
     | DialLeg
     | PlayPrompt
+    | CollectSecret
     | StopPrompt
     | StartMusic
     | PlayTone

@@ -151,6 +151,19 @@ class DigitPressed(Fact, frozen=True):
     digit: str
 
 
+class SecretCollected(Fact, frozen=True):
+    """What was keyed in secret (`CollectSecret`) is complete, or did not come: never the keys themselves."""
+
+    leg: str
+    secret: str
+    """The reference that was asked with."""
+    length: int
+    """So many keys; 0: none came."""
+    ok: bool
+    """They are valid, and kept under the reference until the leg ends."""
+    note: str = ""
+
+
 class PromptEnded(Fact, frozen=True):
     """A prompt came to its end, was stopped, or could not be played."""
 
@@ -335,6 +348,7 @@ AnyFact = (
     | TransferAsked
     | MediaLost
     | DigitPressed
+    | SecretCollected
     | PromptEnded
     | RecordingEnded
     | TextReceived

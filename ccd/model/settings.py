@@ -103,6 +103,9 @@ class SipSettings(Frozen, frozen=True):
     """SIP messages kept in memory for `ccctl sip trace`."""
 
 
+INBAND_AUTO, INBAND_OFF, INBAND_ON = "auto", "off", "on"
+
+
 class MediaSettings(Frozen, frozen=True):
     """[media]: the media engine."""
 
@@ -113,6 +116,9 @@ class MediaSettings(Frozen, frozen=True):
     port_min: int = 16384
     port_max: int = 32767
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    inband_dtmf: str = INBAND_AUTO
+    """Hear digits that are sent as tones in the audio: `auto`: of parties that did not agree on telephone
+    events (RFC 4733), `on`: also of others until their first event, `off`: never."""
     dead_after_s: float = 30.0
     """A party that should send and is silent this long is reported lost; 0: never."""
     recordings: str = ""

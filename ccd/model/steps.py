@@ -7,6 +7,7 @@ from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
 from ccd.model.step import HANG_UP, Key, Say, Step, set_ones
 from ccd.model.steps_calling import Call, Return
+from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
 
@@ -110,28 +111,6 @@ class Enqueue(Step, frozen=True, tag="queue"):
 
     def leaves(self) -> dict[str, str]:
         return {"an agent takes it": ""}
-
-
-class Collect(Step, frozen=True, tag="collect"):
-    """Ask for several keys, e.g. a telephone number, as a variable. `#` ends them, `*` begins anew."""
-
-    variable: str
-    id: str = ""
-    prompt: str = ""
-    say: Say = ""
-    """Text said after the prompt: one text, or language → text."""
-    wait_s: float = 5.0
-    """Time for each key; then what there is counts."""
-    most: int = 16
-    """So many keys end it by themselves."""
-    on_none: str = ""
-    """Step to go to when no key came; empty: the next one."""
-
-    def targets(self) -> dict[Key, str]:
-        return set_ones(on_none=self.on_none)
-
-    def says(self) -> Iterator[tuple[Key, str]]:
-        yield ("prompt",), self.prompt
 
 
 class CallBack(Step, frozen=True, tag="callback"):

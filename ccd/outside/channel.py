@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from ccd.channels.port import Post
-from ccd.channels.secret_port import Secrets
+from ccd.channels.secrets import Secrets
 from ccd.clock import monotonic
 from ccd.errors import Misconfigured
 from ccd.model.commands import AnyCommand, AskOutside

@@ -10,7 +10,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import callbacks, outside, own_calls, profiles, wrap_ups
+from ccd.runtime import callbacks, outside, own_calls, profiles, secrets, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -380,6 +380,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.TransferAsked: _transfer,
     facts.MediaLost: _media_lost,
     facts.DigitPressed: _digit,
+    facts.SecretCollected: secrets.collected,
     facts.PromptEnded: _prompt_ended,
     facts.RecordingEnded: _recorded,
     facts.TextReceived: _text,

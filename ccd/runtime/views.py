@@ -307,7 +307,7 @@ def interaction(centre: Centre, name: str, now: float) -> View | None:
         "running": True,
         **_row(centre, info, places, now),
         "parties": _parties(talk) if talk is not None else [],
-        "variables": centre.flows.variables(name),
+        "variables": centre.flows.shown(name),
         "recordings": list(talk.recordings) if talk is not None else [],
         "record": plain(record) if record is not None else None,
         "timeline": words.tell(record, zone(record)) if record is not None else [],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import thirds
 from ccd.ivr import do
-from ccd.runtime import callbacks, outside
+from ccd.runtime import callbacks, outside, secrets
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with
 
@@ -93,6 +93,8 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.CallBack: callbacks.wanted,
     do.Stay: callbacks.stays,
     do.Assigned: _assigned,
+    do.CollectSecretly: secrets.collect,
+    do.Rejected: secrets.rejected,
     **outside.WANTS,
 }
 """They are part of `ccd.runtime.consequences.CONSEQUENCES`."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from ccd.channels.port import Post
+from ccd.channels.secrets import KeyCollector, Secrets, interaction_of
 from ccd.errors import Refused
 from ccd.ids import Chance, SeededChance
 from ccd.model import commands as do
@@ -27,6 +28,7 @@ from ccd.model.facts import (
     MediaLost,
     PromptEnded,
     RecordingEnded,
+    SecretCollected,
     TextDelivered,
     TextFailed,
     TextReceived,
@@ -49,7 +51,7 @@ class LegState(StrEnum):
 class FakeLeg:
     """What the channel knows of one live leg."""
 
-    __slots__ = ("barge", "dial", "id", "kind", "music", "peer", "play", "seen", "state")
+    __slots__ = ("barge", "dial", "id", "kind", "music", "owner", "peer", "play", "secret", "seen", "state")
 
     def __init__(self, leg: str, kind: LegKind, state: LegState, dial: do.DialLeg | None = None) -> None:
         self.id = leg
@@ -60,6 +62,10 @@ class FakeLeg:
         self.play = ""
         """Prompt or tone that plays."""
         self.barge = False
+        self.secret: KeyCollector | None = None
+        """What takes its keys while they are for nobody else."""
+        self.owner = ""
+        """The interaction whose secrets it keyed."""
         self.music = ""
         self.peer = ""
         """Leg it is bridged with."""
@@ -89,6 +95,8 @@ class FakeChannel:
         self.kind = LegKind.AUDIO if channel_class is ChannelClass.VOICE else LegKind.TEXT
         self.legs: dict[str, FakeLeg] = {}
         self.ended: dict[str, Cause] = {}
+        self.secrets = Secrets()
+        """What was keyed in secret."""
         self.performed: list[AnyCommand] = []
         """Every command, in order."""
         self.acknowledged: list[tuple[str, str]] = []
@@ -179,9 +187,18 @@ class FakeChannel:
         """The party presses keys, one fact each; the first cuts a prompt that may be cut."""
         one = self._live(leg)
         for digit in digits:
-            self._tell(DigitPressed(leg, digit))
+            if one.secret is not None:
+                self._told(one, one.secret.press(digit))
+            else:
+                self._tell(DigitPressed(leg, digit))
             if one.barge:
                 self._cut(one)
+
+    def time_out_secret(self, leg: str) -> None:
+        """No further key comes of those that are collected in secret."""
+        one = self._live(leg)
+        if one.secret is not None:
+            self._told(one, one.secret.over())
 
     def finish_prompt(self, leg: str) -> None:
         """What plays comes to its end."""
@@ -272,6 +289,21 @@ class FakeChannel:
         if self._prompts_end:
             self.finish_prompt(command.leg)
 
+    def _collect_secret(self, command: do.CollectSecret) -> None:
+        one = self.legs.get(command.leg)
+        if one is not None:
+            one.secret = KeyCollector(command, self.secrets)
+            one.owner = interaction_of(command.secret)
+
+    def _told(self, one: FakeLeg, told: SecretCollected | None) -> None:
+        if told is not None:
+            one.secret = None
+            self._tell(told)
+
+    def _break_off(self, one: FakeLeg) -> None:
+        if one.secret is not None:
+            self._told(one, one.secret.break_off())
+
     def _stop_prompt(self, command: do.StopPrompt) -> None:
         one = self.legs.get(command.leg)
         if one is not None:
@@ -282,6 +314,7 @@ class FakeChannel:
         one = self.legs.get(command.leg)
         if one is not None:
             self._cut(one)
+            self._break_off(one)
             one.music = command.music
 
     def _bridge(self, command: do.BridgeLegs) -> None:
@@ -291,6 +324,7 @@ class FakeChannel:
         for one in (a, b):
             self._part(one)
             self._cut(one)
+            self._break_off(one)
             one.music = ""
         a.peer, b.peer = b.id, a.id
 
@@ -335,6 +369,8 @@ class FakeChannel:
 
     def _end(self, leg: str, cause: Cause, *, remote: bool) -> None:
         one = self.legs.pop(leg)
+        if one.owner:
+            self.secrets.forget(one.owner)
         self._part(one)
         for recording, legs in list(self._recordings.items()):
             if leg in legs:
@@ -349,6 +385,7 @@ PERFORMS: dict[type[AnyCommand], Callable[[FakeChannel, Any], None]] = {
     do.ReleaseLeg: FakeChannel._release,
     do.DialLeg: FakeChannel._dial,
     do.PlayPrompt: FakeChannel._play,
+    do.CollectSecret: FakeChannel._collect_secret,
     do.StopPrompt: FakeChannel._stop_prompt,
     do.StartMusic: FakeChannel._music,
     do.PlayTone: FakeChannel._play,

@@ -72,6 +72,10 @@ class LivelyChannel(FakeChannel):
             parts = len(command.parts) if isinstance(command, cmd.PlayPrompt) else 1
             leg, play = command.leg, command.play
             self._plan(leg, PROMPT_S * parts, lambda one: one.play == play, self.finish_prompt)
+        elif isinstance(command, cmd.CollectSecret):
+            secret = command.secret
+            patience_s = command.first_wait_s + (2 * PROMPT_S if command.play else 0.0)
+            self._plan(command.leg, patience_s, lambda one: _collects(one, secret), self.time_out_secret)
         elif isinstance(command, cmd.BridgeLegs):
             self.bridged(command.a, command.b)
 
@@ -134,6 +138,10 @@ class LivelyChannel(FakeChannel):
 
 def _always(_one: FakeLeg) -> bool:
     return True
+
+
+def _collects(one: FakeLeg, secret: str) -> bool:
+    return one.secret is not None and one.secret.command.secret == secret
 
 
 def _unanswered(one: FakeLeg) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from ccd.channels.port import Post
+from ccd.channels.secrets import Secrets
 from ccd.clock import Clock
 from ccd.errors import CcdError
 from ccd.ids import Chance
@@ -44,6 +45,7 @@ from ccd.voice.media_hearing import hear
 from ccd.voice.outgoing import Attempt
 from ccd.voice.performing import PERFORM
 from ccd.voice.registrar import Registrar
+from ccd.voice.secret_keys import SecretKeys
 from ccd.voice.speech_ahead import texts_ahead
 from ccd.voice.stack import SipStack
 from ccd.voice.texts import TextLeg
@@ -76,6 +78,9 @@ class VoiceChannel:
         self.trunks.wake = self._set_timer
         self.legs: dict[str, CallLeg] = {}
         self.dialogs: dict[DialogKey, CallLeg] = {}
+        self.secrets = Secrets()
+        """What was keyed in secret; an adapter that passes it on is given the same object."""
+        self.secret_keys = SecretKeys(self)
         self.texts: dict[str, TextLeg] = {}
         self._correspondents: dict[str, TextLeg] = {}
         self._former: OrderedDict[str, TextLeg] = OrderedDict()
@@ -295,6 +300,8 @@ class VoiceChannel:
 
     def digit_by_info(self, leg: CallLeg, digit: str) -> None:
         """A digit that came by INFO: a fact, and RFC 4733 (or INFO) to whom the leg is bridged with."""
+        if self.secret_keys.press(leg.id, digit):
+            return
         self.post(facts.DigitPressed(leg.id, digit))
         peer = self.legs.get(leg.peer)
         if peer is not None:
@@ -311,6 +318,7 @@ class VoiceChannel:
     def forget(self, leg: CallLeg) -> None:
         """The leg is over; its dialog stays known until its BYE is answered (`CallLeg.heard`)."""
         self.legs.pop(leg.id, None)
+        self.secret_keys.forget(leg.id)
         peer = self.legs.get(leg.peer)
         if peer is not None and peer.peer == leg.id:
             peer.peer = ""

@@ -117,8 +117,26 @@ class StopRecord(MediaCommand, frozen=True):
     leg: str
 
 
+class Mask(MediaCommand, frozen=True):
+    """What the party keys is secret from now on, or no more: nobody hears it, recordings hold silence."""
+
+    leg: str
+    on: bool
+
+
 AnyMediaCommand = (
-    OpenLeg | SetStream | CloseLeg | Play | Music | Stop | Join | Part | SendDigit | Record | StopRecord
+    OpenLeg
+    | SetStream
+    | CloseLeg
+    | Play
+    | Music
+    | Stop
+    | Join
+    | Part
+    | SendDigit
+    | Record
+    | StopRecord
+    | Mask
 )
 
 
@@ -140,6 +158,8 @@ class Digit(MediaFact, frozen=True):
 
     leg: str
     digit: str
+    tone: bool = False
+    """It came as a tone in the audio: who hears the party has heard it."""
 
 
 class PeerLost(MediaFact, frozen=True):

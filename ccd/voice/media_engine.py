@@ -107,6 +107,7 @@ class EmbeddedEngine:
             settings.music,
             self._gather_ms,
             self._speech,
+            settings.inband_dtmf,
         )
         link = MediaLink(index, begin, self._on_fact, self._on_end)
         self._tries[index] = (self._tries.get(index, (0, 0.0))[0] + 1, monotonic())

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
     """Translate one fact; those of legs that are gone say nothing any more."""
     if isinstance(fact, engine.PlayEnded):
+        channel.secret_keys.prompt_ended(fact.leg, fact.play)
         channel.post(facts.PromptEnded(fact.leg, fact.play, fact.completed, fact.note))
     elif isinstance(fact, engine.Digit):
         leg = channel.legs.get(fact.leg)
-        if leg is not None:
+        if leg is not None and not channel.secret_keys.press(fact.leg, fact.digit):
             channel.post(facts.DigitPressed(fact.leg, fact.digit))
             peer = channel.legs.get(leg.peer)
             stream = peer.session.stream if peer is not None and peer.session is not None else None
-            if peer is not None and stream is not None and stream.digits is None:
+            if peer is not None and stream is not None and stream.digits is None and not fact.tone:
                 peer.send_digit(fact.digit)
     elif isinstance(fact, engine.PeerLost):
         if fact.leg in channel.legs:

@@ -9,6 +9,7 @@ from ccd.errors import CcdError
 from ccd.media.g711 import check_codec
 from ccd.media.leg import Leg, Source
 from ccd.media.playout import Clip, Playout
+from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
 from ccd.voice.audio_files import SAY, Key, Library, keys_of, music_key
 from ccd.voice.engine import (
     CloseLeg,
@@ -17,6 +18,7 @@ from ccd.voice.engine import (
     LegClosed,
     LegFailed,
     LegStats,
+    Mask,
     Music,
     OpenLeg,
     Part,
@@ -53,6 +55,7 @@ class Legs:
         library: Library,
         tell: Callable[[Any], None],
         speech: SpeechPlan | None = None,
+        inband_dtmf: str = INBAND_OFF,
     ) -> None:
         self.pool = pool
         self.pace = Pace()
@@ -64,6 +67,7 @@ class Legs:
         self._speaking = Speaking(speech, library, tell)
         self._skipped: dict[str, str] = {}
         """Leg → why a text of what it hears now is left out."""
+        self._inband_dtmf = inband_dtmf
         self.recorder = Recorder(self.writing, self._recorded)
         self.legs: dict[str, Leg] = {}
         self.received = 0
@@ -81,6 +85,7 @@ class Legs:
             SendDigit: self._send_digit,
             Record: self._record,
             StopRecord: self._stop_record,
+            Mask: self._mask,
         }
 
     @property
@@ -136,6 +141,8 @@ class Legs:
             else:
                 self._tell(Trouble(f"leg {leg.name}: {stream.host!r} is no address for our RTP sockets"))
         leg.set_stream(codec, stream.payload, stream.digits, address, stream.send, stream.receive, now)
+        wished = self._inband_dtmf
+        leg.hear_tones(wished == INBAND_ON or (wished == INBAND_AUTO and stream.digits is None))
 
     def _close(self, command: CloseLeg, now: float) -> None:
         leg = self.legs.pop(command.leg, None)
@@ -270,6 +277,11 @@ class Legs:
         if leg is not None and leg.send_digit(command.digit, command.duration_ms):
             self.pace.add(leg, now)
 
+    def _mask(self, command: Mask, _now: float) -> None:
+        leg = self.legs.get(command.leg)
+        if leg is not None:
+            leg.mask(command.on)
+
     # --- recording ---------------------------------------------------------------------------------
 
     def _record(self, command: Record, now: float) -> None:
@@ -292,8 +304,8 @@ class Legs:
     # --- what legs report --------------------------------------------------------------------------
 
     def _report(self, leg: Leg, what: str, value: str) -> None:
-        if what == "digit":
-            self._tell(Digit(leg.name, value))
+        if what in {"digit", "tone"}:
+            self._tell(Digit(leg.name, value, tone=what == "tone"))
             waiting = leg.playout or leg.fetching
             if isinstance(waiting, Playout) and waiting.barge:
                 self._hush(leg)

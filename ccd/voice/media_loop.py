@@ -77,6 +77,7 @@ class MediaLoop:
             Library(begin.prompts, begin.music),
             self._tell,
             begin.speech,
+            begin.inband_dtmf,
         )
         self._running = True
         self._stray = 0

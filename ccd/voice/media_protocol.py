@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ccd.errors import PeerBroke
+from ccd.model.settings import INBAND_OFF
 from ccd.voice.engine import AnyMediaCommand, AnyMediaFact, MediaCommand, MediaFact
 from ccd.voice.speech_plan import SpeechPlan, Texts
 
@@ -31,6 +32,8 @@ class Begin(MediaCommand, frozen=True):
     gather_ms: float
     speech: SpeechPlan | None = None
     """How texts are spoken; None: they are left out."""
+    inband_dtmf: str = INBAND_OFF
+    """Which legs are listened to for tones: see `MediaSettings.inband_dtmf`."""
 
 
 class OpenPorts(MediaCommand, frozen=True):

@@ -49,6 +49,10 @@ def _play(channel: "VoiceChannel", command: cmd.PlayPrompt) -> None:
     )
 
 
+def _collect_secret(channel: "VoiceChannel", command: cmd.CollectSecret) -> None:
+    channel.secret_keys.collect(command)
+
+
 def _tone(channel: "VoiceChannel", command: cmd.PlayTone) -> None:
     channel.engine.perform(engine.Play(command.leg, command.play, tone=command.tone))
 
@@ -58,6 +62,7 @@ def _stop(channel: "VoiceChannel", command: cmd.StopPrompt) -> None:
 
 
 def _music(channel: "VoiceChannel", command: cmd.StartMusic) -> None:
+    channel.secret_keys.break_off(command.leg)
     channel.engine.perform(engine.Music(command.leg, command.music))
 
 
@@ -65,8 +70,9 @@ def _bridge(channel: "VoiceChannel", command: cmd.BridgeLegs) -> None:
     a, b = channel.legs.get(command.a), channel.legs.get(command.b)
     if a is None or b is None:
         return
-    _unbridge(channel, a)
-    _unbridge(channel, b)
+    for leg in (a, b):
+        _unbridge(channel, leg)
+        channel.secret_keys.break_off(leg.id)
     a.peer, b.peer = b.id, a.id
     channel.engine.perform(engine.Join(a.id, b.id))
 
@@ -131,6 +137,7 @@ PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.ReleaseLeg: _release,
     cmd.DialLeg: _dial,
     cmd.PlayPrompt: _play,
+    cmd.CollectSecret: _collect_secret,
     cmd.PlayTone: _tone,
     cmd.StopPrompt: _stop,
     cmd.StartMusic: _music,

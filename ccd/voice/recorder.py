@@ -109,15 +109,16 @@ class Recorder:
         """Begin; a leg that is recorded already keeps its running recording."""
         if (
             command.recording in self._running
-            or left.tap is not None
-            or right.tap is not None
+            or left.track is not None
+            or right.track is not None
             or left is right
         ):
             note = "a leg is being recorded already"
             self._hear(Recorded(command.recording, command.left, command.path, 0.0, note))
             return
         recording = _Recording(command, left, right, int(now * RATE))
-        left.tap, right.tap = recording.left, recording.right
+        left.record(recording.left)
+        right.record(recording.right)
         self._running[command.recording] = recording
         self._plan(recording, now)
 
@@ -148,7 +149,7 @@ class Recorder:
         if recording is None:
             return
         for leg in recording.legs:
-            leg.tap = None
+            leg.record(None)
         self._batch(recording, int(now * RATE))
         self._aside.put(lambda: self._finish(recording))
 
@@ -163,7 +164,7 @@ class Recorder:
 
     def leg_closed(self, leg: Leg, now: float) -> None:
         """Close the recordings that the leg is in."""
-        if leg.tap is None:
+        if leg.track is None:
             return
         for name in [name for name, recording in self._running.items() if leg in recording.legs]:
             self.stop(name, now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Any
@@ -30,6 +30,8 @@ SHORTEST_NAP_S = 0.02
 
 MOST_TRACED_BYTES = 4096
 """What is kept of one message for the trace: a flood of huge ones must not fill the memory."""
+MOST_HIDDEN = 4096
+INFO = b"INFO "
 _CREDENTIALS = re.compile(
     rb"^((?:proxy-)?authorization[ \t]*:[ \t]*)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
 )
@@ -65,6 +67,8 @@ class SipStack:
         )
         self.counts = Counters()
         self._traced: deque[tuple[float, str, Flow, bytes | Message]] = deque(maxlen=settings.trace_messages)
+        self._hidden: OrderedDict[bytes, None] = OrderedDict()
+        """Call-IDs of late on which keys were secret: the trace shows no INFO of theirs."""
         self._udp: dict[str, UdpListener] = {}
         self._tcp: TcpHome | None = None
         self._advertised: dict[tuple[str, str], tuple[str, int]] = {}
@@ -197,6 +201,14 @@ class SipStack:
             return [(listener.host, listener.port) for listener in self._udp.values()]
         return [(host, port) for _, _, host, port in self._tcp.listeners] if self._tcp is not None else []
 
+    def hide(self, call_id: str) -> None:
+        """Keys of this call are secret from now on: what its INFOs carry is not kept, to the call's end and
+        beyond (copies come late)."""
+        self._hidden[call_id.encode()] = None
+        self._hidden.move_to_end(call_id.encode())
+        if len(self._hidden) > MOST_HIDDEN:
+            self._hidden.popitem(last=False)
+
     def trace(self, call_id: str = "") -> list[Traced]:
         """Messages of late, oldest first; all, or those with that Call-ID."""
         wanted = call_id.encode()
@@ -220,14 +232,20 @@ class SipStack:
 
     def take_datagram(self, data: bytes, flow: Flow) -> None:
         now = self._clock.now()
-        self._traced.append((now, "in", flow, data if len(data) < MOST_TRACED_BYTES else _head(data)))
+        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
+        if self._hidden and data.startswith(INFO):
+            kept = without_keys(kept, self._hidden)
+        self._traced.append((now, "in", flow, kept))
         self.endpoint.receive(data, flow, now)
         self._flush()
 
     def take_message(self, message: Request | Response, flow: Flow) -> None:
         now = self._clock.now()
         small = message.size < MOST_TRACED_BYTES
-        self._traced.append((now, "in", flow, message if small else _head(message.to_bytes())))
+        kept = message if small else _head(message.to_bytes())
+        if self._hidden and isinstance(message, Request) and message.method == "INFO":
+            kept = without_keys(message.to_bytes()[:MOST_TRACED_BYTES], self._hidden)
+        self._traced.append((now, "in", flow, kept))
         self.endpoint.receive_message(message, flow, now)
         self._flush()
 
@@ -255,6 +273,8 @@ class SipStack:
                     now = self._clock.now()
                     for flow, data in batch:
                         kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
+                        if self._hidden and data.startswith(INFO):
+                            kept = without_keys(kept, self._hidden)
                         self._traced.append((now, "out", flow, kept))
                         self._send(flow, data)
                 else:
@@ -327,6 +347,14 @@ class SipStack:
             if (":" in bound) == (":" in host):
                 return _split(settings.advertise, bound_port) if settings.advertise else (host, bound_port)
         return (host, port or 5060)
+
+
+def without_keys(data: bytes, calls: Iterable[bytes]) -> bytes:
+    """An INFO without its body where it belongs to one of the calls, whatever the spelling of its headers."""
+    if not any(call in data for call in calls):
+        return data
+    head = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
+    return head + b"\r\n\r\n(masked)"
 
 
 def masked(data: bytes) -> bytes:

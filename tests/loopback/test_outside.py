@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from ccd.channels.secret_port import NoSecrets
+from ccd.channels.secrets import Secrets
 from ccd.model.commands import AskOutside
 from ccd.model.facts import AnyFact, OutsideAnswered
 from ccd.model.rules import Rules
@@ -43,7 +43,7 @@ class Site:
         self.facts: list[OutsideAnswered] = []
         self.base = ""
         self.answer: Callable[[web.Request], Awaitable[web.StreamResponse]] = self.ok
-        self.channel = OutsideChannel({}, NoSecrets(), "ccd/test")
+        self.channel = OutsideChannel({}, Secrets(), "ccd/test")
         self._came = asyncio.Event()
         self._count = 0
 
@@ -60,7 +60,7 @@ class Site:
         """A channel with the service `crm`."""
         known = {"kind": "http", "url": self.base + "/c/{number}", "timeout_s": TIMEOUT_S, "failures": 1000}
         service = OutsideSettings(name="crm", **{**known, **settings})
-        self.channel = OutsideChannel({"crm": service}, secrets or NoSecrets(), "ccd/test")
+        self.channel = OutsideChannel({"crm": service}, secrets or Secrets(), "ccd/test")
         await self.channel.start(self.post)
 
     def post(self, fact: AnyFact) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ccd.channels.secret_port import NoSecrets
+from ccd.channels.secrets import Secrets
 from ccd.model.commands import AskOutside
 from ccd.model.facts import AnyFact, OutsideAnswered
 from ccd.model.settings import OutsideSettings, Secret
@@ -27,7 +27,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 async def asked(timeout_s: float, questions: list[dict[str, str]], **settings: Any) -> list[OutsideAnswered]:
     """What comes of these questions, in the order of the questions."""
     service = OutsideSettings(name="db", kind="sql", timeout_s=timeout_s, **settings)
-    channel = OutsideChannel({"db": service}, NoSecrets(), "ccd/test")
+    channel = OutsideChannel({"db": service}, Secrets(), "ccd/test")
     found: dict[str, OutsideAnswered] = {}
     whole = asyncio.Event()
 

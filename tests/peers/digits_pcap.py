@@ -5,11 +5,17 @@ SIPp's own `play_dtmf` sends payload types 96 and 97 and lets the timestamps of 
 socket, thus root or CAP_NET_RAW: `can_play()` tells; without it use the scenario `uac_info_digits`.
 """
 
+import audioop
+import math
 import socket
 import struct
+from array import array
 from pathlib import Path
 
 KEYS = "0123456789*#ABCD"
+KEYS_OF_PAD = "123A456B789C*0#D"
+LOW, HIGH = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
+"""Hertz of the rows and columns of the pad (ITU-T Q.23)."""
 PACKET_MS = 20
 TICKS_PER_MS = 8
 
@@ -67,3 +73,27 @@ def _frame(payload: bytes) -> bytes:
     udp = struct.pack("!HHHH", 4000, 4000, 8 + len(payload), 0) + payload
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, b"\x7f\0\0\1", b"\x7f\0\0\1")
     return b"\0" * 12 + b"\x08\x00" + ip + udp
+
+
+def write_tones(
+    path: Path, digits: str, *, press_ms: int = 100, gap_ms: int = 120, ssrc: int = 0x0CCD0002
+) -> float:
+    """Write a capture of the same keys as tones in G.711 µ-law, as an old gateway sends them; its seconds."""
+    samples = [0.0] * (8 * gap_ms)
+    for key in digits:
+        at = KEYS_OF_PAD.index(key)
+        low, high = LOW[at // 4], HIGH[at % 4]
+        samples += [
+            6000 * math.sin(2 * math.pi * low * step / 8000)
+            + 7000 * math.sin(2 * math.pi * high * step / 8000)
+            for step in range(8 * press_ms)
+        ]
+        samples += [0.0] * (8 * gap_ms)
+    samples += [0.0] * (-len(samples) % 160)
+    sound = audioop.lin2ulaw(array("h", map(round, samples)).tobytes(), 2)
+    packets = []
+    for number in range(len(sound) // 160):
+        header = struct.pack("!BBHII", 0x80, 0, 2000 + number, 320_000 + 160 * number, ssrc)
+        packets.append((number * PACKET_MS, header + sound[160 * number : 160 * number + 160]))
+    path.write_bytes(_capture(packets))
+    return len(samples) / 8000

@@ -16,6 +16,7 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 GUIDES = [
     "first-trunk.md",
     "first-queue.md",
+    "keys.md",
     "peak-mode.md",
     "services.md",
     "speech.md",

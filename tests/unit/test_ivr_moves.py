@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.ivr.do import HangUp, PlayParts, Queue, TransferTo
+from ccd.ivr.do import CallBack as StepsCallBack
+from ccd.ivr.do import CollectSecretly, HangUp, PlayParts, Queue, Stay, TransferTo
 from ccd.ivr.flows import Flows
 from ccd.ivr.moves import MOVES, STEPS
 from ccd.ivr.state import Event, Mode
@@ -16,8 +17,9 @@ from ccd.model.nouns import Cause, LegKind
 from ccd.model.steps import (
     Answer,
     AnyStep,
+    Branch,
     CallBack,
-    Collect,
+    Case,
     Enqueue,
     Goto,
     Hangup,
@@ -27,6 +29,7 @@ from ccd.model.steps import (
     Set,
     Transfer,
 )
+from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
 
@@ -46,6 +49,7 @@ STEPS_FOR = (
     Identify(number_service="crm", prompt="who", on_known="queue", id="identify", most=1),
     Confirm(say="right?", id="confirm", yes="menu", no="collect", limit=2),
 )
+SECRETLY = Collect(variable="card", prompt="card", id="secretly", secret=True, bad_input_limit=1)
 
 
 def in_mode(mode: Mode) -> Flows:
@@ -59,13 +63,14 @@ def in_mode(mode: Mode) -> Flows:
         Mode.LEAVING: "leave",
         Mode.COLLECTING: "collect",
         Mode.ANSWERING: "confirm",
+        Mode.KEYING: "secretly",
         Mode.KEEPING: "callback",
         Mode.REFUSING: "callback",
         Mode.AWAITING: "lookup",
         Mode.RECOGNISING: "recognise",
         Mode.IDENTIFYING: "identify",
     }[mode]
-    flow = model.FlowRule(name="f", steps=(Goto(step=goto), *STEPS_FOR))
+    flow = model.FlowRule(name="f", steps=(Goto(step=goto), *STEPS_FOR[:6], SECRETLY, *STEPS_FOR[6:]))
     flows = Flows(model.Rules(flows={"f": flow}), look=lambda _: {"caller": "+33612345678"}.get)
     flows.start("7", "f", T0, "en")
     if mode is Mode.LISTENING:
@@ -85,6 +90,8 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
         return list(flows.prompt_ended("7", "7.p1", True, now))
     if event is Event.RESUME:
         return list(flows.resume("7", "why", now))
+    if event is Event.KEYED:
+        return list(flows.secret_collected("7", "secret:7.s1", 4, True, "", now))
     if event is Event.REFUSED:
         return list(flows.refuse("7", "denied", now))
     if event is Event.ANSWERED:
@@ -103,10 +110,12 @@ MOVED = {
     (Mode.LISTENING, Event.DEADLINE): Mode.ASKING,
     (Mode.QUEUED, Event.RESUME): Mode.TRANSFERRING,
     (Mode.TRANSFERRING, Event.RESUME): Mode.PLAYING,
-    (Mode.COLLECTING, Event.DIGIT): Mode.KEEPING,
-    (Mode.COLLECTING, Event.TEXT): Mode.KEEPING,
-    (Mode.COLLECTING, Event.DEADLINE): Mode.KEEPING,
     (Mode.ANSWERING, Event.DIGIT): Mode.ASKING,
+    (Mode.COLLECTING, Event.DIGIT): Mode.KEYING,
+    (Mode.COLLECTING, Event.TEXT): Mode.KEYING,
+    (Mode.COLLECTING, Event.DEADLINE): Mode.KEYING,
+    (Mode.KEYING, Event.KEYED): Mode.KEEPING,
+    (Mode.KEYING, Event.DEADLINE): Mode.KEEPING,
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
     (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
     (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
@@ -204,6 +213,31 @@ a_step = st.one_of(
         closed_by=st.dictionaries(st.sampled_from(Closing), targets, max_size=2),
     ),
     st.builds(Hangup, prompt=st.sampled_from(["", "bye"])),
+    st.builds(
+        Collect,
+        variable=st.sampled_from(["number", "card"]),
+        prompt=st.sampled_from(["", "keys"]),
+        first_wait_s=st.floats(0, 10),
+        wait_s=st.floats(0.5, 10),
+        total_s=st.sampled_from([0.0, 3.0]),
+        least=st.integers(0, 3),
+        most=st.integers(1, 4),
+        terminator=st.sampled_from(["#", "*", ""]),
+        valid=st.sampled_from(["", "luhn", "date:DDMM", "phone", "phone:FR", "iban", "regex:[1-3]+"]),
+        secret=st.booleans(),
+        no_input_limit=st.integers(0, 2),
+        bad_input_limit=st.integers(0, 2),
+        on_none=targets,
+        on_bad_input=targets,
+    ),
+    st.builds(CallBack, queue=st.just("q"), number=st.sampled_from(["", "number"]), on_refused=targets),
+    st.builds(
+        Branch,
+        cases=st.lists(
+            st.builds(Case, when=st.sampled_from(["hour < 12", 'var.card != ""']), step=targets), max_size=2
+        ).map(tuple),
+        otherwise=targets,
+    ),
 )
 an_input = st.one_of(
     st.tuples(st.just("digit"), st.sampled_from(KEYS)),
@@ -212,6 +246,9 @@ an_input = st.one_of(
     st.tuples(st.just("resume"), st.just("full")),
     st.tuples(st.just("expire"), st.floats(0, 700)),
     st.tuples(st.just("answered"), st.sampled_from(["", "s1", "nowhere"])),
+    st.tuples(st.just("refuse"), st.sampled_from(["denied", "already", "full"])),
+    st.tuples(st.just("keyed"), st.sampled_from([0, 4, -4])),
+    st.tuples(st.just("expire"), st.floats(0, 1400)),
 )
 
 
@@ -219,10 +256,12 @@ an_input = st.one_of(
     steps=st.lists(a_step, max_size=6),
     inputs=st.lists(an_input, max_size=40),
     kind=st.sampled_from(LegKind),
+    aside=st.booleans(),
 )
 def test_any_script_under_any_input_waits_or_ends(
-    steps: list[AnyStep], inputs: list[tuple[str, object]], kind: LegKind
+    steps: list[AnyStep], inputs: list[tuple[str, object]], kind: LegKind, aside: bool
 ) -> None:
+    """Every turn ends, waits for one thing at most, and never without a deadline of ours or of the queue."""
     named = tuple(
         type(step)(**{f: getattr(step, f) for f in step.__struct_fields__ if f != "id"}, id=name)  # type: ignore[arg-type]
         for name, step in zip(IDS, steps, strict=False)
@@ -230,18 +269,23 @@ def test_any_script_under_any_input_waits_or_ends(
     flow = model.FlowRule(name="f", steps=named)
     flows = Flows(model.Rules(flows={"f": flow}, calendars={"office": OFFICE}))
     now = T0
-    out = flows.start("7", "f", now, "en", kind=kind)
-    play = ""
+    if aside:
+        out = flows.step_aside("7", "f", now, "en", {"number": "+33123456789"})
+    else:
+        out = flows.start("7", "f", now, "en", kind=kind)
+    play = secret = ""
     for what, value in inputs:
         for do in out[:-1]:
-            assert not isinstance(do, HangUp | Queue | TransferTo), "only the last outcome of a turn waits"
+            alone = isinstance(do, HangUp | Queue | TransferTo | Stay | StepsCallBack)
+            assert not alone, "only the last outcome of a turn waits"
         play = next((do.play for do in out if isinstance(do, PlayParts)), play)
+        secret = next((do.secret for do in out if isinstance(do, CollectSecretly)), secret)
         run = flows.state.running.get("7")
-        assert (run is None) == (bool(out) and isinstance(out[-1], HangUp)) or not out
+        assert (run is None) == (bool(out) and isinstance(out[-1], HangUp | Stay)) or not out
         if run is None:
             assert flows.next_deadline() is None
             return
-        if run.mode not in (Mode.QUEUED, Mode.TRANSFERRING):
+        if run.mode not in (Mode.QUEUED, Mode.TRANSFERRING, Mode.KEEPING):
             assert flows.next_deadline() is not None
         now += 0.5
         if what == "digit":
@@ -255,6 +299,11 @@ def test_any_script_under_any_input_waits_or_ends(
             out = list(flows.answered("7", OutsideAnswered("7", run.ask, bool(value), fields), now))
         elif what == "resume":
             out = list(flows.resume("7", "full", now))
+        elif what == "refuse":
+            out = list(flows.refuse("7", str(value), now))
+        elif what == "keyed":
+            length = int(str(value))
+            out = list(flows.secret_collected("7", secret, abs(length), length > 0, "", now))
         else:
             now += value  # type: ignore[operator]
             out = []
