@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
 from ccd.ivr.state import FlowsState, FlowState
+from ccd.ivr.voicemail_scripts import message_flows
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
 from ccd.model.step import Step
@@ -67,7 +68,7 @@ class Scripts:
         state = self.state
         self.calendars = rules.calendars
         current: dict[str, int] = {}
-        for name, flow in {**scripts_for(rules), **rules.flows}.items():
+        for name, flow in {**scripts_for(rules), **message_flows(rules), **rules.flows}.items():
             number = state.current.get(name, 0)
             if number == 0 or state.scripts[number] != flow:
                 number, state.next_script = state.next_script, state.next_script + 1

@@ -31,6 +31,12 @@ class Mode(StrEnum):
     """Whether a callback can be kept."""
     REFUSING = "refusing"
     """The end of the prompt that says why it cannot."""
+    GREETING = "greeting"
+    """The end of the prompt that asks for a message."""
+    BEEPING = "beeping"
+    """The end of the beep after which one speaks."""
+    SPEAKING = "speaking"
+    """The end of the message, and whether there is one."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -44,6 +50,7 @@ class Event(StrEnum):
     RESUME = "resume"
     DEADLINE = "deadline"
     REFUSED = "refused"
+    NO_MESSAGE = "no_message"
 
 
 class FlowState(msgspec.Struct, omit_defaults=True):

@@ -167,6 +167,8 @@ class RecordingEnded(Fact, frozen=True):
     path: str
     seconds: float
     note: str = ""
+    quiet_s: float = 0.0
+    """Of a message: so much of it, at its end, is silence."""
 
 
 # -- text --------------------------------------------------------------------------------------
@@ -304,6 +306,14 @@ class CallbackAsked(Fact, frozen=True):
     """Where; empty: the number that the customer calls from."""
 
 
+class MaskAsked(Fact, frozen=True):
+    """Somebody at the console puts silence in place of what is recorded from now on, or ends that."""
+
+    interaction: str
+    on: bool
+    by: str
+
+
 AnyFact = (
     DaemonStarted
     | DaemonStopped
@@ -338,5 +348,6 @@ AnyFact = (
     | HangupAsked
     | ChangeAsked
     | CallbackAsked
+    | MaskAsked
 )
 """Every fact, for decoding."""

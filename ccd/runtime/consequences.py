@@ -18,7 +18,7 @@ from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
-from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
+from ccd.runtime import callbacks, own_calls, recalls, voicemail, wrap_ups
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
@@ -165,10 +165,10 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     elif target.address:
         until = centre.now + OVERFLOW_RING_S
         thirds.dial_out(centre.talks, talk, target.address, until, talk.origin)
-    elif target.flow:
+    elif flow := voicemail.flow_of(target):
         centre.talks.back_to_flow(talk)
         start = centre.flows.start
-        centre.push(start(info.id, target.flow, centre.now, talk.language, kind=info.kind, answered=True))
+        centre.push(start(info.id, flow, centre.now, talk.language, kind=info.kind, answered=True))
     else:
         centre.talks.back_to_flow(talk)
         _resume(centre, info.id, decision.why)
@@ -339,7 +339,7 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     if any(isinstance(decision, dec.StaleOffer) for decision in decisions):
         centre.talks.withdraw_offer(talk, event.offer, Cause.LAPSED)
     elif talk.away:
-        callbacks.call(centre, talk)
+        voicemail.answered(centre, talk)
     else:
         centre.talks.connect(talk, centre.now)
     centre.push(decisions)
@@ -482,7 +482,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.Bridged: _bridged,
     ev.TalkOver: _talk_over,
     ev.LineLeft: callbacks.line_left,
-    ev.CallFailed: callbacks.failed,
+    ev.CallFailed: voicemail.call_failed,
     ev.CustomerReached: callbacks.reached,
     ev.PromptOver: _prompt_over,
     ev.OutsideFailed: _outside_failed,
@@ -491,5 +491,6 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.TransferFailed: _transfer_failed,
     ev.Closed: _closed,
     ev.Noted: _noted,
+    **voicemail.CONSEQUENCES,
 }
 """Every answer has its function; a test holds the table whole."""

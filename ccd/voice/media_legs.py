@@ -17,6 +17,7 @@ from ccd.voice.engine import (
     LegClosed,
     LegFailed,
     LegStats,
+    Mask,
     Music,
     OpenLeg,
     Part,
@@ -74,6 +75,7 @@ class Legs:
             Part: self._part,
             SendDigit: self._send_digit,
             Record: self._record,
+            Mask: self._mask,
             StopRecord: self._stop_record,
         }
 
@@ -164,7 +166,7 @@ class Legs:
         if leg is None:
             return
         self._hush(leg)
-        keys = keys_of(command.parts, command.language, command.tone)
+        keys = keys_of(command.parts, command.language, command.tone, command.file)
         self._fetch(leg, keys, command.play, loop=False, barge=command.barge, now=now)
 
     def _music(self, command: Music, now: float) -> None:
@@ -239,12 +241,15 @@ class Legs:
 
     def _record(self, command: Record, now: float) -> None:
         left, right = self.legs.get(command.left), self.legs.get(command.right)
-        if left is None or right is None:
+        if left is None or (right is None and command.right):
             missing = command.left if left is None else command.right
             note = f"leg {missing} is gone"
             self._tell(Recorded(command.recording, command.left, command.path, 0.0, note))
             return
         self.recorder.start(command, left, right, now)
+
+    def _mask(self, command: Mask, _now: float) -> None:
+        self.recorder.mask(command.recording, command.on)
 
     def _stop_record(self, command: StopRecord, now: float) -> None:
         self.recorder.stop(command.recording, now)

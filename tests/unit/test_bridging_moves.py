@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from ccd.bridging import events as ev
-from ccd.bridging import texts, thirds, transfer
+from ccd.bridging import recording, texts, thirds, transfer
 from ccd.bridging.state import MOVES, Move, Party, Phase, Talk
 from ccd.bridging.talks import ENDING_S, WHISPER_S, Talks, decode_state
 from ccd.errors import IllegalMove
@@ -145,7 +145,7 @@ def test_it_closes_when_the_last_of_leg_and_recordings_is_gone() -> None:
     assert events == [ev.TalkOver("1", "ann", by_agent=True)]
     hall.talks.ended("voice:c", Cause.NORMAL, NOW)
     assert hall.step()[1] == []
-    hall.talks.recording_ended("1-1", "x.wav", 3.0, "")
+    recording.ended(hall.talks, "1-1", "x.wav", 3.0, "", 0.0)
     hall.talks.recording_ended("1-1", "x.wav", 3.0, "")
     assert hall.step()[1] == [ev.Closed("1", Cause.NORMAL, NOW)]
 

@@ -37,6 +37,7 @@ STEPS_FOR = (
     Hangup(prompt="bye", id="leave"),
     Collect(variable="number", prompt="keys", id="collect", most=1),
     CallBack(queue="q", id="callback", on_refused="collect"),
+    Voicemail(queue="q", id="voicemail", on_empty="menu"),
     Play(prompts=("p",)),
 )
 
@@ -53,6 +54,9 @@ def in_mode(mode: Mode) -> Flows:
         Mode.COLLECTING: "collect",
         Mode.KEEPING: "callback",
         Mode.REFUSING: "callback",
+        Mode.GREETING: "voicemail",
+        Mode.BEEPING: "voicemail",
+        Mode.SPEAKING: "voicemail",
     }[mode]
     flow = model.FlowRule(name="f", steps=(Goto(step=goto), *STEPS_FOR))
     flows = Flows(model.Rules(flows={"f": flow}))
@@ -61,6 +65,10 @@ def in_mode(mode: Mode) -> Flows:
         flows.prompt_ended("7", "7.p1", True, T0)
     if mode is Mode.REFUSING:
         flows.refuse("7", "already", T0)
+    if mode in (Mode.BEEPING, Mode.SPEAKING):
+        flows.prompt_ended("7", "7.p1", True, T0)
+    if mode is Mode.SPEAKING:
+        flows.prompt_ended("7", "7.p2", True, T0)
     assert flows.state.running["7"].mode is mode
     return flows
 
@@ -71,11 +79,13 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
     if event is Event.TEXT:
         return list(flows.text("7", "1", now))
     if event is Event.PROMPT_ENDED:
-        return list(flows.prompt_ended("7", "7.p1", True, now))
+        return list(flows.prompt_ended("7", flows.state.running["7"].play or "7.p1", True, now))
     if event is Event.RESUME:
         return list(flows.resume("7", "why", now))
     if event is Event.REFUSED:
         return list(flows.refuse("7", "denied", now))
+    if event is Event.NO_MESSAGE:
+        return list(flows.no_message("7", now))
     return list(flows.expire(now + 10_000))
 
 
@@ -96,6 +106,13 @@ MOVED = {
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
     (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
     (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
+    (Mode.GREETING, Event.DIGIT): Mode.BEEPING,
+    (Mode.GREETING, Event.PROMPT_ENDED): Mode.BEEPING,
+    (Mode.GREETING, Event.DEADLINE): Mode.BEEPING,
+    (Mode.BEEPING, Event.PROMPT_ENDED): Mode.SPEAKING,
+    (Mode.BEEPING, Event.DEADLINE): Mode.SPEAKING,
+    (Mode.SPEAKING, Event.DEADLINE): Mode.SPEAKING,
+    (Mode.SPEAKING, Event.NO_MESSAGE): Mode.ASKING,
     (Mode.LEAVING, Event.PROMPT_ENDED): None,
     (Mode.LEAVING, Event.DEADLINE): None,
 }
