@@ -22,6 +22,7 @@ from ccd.bridging import events as ev
 from ccd.bridging.state import Message, Move, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import OfferEnd, PromptPart
+from ccd.model.voicemail_rules import CHOOSE_PROMPT
 
 if TYPE_CHECKING:
     from ccd.bridging.talks import Talks
@@ -30,7 +31,7 @@ ENDING_S = 10.0
 """The end of a recording that was stopped is reported within this time."""
 CHOOSE_S = 60.0
 """Time for a key, from the end of the message on; the prompt that names the keys plays in it."""
-CHOOSE = (PromptPart("voicemail/choose"),)
+CHOOSE = (PromptPart(CHOOSE_PROMPT),)
 BEEP, ERROR = "beep", "error"
 
 

@@ -26,6 +26,7 @@ PHASES = {
     "offered": "ringing",
     "calling": "calling back",
     "connecting": "connecting",
+    "listening": "listening",
     "talking": "talking",
     "transferring": "in transfer",
     "outside_ringing": "dialling out",

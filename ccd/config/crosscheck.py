@@ -14,6 +14,7 @@ from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
 from ccd.config.sounds import check_sounds
 from ccd.config.values import Reader
+from ccd.config.voicemail import check_voicemail
 from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.numbers import to_e164
 from ccd.model.rules import AgentRule, FlowRule, QueueRule
@@ -28,6 +29,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_queues(reader, settings)
     check_wrap_ups(reader, settings)
     check_callbacks(reader, settings)
+    check_voicemail(reader, settings)
     check_scripts(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)

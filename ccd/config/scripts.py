@@ -4,10 +4,12 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
 from ccd.config.values import Reader
+from ccd.config.voicemail import check_step
 from ccd.ivr.graph import Graph
 from ccd.model.rules import Rules
 from ccd.model.settings import Settings
 from ccd.model.steps import AnyStep, Branch, CallBack, Enqueue, Hours, Menu, Set, Transfer
+from ccd.model.steps_voicemail import Voicemail
 
 KEYS = "0123456789*#"
 
@@ -53,6 +55,8 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
         case CallBack():
             if step.queue or not asked_aside(settings.rules, path[1]):
                 must_be_known(reader, (*path, "queue"), step.queue, "queues")
+        case Voicemail():
+            check_step(reader, path, step)
         case Transfer():
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
         case Branch():

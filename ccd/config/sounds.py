@@ -4,15 +4,19 @@ A prompt must exist in every language in which a flow can come to it. Languages 
 configured prompt folders and of the shipped set; music is looked for in the same way, without language.
 """
 
+from collections.abc import Iterator
 from pathlib import Path as FilePath
 
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.graph import Graph
-from ccd.model.rules import FlowRule
+from ccd.ivr.voicemail_scripts import message_flows
+from ccd.model.rules import FlowRule, Rules
 from ccd.model.settings import Settings
-from ccd.model.steps import Set
+from ccd.model.steps import AnyStep, Set
+from ccd.model.steps_voicemail import Voicemail
+from ccd.model.voicemail_rules import CHOOSE_PROMPT
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -48,15 +52,23 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         listeners = [rules.agents[name] for name in queue.agents if name in rules.agents]
         for language in sorted({agent.language or rules.language for agent in listeners}):
             sounds.prompt((*path, "whisper"), queue.whisper, language)
-    for flow in scripts_for(rules).values():
+    for flow in (*scripts_for(rules).values(), *message_flows(rules).values()):
         for step in flow.steps:
             for _, name in step.says():
                 sounds.prompt(("language",), name, rules.language)
+    if any(isinstance(step, Voicemail) for step in _all_steps(rules)):
+        for language in sorted({agent.language or rules.language for agent in rules.agents.values()}):
+            sounds.prompt(("language",), CHOOSE_PROMPT, language)
     for flow in rules.flows.values():
         sounds.language(("flows", flow.name, "language"), flow.language)
         raw = reader.document.get(("flows", flow.name, "steps"))
         if isinstance(raw, list) and len(raw) == len(flow.steps) and flow.steps:
             _flow(sounds, flow, flow.language or rules.language)
+
+
+def _all_steps(rules: Rules) -> Iterator[AnyStep]:
+    for flow in (*rules.flows.values(), *message_flows(rules).values()):
+        yield from flow.steps
 
 
 def _flow(sounds: "_Sounds", flow: FlowRule, language: str) -> None:

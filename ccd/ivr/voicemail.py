@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 BEEP_S = 5.0
 """A beep whose end was not reported for so long counts as ended."""
+CLOSING_S = 20.0
+"""Longer than bridging waits for the end of a recording that it stopped: what it says of it comes before."""
 
 
 def do_voicemail(flows: "Flows", run: FlowState, step: Voicemail, now: float, out: list[Do]) -> int:
@@ -74,8 +76,8 @@ def spoken(flows: "Flows", run: FlowState, key: str, now: float, out: list[Do]) 
         long_enough(flows, run, key, now, out)
 
 
-def long_enough(_flows: "Flows", run: FlowState, _: str, _now: float, out: list[Do]) -> None:
-    run.deadline = None  # from here on bridging watches over the end
+def long_enough(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
+    flows.wait(run, now + CLOSING_S)
     out.append(EndMessage(run.interaction))
 
 

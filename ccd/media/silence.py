@@ -21,6 +21,11 @@ class Silence:
         """Samples since it was loud last."""
         self._rest = b""
 
+    @property
+    def at_end(self) -> int:
+        """The same when nothing more comes: what is too short to be judged is as what was before it."""
+        return self.quiet + len(self._rest) // 2 if self.quiet else 0
+
     def hear(self, linear: bytes) -> None:
         """The next 16-bit samples at 8 kHz."""
         sound = self._rest + linear

@@ -3,6 +3,8 @@
 from ccd.model.frozen import Frozen
 
 LEAVE_PROMPT, KEPT_PROMPT = "voicemail/leave", "voicemail/kept"
+CHOOSE_PROMPT = "voicemail/choose"
+"""Said to the agent after the message: which key does what."""
 
 
 class VoicemailRule(Frozen, frozen=True):

@@ -216,7 +216,7 @@ class Recorder:
         file, command = recording.file, recording.command
         if not file.size:
             file.append(bytearray(), None if recording.right is None else bytearray(), recording.codec)
-        quiet = recording.silence.quiet if recording.silence is not None else 0
+        quiet = recording.silence.at_end if recording.silence is not None else 0
         kept = min(quiet, QUIET_KEPT)
         file.cut(quiet - kept)
         file.finish()

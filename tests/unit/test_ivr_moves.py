@@ -26,6 +26,7 @@ from ccd.model.steps import (
     Set,
     Transfer,
 )
+from ccd.model.steps_voicemail import Record, Voicemail
 
 T0 = 50.0
 
@@ -104,8 +105,8 @@ MOVED = {
     (Mode.COLLECTING, Event.TEXT): Mode.KEEPING,
     (Mode.COLLECTING, Event.DEADLINE): Mode.KEEPING,
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
-    (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
-    (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
+    (Mode.REFUSING, Event.PROMPT_ENDED): Mode.GREETING,
+    (Mode.REFUSING, Event.DEADLINE): Mode.GREETING,
     (Mode.GREETING, Event.DIGIT): Mode.BEEPING,
     (Mode.GREETING, Event.PROMPT_ENDED): Mode.BEEPING,
     (Mode.GREETING, Event.DEADLINE): Mode.BEEPING,
@@ -164,6 +165,10 @@ a_step = st.one_of(
     st.builds(Enqueue, queue=st.just("q")),
     st.builds(Transfer, address=st.just("+331")),
     st.builds(Goto, step=targets),
+    st.builds(
+        Voicemail, queue=st.just("q"), prompt=st.sampled_from(["", "p"]), beep=st.booleans(), on_empty=targets
+    ),
+    st.builds(Record, switch=st.sampled_from(["on", "off", "mask", "unmask"])),
     st.builds(
         Hours,
         calendar=st.sampled_from(["office", "gone"]),
