@@ -13,6 +13,7 @@ WORDS = {
     "idle": "free",
     "ringing": "ringing",
     "calling": "calling back",
+    "listening": "listening to a message",
     "talking": "talking",
     "wrap_up": "in wrap-up",
     "paused": "paused",
