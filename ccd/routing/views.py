@@ -63,8 +63,8 @@ class AgentView(msgspec.Struct, frozen=True):
     reachable: bool
     unreachable_why: str
     doing: str
-    """One word: `logged_out`, `paused`, `no_device`, `ringing`, `calling`, `listening`, `talking`, `wrap_up` or
-    `idle`."""
+    """One word: `logged_out`, `paused`, `no_device`, `ringing`, `calling`, `listening`, `talking`, `wrap_up`
+    or `idle`."""
     load: int
     capacity: int
     interactions: tuple[str, ...]
