@@ -10,6 +10,8 @@ from ccd.bridging.voicemail import CHOOSE_S, ENDING_S
 from ccd.history.state import Record
 from ccd.model import commands as cmd
 from ccd.model import facts
+from ccd.model.callback_rules import CallbackRule
+from ccd.model.hours import CalendarRule, Span
 from ccd.model.nouns import Cause, ChannelClass
 from ccd.model.rules import Target
 from ccd.model.steps import AnyStep, Enqueue, Hangup
@@ -27,9 +29,20 @@ BYE = Hangup(id="bye")
 class Desk:
     """A centre of one agent, ann, with callers who leave messages."""
 
-    def __init__(self, *steps: AnyStep, agents: tuple[str, ...] = ("ann",), **sales: Any) -> None:
-        queue = {"agents": ("ann",), "load": {ChannelClass.TASK: 100}, **sales}
-        self.sim = SimulatedCentre(rules(*(steps or (LEAVE, BYE)), **queue))
+    def __init__(
+        self,
+        *steps: AnyStep,
+        agents: tuple[str, ...] = ("ann",),
+        serves: tuple[str, ...] = ("ann",),
+        open_at: int = 0,
+        **sales: Any,
+    ) -> None:
+        """`agents` log in, `serves` are those of the queue; it is open from `open_at` o'clock on."""
+        queue = {"agents": serves, "load": {ChannelClass.TASK: 100}, **sales}
+        found = rules(*(steps or (LEAVE, BYE)), **queue)
+        week = ((Span(open_at * 60, 17 * 60),),) * 7
+        office = {"office": CalendarRule(name="office", zone="UTC", week=week)}
+        self.sim = SimulatedCentre(msgspec.structs.replace(found, calendars=office))
         for agent in agents:
             self.sim.login(agent)
         self.sim.run(1)
@@ -385,4 +398,100 @@ def test_somebody_at_the_console_may_end_a_message() -> None:
     desk.sim.tell(facts.HangupAsked(name, "test"))
     desk.sim.run(1)
     assert desk.phase(name) == "ended" and desk.figures() == (1, 0, 0, 0, 1)
+    desk.sim.check_replay()
+
+
+def listening(**sales: Any) -> tuple[Desk, str]:
+    desk = Desk(**sales)
+    desk.sim.behaviours[ANN_CALLS] = Behaviour(answers_after=20.0)
+    name = desk.leave()
+    heard(desk, name)
+    return desk, name
+
+
+def test_an_agent_who_hangs_up_while_the_customer_rings_gets_the_message_again() -> None:
+    desk, name = listening()
+    desk.press(name, "2")
+    desk.press(name, "2")  # means nothing while it rings
+    desk.sim.run(2)
+    customer = desk.talk(name).customer.leg
+    desk.sim.hang_up(desk.talk(name).agent.leg)
+    assert customer not in desk.sim.voice.legs
+    assert (desk.phase(name), desk.place(name), doing(desk.sim, "ann")) == ("waiting", "resting", "idle")
+    desk.sim.run(900)
+    assert desk.place(name) == "offered"
+    desk.sim.check_replay()
+
+
+def test_a_restart_while_the_customer_rings_gives_the_message_back() -> None:
+    desk, name = listening()
+    desk.press(name, "2")
+    desk.sim.run(2)
+    desk.sim.restart()
+    heard(desk, name)
+    desk.press(name, "#")
+    desk.sim.run(1)
+    assert desk.figures() == (1, 1, 0, 0, 0)
+    desk.sim.check_replay()
+
+
+def test_where_customers_are_called_first_a_message_is_still_heard_first() -> None:
+    desk, name = listening(callback=CallbackRule(first="customer"))
+    assert desk.phase(name) == "listening" and not desk.talk(name).reserved
+    desk.press(name, "2")
+    assert desk.phase(name) == "calling"
+    desk.sim.check_replay()
+
+
+def test_a_customer_who_was_called_is_a_call_again_for_the_next_queue() -> None:
+    desk, name = listening()
+    desk.press(name, "2")
+    desk.sim.run(21)
+    assert desk.phase(name) == "talking"
+    desk.sim.act(desk.sim.voice.transfer, desk.talk(name).agent.leg, "301")
+    place = desk.sim.centre.router.state.places[name]
+    assert (place.queue, place.channel_class, place.callback) == ("help", ChannelClass.VOICE, None)
+    assert desk.talk(name).message is None
+    desk.sim.check_replay()
+
+
+def test_several_phones_ring_for_a_message_and_the_first_hears_it() -> None:
+    desk = Desk(agents=("ann", "bob"), strategy="ring_all", serves=("ann", "bob"))
+    desk.sim.behaviours["bob-phone"] = Behaviour(answers_after=1.0)
+    name = desk.leave()
+    desk.sim.run(1.5)
+    assert desk.phase(name) == "listening" and desk.talk(name).agent.agent == "bob"
+    assert doing(desk.sim, "ann") == "idle"
+    desk.sim.check_replay()
+
+
+def test_while_its_queue_is_closed_a_message_rests() -> None:
+    """The caller is sent to voicemail because it is closed; the message is offered when it opens."""
+    begins = 1_700_000_000.0  # Tuesday, 22:13:20 UTC
+    desk = Desk(Enqueue(queue="sales"), calendar="office", closed_to=Target(voicemail="sales"), open_at=9)
+    name = desk.leave()
+    assert desk.figures() == (2, 0, 0, 1, 0)
+    assert desk.place(name) == "resting"
+    opening = begins + (24 - 22) * 3600 - 13 * 60 - 20 + 9 * 3600
+    desk.sim.run_until(opening - TICK)
+    assert desk.place(name) == "resting"
+    desk.sim.run_until(opening)
+    assert desk.place(name) == "offered"
+    desk.sim.check_replay()
+
+
+def test_a_step_without_prompt_or_beep_records_at_once() -> None:
+    desk = Desk(Voicemail(queue="sales", prompt="", beep=False, goodbye=""))
+    leg = desk.sim.call(origin=ANN_CALLS)
+    name = desk.sim.interaction_of(leg)
+    assert desk.talk(name).speaks and desk.sim.voice.legs[leg].state == "answered"
+    desk.sim.act(desk.sim.voice.digit, leg, "#")
+    assert leg not in desk.sim.voice.legs and desk.place(name) == "offered", "no goodbye to wait for"
+    desk.sim.check_replay()
+
+
+def test_a_written_interaction_goes_past_a_voicemail_step() -> None:
+    desk = Desk(LEAVE, BYE)
+    leg = desk.sim.chat("hello")
+    assert desk.sim.record(leg).outcome != "handled" and not desk.sim.performed(cmd.RecordMessage)
     desk.sim.check_replay()
