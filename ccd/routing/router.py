@@ -263,7 +263,7 @@ class Router(CallingBack):
         desk = self._matching.index.desks[place.agent]
         desk.state.totals.handled += 1
         self._matching.index.seat(desk)  # some strategies count them
-        return [Handled(interaction, place.agent, place.queue, waited, in_time)]
+        return [Handled(interaction, place.agent, place.queue, waited, in_time, now - began)]
 
     def missed(self, offer: str, end: OfferEnd, now: float) -> list[Decision]:
         """Not taken, or the agent vanished before the bridge: the place is kept, the next agent asked.

@@ -249,6 +249,7 @@ def _handled(centre: "Centre", decision: dec.Handled) -> None:
         decision.waited_s,
         decision.in_service_level,
         centre.now,
+        decision.worked_s,
     )
 
 

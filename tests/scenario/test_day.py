@@ -297,6 +297,14 @@ def test_a_message_is_spoken_heard_and_done() -> None:
     first, second = found.records
     assert first.outcome == second.outcome == "handled"
     assert [note.what for note in second.timeline].count("voicemail done") == 1
+    voice, message = [stay for record in (second,) for stay in stays_of(record)]
+    queued, played = (
+        next(note.at for note in second.timeline[at:] if note.what == what)
+        for at, what in ((4, "voicemail kept"), (0, "voicemail played"))
+    )
+    assert (voice.outcome, message.outcome) == ("overflowed", "handled")
+    assert message.wait_s == pytest.approx(played - queued) and message.talk_s > 0
+    assert second.waited_s == pytest.approx(voice.wait_s + message.wait_s)
 
 
 def test_overflow_to_an_outside_address_is_answered_there() -> None:

@@ -309,9 +309,10 @@ def test_a_message_without_its_file_is_told_by_a_tone_and_ends_with_the_call() -
 
 
 @pytest.mark.parametrize("after", [0.0, 1.0, 3.0, 6.0], ids=["goodbye", "goodbye ends", "rings", "heard"])
-def test_a_restart_keeps_a_message_and_its_place(after: float) -> None:
+@pytest.mark.parametrize("origin", [ANN_CALLS, ""], ids=["shown", "withheld"])
+def test_a_restart_keeps_a_message_and_its_place(origin: str, after: float) -> None:
     desk = Desk()
-    leg = desk.speak()
+    leg = desk.speak(origin)
     name = desk.sim.interaction_of(leg)
     desk.sim.act(desk.sim.voice.digit, leg, "#")
     desk.sim.run(after)
