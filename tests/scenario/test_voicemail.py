@@ -13,7 +13,7 @@ from ccd.model import facts
 from ccd.model.callback_rules import CallbackRule
 from ccd.model.hours import CalendarRule, Span
 from ccd.model.nouns import Cause, ChannelClass
-from ccd.model.rules import Target
+from ccd.model.rules import ProfileRule, Suspension, Target
 from ccd.model.steps import AnyStep, Enqueue, Hangup
 from ccd.model.steps_voicemail import Voicemail
 from ccd.model.voicemail_rules import VoicemailRule
@@ -495,4 +495,23 @@ def test_a_written_interaction_goes_past_a_voicemail_step() -> None:
     desk = Desk(LEAVE, BYE)
     leg = desk.sim.chat("hello")
     assert desk.sim.record(leg).outcome != "handled" and not desk.sim.performed(cmd.RecordMessage)
+    desk.sim.check_replay()
+
+
+def test_a_profile_sends_who_waits_to_voicemail_and_takes_it_back() -> None:
+    desk = Desk(Enqueue(queue="sales"), agents=())
+    storm = ProfileRule(name="storm", suspend=Suspension(queues={"sales": Target(voicemail="help")}))
+    found = msgspec.structs.replace(desk.sim.centre.state.rules, profiles={"storm": storm})
+    desk.sim.tell(facts.RulesLoaded(found))
+    desk.sim.tell(facts.ProfileSet("storm", True, "test"))
+    name = desk.leave()
+    assert desk.sim.centre.router.state.places[name].queue == "help"
+    leg = desk.sim.call(origin=ANN_CALLS)
+    desk.sim.run(1)
+    desk.sim.tell(facts.ProfileSet("storm", False, "test"))
+    desk.sim.run(4)
+    assert desk.sim.talk(leg).speaks, "who is about to speak goes on"
+    second = desk.sim.interaction_of(desk.sim.call(origin=ANN_CALLS))
+    desk.sim.run(5)
+    assert desk.phase(second) == "waiting"
     desk.sim.check_replay()
