@@ -27,19 +27,24 @@ GOODBYE_S = 15.0
 KEPT = (PromptPart("callback/kept"),)
 HERE = (PromptPart("callback/here"),)
 RINGBACK = "tone:ringback"
-_ON_THE_PHONE = frozenset({Phase.WAITING, Phase.OFFERED, Phase.CALLING, Phase.CONNECTING})
+_ON_THE_PHONE = frozenset({Phase.WAITING, Phase.OFFERED, Phase.CALLING, Phase.CONNECTING, Phase.LISTENING})
 
 
-def leave_line(talks: "Talks", talk: Talk, number: str, now: float) -> None:
+def leave_line(
+    talks: "Talks", talk: Talk, number: str, now: float, goodbye: tuple[PromptPart, ...] = KEPT
+) -> None:
     """Say goodbye to a customer who is to be called back at `number`, then take the line down."""
     talk.number, talk.away, talk.asking = number, True, False
     if talk.customer_gone:
         talks.events.append(ev.LineLeft(talk.interaction))
         return
+    if not goodbye:
+        hang_up(talks, talk)
+        return
     talks.answer(talk)
     talk.playing = talks.play_id()
     talks.set_deadline(talk, now + GOODBYE_S)
-    talks.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, KEPT, talk.language))
+    talks.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, goodbye, talk.language))
 
 
 def begin(talks: "Talks", interaction: str, number: str, display: str, language: str) -> Talk:
@@ -176,8 +181,11 @@ def _back(talks: "Talks", talk: Talk) -> None:
 
 def restarted(talks: "Talks", talk: Talk) -> bool:
     """After a restart: whether this is a callback, which goes on without any of the legs that it had."""
-    if not talk.number or talk.phase not in _ON_THE_PHONE:
+    kept = talk.away and talk.message is not None and not talk.speaks
+    if not (talk.number or kept) or talk.phase not in _ON_THE_PHONE:
         return False
+    if kept and not talk.customer_gone and talk.phase is Phase.WAITING:
+        talks.events.append(ev.LineLeft(talk.interaction))  # the goodbye is over
     for party in (talk.customer, talk.agent, *talk.also_ringing):
         if party is not None:
             talks.legs.pop(party.leg, None)

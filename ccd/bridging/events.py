@@ -63,6 +63,20 @@ class CustomerReached(Event, frozen=True):
     agent: str
 
 
+class MessageSpoken(Event, frozen=True):
+    """The customer's message is over and on disk; `spoken_s` without the silence at its end, 0: none."""
+
+    spoken_s: float
+
+
+class MessageDone(Event, frozen=True):
+    """The agent heard the message and hung up: it is dealt with."""
+
+
+class MessagePutOff(Event, frozen=True):
+    """The agent pressed no key after the message."""
+
+
 class PromptOver(Event, frozen=True):
     """A prompt of the flow ended."""
 
@@ -122,6 +136,9 @@ AnyEvent = (
     | LineLeft
     | CallFailed
     | CustomerReached
+    | MessageSpoken
+    | MessageDone
+    | MessagePutOff
     | PromptOver
     | OutsideFailed
     | OwnAnswered

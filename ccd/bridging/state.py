@@ -28,6 +28,8 @@ class Phase(StrEnum):
     OFFERED = "offered"
     CALLING = "calling"
     """The customer who left the line is called back; the agent hears it ring, or is kept free meanwhile."""
+    LISTENING = "listening"
+    """An agent hears the message that the customer left."""
     CONNECTING = "connecting"
     """An agent accepted; the whisper plays."""
     TALKING = "talking"
@@ -49,6 +51,7 @@ class Move(StrEnum):
     ACCEPT = "accept"
     CALL = "call"
     """Call the customer back."""
+    LISTEN = "listen"
     BRIDGE = "bridge"
     TO_FLOW = "to_flow"
     DIAL_OUT = "dial_out"
@@ -70,6 +73,9 @@ MOVES: dict[tuple[Phase, Move], Phase] = {
     (Phase.OFFERED, Move.OFFER_OVER): Phase.WAITING,
     (Phase.OFFERED, Move.ACCEPT): Phase.CONNECTING,
     (Phase.CONNECTING, Move.CALL): Phase.CALLING,
+    (Phase.CONNECTING, Move.LISTEN): Phase.LISTENING,
+    (Phase.LISTENING, Move.CALL): Phase.CALLING,
+    (Phase.LISTENING, Move.OFFER_OVER): Phase.WAITING,
     (Phase.WAITING, Move.CALL): Phase.CALLING,
     (Phase.CALLING, Move.BRIDGE): Phase.TALKING,
     (Phase.CALLING, Move.OFFER): Phase.OFFERED,
@@ -122,6 +128,26 @@ class Sending(msgspec.Struct, frozen=True, array_like=True):
     text: str
 
 
+class Message(msgspec.Struct, omit_defaults=True):
+    """What a customer left to be heard."""
+
+    queue: str
+    min_s: float
+    """With less of it spoken it is none."""
+    goodbye: str = ""
+    """Prompt said to the customer when it is kept."""
+    recording: str = ""
+    path: str = ""
+    """Its file; empty: the customer still speaks."""
+    seconds: float = 0.0
+    listened_at: float = 0.0
+    """When the agent who hears it now answered."""
+    heard: bool = False
+    """This agent heard it to its end."""
+    asked: bool = False
+    """What plays to this agent is not the message itself."""
+
+
 HEARS_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.CONNECTING)
 
 
@@ -156,6 +182,14 @@ class Talk(msgspec.Struct, omit_defaults=True):
     own: bool = False
     """Dialled by an agent's phone, which is the customer here: not answered before the far end is."""
     record_own: bool = False
+    record_by_flow: bool | None = None
+    """Goes before what its queue says; None: the flow said nothing."""
+    masked: bool = False
+    """What is recorded is silence for now."""
+    masked_by_flow: bool = False
+    """Each conversation begins masked."""
+    message: Message | None = None
+    """The message that the customer speaks, or left and that no agent has dealt with yet."""
     ended_at: float = 0.0
     cause: Cause = Cause.NORMAL
     texts: list[str] = []
@@ -176,6 +210,11 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """Role and id of the newest texts, so that a copy is not relayed twice (bounded)."""
     sending: list[Sending] = []
     """Relayed, but not yet reported as delivered or failed: said again after a restart (bounded)."""
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the customer speaks a message now, or its recording is being closed."""
+        return self.message is not None and not self.message.path
 
     def parties(self) -> list[tuple[Role, Party]]:
         """All that there are."""

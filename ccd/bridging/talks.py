@@ -14,7 +14,7 @@ import heapq
 
 import msgspec
 
-from ccd.bridging import callbacks, own_calls, texts, thirds
+from ccd.bridging import callbacks, own_calls, recording, texts, thirds, voicemail
 from ccd.bridging import events as ev
 from ccd.bridging.state import HEARS_MUSIC, BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
@@ -43,7 +43,7 @@ class Talks:
         self.commands: list[cmd.Command] = []
         self.events: list[ev.AnyEvent] = []
         self.legs: dict[str, tuple[Talk, Role]] = {}
-        self._recordings: dict[str, Talk] = {}
+        self.recordings: dict[str, Talk] = {}
         self._deadlines: list[tuple[float, str]] = []
         for talk in self.state.talks.values():
             self._index(talk)
@@ -53,8 +53,8 @@ class Talks:
             self.legs[talk.customer.leg] = (talk, Role.CUSTOMER)
         for role, party in talk.parties()[1:]:
             self.legs[party.leg] = (talk, role)
-        for recording in talk.recordings:
-            self._recordings[recording] = talk
+        for name in talk.recordings:
+            self.recordings[name] = talk
         if talk.deadline:
             heapq.heappush(self._deadlines, (talk.deadline, talk.interaction))
 
@@ -101,8 +101,11 @@ class Talks:
 
     def wait(self, talk: Talk, music: str, *, whisper: str, record: bool) -> None:
         """The interaction waits in a queue."""
+        if talk.phase in {Phase.TALKING, Phase.TRANSFERRING}:
+            talk.masked = talk.masked_by_flow  # a mask is the conversation's
         talk.move(Move.QUEUE)
-        talk.music, talk.whisper, talk.record, talk.comforted = music, whisper, record, 0
+        talk.music, talk.whisper, talk.comforted = music, whisper, 0
+        talk.record = record if talk.record_by_flow is None else talk.record_by_flow
         self.answer(talk)
         self.start_music(talk)
 
@@ -150,10 +153,10 @@ class Talks:
             talk.also_ringing = [each for each in talk.also_ringing if each is not other]
         elif talk.agent is not None and talk.agent.offer == offer:
             self.release(talk, Role.AGENT, cause)
-            if talk.phase in {Phase.OFFERED, Phase.CONNECTING}:
-                self._offer_over(talk)
+            if talk.phase in {Phase.OFFERED, Phase.CONNECTING, Phase.LISTENING}:
+                self.offer_over(talk)
 
-    def _offer_over(self, talk: Talk) -> None:
+    def offer_over(self, talk: Talk) -> None:
         """The offer in the first place ended: the next one that rings takes it, or none does."""
         if talk.also_ringing:
             talk.agent, talk.also_ringing = talk.also_ringing[0], talk.also_ringing[1:]
@@ -183,8 +186,7 @@ class Talks:
         talk.move(Move.END)
         talk.cause, talk.ended_at = cause, now
         talk.reserved, talk.asking = None, False
-        for recording in talk.recordings:
-            self.commands.append(cmd.StopRecording(recording, talk.customer.leg))
+        recording.stop_recordings(self, talk)
         for role, party in ((Role.AGENT, talk.agent), (Role.THIRD, talk.third)):
             self.release(talk, role, cause if party and party.answered else Cause.CANCELLED)
         for other in talk.also_ringing:
@@ -193,7 +195,7 @@ class Talks:
         if not talk.customer_gone:
             self.commands.append(cmd.ReleaseLeg(talk.customer.leg, cause))
         self.set_deadline(talk, now + ENDING_S)
-        self._close_if_done(talk)
+        self.close_if_done(talk)
 
     # -- facts about legs ------------------------------------------------------------------------
 
@@ -246,7 +248,9 @@ class Talks:
         if role is Role.CUSTOMER:
             talk.customer_gone = True
             if talk.phase is Phase.ENDING:
-                self._close_if_done(talk)
+                self.close_if_done(talk)
+            elif talk.speaks:
+                voicemail.caller_gone(self, talk, now)
             elif talk.away:
                 callbacks.line_down(self, talk, cause)
             else:
@@ -303,6 +307,8 @@ class Talks:
         if role is Role.AGENT and play == talk.whispering:
             if talk.phase is Phase.CONNECTING:
                 self.bridge(talk)
+            elif talk.phase is Phase.LISTENING:
+                voicemail.played(self, talk, completed, note)
         elif role is Role.CUSTOMER and play == talk.playing:
             talk.playing = ""
             if talk.away and talk.phase is not Phase.ENDING:
@@ -313,15 +319,6 @@ class Talks:
                 self.start_music(talk)
             else:
                 self.events.append(ev.PromptOver(talk.interaction, play, completed, note))
-
-    def recording_ended(self, recording: str, path: str, seconds: float, note: str) -> None:
-        """A recording is whole on disk."""
-        talk = self._recordings.pop(recording, None)
-        if talk is None:
-            return
-        talk.recordings.remove(recording)
-        self.note(talk, "recorded", recording=recording, path=path, seconds=round(seconds, 2), note=note)
-        self._close_if_done(talk)
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -347,6 +344,10 @@ class Talks:
                 self._close(talk)
             elif talk.phase is Phase.CONNECTING:
                 self.bridge(talk)
+            elif talk.speaks:
+                voicemail.never_closed(self, talk)
+            elif talk.phase is Phase.LISTENING:
+                voicemail.no_key(self, talk)
             elif talk.away:
                 callbacks.too_long(self, talk)
             elif talk.phase is Phase.OFFERED:
@@ -364,8 +365,8 @@ class Talks:
                 continue
             if callbacks.restarted(self, talk):
                 continue
-            for recording in list(talk.recordings):
-                self.recording_ended(recording, "", 0.0, "cut by a restart")
+            for name in list(talk.recordings):
+                recording.ended(self, name, "", 0.0, "cut by a restart", 0.0)
             self.ended(talk.customer.leg, Cause.RESTART, now)
         return written
 
@@ -378,7 +379,7 @@ class Talks:
             return
         talk.move(Move.BRIDGE)
         talk.whispering = talk.playing = ""
-        talk.asking, talk.number = False, ""
+        talk.asking, talk.number, talk.message = False, "", None
         self.set_deadline(talk, 0.0)
         self.join_agent(talk, agent)
         self.events.append(ev.Bridged(talk.interaction, agent.agent))
@@ -390,15 +391,7 @@ class Talks:
             return
         self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
         if talk.record:
-            self.record(talk, talk.customer.leg, agent.leg)
-
-    def record(self, talk: Talk, left: str, right: str) -> None:
-        """Record two legs that are bridged; the agent's is the right one."""
-        talk.recorded += 1
-        recording = f"{talk.interaction}-{talk.recorded}"
-        talk.recordings = [*talk.recordings, recording]
-        self._recordings[recording] = talk
-        self.commands.append(cmd.StartRecording(recording, left, right))
+            recording.record(self, talk, talk.customer.leg, agent.leg)
 
     def _agent_gone(self, talk: Talk, cause: Cause, now: float) -> None:
         agent, talk.agent = talk.agent, None
@@ -407,18 +400,16 @@ class Talks:
         phase = talk.phase
         if phase in {Phase.OFFERED, Phase.CONNECTING}:
             end = OfferEnd.VANISHED if phase is Phase.CONNECTING else _MISS.get(cause, OfferEnd.UNREACHABLE)
-            self._offer_over(talk)
+            self.offer_over(talk)
             self.events.append(ev.AgentMissed(talk.interaction, agent.offer, end))
         elif phase is Phase.CALLING:
             callbacks.agent_left(self, talk)
+        elif phase is Phase.LISTENING:
+            voicemail.agent_gone(self, talk, agent.offer)
         elif phase in {Phase.TALKING, Phase.TRANSFERRING}:
             self.events.append(ev.TalkOver(talk.interaction, agent.agent, by_agent=True))
             if phase is Phase.TALKING:
                 self.end(talk, cause, now)
-
-    def stop_recordings(self, talk: Talk) -> None:
-        for recording in talk.recordings:
-            self.commands.append(cmd.StopRecording(recording, talk.customer.leg))
 
     def release(self, talk: Talk, role: Role, cause: Cause, *, keep: bool = False) -> None:
         """End the leg of agent or third and (unless `keep`) forget it; nothing more is heard of it."""
@@ -446,7 +437,7 @@ class Talks:
         if talk.customer.kind is LegKind.AUDIO and not (talk.customer_gone or talk.away or talk.asking):
             self.commands.append(cmd.StartMusic(talk.customer.leg, talk.music))
 
-    def _close_if_done(self, talk: Talk) -> None:
+    def close_if_done(self, talk: Talk) -> None:
         if talk.phase is Phase.ENDING and talk.customer_gone and not talk.recordings:
             self._close(talk)
 
@@ -454,8 +445,8 @@ class Talks:
         if self.state.talks.pop(talk.interaction, None) is None:
             return
         self.legs.pop(talk.customer.leg, None)
-        for recording in talk.recordings:
-            self._recordings.pop(recording, None)
+        for name in talk.recordings:
+            self.recordings.pop(name, None)
         self.events.append(ev.Closed(talk.interaction, talk.cause, talk.ended_at))
 
     def discard(self, talk: Talk) -> list[cmd.AnyCommand]:
@@ -464,8 +455,8 @@ class Talks:
         self.state.talks.pop(talk.interaction, None)
         for party in parties:
             self.legs.pop(party.leg, None)
-        for recording in talk.recordings:
-            self._recordings.pop(recording, None)
+        for name in talk.recordings:
+            self.recordings.pop(name, None)
         return [cmd.ReleaseLeg(party.leg, Cause.FAULT) for party in parties]
 
     def set_deadline(self, talk: Talk, at: float) -> None:

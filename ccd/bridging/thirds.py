@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ccd.bridging import events as ev
-from ccd.bridging import own_calls, texts
+from ccd.bridging import own_calls, recording, texts
 from ccd.bridging.state import Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind
@@ -88,7 +88,7 @@ def answered(talks: "Talks", talk: Talk, third: Party) -> None:
             talks.events.append(ev.OwnAnswered(talk.interaction, third.agent))
         return
     transferor = talk.agent
-    talks.stop_recordings(talk)
+    recording.stop_recordings(talks, talk)
     if transferor is not None:
         talks.commands.append(cmd.ReportTransfer(transferor.leg, done=True))
         talks.release(talk, Role.AGENT, Cause.TRANSFERRED)
@@ -112,7 +112,7 @@ def _join(talks: "Talks", talk: Talk, third: Party) -> None:
     else:
         talks.commands.append(cmd.BridgeLegs(talk.customer.leg, third.leg))
         if talk.record_own:
-            talks.record(talk, third.leg, talk.customer.leg)
+            recording.record(talks, talk, third.leg, talk.customer.leg)
 
 
 def gone(talks: "Talks", talk: Talk, cause: Cause, now: float) -> None:

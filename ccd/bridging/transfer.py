@@ -4,7 +4,7 @@ States: TALKING ──TRANSFER──▶ TRANSFERRING ──▶ TALKING (other ag
 | WAITING (who asked is gone and nobody answered, or the target is a queue).
 """
 
-from ccd.bridging import thirds
+from ccd.bridging import recording, thirds
 from ccd.bridging.state import Move, Phase, Role, Talk
 from ccd.bridging.talks import Talks
 from ccd.model import commands as cmd
@@ -42,7 +42,7 @@ def to_queue(talks: Talks, talk: Talk) -> str:
     if agent is not None:
         talks.commands.append(cmd.ReportTransfer(agent.leg, done=True))
         talks.release(talk, Role.AGENT, Cause.TRANSFERRED)
-    talks.stop_recordings(talk)
+    recording.stop_recordings(talks, talk)
     return agent.agent if agent is not None else ""
 
 

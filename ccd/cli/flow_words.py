@@ -67,6 +67,7 @@ KINDS: dict[str, Kind] = {
     "send": Kind("Send", _TEAL, _BUBBLE),
     "language": Kind("Language", _PURPLE, _BUBBLE),
     "confirm": Kind("Confirm", _PURPLE, _KEYS),
+    "record": Kind("Record", _GREY, _DOT),
     "voicemail": Kind("Voicemail", _GREEN, _BUBBLE),
     "survey": Kind("Survey", _PURPLE, _BUBBLE),
     "pay": Kind("Pay", _TEAL, _LINK),

@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         ("explain", explain),
         ("change", change),
         ("callback", callback),
+        ("mask", mask),
         ("disposition", disposition),
         ("hangup", hangup),
     ):
@@ -155,6 +156,27 @@ def callback(
     session_of(context).show("interaction.callback", json, _called_back, interaction=interaction, **args)
 
 
+def mask(
+    context: typer.Context,
+    interaction: Number,
+    switch: Annotated[
+        str, typer.Argument(help="`on`: silence from now on; `off`: no more.", metavar="ON|OFF")
+    ],
+    json: Json = False,
+) -> None:
+    """Mask the recording of a conversation. What both parties say is silence in it from now on; time goes on.
+
+    \b
+    Example:
+      ccctl interaction mask 4711 on
+      ccctl interaction mask 4711 off
+    """
+    if switch not in ("on", "off"):
+        raise typer.BadParameter(f"{switch!r} is neither on nor off")
+    args = {"interaction": interaction, "on": switch == "on"}
+    session_of(context).show("interaction.mask", json, _masked, **args)
+
+
 def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
     """End a running interaction. All its parties are hung up, a callback is not made.
 
@@ -193,6 +215,9 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
 def _state(row: dict[str, Any]) -> str:
     """What it does; of a callback in how long it may be tried again."""
     phase: str = PHASES.get(row["phase"], row["phase"])
+    if row["voicemail"] and row["phase"] == "waiting":
+        left = row["voicemail"]["next_s"]
+        return f"voicemail in {duration(left)}" if left else "voicemail"
     if not row["callback"] or row["phase"] != "waiting":
         return phase
     left = row["callback"]["next_s"]
@@ -206,6 +231,14 @@ def _callback(told: dict[str, Any] | None) -> str:
     failed = f", {told['attempts']} failed, the last {told['last'].replace('_', ' ')}" if told["last"] else ""
     again = f", next in {duration(told['next_s'])}" if told["next_s"] else ""
     return f"{told['number']}{failed}{again}, given up in {duration(told['left_s'])}"
+
+
+def _voicemail(told: dict[str, Any] | None) -> str:
+    """How long, where it lies, and when it is offered again."""
+    if not told:
+        return ""
+    again = f", offered again in {duration(told['next_s'])}" if told["next_s"] else ""
+    return f"{duration(told['seconds'])}, {told['path']}{again}"
 
 
 def _shown(answer: dict[str, Any]) -> Iterator[str]:
@@ -225,6 +258,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ("to", answer["target"]),
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
             ("callback", _callback(answer.get("callback"))),
+            ("voicemail", _voicemail(answer.get("voicemail"))),
             ("step", answer.get("step", "")),
             ("dialled by", answer.get("dialled_by", "")),
             ("queue", answer["queue"]),
@@ -274,6 +308,12 @@ def _disposed(answer: dict[str, Any]) -> list[str]:
 def _called_back(answer: dict[str, Any]) -> list[str]:
     kept = f"place {answer['position']} in {answer['queue']} is kept"
     return [clean(f"interaction {answer['interaction']} is called back at {answer['number']}: {kept}")]
+
+
+def _masked(answer: dict[str, Any]) -> list[str]:
+    what = "masked" if answer["masked"] else "no longer masked"
+    none = "" if answer["recordings"] else " (nothing is recorded now)"
+    return [f"interaction {clean(answer['interaction'])} is {what}{none}"]
 
 
 def _hung_up(answer: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from ccd.config.sounds import SHIPPED, check_sounds
 from ccd.config.speech import check_speech, preload
 from ccd.config.texts import prompt_texts
 from ccd.config.values import Reader
+from ccd.config.voicemail import check_voicemail
 from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.numbers import to_e164
 from ccd.model.rules import AgentRule, FlowRule, QueueRule
@@ -31,6 +32,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_queues(reader, settings)
     check_wrap_ups(reader, settings)
     check_callbacks(reader, settings)
+    check_voicemail(reader, settings)
     check_scripts(reader, settings)
     check_outside(reader, settings)
     check_network(reader, settings)

@@ -23,6 +23,7 @@ from ccd.model.rules import (
     WRAP_UP_UNTIL_ENDED,
 )
 from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
+from ccd.model.steps_voicemail import RECORD_MASK, RECORD_OFF, RECORD_ON, RECORD_UNMASK
 from ccd.routing.strategies import STRATEGIES
 
 SECONDS_A_DAY = 86_400.0
@@ -226,7 +227,7 @@ KEYS: dict[str, Key] = {
     "QueueRule.redial_s": _seconds(14_400.0),
     "QueueRule.max_load": Key(low=0.1, high=1000.0),
     "QueueRule.overflow": Key(
-        doc="Where to then: one of `queue`, `flow`, `agent`, `address`; not set: the flow goes on."
+        doc="Where to then: one of `queue`, `flow`, `agent`, `address`, `voicemail`; not set: flow goes on."
     ),
     "QueueRule.on_miss": Key(low=1, high=1000),
     "QueueRule.miss_pause_reason": Key(doc="Reason of such a pause."),
@@ -240,6 +241,10 @@ KEYS: dict[str, Key] = {
     "QueueRule.join_empty": Key(choices=_EMPTY),
     "QueueRule.leave_empty": Key(choices=_EMPTY),
     "QueueRule.on_close": Key(choices=(CLOSE_SERVE, CLOSE_OVERFLOW)),
+    "VoicemailRule.max_s": _seconds(3600.0, low=5.0),
+    "VoicemailRule.silence_s": _seconds(60.0),
+    "VoicemailRule.min_s": _seconds(60.0),
+    "VoicemailRule.later_s": _seconds(low=10.0),
     "EntryRule.add": Key(low=-1000, high=1000),
     "CallbackRule.first": Key(choices=(CALLBACK_AGENT, CALLBACK_CUSTOMER)),
     "CallbackRule.attempts": Key(low=1, high=100),
@@ -311,6 +316,10 @@ KEYS: dict[str, Key] = {
     "Collect.bad_input_limit": Key(low=1, high=20),
     "Collect.no_input_prompt": Key(doc="Said before asking again when no key came."),
     "Collect.bad_input_prompt": Key(doc="Said before asking again after bad input."),
+    "Voicemail.max_s": _seconds(3600.0, low=5.0),
+    "Voicemail.silence_s": _seconds(60.0),
+    "Voicemail.min_s": _seconds(60.0),
+    "Record.switch": Key(choices=(RECORD_ON, RECORD_OFF, RECORD_MASK, RECORD_UNMASK)),
     "Transfer.address": Key(doc="Outside number."),
     "Transfer.ring_timeout_s": _seconds(600.0, "Give up after this long without an answer.", 1.0),
     "Goto.step": Key(doc="Id of the step."),

@@ -118,6 +118,8 @@ def check_target(reader: Reader, settings: Settings, path: Path, target: Target)
 def _ways(reader: Reader, settings: Settings, path: Path, target: Target | Share) -> list[str]:
     """The keys that name a way; a fault unless it is one at most and what they name exists."""
     ways = {"queue": target.queue, "flow": target.flow, "agent": target.agent, "address": target.address}
+    if isinstance(target, Target):
+        ways["voicemail"] = target.voicemail
     used = [way for way, name in ways.items() if name]
     if len(used) > 1:
         reader.fault(path, f"names {listed(used)} at a time", "keep one of them")
@@ -125,7 +127,8 @@ def _ways(reader: Reader, settings: Settings, path: Path, target: Target | Share
         if way == "address":
             must_be_number(reader, (*path, way), target.address, settings.daemon.country)
         else:
-            must_be_known(reader, (*path, way), ways[way], f"{way}s")
+            table = "queues" if way == "voicemail" else f"{way}s"
+            must_be_known(reader, (*path, way), ways[way], table)
     return used
 
 

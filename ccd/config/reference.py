@@ -21,6 +21,7 @@ from ccd.model.callback_rules import CallbackRule, RetryAfter
 from ccd.model.rules import EntryRule, PauseReason, Relax, Rules, Share, Suspension, Target, Tier
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 from ccd.model.steps import AnyStep, Branch, Case
+from ccd.model.voicemail_rules import VoicemailRule
 
 _HEAD = """# Configuration reference
 
@@ -88,6 +89,7 @@ def reference() -> str:
             parts += ["### entry\n", _intro(EntryRule), _table(EntryRule)]
             parts += ["### callback\n", _intro(CallbackRule), _table(CallbackRule)]
             parts += ["### callback.retry_s\n", _intro(RetryAfter), _table(RetryAfter)]
+            parts += ["### voicemail\n", _intro(VoicemailRule), _table(VoicemailRule)]
             parts += ["### relax\n", _intro(Relax), _table(Relax), "### tiers\n", _intro(Tier), _table(Tier)]
         if name == "flows":
             parts += _steps()

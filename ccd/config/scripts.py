@@ -14,6 +14,7 @@ from ccd.config.speech import (
     check_whole,
 )
 from ccd.config.values import Reader
+from ccd.config.voicemail import check_step
 from ccd.ivr.graph import Graph
 from ccd.model.rules import Rules
 from ccd.model.settings import Settings
@@ -21,6 +22,7 @@ from ccd.model.steps import AnyStep, Branch, CallBack, Enqueue, Hours, Menu, Set
 from ccd.model.steps_calling import Call
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.steps_voicemail import Voicemail
 
 
 def check_scripts(reader: Reader, settings: Settings) -> None:
@@ -73,6 +75,8 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
         case CallBack():
             if step.queue or not asked_aside(settings.rules, path[1]):
                 must_be_known(reader, (*path, "queue"), step.queue, "queues")
+        case Voicemail():
+            check_step(reader, path, step)
         case Transfer():
             must_be_number(reader, (*path, "address"), step.address, settings.daemon.country)
         case Branch():

@@ -4,7 +4,7 @@ A prompt must exist in every language in which a flow can come to it. Languages 
 configured prompt folders and of the shipped set; music is looked for in the same way, without language.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 
 from ccd.config.calls import called_by
@@ -14,12 +14,15 @@ from ccd.config.speech import must_be_translated
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.graph import Graph
+from ccd.ivr.voicemail_scripts import message_flows
 from ccd.model.rules import FlowRule, Rules
 from ccd.model.settings import Settings
-from ccd.model.steps import Enqueue, Set
+from ccd.model.steps import AnyStep, Enqueue, Set
 from ccd.model.steps_calling import Call
 from ccd.model.steps_outside import Hook, Identify, Lookup
 from ccd.model.steps_speech import Language
+from ccd.model.steps_voicemail import Voicemail
+from ccd.model.voicemail_rules import CHOOSE_PROMPT
 
 SHIPPED = FilePath(__file__).parents[1] / "prompts"
 MUSIC = "music"
@@ -55,12 +58,15 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         for name in said:
             sounds.prompt((*path, "callback"), name, rules.language)
         sounds.whisper((*path, "whisper"), queue.whisper, queue.name, rules)
-    for flow in scripts_for(rules).values():
+    for flow in (*scripts_for(rules).values(), *message_flows(rules).values()):
         for step in flow.steps:
             for _, name in step.says():
                 sounds.prompt(("language",), name, rules.language)
     called = {name for flow in rules.flows.values() for _, name in called_by(flow)}
     led_to = entries(reader.document)
+    if any(isinstance(step, Voicemail) for step in _all_steps(rules)):
+        for language in sorted({agent.language or rules.language for agent in rules.agents.values()}):
+            sounds.prompt(("language",), CHOOSE_PROMPT, language)
     for flow in rules.flows.values():
         sounds.language(("flows", flow.name, "language"), flow.language)
         if _is_whole(reader, flow):
@@ -76,6 +82,11 @@ def _languages(sounds: "_Sounds", flow: FlowRule) -> None:
         if isinstance(step, Language):
             for key, language in step.languages():
                 sounds.language(("flows", flow.name, "steps", at, *key), language)
+
+
+def _all_steps(rules: Rules) -> Iterator[AnyStep]:
+    for flow in (*rules.flows.values(), *message_flows(rules).values()):
+        yield from flow.steps
 
 
 def _is_whole(reader: Reader, flow: FlowRule) -> bool:

@@ -30,6 +30,8 @@ _CUES = {
     "unreachable": "the customer could not be reached",
     "agent left": "the agent hung up before the customer answered",
     "restart": "the daemon was restarted under the attempt",
+    "later": "the agent put the message off",
+    "voicemail": "the customer leaves a message instead",
     "no_agents": "nobody is there to serve the queue",
     "max_wait": "the longest wait of the queue is over",
     "max_length": "the queue is full",

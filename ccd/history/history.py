@@ -10,7 +10,18 @@ from ccd.history import own_calls
 from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
 from ccd.history.flow_figures import FlowFold
 from ccd.history.own_calls import KEEP_DAYS, OwnReport
-from ccd.history.state import ANSWERED, IN, Detail, Figures, HistoryState, Kept, Note, Pauses, Record
+from ccd.history.state import (
+    ANSWERED,
+    IN,
+    WORKED_S,
+    Detail,
+    Figures,
+    HistoryState,
+    Kept,
+    Note,
+    Pauses,
+    Record,
+)
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
 from ccd.model.trace import Trace
 
@@ -148,9 +159,16 @@ class History:
         self.note(interaction, now, "offer_ended", offer=offer, agent=agent, end=end.value)
 
     def handled(
-        self, interaction: str, queue: str, agent: str, waited_s: float, in_service_level: bool, now: float
+        self,
+        interaction: str,
+        queue: str,
+        agent: str,
+        waited_s: float,
+        in_service_level: bool,
+        now: float,
+        worked_s: float = 0.0,
     ) -> None:
-        """Customer and agent were joined."""
+        """Customer and agent were joined, or the agent is done with it, after so long a work."""
         for figures in self._figures(queue, now):
             figures.handled += 1
             figures.in_service_level += in_service_level
@@ -161,7 +179,10 @@ class History:
             record.outcome = Outcome.HANDLED.value
             record.waited_s += waited_s
             record.agents.append(agent)
-            add_note(record, Note(now, "bridged", {"agent": agent, "queue": queue}))
+            details: dict[str, Detail] = {"agent": agent, "queue": queue}
+            if worked_s:
+                details[WORKED_S] = round(worked_s, 3)
+            add_note(record, Note(now, "bridged", details))
 
     def left_queue(
         self, interaction: str, queue: str, outcome: Outcome, waited_s: float, now: float, why: str = ""

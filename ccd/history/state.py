@@ -7,6 +7,8 @@ from ccd.model.nouns import Cause, ChannelClass, OfferEnd
 from ccd.model.trace import Trace
 
 Detail = str | int | float | bool
+WORKED_S = "worked_s"
+"""Detail of `bridged`: the agent's work began so long before, and the wait ended there."""
 
 IN, OUT, INTERNAL = "in", "out", "internal"
 """Directions: from a customer; by an agent to an outside number; by an agent to the centre itself."""

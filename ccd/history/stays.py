@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from ccd.history.state import Figures, Record
+from ccd.history.state import WORKED_S, Figures, Record
 from ccd.model.nouns import Outcome
 
 
@@ -53,10 +53,11 @@ def stays_of(record: Record) -> list[Stay]:
             offered_at = note.at
         elif what in {"bridged", "left_queue"} and not stays[-1].outcome:
             stay = stays[-1]
-            stay.left_at = note.at
+            worked_s = details.get(WORKED_S, 0.0)
+            stay.left_at = note.at - (worked_s if isinstance(worked_s, (int, float)) else 0.0)
             stay.outcome = "handled" if what == "bridged" else str(details.get("outcome", ""))
             if what == "bridged":
-                stay.agent, stay.answer_s = str(details.get("agent", "")), note.at - offered_at
+                stay.agent, stay.answer_s = str(details.get("agent", "")), stay.left_at - offered_at
         elif what == "agent_left":
             talked_s = details.get("talked_s", 0.0)
             stay = _talked_in(stays, str(details.get("agent", "")))

@@ -62,6 +62,32 @@ class Stay(Do, frozen=True):
     """A flow that ran while the customer waited is over: the wait goes on."""
 
 
+class Beep(Do, frozen=True):
+    """Play a beep; `prompt_ended` with the same `play` is awaited."""
+
+    play: str
+
+
+class TakeMessage(Do, frozen=True):
+    """Record what the customer says, to be heard by an agent of the queue; `no_message` goes on with the flow
+    when there was nothing."""
+
+    queue: str
+    silence_s: float
+    min_s: float
+    goodbye: str
+
+
+class EndMessage(Do, frozen=True):
+    """The customer has said it all, or spoken long enough."""
+
+
+class SwitchRecording(Do, frozen=True):
+    """Conversations are recorded from here on, or not, or masked: `on`, `off`, `mask`, `unmask`."""
+
+    switch: str
+
+
 class TransferTo(Do, frozen=True):
     """Dial an outside address; `resume` goes on with the flow when that fails."""
 

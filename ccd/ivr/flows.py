@@ -124,6 +124,10 @@ class Flows(Scripts):
         """A callback cannot be kept: say why, then go on."""
         return self._event(interaction, Event.REFUSED, why, now)
 
+    def no_message(self, interaction: str, now: float) -> list[Do]:
+        """There was no message, or too short a one."""
+        return self._event(interaction, Event.NO_MESSAGE, "", now)
+
     def digit(self, interaction: str, digit: str, now: float) -> list[Do]:
         """A key was pressed."""
         return self._event(interaction, Event.DIGIT, digit, now)

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.ivr import answering, asking, calling, collecting, deciding, identifying, outside, parting, speaking
+from ccd.ivr import (
+    answering,
+    asking,
+    calling,
+    collecting,
+    deciding,
+    identifying,
+    outside,
+    parting,
+    speaking,
+    voicemail,
+)
 from ccd.ivr.do import Do
 from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model.steps import (
@@ -24,6 +35,7 @@ from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.steps_voicemail import Record, Voicemail
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
@@ -69,6 +81,14 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.LEAVING, Event.PROMPT_ENDED): speaking.left,
     (Mode.LEAVING, Event.DEADLINE): speaking.leave_lost,
     (Mode.KEEPING, Event.REFUSED): parting.refused,
+    (Mode.GREETING, Event.DIGIT): voicemail.key,
+    (Mode.GREETING, Event.PROMPT_ENDED): voicemail.greeted,
+    (Mode.GREETING, Event.DEADLINE): voicemail.greeting_lost,
+    (Mode.BEEPING, Event.PROMPT_ENDED): voicemail.beeped,
+    (Mode.BEEPING, Event.DEADLINE): voicemail.beep_lost,
+    (Mode.SPEAKING, Event.DIGIT): voicemail.spoken,
+    (Mode.SPEAKING, Event.DEADLINE): voicemail.long_enough,
+    (Mode.SPEAKING, Event.NO_MESSAGE): voicemail.no_message,
 }
 """What each event that a mode waits for does in it."""
 MOVES: dict[tuple[Mode, Event], Move | None] = {
@@ -76,7 +96,7 @@ MOVES: dict[tuple[Mode, Event], Move | None] = {
 }
 """What each event does in each mode; None: it crossed with a move of ours and is ignored."""
 
-LEAVING_STEPS = (Enqueue, Transfer, Hangup)
+LEAVING_STEPS = (Enqueue, Voicemail, Transfer, Hangup)
 """Steps that mean nothing while the customer waits in a queue: there the flow ends, and the wait goes on."""
 
 Run = Callable[["Flows", FlowState, Any, float, list[Do]], int]
@@ -91,6 +111,8 @@ STEPS: dict[type[AnyStep], Run] = {
     Confirm: answering.do_confirm,
     Language: answering.do_language,
     StepCallBack: parting.do_call_back,
+    Voicemail: voicemail.do_voicemail,
+    Record: voicemail.do_record,
     Transfer: parting.do_transfer,
     Goto: deciding.do_goto,
     Branch: deciding.do_branch,

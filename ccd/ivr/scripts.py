@@ -11,6 +11,7 @@ from ccd.ivr.callbacks import scripts_for
 from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
 from ccd.ivr.input import hidden
 from ccd.ivr.state import FlowsState, FlowState, Mode
+from ccd.ivr.voicemail_scripts import message_flows
 from ccd.model import rules as model
 from ccd.model.nouns import Cause, LegKind, PromptPart
 from ccd.model.saying import shown_text, spoken
@@ -74,6 +75,7 @@ ASKS = {
     Mode.QUEUED: "(left the queue)",
     Mode.TRANSFERRING: "(transferred)",
     Mode.KEEPING: "(callback kept)",
+    Mode.SPEAKING: "(message left)",
 }
 """What waits for a person, and how that is left from outside; in all other modes the customer hung up."""
 
@@ -120,7 +122,7 @@ class Scripts:
         self.calendars = rules.calendars
         self._texts = rules.texts
         current: dict[str, int] = {}
-        for name, flow in {**scripts_for(rules), **rules.flows}.items():
+        for name, flow in {**scripts_for(rules), **message_flows(rules), **rules.flows}.items():
             number = state.current.get(name, 0)
             if number == 0 or state.scripts[number] != flow:
                 number, state.next_script = state.next_script, state.next_script + 1

@@ -41,6 +41,12 @@ class Mode(StrEnum):
     """The keys of a customer number."""
     ANSWERING = "answering"
     """A key for a language, or for yes or no, while the question plays and after it."""
+    GREETING = "greeting"
+    """The end of the prompt that asks for a message."""
+    BEEPING = "beeping"
+    """The end of the beep after which one speaks."""
+    SPEAKING = "speaking"
+    """The end of the message, and whether there is one."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -54,6 +60,7 @@ class Event(StrEnum):
     RESUME = "resume"
     DEADLINE = "deadline"
     REFUSED = "refused"
+    NO_MESSAGE = "no_message"
     KEYED = "keyed"
     ANSWERED = "answered"
 

@@ -46,6 +46,8 @@ class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
     caller_name: str = ""
     callback: bool = False
     """The customer holds no line and is called back at `caller`."""
+    voicemail_s: int = 0
+    """The customer left a message of so many seconds, to be heard; 0: none."""
 
 
 class DialLeg(Command, frozen=True):
@@ -124,6 +126,14 @@ class PlayTone(Command, frozen=True):
     tone: str
 
 
+class PlayRecording(Command, frozen=True):
+    """Play a recording of ours to a leg; ends what played before. Ends with `PromptEnded`."""
+
+    leg: str
+    play: str
+    path: str
+
+
 class BridgeLegs(Command, frozen=True):
     """Let two audio legs hear each other; each leaves the bridge it was in."""
 
@@ -145,6 +155,24 @@ class StartRecording(Command, frozen=True):
     """The customer's leg (left)."""
     peer: str
     """The agent's leg (right)."""
+
+
+class RecordMessage(Command, frozen=True):
+    """Record what a leg sends to a mono WAV, until it is stopped or falls silent. Ends with
+    `RecordingEnded`."""
+
+    recording: str
+    leg: str
+    silence_s: float
+    """So long a silence ends it; 0: none does."""
+
+
+class MaskRecording(Command, frozen=True):
+    """Put silence in place of what both parties say, or end that; the time goes on."""
+
+    recording: str
+    leg: str
+    on: bool
 
 
 class StopRecording(Command, frozen=True):
@@ -211,9 +239,12 @@ AnyCommand = (
     | StopPrompt
     | StartMusic
     | PlayTone
+    | PlayRecording
     | BridgeLegs
     | PartLegs
     | StartRecording
+    | RecordMessage
+    | MaskRecording
     | StopRecording
     | ReportTransfer
     | SendText

@@ -180,6 +180,8 @@ class RecordingEnded(Fact, frozen=True):
     path: str
     seconds: float
     note: str = ""
+    quiet_s: float = 0.0
+    """Of a message: so much of it, at its end, is silence."""
 
 
 # -- text --------------------------------------------------------------------------------------
@@ -331,6 +333,14 @@ class OutsideAnswered(Fact, frozen=True):
     took_ms: float = 0.0
 
 
+class MaskAsked(Fact, frozen=True):
+    """Somebody at the console puts silence in place of what is recorded from now on, or ends that."""
+
+    interaction: str
+    on: bool
+    by: str
+
+
 AnyFact = (
     DaemonStarted
     | DaemonStopped
@@ -367,5 +377,6 @@ AnyFact = (
     | ChangeAsked
     | CallbackAsked
     | OutsideAnswered
+    | MaskAsked
 )
 """Every fact, for decoding."""

@@ -12,6 +12,7 @@ from ccd.model.frozen import Frozen
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
 from ccd.model.steps import AnyStep
+from ccd.model.voicemail_rules import VoicemailRule
 
 WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED = "none", "timed", "until_ended"
 DISPOSITION_OPTIONAL, DISPOSITION_REQUIRED = "optional", "required"
@@ -73,6 +74,8 @@ class Target(Frozen, frozen=True):
     agent: str = ""
     address: str = ""
     """Outside number in E.164."""
+    voicemail: str = ""
+    """Leave a message for this queue."""
     share: tuple[Share, ...] = ()
     """Or to several of these by percentage: tables of `pct` and one of the four above."""
 
@@ -210,6 +213,10 @@ class QueueRule(Frozen, frozen=True):
     """What becomes of those who wait when it closes: they are still served (`serve`), or they `overflow`."""
     callback: CallbackRule | None = None
     """How those who leave the line are called back; without it only by a `callback` step or `ccctl`."""
+    voicemail: VoicemailRule | None = None
+    """How messages are left for it, and what becomes of them."""
+    mask_key: str = ""
+    """Key on the agent's phone that masks the recording of a conversation, and unmasks it; empty: none."""
 
 
 class FlowRule(Frozen, frozen=True):
@@ -318,6 +325,7 @@ def way_of(target: Target | Share) -> str:
     ways = {"queue": target.queue, "flow": target.flow, "agent": target.agent, "address": target.address}
     words = [f"{way} {name}" for way, name in ways.items() if name]
     if isinstance(target, Target):
+        words += [f"voicemail {target.voicemail}"] if target.voicemail else []
         words += [f"{share.pct} % {way_of(share)}" for share in target.share]
     return ", ".join(words)
 

@@ -10,6 +10,7 @@ from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.steps_voicemail import Record, Voicemail
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -252,4 +253,6 @@ AnyStep = (
     | Send
     | Confirm
     | Language
+    | Voicemail
+    | Record
 )

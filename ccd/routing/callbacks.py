@@ -25,7 +25,7 @@ MARGIN_S = 10.0
 
 def customer_first(rule: QueueRule, callback: Callback | None) -> bool:
     """Whether the customer is called before the agent that the place is offered to."""
-    if callback is None or callback.reached:
+    if callback is None or callback.reached or callback.agent_first:
         return False
     return (rule.callback or USUAL).first == CALLBACK_CUSTOMER
 
@@ -38,10 +38,15 @@ def is_away(place: Place) -> bool:
 
 def is_called(queue: QueueIndex | None, place: Place) -> bool:
     """Whether its customer is being called back now, for the agent who has it."""
-    if not is_away(place) or queue is None:
+    if not is_away(place) or queue is None or (place.callback is not None and place.callback.agent_first):
         return False
     first = customer_first(queue.rule, place.callback)
     return place.phase is Phase.ACCEPTED or (place.phase is Phase.OFFERED and first)
+
+
+def hears_message(place: Place) -> bool:
+    """Whether its agent is busy with what comes before the customer."""
+    return place.callback is not None and place.callback.agent_first and place.phase is Phase.ACCEPTED
 
 
 def offer_s(rule: QueueRule, place: Place) -> float:

@@ -144,6 +144,8 @@ class Handled(Decided, frozen=True):
     waited_s: float
     """From entering this queue to the bridge."""
     in_service_level: bool
+    worked_s: float = 0.0
+    """The agent's work with it began so long before: `waited_s` ends there."""
 
 
 class LeftQueue(Decided, frozen=True):

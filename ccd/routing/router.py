@@ -235,18 +235,21 @@ class Router(CallingBack):
         agent.misses.clear()
         return self._matching.won(place, now) if place.interaction in self.state.other_offers else []
 
-    def bridged(self, interaction: str, now: float) -> list[Decision]:
-        """Customer and agent hear (or read) each other: handled. Raises `IllegalMove` unless accepted."""
+    def bridged(self, interaction: str, now: float, since: float | None = None) -> list[Decision]:
+        """Customer and agent hear (or read) each other: handled. Raises `IllegalMove` unless accepted.
+
+        `since`: when the agent's work with it began, if earlier.
+        """
         place = self.state.places.get(interaction)
         if place is None:
             return []
         place.phase = next_phase(place.phase, Event.BRIDGE, interaction)
         del self.state.offers[place.offer]
         place.offer = ""
-        place.bridged_at = now
+        place.bridged_at = began = now if since is None else since
         place.missed.clear()
         queue = self._matching.index.queues.get(place.queue)
-        waited = max(0.0, now - place.enqueued_at)
+        waited = max(0.0, began - place.enqueued_at)
         in_time = False
         if queue is not None:
             queue.end_ring(place)
@@ -260,7 +263,7 @@ class Router(CallingBack):
         desk = self._matching.index.desks[place.agent]
         desk.state.totals.handled += 1
         self._matching.index.seat(desk)  # some strategies count them
-        return [Handled(interaction, place.agent, place.queue, waited, in_time)]
+        return [Handled(interaction, place.agent, place.queue, waited, in_time, now - began)]
 
     def missed(self, offer: str, end: OfferEnd, now: float) -> list[Decision]:
         """Not taken, or the agent vanished before the bridge: the place is kept, the next agent asked.

@@ -34,6 +34,8 @@ class Callback(msgspec.Struct, array_like=True, gc=False):
     """When the next attempt may be made, while it rests."""
     reached: bool = False
     """The customer was reached and holds the line: served before all who wait."""
+    agent_first: bool = False
+    """There is something for the agent alone first, whatever the queue says; the customer is called later."""
 
 
 class Place(msgspec.Struct, omit_defaults=True, gc=False):

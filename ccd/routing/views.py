@@ -6,7 +6,7 @@ import msgspec
 
 from ccd.model.calendar import OpenState, is_open
 from ccd.model.nouns import Availability
-from ccd.routing.callbacks import is_away, is_called
+from ccd.routing.callbacks import hears_message, is_away, is_called
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
@@ -63,7 +63,8 @@ class AgentView(msgspec.Struct, frozen=True):
     reachable: bool
     unreachable_why: str
     doing: str
-    """One word: `logged_out`, `paused`, `no_device`, `ringing`, `calling`, `talking`, `wrap_up`, `idle`."""
+    """One word: `logged_out`, `paused`, `no_device`, `ringing`, `calling`, `listening`, `talking`, `wrap_up`
+    or `idle`."""
     load: int
     capacity: int
     interactions: tuple[str, ...]
@@ -104,6 +105,8 @@ def doing(desk: Desk, index: Index) -> str:
     held = [place.phase for place in places]
     if Phase.CONNECTED in held or state.outside:
         return "talking"
+    if any(hears_message(place) for place in places):
+        return "listening"
     if held:
         called = any(is_called(index.queues.get(place.queue), place) for place in places)
         return "calling" if called else "ringing"

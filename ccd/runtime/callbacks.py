@@ -13,7 +13,7 @@ from ccd.ivr import do
 from ccd.ivr.callbacks import ALREADY, DENIED, NO_NUMBER, TOO_LATE, script_of
 from ccd.model import facts
 from ccd.model.callback_rules import CallbackRule, RetryAfter
-from ccd.model.nouns import Cause, LegKind
+from ccd.model.nouns import Cause, ChannelClass, LegKind
 from ccd.model.numbers import to_e164
 from ccd.routing import decisions as dec
 from ccd.routing.callbacks import USUAL, customer_first
@@ -282,6 +282,8 @@ def over(centre: "Centre", interaction: str) -> None:
     if info is None:
         return
     forget(centre, info)
+    if info.kind is LegKind.AUDIO:
+        info.channel_class = ChannelClass.VOICE  # a message whose customer was called is a call again
     twin = twin_of(centre, info)
     talk = centre.talks.get(twin.id) if twin is not None else None
     if twin is not None and talk is not None:

@@ -9,6 +9,7 @@ times give the same state and the same commands, so a restart is a replay.
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from ccd.model.rules import QueueRule, Target
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import recalls
+from ccd.runtime import recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -257,13 +258,15 @@ class Centre:
         """What an offer of this interaction shows."""
         rule = self.state.rules.queues.get(info.queue)
         number = callback_number(self, info)
+        message_s = ceil(voicemail.seconds(self.talks.get(info.id)))
         return cmd.OfferCard(
             interaction=info.id,
             queue=(rule.display or rule.name) if rule else "",
             waited_s=int(self.now - info.entered_at) if info.entered_at else 0,
             caller=number or info.origin,
             caller_name=info.display,
-            callback=bool(number),
+            callback=bool(number) and not message_s,
+            voicemail_s=message_s,
         )
 
     def update_reach(self, agent: str) -> None:

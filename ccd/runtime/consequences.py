@@ -18,7 +18,7 @@ from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
-from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
+from ccd.runtime import callbacks, own_calls, recalls, voicemail, wrap_ups
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import remember
@@ -102,10 +102,10 @@ def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
     elif target.address:
         until = centre.now + OVERFLOW_RING_S
         thirds.dial_out(centre.talks, talk, target.address, until, talk.origin)
-    elif target.flow:
+    elif flow := voicemail.flow_of(target):
         centre.talks.back_to_flow(talk)
         start = centre.flows.start
-        centre.push(start(info.id, target.flow, centre.now, talk.language, kind=info.kind, answered=True))
+        centre.push(start(info.id, flow, centre.now, talk.language, kind=info.kind, answered=True))
     else:
         centre.talks.back_to_flow(talk)
         _resume(centre, info.id, decision.why)
@@ -188,6 +188,7 @@ def _handled(centre: "Centre", decision: dec.Handled) -> None:
         decision.waited_s,
         decision.in_service_level,
         centre.now,
+        decision.worked_s,
     )
 
 
@@ -278,7 +279,7 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     if any(isinstance(decision, dec.StaleOffer) for decision in decisions):
         centre.talks.withdraw_offer(talk, event.offer, Cause.LAPSED)
     elif talk.away:
-        callbacks.call(centre, talk)
+        voicemail.answered(centre, talk)
     else:
         centre.talks.connect(talk, centre.now)
     centre.push(decisions)
@@ -411,7 +412,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.Bridged: _bridged,
     ev.TalkOver: _talk_over,
     ev.LineLeft: callbacks.line_left,
-    ev.CallFailed: callbacks.failed,
+    ev.CallFailed: voicemail.call_failed,
     ev.CustomerReached: callbacks.reached,
     ev.PromptOver: _prompt_over,
     ev.OutsideFailed: _outside_failed,
@@ -420,5 +421,6 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.TransferFailed: _transfer_failed,
     ev.Closed: _closed,
     ev.Noted: _noted,
+    **voicemail.CONSEQUENCES,
 }
 """Every answer has its function; a test holds the table whole."""

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.bridging import texts, transfer
+from ccd.bridging import recording, texts, transfer
 from ccd.bridging.state import Phase, Role, Talk
 from ccd.errors import CcdError
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import callbacks, outside, own_calls, profiles, secrets, wrap_ups
+from ccd.runtime import callbacks, outside, own_calls, profiles, secrets, voicemail, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -28,6 +28,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     centre.router.drain(False)
     written = centre.talks.restarted(centre.now)
     callbacks.restarted(centre)
+    voicemail.restarted(centre)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -212,10 +213,13 @@ def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:
 
 def _digit(centre: "Centre", fact: facts.DigitPressed) -> None:
     found = centre.talks.legs.get(fact.leg)
-    if found is None or found[0].customer.leg != fact.leg:
+    if found is None:
         return
-    if found[0].phase is not Phase.FLOW and not found[0].asking:
-        callbacks.key(centre, found[0], fact.digit)
+    if found[0].customer.leg != fact.leg:
+        voicemail.agent_digit(centre, found[0], fact.leg, fact.digit)
+    elif found[0].phase is not Phase.FLOW and not found[0].asking:
+        if not voicemail.waiting_key(centre, found[0], fact.digit):
+            callbacks.key(centre, found[0], fact.digit)
     else:
         centre.push(centre.flows.digit(found[0].interaction, fact.digit, centre.now))
 
@@ -234,7 +238,7 @@ def _prompt_ended(centre: "Centre", fact: facts.PromptEnded) -> None:
 
 
 def _recorded(centre: "Centre", fact: facts.RecordingEnded) -> None:
-    centre.talks.recording_ended(fact.recording, fact.path, fact.seconds, fact.note)
+    recording.ended(centre.talks, fact.recording, fact.path, fact.seconds, fact.note, fact.quiet_s)
 
 
 def _text(centre: "Centre", fact: facts.TextReceived) -> None:
@@ -399,5 +403,6 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.ChangeAsked: _change,
     facts.CallbackAsked: callbacks.asked,
     facts.OutsideAnswered: outside.answered,
+    facts.MaskAsked: voicemail.mask_asked,
 }
 """Every fact has its function; a test holds the table whole."""

@@ -73,6 +73,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "interaction.explain": look(console.explain, _OneInteraction),
         "interaction.change": act(console.change, _Change),
         "interaction.callback": act(console.call_back, _CallBack),
+        "interaction.mask": act(console.mask, _Mask),
         "interaction.hangup": act(console.hangup, _OneInteraction),
         "trunks": look(console.trunks, _None),
         "services": look(console.services, _None),
@@ -101,6 +102,11 @@ class _OfQueue(Args, frozen=True):
 
 class _OneAgent(Args, frozen=True):
     agent: str
+
+
+class _Mask(Args, frozen=True):
+    interaction: str
+    on: bool
 
 
 class _Logout(Args, frozen=True):
@@ -333,6 +339,16 @@ class Console:
         await self._commit(facts.CallbackAsked(name, by, number))
         position = centre.router.position(name, self._doors.clock.now())
         return {"interaction": name, "queue": info.queue, "number": number, "position": position}
+
+    async def mask(self, asked: _Mask, by: str) -> views.View:
+        """Put silence in place of what is recorded of an interaction, or end that."""
+        name = asked.interaction
+        talk = self._centre.talks.get(name)
+        if talk is None:
+            await self._filed(name)
+            raise Refused("interaction.ended", f"interaction {name} has ended already")
+        await self._commit(facts.MaskAsked(name, asked.on, by))
+        return {"interaction": name, "masked": talk.masked, "recordings": len(talk.recordings)}
 
     async def hangup(self, asked: _OneInteraction, by: str) -> views.View:
         """End a running interaction, all its legs."""

@@ -19,7 +19,7 @@ from ccd.history.state import Record
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
 from ccd.routing.views import AgentView, QueueView
-from ccd.runtime import callbacks
+from ccd.runtime import callbacks, voicemail
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
@@ -280,6 +280,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "age_s": max(0.0, now - info.arrived_at),
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,
         "callback": callbacks.view(centre, info, now),
+        "voicemail": voicemail.view(centre, info, now),
     }
 
 

@@ -92,6 +92,12 @@ class FakeChannel:
         self._post: Post | None = None
         self._draining = False
         self._recordings: dict[str, tuple[str, str]] = {}
+        self.masked: set[str] = set()
+        """Recordings that are, or were at their end, silence."""
+        self.spoken_s = 12.0
+        """How long everybody's messages are, whenever they are ended."""
+        self.missing: set[str] = set()
+        """Recordings whose file is gone."""
         self.kind = LegKind.AUDIO if channel_class is ChannelClass.VOICE else LegKind.TEXT
         self.legs: dict[str, FakeLeg] = {}
         self.ended: dict[str, Cause] = {}
@@ -277,7 +283,7 @@ class FakeChannel:
         if not command.devices and not command.address:
             self._end(command.leg, Cause.UNREACHABLE, remote=False)
 
-    def _play(self, command: do.PlayPrompt | do.PlayTone) -> None:
+    def _play(self, command: do.PlayPrompt | do.PlayTone | do.PlayRecording) -> None:
         one = self.legs.get(command.leg)
         if one is None or one.kind is LegKind.TEXT:
             self._tell(PromptEnded(command.leg, command.play, False, "nothing can be played to this leg"))
@@ -303,6 +309,12 @@ class FakeChannel:
     def _break_off(self, one: FakeLeg) -> None:
         if one.secret is not None:
             self._told(one, one.secret.break_off())
+
+    def _play_recording(self, command: do.PlayRecording) -> None:
+        if command.path not in self.missing:
+            self._play(command)
+        else:
+            self._tell(PromptEnded(command.leg, command.play, False, f"{command.path}: cannot be read"))
 
     def _stop_prompt(self, command: do.StopPrompt) -> None:
         one = self.legs.get(command.leg)
@@ -339,9 +351,30 @@ class FakeChannel:
         else:
             self._tell(RecordingEnded(command.recording, "", 0.0, "the leg is gone"))
 
+    def _record_message(self, command: do.RecordMessage) -> None:
+        if command.leg in self.legs:
+            self._recordings[command.recording] = (command.leg, "")
+        else:
+            self._tell(RecordingEnded(command.recording, "", 0.0, "the leg is gone"))
+
+    def fall_silent(self, leg: str, quiet_s: float = 5.0) -> None:
+        """The party says nothing more: its message is over."""
+        self._live(leg)
+        for recording, legs in list(self._recordings.items()):
+            if legs == (leg, ""):
+                del self._recordings[recording]
+                seconds = self.spoken_s + quiet_s
+                self._tell(RecordingEnded(recording, f"{recording}.wav", seconds, quiet_s=quiet_s))
+
+    def _mask(self, command: do.MaskRecording) -> None:
+        if command.recording in self._recordings:
+            (self.masked.add if command.on else self.masked.discard)(command.recording)
+
     def _stop_recording(self, command: do.StopRecording) -> None:
-        if self._recordings.pop(command.recording, None) is not None:
-            self._tell(RecordingEnded(command.recording, f"{command.recording}.wav", 1.0))
+        legs = self._recordings.pop(command.recording, None)
+        if legs is not None:
+            seconds = 1.0 if legs[1] else self.spoken_s
+            self._tell(RecordingEnded(command.recording, f"{command.recording}.wav", seconds))
 
     def _send(self, command: do.SendText) -> None:
         if command.leg in self.legs:
@@ -389,9 +422,12 @@ PERFORMS: dict[type[AnyCommand], Callable[[FakeChannel, Any], None]] = {
     do.StopPrompt: FakeChannel._stop_prompt,
     do.StartMusic: FakeChannel._music,
     do.PlayTone: FakeChannel._play,
+    do.PlayRecording: FakeChannel._play_recording,
     do.BridgeLegs: FakeChannel._bridge,
     do.PartLegs: FakeChannel._part_legs,
     do.StartRecording: FakeChannel._record,
+    do.RecordMessage: FakeChannel._record_message,
+    do.MaskRecording: FakeChannel._mask,
     do.StopRecording: FakeChannel._stop_recording,
     do.ReportTransfer: FakeChannel._nothing,
     do.SendText: FakeChannel._send,

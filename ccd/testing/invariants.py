@@ -165,6 +165,7 @@ def agreement(centre: Centre) -> Iterator[str]:
             TalkPhase.OFFERED: {Phase.OFFERED},
             TalkPhase.CALLING: {Phase.OFFERED} if talk.reserved else {Phase.ACCEPTED},
             TalkPhase.CONNECTING: {Phase.ACCEPTED},
+            TalkPhase.LISTENING: {Phase.ACCEPTED},
             TalkPhase.TALKING: {Phase.CONNECTED},
             TalkPhase.TRANSFERRING: {Phase.CONNECTED},
         }.get(talk.phase, {None})

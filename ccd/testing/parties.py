@@ -68,7 +68,7 @@ class LivelyChannel(FakeChannel):
         super().perform(command)
         if isinstance(command, cmd.DialLeg):
             self._dialled(command)
-        elif isinstance(command, cmd.PlayPrompt | cmd.PlayTone):
+        elif isinstance(command, cmd.PlayPrompt | cmd.PlayTone | cmd.PlayRecording):
             parts = len(command.parts) if isinstance(command, cmd.PlayPrompt) else 1
             leg, play = command.leg, command.play
             self._plan(leg, PROMPT_S * parts, lambda one: one.play == play, self.finish_prompt)

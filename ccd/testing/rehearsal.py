@@ -17,7 +17,7 @@ from hashlib import sha256
 
 import msgspec
 
-from ccd.bridging.state import Phase, Role
+from ccd.bridging.state import Phase, Role, Talk
 from ccd.history.explain import decode_record, explain
 from ccd.history.state import Record
 from ccd.ivr.state import Mode
@@ -36,6 +36,8 @@ AFTER_S = 7200.0
 """How long what runs when the day ends may go on."""
 KEY_S = 1.0
 """From hearing a menu to pressing a key."""
+MESSAGE_S = 20.0
+"""How long everybody's message is."""
 OPEN_WRAP_UP_S = 30.0
 """What an agent of whom nothing else is known needs where the rules let wrap-up last until it is ended."""
 OUTSIDE_ANSWER_S = 5.0
@@ -96,7 +98,8 @@ class _Visit:
     """One customer in the centre."""
 
     __slots__ = (
-        "agent", "arrival", "asked", "in_flow", "interaction", "keys", "leg", "stage", "talks", "waits",
+        "agent", "arrival", "asked", "in_flow", "interaction", "keys", "leg", "speaks", "stage", "talks",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, arrival: Arrival, leg: str) -> None:
@@ -106,6 +109,8 @@ class _Visit:
         self.keys = list(arrival.keys)
         self.asked = -1
         """Prompt of the flow after which a key was pressed last."""
+        self.speaks = ""
+        """The recording of the message that is, or was, spoken."""
         self.stage = 0
         self.in_flow = True
         """Has not come to a queue yet."""
@@ -243,6 +248,8 @@ class DayCentre(SimulatedCentre):
         talk = self.centre.talks.get(visit.interaction)
         if talk is None:
             return
+        if talk.message is not None:
+            self._look_at_message(visit, talk)
         if talk.phase in _TALKS:
             if not visit.talks:
                 self._begin_talk(visit, talk.agent.agent if talk.agent is not None else "")
@@ -253,6 +260,16 @@ class DayCentre(SimulatedCentre):
                 self._begin_wait(visit)
         elif talk.phase is Phase.FLOW and visit.keys:
             self._press(visit)
+
+    def _look_at_message(self, visit: _Visit, talk: Talk) -> None:
+        """A message is spoken for a while; the agent who has heard it is done with it."""
+        leg, channel = visit.leg, self.channels[visit.arrival.channel]
+        if talk.speaks and talk.message is not None and visit.speaks != talk.message.recording:
+            visit.speaks = talk.message.recording
+            self.later(MESSAGE_S, lambda: channel.digit(leg, "#") if leg in channel.legs else None)
+        elif talk.phase is Phase.LISTENING and talk.message is not None and talk.message.heard and talk.agent:
+            agent_leg = talk.agent.leg
+            self.later(KEY_S, lambda: self._end(agent_leg))
 
     def _begin_wait(self, visit: _Visit) -> None:
         visit.waits, visit.in_flow = True, False

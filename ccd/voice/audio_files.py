@@ -21,6 +21,7 @@ from ccd.model.nouns import PromptPart
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "prompts"
 """The set that ships with ccd."""
 TONE: Final = "tone:"
+FILE: Final = "file:"
 MUSIC: Final = "music:"
 SAY: Final = "say:"
 """Before the language of a text that a speech engine speaks."""
@@ -76,7 +77,9 @@ class Library:
         clips = self._clips
         clip = clips.get(key)
         if clip is None:
-            clip = clips[key] = self._load(*key)
+            clip = self._load(*key)
+            if key[0] != FILE:  # recordings are heard once or twice
+                clips[key] = clip
         return clip
 
     def _load(self, kind: str, name: str) -> Clip:
@@ -85,6 +88,8 @@ class Library:
             if made is None:
                 raise Misconfigured("tone", f"there is no tone {name!r}")
             return Clip(made)
+        if kind == FILE:
+            return load(Path(name))
         if not is_name(name) or (kind != MUSIC and not is_name(kind)):
             problem = "one of them is not a name (letters, digits, - _ . and /)"
             raise Misconfigured("prompt", f"prompt {name!r} in language {kind!r}: {problem}")
@@ -121,8 +126,10 @@ def load(path: Path) -> Clip:
     return Clip(resample(sound.linear, sound.rate, RATE))
 
 
-def keys_of(parts: Sequence[PromptPart], language: str, tone_name: str) -> list[Key]:
+def keys_of(parts: Sequence[PromptPart], language: str, tone_name: str, file: str = "") -> list[Key]:
     """What a `Play` needs, in order."""
+    if file:
+        return [(FILE, file)]
     if tone_name:
         return [(TONE, tone_name)]
     keys: list[Key] = []

@@ -65,6 +65,8 @@ class Play(MediaCommand, frozen=True):
     tone: str = ""
     """Named tone instead of parts: `confirm`, `error`, `beep`."""
     barge: bool = False
+    file: str = ""
+    """A WAV file of ours instead of parts: a recording."""
 
 
 class Music(MediaCommand, frozen=True):
@@ -107,7 +109,18 @@ class Record(MediaCommand, frozen=True):
     recording: str
     left: str
     right: str
+    """Empty: only `left` is recorded, mono."""
     path: str
+    silence_s: float = 0.0
+    """So long a silence of `left` ends it; 0: none does. Only of mono ones: most of it is cut off."""
+
+
+class MaskRecord(MediaCommand, frozen=True):
+    """Write silence in place of both parties from now on, or no more."""
+
+    recording: str
+    leg: str
+    on: bool
 
 
 class StopRecord(MediaCommand, frozen=True):
@@ -135,6 +148,7 @@ AnyMediaCommand = (
     | Part
     | SendDigit
     | Record
+    | MaskRecord
     | StopRecord
     | Mask
 )
@@ -204,6 +218,8 @@ class Recorded(MediaFact, frozen=True):
     path: str
     seconds: float
     note: str = ""
+    quiet_s: float = 0.0
+    """So much of a mono one, at its end, is silence."""
 
 
 AnyMediaFact = PlayEnded | Digit | PeerLost | LegClosed | LegFailed | Recorded

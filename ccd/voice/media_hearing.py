@@ -33,4 +33,4 @@ def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
             leg.hang_up(Cause.MEDIA_LOST)
             leg.over(Cause.MEDIA_LOST, remote=False, note=fact.note)
     elif isinstance(fact, engine.Recorded):
-        channel.post(facts.RecordingEnded(fact.recording, fact.path, fact.seconds, fact.note))
+        channel.post(facts.RecordingEnded(fact.recording, fact.path, fact.seconds, fact.note, fact.quiet_s))

@@ -19,6 +19,7 @@ from ccd.voice.engine import (
     LegFailed,
     LegStats,
     Mask,
+    MaskRecord,
     Music,
     OpenLeg,
     Part,
@@ -84,6 +85,7 @@ class Legs:
             Part: self._part,
             SendDigit: self._send_digit,
             Record: self._record,
+            MaskRecord: self._mask_record,
             StopRecord: self._stop_record,
             Mask: self._mask,
         }
@@ -186,7 +188,7 @@ class Legs:
         if leg is None:
             return
         self._hush(leg)
-        keys = keys_of(command.parts, command.language, command.tone)
+        keys = keys_of(command.parts, command.language, command.tone, command.file)
         self._fetch(leg, keys, command.play, loop=False, barge=command.barge, now=now)
 
     def _music(self, command: Music, now: float) -> None:
@@ -286,12 +288,15 @@ class Legs:
 
     def _record(self, command: Record, now: float) -> None:
         left, right = self.legs.get(command.left), self.legs.get(command.right)
-        if left is None or right is None:
+        if left is None or (right is None and command.right):
             missing = command.left if left is None else command.right
             note = f"leg {missing} is gone"
             self._tell(Recorded(command.recording, command.left, command.path, 0.0, note))
             return
         self.recorder.start(command, left, right, now)
+
+    def _mask_record(self, command: MaskRecord, _now: float) -> None:
+        self.recorder.mask(command.recording, command.on)
 
     def _stop_record(self, command: StopRecord, now: float) -> None:
         self.recorder.stop(command.recording, now)

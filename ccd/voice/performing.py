@@ -57,6 +57,10 @@ def _tone(channel: "VoiceChannel", command: cmd.PlayTone) -> None:
     channel.engine.perform(engine.Play(command.leg, command.play, tone=command.tone))
 
 
+def _play_recording(channel: "VoiceChannel", command: cmd.PlayRecording) -> None:
+    channel.engine.perform(engine.Play(command.leg, command.play, file=command.path))
+
+
 def _stop(channel: "VoiceChannel", command: cmd.StopPrompt) -> None:
     channel.engine.perform(engine.Stop(command.leg))
 
@@ -99,6 +103,19 @@ def _record(channel: "VoiceChannel", command: cmd.StartRecording) -> None:
         channel.post(facts.RecordingEnded(command.recording, "", 0.0, "the leg was gone"))
 
 
+def _record_message(channel: "VoiceChannel", command: cmd.RecordMessage) -> None:
+    path = dialling.recording_path(channel, command.recording)
+    if command.leg in channel.legs:
+        record = engine.Record(command.recording, command.leg, "", path, command.silence_s)
+        channel.engine.perform(record)
+    else:
+        channel.post(facts.RecordingEnded(command.recording, "", 0.0, "the leg was gone"))
+
+
+def _mask(channel: "VoiceChannel", command: cmd.MaskRecording) -> None:
+    channel.engine.perform(engine.MaskRecord(command.recording, command.leg, command.on))
+
+
 def _stop_record(channel: "VoiceChannel", command: cmd.StopRecording) -> None:
     channel.engine.perform(engine.StopRecord(command.recording, command.leg))
 
@@ -139,11 +156,14 @@ PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.PlayPrompt: _play,
     cmd.CollectSecret: _collect_secret,
     cmd.PlayTone: _tone,
+    cmd.PlayRecording: _play_recording,
     cmd.StopPrompt: _stop,
     cmd.StartMusic: _music,
     cmd.BridgeLegs: _bridge,
     cmd.PartLegs: _part,
     cmd.StartRecording: _record,
+    cmd.RecordMessage: _record_message,
+    cmd.MaskRecording: _mask,
     cmd.StopRecording: _stop_record,
     cmd.ReportTransfer: _report_transfer,
     cmd.SendText: _send_text,

@@ -63,10 +63,13 @@ class Candidate:
 
 
 def shown_name(card: OfferCard) -> str:
-    """What the phone's display shows: queue, wait and caller; of a callback that it is one."""
+    """What the phone's display shows: queue, wait and caller; that it is a callback, or a voicemail."""
     wait = f"{card.waited_s // 60}:{card.waited_s % 60:02d}"
     who = card.caller_name or card.caller or "anonymous"
-    parts = [card.queue, *(["callback"] if card.callback else []), wait, who] if card.queue else [who]
+    kind = ["callback"] if card.callback else []
+    if card.voicemail_s:
+        kind = [f"voicemail {card.voicemail_s // 60}:{card.voicemail_s % 60:02d}"]
+    parts = [card.queue, *kind, wait, who] if card.queue else [who]
     return quotable(" · ".join(parts))[:80]
 
 

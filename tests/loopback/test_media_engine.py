@@ -27,6 +27,7 @@ from ccd.voice.engine import (
     Join,
     LegClosed,
     LegFailed,
+    MaskRecord,
     Music,
     OpenLeg,
     Part,
@@ -412,6 +413,90 @@ async def test_stopping_the_engine_closes_recordings(site: Site) -> None:
     assert [fact.recording for fact in site.of(Recorded)] == ["r1"]
     left, _right, _params = channels(site.directory / "r.wav")
     assert power_db(left[:2000], 440) > -1
+
+
+async def test_a_masked_part_is_silent_in_its_place_on_both_channels(site: Site) -> None:
+    a, b = await site.pair()
+    path = site.directory / "r.wav"
+    site.engine.perform(Join("a", "b"))
+    site.engine.perform(Record("r1", "a", "b", str(path)))
+    await settle(site.engine)
+    for on in (True, False, None):
+        await asyncio.gather(a.talk(0.8), b.talk(0.8))
+        if on is not None:
+            site.engine.perform(MaskRecord("r1", "a", on))
+            await settle(site.engine)
+    site.engine.perform(StopRecord("r1", "a"))
+    await wait_for(lambda: site.of(Recorded))
+    left, right, params = channels(path)
+    assert 2.3 < params.nframes / 8000 < 2.8, "the time goes on"
+    for channel, hertz in ((left, 440), (right, 880)):
+        assert not any(channel[7600:12000]), "not a sample of what was said"
+        assert power_db(channel[800:5600], hertz) > -1
+        assert power_db(channel[-4000:-800], hertz) > -1
+        assert longest_silence(channel[400:-400]) < 1.1
+    assert power_db(b.heard(), 440) > -1, "they hear each other all the while"
+
+
+async def test_a_masked_recording_ends_with_its_leg(site: Site) -> None:
+    a, _b = await site.pair()
+    site.engine.perform(Record("r1", "a", "b", str(site.directory / "r.wav")))
+    site.engine.perform(MaskRecord("r1", "a", True))
+    site.engine.perform(MaskRecord("nothing", "a", True))
+    await settle(site.engine)
+    await a.talk(0.2)
+    site.engine.perform(CloseLeg("b"))
+    await wait_for(lambda: site.of(Recorded))
+    left, _right, _params = channels(site.directory / "r.wav")
+    assert not any(left)
+
+
+def mono(path: Path) -> array:  # type: ignore[type-arg]
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (1, 8000)
+        return array("h", file.readframes(file.getnframes()))
+
+
+async def test_a_message_is_mono_ends_by_silence_and_is_played(site: Site) -> None:
+    a, b = await site.pair()
+    path = site.directory / "m.wav"
+    site.engine.perform(Record("m1", "a", "", str(path), silence_s=1.0))
+    await settle(site.engine)
+    await a.talk(1.0)
+    await wait_for(lambda: site.of(Recorded))
+    (fact,) = site.of(Recorded)
+    sound = mono(path)
+    assert power_db(sound[400:7000], 440) > -1
+    assert len(sound) / 8000 == pytest.approx(fact.seconds)
+    assert fact.seconds - fact.quiet_s == pytest.approx(1.0, abs=0.15)
+    assert fact.quiet_s == 0.5, "the rest of the silence is cut off"
+    site.engine.perform(Play("b", "p1", file=str(path)))
+    await wait_for(lambda: site.of(PlayEnded))
+    assert power_db(b.heard()[:7000], 440) > -1
+    site.engine.perform(Play("b", "p2", file=str(site.directory / "none.wav")))
+    await wait_for(lambda: len(site.of(PlayEnded)) == 2)
+    lost = site.of(PlayEnded)[1]
+    assert not lost.completed and "none.wav" in lost.note
+
+
+async def test_a_message_of_nothing_says_that_it_is_silence(site: Site) -> None:
+    await site.pair()
+    site.engine.perform(Record("m1", "a", "", str(site.directory / "m.wav"), silence_s=0.5))
+    await wait_for(lambda: site.of(Recorded))
+    (fact,) = site.of(Recorded)
+    assert fact.seconds == fact.quiet_s <= 0.5
+
+
+async def test_a_message_is_whole_when_the_caller_hangs_up(site: Site) -> None:
+    a, _b = await site.pair()
+    site.engine.perform(Record("m1", "a", "", str(site.directory / "m.wav"), silence_s=5.0))
+    await settle(site.engine)
+    await a.talk(0.6)
+    site.engine.perform(CloseLeg("a"))
+    await wait_for(lambda: site.of(Recorded))
+    (fact,) = site.of(Recorded)
+    assert fact.seconds == pytest.approx(0.6, abs=0.15) and fact.quiet_s < 0.2
+    assert power_db(mono(site.directory / "m.wav")[400:4000], 440) > -1
 
 
 async def test_a_partner_changes_while_recording_goes_on(site: Site) -> None:

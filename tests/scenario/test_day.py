@@ -291,6 +291,22 @@ def test_who_is_logged_out_at_the_end_of_the_day_finishes_and_takes_nothing_new(
     ].busy_s == pytest.approx(602.0)
 
 
+def test_a_message_is_spoken_heard_and_done() -> None:
+    day = one_day(call(1, 10.0, Stage("sales", 60.0)), call(2, 12.0, Stage("sales", 60.0)), ann=READY)
+    found = rehearse(day, rules(max_wait_s=30.0, overflow=Target(voicemail="sales")), check=True)
+    first, second = found.records
+    assert first.outcome == second.outcome == "handled"
+    assert [note.what for note in second.timeline].count("voicemail done") == 1
+    voice, message = [stay for record in (second,) for stay in stays_of(record)]
+    queued, played = (
+        next(note.at for note in second.timeline[at:] if note.what == what)
+        for at, what in ((4, "voicemail kept"), (0, "voicemail played"))
+    )
+    assert (voice.outcome, message.outcome) == ("overflowed", "handled")
+    assert message.wait_s == pytest.approx(played - queued) and message.talk_s > 0
+    assert second.waited_s == pytest.approx(voice.wait_s + message.wait_s)
+
+
 def test_overflow_to_an_outside_address_is_answered_there() -> None:
     day = one_day(call(1, 10.0, Stage("sales", 60.0)))
     found = rehearse(day, rules(max_wait_s=30.0, overflow=Target(address="+33900")), check=True)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from ccd.bridging import events as ev
-from ccd.bridging import texts, thirds, transfer
+from ccd.bridging import recording, texts, thirds, transfer
 from ccd.bridging.state import MOVES, Move, Party, Phase, Talk
 from ccd.bridging.talks import ENDING_S, WHISPER_S, Talks, decode_state
 from ccd.errors import IllegalMove
@@ -19,7 +19,8 @@ ALLOWED = {
     Phase.WAITING: "offer queue dial_out to_flow call end",
     Phase.OFFERED: "offer_over accept end",
     Phase.CALLING: "bridge offer offer_over end",
-    Phase.CONNECTING: "bridge offer_over call end",
+    Phase.CONNECTING: "bridge offer_over call listen end",
+    Phase.LISTENING: "call offer_over end",
     Phase.TALKING: "transfer queue end",
     Phase.TRANSFERRING: "bridge to_outside transfer_failed queue end",
     Phase.OUTSIDE_RINGING: "out_answered to_flow end",
@@ -145,8 +146,8 @@ def test_it_closes_when_the_last_of_leg_and_recordings_is_gone() -> None:
     assert events == [ev.TalkOver("1", "ann", by_agent=True)]
     hall.talks.ended("voice:c", Cause.NORMAL, NOW)
     assert hall.step()[1] == []
-    hall.talks.recording_ended("1-1", "x.wav", 3.0, "")
-    hall.talks.recording_ended("1-1", "x.wav", 3.0, "")
+    recording.ended(hall.talks, "1-1", "x.wav", 3.0, "", 0.0)
+    recording.ended(hall.talks, "1-1", "x.wav", 3.0, "", 0.0)
     assert hall.step()[1] == [ev.Closed("1", Cause.NORMAL, NOW)]
 
 
@@ -205,7 +206,7 @@ def test_a_state_comes_back_with_its_legs_recordings_and_deadlines() -> None:
     assert back.state == state
     assert sorted(back.legs) == ["voice:c", "voice:d1", "voice:d2"]
     assert back.next_deadline() == NOW + 30
-    back.recording_ended("1-1", "x", 1.0, "")
+    recording.ended(back, "1-1", "x", 1.0, "", 0.0)
     assert back.state.talks["1"].recordings == []
 
 

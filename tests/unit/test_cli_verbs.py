@@ -42,7 +42,7 @@ LOCAL = {
     ("flow", "rehearse"),
     ("flow", "test"),
 }
-NEEDS = {"agent": "alice", "interaction": "1", "profile": "rush", "code": "1"}
+NEEDS = {"switch": "on", "agent": "alice", "interaction": "1", "profile": "rush", "code": "1"}
 OPTIONS = {("agent", "wrap-up"): ["--end"]}
 """Options without which a verb does not work."""
 FOLDER = Path(__file__).parents[2] / "conf"
@@ -69,7 +69,7 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, "
         "agent wrap-up, "
         "queues, interactions, interaction show, interaction explain, interaction change, "
-        "interaction callback, interaction disposition, interaction hangup, "
+        "interaction callback, interaction disposition, interaction mask, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, services, devices, sip trace, report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
         "prompts list, completion, flow check, flow draw, flow rehearse, flow test, flow stats"

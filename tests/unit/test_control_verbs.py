@@ -18,7 +18,7 @@ VERBS = {
     "status", "top", "agents", "agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready",
     "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show",
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
-    "interaction.hangup", "profiles", "profile.show",
+    "interaction.mask", "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "services", "devices",
     "sip.trace", "report", "reload", "diff", "drain",
 }  # fmt: skip
@@ -290,6 +290,20 @@ async def test_a_change_acts_at_once_and_tells_both_places(room: Room) -> None:
     assert any(f"by {BY}" in line for line in shown["timeline"])
     await room.ready("alice")
     assert room.centre.router.agent_of("3") == "alice"
+
+
+async def test_a_recording_is_masked_by_hand(room: Room) -> None:
+    leg = await room.call()
+    for on in (True, True, False):
+        told = await room.ask("interaction.mask", interaction="1", on=on)
+        assert told == {"interaction": "1", "masked": on, "recordings": 0}
+    room.channel.end(leg)
+    await room.runtime.settled()
+    with pytest.raises(Refused, match="interaction 1 has ended already"):
+        await room.ask("interaction.mask", interaction="1", on=True)
+    shown = await room.ask("interaction.show", interaction="1")
+    lines = [line for line in shown["timeline"] if "masked" in line]
+    assert len(lines) == 2 and all(BY in line for line in lines)
 
 
 async def test_a_waiting_call_becomes_a_callback_by_hand(room: Room) -> None:

@@ -32,6 +32,7 @@ from ccd.model.steps import (
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.steps_voicemail import Record, Voicemail
 
 T0 = 50.0
 
@@ -43,6 +44,7 @@ STEPS_FOR = (
     Hangup(prompt="bye", id="leave"),
     Collect(variable="number", prompt="keys", id="collect", most=1),
     CallBack(queue="q", id="callback", on_refused="collect"),
+    Voicemail(queue="q", id="voicemail", on_empty="menu"),
     Play(prompts=("p",)),
     Lookup(service="crm", prompt="wait", id="lookup", timeout_s=2.0),
     Identify(caller_service="crm", on_known="queue", id="recognise", timeout_s=2.0),
@@ -69,6 +71,9 @@ def in_mode(mode: Mode) -> Flows:
         Mode.AWAITING: "lookup",
         Mode.RECOGNISING: "recognise",
         Mode.IDENTIFYING: "identify",
+        Mode.GREETING: "voicemail",
+        Mode.BEEPING: "voicemail",
+        Mode.SPEAKING: "voicemail",
     }[mode]
     flow = model.FlowRule(name="f", steps=(Goto(step=goto), *STEPS_FOR[:6], SECRETLY, *STEPS_FOR[6:]))
     flows = Flows(model.Rules(flows={"f": flow}), look=lambda _: {"caller": "+33612345678"}.get)
@@ -77,6 +82,10 @@ def in_mode(mode: Mode) -> Flows:
         flows.prompt_ended("7", "7.p1", True, T0)
     if mode is Mode.REFUSING:
         flows.refuse("7", "already", T0)
+    if mode in (Mode.BEEPING, Mode.SPEAKING):
+        flows.prompt_ended("7", "7.p1", True, T0)
+    if mode is Mode.SPEAKING:
+        flows.prompt_ended("7", "7.p2", True, T0)
     assert flows.state.running["7"].mode is mode
     return flows
 
@@ -87,7 +96,7 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
     if event is Event.TEXT:
         return list(flows.text("7", "1", now))
     if event is Event.PROMPT_ENDED:
-        return list(flows.prompt_ended("7", "7.p1", True, now))
+        return list(flows.prompt_ended("7", flows.state.running["7"].play or "7.p1", True, now))
     if event is Event.RESUME:
         return list(flows.resume("7", "why", now))
     if event is Event.KEYED:
@@ -96,6 +105,8 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
         return list(flows.refuse("7", "denied", now))
     if event is Event.ANSWERED:
         return list(flows.answered("7", OutsideAnswered("7", "7.a1", True, {"customer": "4711"}), now))
+    if event is Event.NO_MESSAGE:
+        return list(flows.no_message("7", now))
     return list(flows.expire(now + 10_000))
 
 
@@ -117,8 +128,6 @@ MOVED = {
     (Mode.KEYING, Event.KEYED): Mode.KEEPING,
     (Mode.KEYING, Event.DEADLINE): Mode.KEEPING,
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
-    (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
-    (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
     (Mode.AWAITING, Event.ANSWERED): Mode.RECOGNISING,
     (Mode.AWAITING, Event.DEADLINE): Mode.RECOGNISING,
     (Mode.RECOGNISING, Event.ANSWERED): Mode.QUEUED,
@@ -126,6 +135,15 @@ MOVED = {
     (Mode.IDENTIFYING, Event.DIGIT): Mode.RECOGNISING,
     (Mode.IDENTIFYING, Event.TEXT): Mode.RECOGNISING,
     (Mode.IDENTIFYING, Event.DEADLINE): Mode.IDENTIFYING,
+    (Mode.REFUSING, Event.PROMPT_ENDED): Mode.GREETING,
+    (Mode.REFUSING, Event.DEADLINE): Mode.GREETING,
+    (Mode.GREETING, Event.DIGIT): Mode.BEEPING,
+    (Mode.GREETING, Event.PROMPT_ENDED): Mode.BEEPING,
+    (Mode.GREETING, Event.DEADLINE): Mode.BEEPING,
+    (Mode.BEEPING, Event.PROMPT_ENDED): Mode.SPEAKING,
+    (Mode.BEEPING, Event.DEADLINE): Mode.SPEAKING,
+    (Mode.SPEAKING, Event.DEADLINE): Mode.SPEAKING,
+    (Mode.SPEAKING, Event.NO_MESSAGE): Mode.ASKING,
     (Mode.LEAVING, Event.PROMPT_ENDED): None,
     (Mode.LEAVING, Event.DEADLINE): None,
 }
@@ -205,6 +223,10 @@ a_step = st.one_of(
     st.builds(Enqueue, queue=st.just("q")),
     st.builds(Transfer, address=st.just("+331")),
     st.builds(Goto, step=targets),
+    st.builds(
+        Voicemail, queue=st.just("q"), prompt=st.sampled_from(["", "p"]), beep=st.booleans(), on_empty=targets
+    ),
+    st.builds(Record, switch=st.sampled_from(["on", "off", "mask", "unmask"])),
     st.builds(
         Hours,
         calendar=st.sampled_from(["office", "gone"]),

@@ -17,6 +17,8 @@ from ccd.model.callback_rules import CallbackRule
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import AgentRule, FlowRule, OwnCalls, ProfileRule, QueueRule, Rules, Suspension, Target
 from ccd.model.steps import CallBack, Enqueue, Hangup, Menu, Play, Transfer
+from ccd.model.steps_voicemail import Record, Voicemail
+from ccd.model.voicemail_rules import VoicemailRule
 from ccd.routing import decisions as dec
 from ccd.runtime.centre import Centre
 from ccd.runtime.consequences import CONSEQUENCES
@@ -81,6 +83,8 @@ def make_rules(variant: int) -> Rules:
             max_length=2,
             overflow=Target(queue="help"),
             on_miss={OfferEnd.NO_ANSWER: 2},
+            voicemail=VoicemailRule(key="4", later_s=30.0),
+            mask_key="9",
             callback=CallbackRule(
                 key="1",
                 attempts=2,
@@ -119,13 +123,14 @@ def make_rules(variant: int) -> Rules:
             ),
         ),
         "full": FlowRule(name="full", steps=(Enqueue(queue="full"), CallBack(queue="help"))),
+        "message": FlowRule(name="message", steps=(Record(switch="mask"), Voicemail(queue="sales"))),
         "straight": FlowRule(name="straight", steps=(Enqueue(queue="sales"), Enqueue(queue="help"))),
     }
     return Rules(
         agents=agents,
         queues=queues,
         flows=flows,
-        numbers={"+331": "ivr", "+332": "full", "+333": "straight"},
+        numbers={"+331": "ivr", "+332": "full", "+333": "straight", "+334": "message"},
         pause_reasons={"1": "lunch"},
         own_calls=OwnCalls(may_dial=("+337",), record=variant != 2),
         profiles={name: profile for name, profile in PROFILES.items() if variant != 3 or name == "rush"},
@@ -177,9 +182,9 @@ class Chaos:
     def tell(self, fact: facts.AnyFact) -> None:
         self.log.append((self.now, fact))
         for command in self.centre.turn(fact, self.now):
-            if isinstance(command, cmd.PlayPrompt | cmd.PlayTone):
+            if isinstance(command, cmd.PlayPrompt | cmd.PlayTone | cmd.PlayRecording):
                 self.plays.append((command.leg, command.play))
-            elif isinstance(command, cmd.StartRecording):
+            elif isinstance(command, cmd.StartRecording | cmd.RecordMessage):
                 self.recordings.append(command.recording)
             elif isinstance(command, cmd.DialLeg):
                 assert command.devices or command.address, command
@@ -211,7 +216,7 @@ class Chaos:
 def arrive(chaos: Chaos, a: int, b: int) -> None:
     leg = chaos.fresh(a)
     text = leg.startswith("web")
-    target = ("+331", "+331", "+332", "+333", "+333", "+339")[b % 6]
+    target = ("+331", "+331", "+332", "+333", "+333", "+339", "+334", "+334")[b % 8]
     chaos.tell(
         facts.LegArrived(
             leg,
@@ -244,7 +249,9 @@ def end_prompt(chaos: Chaos, a: int, b: int) -> None:
 
 
 def end_recording(chaos: Chaos, a: int, b: int) -> None:
-    chaos.tell(facts.RecordingEnded(chaos.recordings[a % len(chaos.recordings)], "x.wav", 1.0))
+    recording = chaos.recordings[-1 - a % min(len(chaos.recordings), 8)]
+    path = "x.wav" if b % 5 else ""
+    chaos.tell(facts.RecordingEnded(recording, path, 4.0, quiet_s=b % 4))
 
 
 def of(make: Callable[[Chaos, int, int], facts.AnyFact]) -> Callable[[Chaos, int, int], None]:
@@ -274,7 +281,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
             i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.a{b % 4}", b % 3 > 0, {"x": "7"}
         )
     ),
-    "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "1239"[b % 4])),
+    "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "12394#"[b % 6])),
     "secret": of(lambda c, a, b: facts.SecretCollected(c.leg(a), f"secret:{b}.s1", b % 5, b % 2 == 0)),
     "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
     "resume": of(lambda c, a, b: facts.LegResumed(c.leg(a))),
@@ -316,6 +323,9 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
         )
     ),
     "hangup": of(lambda c, a, b: facts.HangupAsked(str(a % (c.centre.state.interactions_made + 2)), "test")),
+    "mask": of(
+        lambda c, a, b: facts.MaskAsked(str(a % (c.centre.state.interactions_made + 2)), b % 2 > 0, "test")
+    ),
     "drain": of(lambda c, a, b: facts.DrainAsked(a % 5 == 0, "test")),
     "profile": set_profile,
     "rules": of(lambda c, a, b: facts.RulesLoaded(make_rules(b % 4))),
@@ -363,6 +373,9 @@ def finish(chaos: Chaos) -> None:
     chaos.tell(facts.TimePassed())
     for leg in list(chaos.centre.talks.legs):  # dialled since
         chaos.tell(facts.LegEnded(leg, Cause.NORMAL))
+    for name, talk in list(chaos.centre.talks.state.talks.items()):
+        if talk.message is not None:  # messages wait for ever
+            chaos.tell(facts.HangupAsked(name, "test"))
     chaos.now += 60
     while (due := chaos.centre.next_deadline()) is not None:
         chaos.now = max(chaos.now, due)

@@ -1,0 +1,60 @@
+"""The steps of flows about recordings: `voicemail`, and `record`, which governs what of a call is kept."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ccd.model.step import Key, Step, set_ones
+from ccd.model.voicemail_rules import KEPT_PROMPT, LEAVE_PROMPT
+
+
+class Voicemail(Step, frozen=True, tag="voicemail"):
+    """Record a message, say goodbye and hang up: the message waits in a queue and an agent hears it.
+
+    `#`, silence or `max_s` ends the message; who hangs up while speaking has left it too. The flow goes on
+    only when there was none.
+    """
+
+    queue: str
+    """Where the message waits."""
+    id: str = ""
+    prompt: str = LEAVE_PROMPT
+    """Prompt that asks for it; a key cuts it. Empty: only the beep."""
+    beep: bool = True
+    """Whether a beep says when to speak."""
+    max_s: float = 180.0
+    """Longest message."""
+    silence_s: float = 5.0
+    """So long a silence ends it; 0: none does."""
+    min_s: float = 2.0
+    """With less of it spoken than this it is thrown away."""
+    on_empty: str = ""
+    """Step to go to when there was no message; empty: the next one."""
+    goodbye: str = KEPT_PROMPT
+    """Prompt before hanging up."""
+
+    def targets(self) -> dict[Key, str]:
+        return set_ones(on_empty=self.on_empty)
+
+    def goes_on(self) -> bool:
+        return not self.on_empty
+
+    def says(self) -> Iterator[tuple[Key, str]]:
+        yield ("prompt",), self.prompt
+        yield ("goodbye",), self.goodbye
+
+
+RECORD_ON, RECORD_OFF, RECORD_MASK, RECORD_UNMASK = "on", "off", "mask", "unmask"
+
+
+class Record(Step, frozen=True, tag="record"):
+    """Whether the conversations of this interaction are recorded from here on, whatever the queue says.
+
+    The flow itself is never recorded.
+    """
+
+    switch: str
+    """`on` and `off` go before the queue's `record`; `mask`: conversations begin with silence in place of
+    what is said, until somebody unmasks; `unmask` ends that."""
+    id: str = ""
+
+    instant: ClassVar[bool] = True

@@ -1,0 +1,24 @@
+"""Rules of voicemail: how messages are taken for a queue, and how long one that is put off rests."""
+
+from ccd.model.frozen import Frozen
+
+LEAVE_PROMPT, KEPT_PROMPT = "voicemail/leave", "voicemail/kept"
+CHOOSE_PROMPT = "voicemail/choose"
+"""Said to the agent after the message: which key does what."""
+
+
+class VoicemailRule(Frozen, frozen=True):
+    """How messages are taken for a queue where no flow of one's own does it, and what becomes of them."""
+
+    key: str = ""
+    """Key pressed while waiting that leads to leaving a message; empty: no key does."""
+    prompt: str = LEAVE_PROMPT
+    """Prompt that asks for the message."""
+    max_s: float = 180.0
+    """Longest message."""
+    silence_s: float = 5.0
+    """So long a silence ends it; 0: none does."""
+    min_s: float = 2.0
+    """With less of it spoken than this it is thrown away."""
+    later_s: float = 900.0
+    """A message that an agent puts off (key 3) is offered again after so long."""
