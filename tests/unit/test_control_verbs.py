@@ -20,7 +20,7 @@ VERBS = {
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
     "interaction.mask", "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "services", "devices",
-    "sip.trace", "report", "reload", "diff", "drain",
+    "sip.trace", "report", "reload", "diff", "drain", "flow.stats",
 }  # fmt: skip
 
 
@@ -72,7 +72,7 @@ async def test_every_looking_verb_gives_json(room: Room) -> None:
     await room.call(display="é")
     for verb in (
         "status", "top", "agents", "queues", "interactions", "interactions.ended",
-        "trunks", "services", "devices", "report",
+        "trunks", "services", "devices", "report", "flow.stats",
     ):  # fmt: skip
         assert json.loads(json.dumps(await room.ask(verb))), verb
     for verb in ("interaction.show", "interaction.explain", "sip.trace"):
