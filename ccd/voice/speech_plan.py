@@ -18,7 +18,7 @@ class SpeechPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Folder; empty: nothing is kept on disk."""
     cache_bytes: int = 200 * MB
     url: str = ""
-    header: str = ""
+    header: str = "Authorization"
     secret: str = ""
     command: tuple[str, ...] = ()
     voices: dict[str, str] = {}

@@ -1,6 +1,9 @@
 """The speech engines and the cache: what they take, refuse and give up, and what goes first."""
 
 import os
+import shutil
+import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -83,6 +86,28 @@ def test_http_refusals_are_named_without_the_text(engine: tuple[type[Engine], st
     with pytest.raises(TryLater, match="answered 503") as caught:
         render(SpeechPlan("http", "", url=url), "en", "private words", Running())
     assert "private" not in str(caught.value)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_certificate_that_nobody_vouches_for_gets_no_secret(
+    engine: tuple[type[Engine], str], tmp_path: Path
+) -> None:
+    kind, _ = engine
+    pem = str(tmp_path / "own.pem")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    subprocess.run([*made, "-keyout", pem, "-out", pem + ".crt"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem + ".crt", pem)
+    with HTTPServer(("127.0.0.1", 0), kind) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        asked = SpeechPlan("http", "", url=f"https://localhost:{server.server_port}/", secret="s3cret")
+        with pytest.raises(TryLater, match="certificate verify failed"):
+            render(asked, "en", "x", Running())
+        thread.join(10)
+    assert kind.got == []
 
 
 def test_an_engine_that_is_not_there() -> None:
