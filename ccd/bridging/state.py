@@ -7,6 +7,7 @@
 
 A callback whose agent was rung first goes CONNECTING ──▶ CALLING ──▶ TALKING, one whose customer is called
 first WAITING ──▶ CALLING ──▶ OFFERED; from CALLING both come back to WAITING when nobody answers.
+Where the queue has a flow for after the call, TALKING ──▶ FLOW when the agent hangs up.
 
 `MOVES` is the whole truth; the picture only helps. A pair that is not in it raises `IllegalMove`.
 """
@@ -56,6 +57,8 @@ class Move(StrEnum):
     TRANSFER = "transfer"
     TRANSFER_FAILED = "transfer_failed"
     TO_OUTSIDE = "to_outside"
+    AFTER_CALL = "after_call"
+    """The agent hung up, and a flow goes on with the customer."""
     END = "end"
 
 
@@ -78,6 +81,7 @@ MOVES: dict[tuple[Phase, Move], Phase] = {
     (Phase.CONNECTING, Move.OFFER_OVER): Phase.WAITING,
     (Phase.TALKING, Move.TRANSFER): Phase.TRANSFERRING,
     (Phase.TALKING, Move.QUEUE): Phase.WAITING,
+    (Phase.TALKING, Move.AFTER_CALL): Phase.FLOW,
     (Phase.TRANSFERRING, Move.BRIDGE): Phase.TALKING,
     (Phase.TRANSFERRING, Move.TO_OUTSIDE): Phase.OUTSIDE,
     (Phase.TRANSFERRING, Move.TRANSFER_FAILED): Phase.TALKING,
@@ -166,6 +170,8 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """The customer left the line (or is about to, while the goodbye plays) and is to be called back."""
     reserved: Party | None = None
     """The agent who is kept free while the customer is called first."""
+    after_call: bool = False
+    """When the agent hangs up, the customer goes on in a flow (`bridging.after_calls`)."""
     asking: bool = False
     """The customer waits, and a flow asks how to be called back meanwhile."""
     pending: list[DialLeg] = []

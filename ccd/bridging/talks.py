@@ -14,7 +14,7 @@ import heapq
 
 import msgspec
 
-from ccd.bridging import callbacks, own_calls, texts, thirds
+from ccd.bridging import after_calls, callbacks, own_calls, texts, thirds
 from ccd.bridging import events as ev
 from ccd.bridging.state import HEARS_MUSIC, BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
@@ -251,7 +251,7 @@ class Talks:
                 self.events.append(ev.CustomerGone(talk.interaction, talk.phase, cause))
         elif role is Role.AGENT:
             talk.lead(leg)
-            self._agent_gone(talk, cause, now)
+            self.agent_gone(talk, cause, now)
         else:
             thirds.gone(self, talk, cause, now)
 
@@ -397,7 +397,8 @@ class Talks:
         self._recordings[recording] = talk
         self.commands.append(cmd.StartRecording(recording, left, right))
 
-    def _agent_gone(self, talk: Talk, cause: Cause, now: float) -> None:
+    def agent_gone(self, talk: Talk, cause: Cause, now: float) -> None:
+        """The first agent's leg is down."""
         agent, talk.agent = talk.agent, None
         if agent is None:
             return
@@ -410,7 +411,7 @@ class Talks:
             callbacks.agent_left(self, talk)
         elif phase in {Phase.TALKING, Phase.TRANSFERRING}:
             self.events.append(ev.TalkOver(talk.interaction, agent.agent, by_agent=True))
-            if phase is Phase.TALKING:
+            if phase is Phase.TALKING and not after_calls.keep(self, talk, cause):
                 self.end(talk, cause, now)
 
     def stop_recordings(self, talk: Talk) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from ccd.bridging.state import Party, Phase, Role, Sending, Talk
 from ccd.model import commands as cmd
-from ccd.model.nouns import Cause
+from ccd.model.nouns import Cause, LegKind
 
 if TYPE_CHECKING:
     from ccd.bridging.talks import Talks
@@ -93,6 +93,12 @@ def give_rest(talks: "Talks", talk: Talk, role: Role) -> None:
         party.opened = 0
     for text in rest:
         _relay(talks, talk, role, talks.play_id(), text)
+
+
+def say(talks: "Talks", talk: Talk, text: str) -> None:
+    """Write to the customer ourselves; said again after a restart like every text that is on its way."""
+    if talk.customer.kind is LegKind.TEXT and not talk.customer_gone:
+        _relay(talks, talk, Role.CUSTOMER, talks.play_id(), text)
 
 
 def _relay(talks: "Talks", talk: Talk, role: Role, message: str, text: str) -> None:

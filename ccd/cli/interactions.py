@@ -155,14 +155,24 @@ def callback(
     session_of(context).show("interaction.callback", json, _called_back, interaction=interaction, **args)
 
 
-def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
+def hangup(
+    context: typer.Context,
+    interaction: Number,
+    agent: Annotated[
+        bool, typer.Option("--agent", help="Only the agent: the customer goes on after the call.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """End a running interaction. All its parties are hung up, a callback is not made.
+
+    With --agent it is as if the agent had hung up: the customer goes on in `after_call` of the queue, if set.
 
     \b
     Example:
       ccctl interaction hangup 4711
+      ccctl interaction hangup 4711 --agent
     """
-    session_of(context).show("interaction.hangup", json, _hung_up, interaction=interaction)
+    session_of(context).show("interaction.hangup", json, _hung_up, interaction=interaction, agent_only=agent)
 
 
 def interaction_table(answer: dict[str, Any], most: int = 0) -> list[str]:

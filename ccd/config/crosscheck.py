@@ -13,6 +13,7 @@ from ccd.config.people import check_people, must_be_known, must_be_number
 from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
 from ccd.config.sounds import check_sounds
+from ccd.config.surveys import check_surveys
 from ccd.config.values import Reader
 from ccd.config.wrap_ups import check_wrap_ups
 from ccd.model.numbers import to_e164
@@ -29,6 +30,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_wrap_ups(reader, settings)
     check_callbacks(reader, settings)
     check_scripts(reader, settings)
+    check_surveys(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
     _channels(reader, settings)

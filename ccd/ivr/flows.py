@@ -40,10 +40,12 @@ class Flows(Scripts):
         *,
         kind: LegKind = LegKind.AUDIO,
         answered: bool = False,
+        values: dict[str, str] | None = None,
     ) -> list[Do]:
         """Begin a flow; one that already runs for the interaction is left, its variables are kept.
 
-        `language` counts where the flow names none. `answered`: the leg is up already.
+        `language` counts where the flow names none. `answered`: the leg is up already. `values`: variables
+        that it begins with.
         """
         before = self.state.running.pop(interaction, None)
         number = self.state.current.get(flow)
@@ -55,12 +57,13 @@ class Flows(Scripts):
             kind=kind,
             language=self.state.scripts[number].language or language,
             answered=answered,
+            variables=values or {},
         )
         if before is not None:
             run.answered = run.answered or before.answered
-            run.variables = before.variables
-            run.language = before.variables.get("language", run.language)
+            run.variables = before.variables | run.variables
             run.plays = before.plays
+        run.language = run.variables.get("language", run.language)
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)

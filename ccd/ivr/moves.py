@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.ivr import asking, collecting, deciding, parting, speaking
+from ccd.ivr import asking, collecting, deciding, parting, speaking, surveying
 from ccd.ivr.do import Do
 from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model.steps import (
@@ -21,6 +21,7 @@ from ccd.model.steps import (
     Transfer,
 )
 from ccd.model.steps import CallBack as StepCallBack
+from ccd.model.steps_surveys import Survey
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
@@ -44,6 +45,10 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.COLLECTING, Event.TEXT): collecting.written,
     (Mode.COLLECTING, Event.PROMPT_ENDED): collecting.keys_awaited,
     (Mode.COLLECTING, Event.DEADLINE): collecting.collected,
+    (Mode.RATING, Event.DIGIT): surveying.key,
+    (Mode.RATING, Event.TEXT): surveying.written,
+    (Mode.RATING, Event.PROMPT_ENDED): surveying.asked,
+    (Mode.RATING, Event.DEADLINE): surveying.waited,
     (Mode.REFUSING, Event.PROMPT_ENDED): parting.refusal_told,
     (Mode.REFUSING, Event.DEADLINE): parting.refusal_lost,
     (Mode.LEAVING, Event.PROMPT_ENDED): speaking.left,
@@ -74,5 +79,6 @@ STEPS: dict[type[AnyStep], Run] = {
     Branch: deciding.do_branch,
     Hangup: speaking.do_hangup,
     Hours: deciding.do_hours,
+    Survey: surveying.do_survey,
 }
 """What executes each step: returns the index of the next, `WAITS` or `ENDS`."""

@@ -31,6 +31,8 @@ class Mode(StrEnum):
     """Whether a callback can be kept."""
     REFUSING = "refusing"
     """The end of the prompt that says why it cannot."""
+    RATING = "rating"
+    """The answer to a question of a survey, while its prompt plays and after it."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 

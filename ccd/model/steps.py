@@ -6,6 +6,7 @@ from typing import ClassVar
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
 from ccd.model.step import Key, Step, set_ones
+from ccd.model.steps_surveys import Survey
 
 
 class Answer(Step, frozen=True, tag="answer"):
@@ -217,5 +218,17 @@ class Hours(Step, frozen=True, tag="hours"):
 
 
 AnyStep = (
-    Answer | Play | Menu | Set | Enqueue | Collect | CallBack | Transfer | Goto | Branch | Hours | Hangup
+    Answer
+    | Play
+    | Menu
+    | Set
+    | Enqueue
+    | Collect
+    | CallBack
+    | Transfer
+    | Goto
+    | Branch
+    | Hours
+    | Hangup
+    | Survey
 )

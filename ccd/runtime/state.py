@@ -30,6 +30,15 @@ class Callback(msgspec.Struct, omit_defaults=True):
     """The interaction that its customer gave up; empty: the customer asked for it."""
 
 
+class AfterCall(msgspec.Struct, omit_defaults=True):
+    """What is kept during a conversation for the flow after it."""
+
+    since: float
+    """When the conversation began."""
+    variables: dict[str, str] = {}
+    """What the flow before the queue set."""
+
+
 class Interaction(msgspec.Struct, omit_defaults=True):
     """What the composition itself remembers of a running interaction."""
 
@@ -58,6 +67,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
     callback: Callback | None = None
     """How it is called back, or was."""
+    after_call: AfterCall | None = None
+    """None: its queue has no flow for after the call."""
 
     @property
     def customer(self) -> str:
@@ -104,5 +115,7 @@ class CentreState(msgspec.Struct):
     """Legs of agents who dialled a feature code → play awaited."""
     spoken: dict[str, Spoken] = {}
     """By the customer's address, the latest last; bounded by `ccd.runtime.spoken`."""
+    surveyed: dict[str, float] = {}
+    """Customer's address → when a survey asked last, the latest last; bounded by `ccd.runtime.surveys`."""
     draining: bool = False
     boot: str = ""

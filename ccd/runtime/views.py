@@ -15,6 +15,7 @@ from ccd.bridging.state import Party, Role, Talk
 from ccd.channels.ledger import RecordRow
 from ccd.errors import Refused
 from ccd.history import explain as words
+from ccd.history import surveys
 from ccd.history.state import Record
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
@@ -224,6 +225,10 @@ def report(centre: Centre, glance: Glance) -> View:
         "total": _with_sums(plain(total)),
         "pauses": plain(centre.history.pauses(glance.now)),
         "own_calls": plain(centre.history.own_calls(glance.now)),
+        "surveys": {
+            "today": plain(surveys.report(centre.history.state, glance.now)),
+            "total": plain(surveys.report_total(centre.history.state)),
+        },
     }
 
 
