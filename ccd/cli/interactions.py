@@ -249,6 +249,10 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
     if answer.get("parties"):
         yield ""
         yield from table(("PARTY", "LEG", "WHO", "STATE"), [_party(each) for each in answer["parties"]])
+    if record.get("answers"):
+        yield ""
+        said = [(each["survey"], each["question"], clean(each["answer"])) for each in record["answers"]]
+        yield from table(("SURVEY", "QUESTION", "ANSWER"), said)
     yield ""
     yield from (clean(line) for line in answer["timeline"])
 

@@ -21,7 +21,7 @@ class Note(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     details: dict[str, Detail] = {}
 
 
-class SurveyAnswer(msgspec.Struct, frozen=True, array_like=True):
+class SurveyAnswer(msgspec.Struct, frozen=True):
     """What a customer answered to one question."""
 
     at: float

@@ -13,7 +13,7 @@ _TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
-@pytest.mark.parametrize("page", ["first-trunk.md", "first-queue.md", "peak-mode.md"])
+@pytest.mark.parametrize("page", ["first-trunk.md", "first-queue.md", "peak-mode.md", "surveys.md"])
 def test_configurations_of_a_guide_pass_the_check_together(page: str, tmp_path: Path) -> None:
     blocks = _TOML.findall((ROOT / "docs" / page).read_text())
     assert blocks

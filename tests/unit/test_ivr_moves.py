@@ -26,6 +26,7 @@ from ccd.model.steps import (
     Set,
     Transfer,
 )
+from ccd.model.steps_surveys import KINDS, Survey
 
 T0 = 50.0
 
@@ -37,6 +38,8 @@ STEPS_FOR = (
     Hangup(prompt="bye", id="leave"),
     Collect(variable="number", prompt="keys", id="collect", most=1),
     CallBack(queue="q", id="callback", on_refused="collect"),
+    Play(prompts=("p",)),
+    Survey(name="happy", kind="csat", id="survey"),
     Play(prompts=("p",)),
 )
 
@@ -51,6 +54,7 @@ def in_mode(mode: Mode) -> Flows:
         Mode.TRANSFERRING: "transfer",
         Mode.LEAVING: "leave",
         Mode.COLLECTING: "collect",
+        Mode.RATING: "survey",
         Mode.KEEPING: "callback",
         Mode.REFUSING: "callback",
     }[mode]
@@ -96,6 +100,9 @@ MOVED = {
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
     (Mode.REFUSING, Event.PROMPT_ENDED): Mode.PLAYING,
     (Mode.REFUSING, Event.DEADLINE): Mode.PLAYING,
+    (Mode.RATING, Event.DIGIT): Mode.PLAYING,
+    (Mode.RATING, Event.PROMPT_ENDED): Mode.RATING,
+    (Mode.RATING, Event.DEADLINE): Mode.RATING,
     (Mode.LEAVING, Event.PROMPT_ENDED): None,
     (Mode.LEAVING, Event.DEADLINE): None,
 }
@@ -153,6 +160,17 @@ a_step = st.one_of(
         open=targets,
         closed=targets,
         closed_by=st.dictionaries(st.sampled_from(Closing), targets, max_size=2),
+    ),
+    st.builds(
+        Survey,
+        name=st.just("q"),
+        kind=st.sampled_from(KINDS),
+        prompt=st.sampled_from(["", "m"]),
+        text=st.sampled_from(["", "how?"]),
+        choices=st.just({"1": "yes"}),
+        no_input_limit=st.integers(0, 3),
+        bad_input_limit=st.integers(0, 3),
+        on_none=targets,
     ),
     st.builds(Hangup, prompt=st.sampled_from(["", "bye"])),
 )
