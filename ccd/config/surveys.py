@@ -9,6 +9,8 @@ from ccd.model.settings import Settings
 from ccd.model.steps_surveys import CHOICE, FREE, SCALES, Survey
 
 _CHOICE_KEYS = "0123456789#"
+_TAKEN = ("agent", "language", "priority", "queue", "tags", "talked_s")
+"""Variables that mean something else."""
 
 
 def check_surveys(reader: Reader, settings: Settings) -> None:
@@ -72,6 +74,9 @@ def _questions(reader: Reader, flow: FlowRule) -> None:
             place = reader.document.place(("flows", flow.name, "steps", first, "name"))
             cure = f"give it another name; the other stands in {place}"
             reader.fault((*path, "name"), f'the question "{step.name}" is asked twice', cure)
+        if step.name in _TAKEN:
+            problem = f'"{step.name}" is a variable that means something else'
+            reader.fault((*path, "name"), problem, 'choose another name, e.g. name = "recommend"')
         _choices(reader, path, step)
         if not step.question() and not step.text:
             needs = "text: it is answered in writing only" if step.kind == FREE else "prompt, text or both"

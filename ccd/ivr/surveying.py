@@ -6,7 +6,7 @@ before the question are not taken: nobody answers what was not asked.
 
 from typing import TYPE_CHECKING
 
-from ccd.ivr.do import Answered, Asked, AskInWriting, Assigned, Do, Missed, Unanswered
+from ccd.ivr.do import Answered, Asked, AskInWriting, Do, Missed, Unanswered
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
@@ -111,8 +111,6 @@ def _take(flows: "Flows", run: FlowState, step: Survey, said: str, now: float, o
     if answer:
         out.append(Answered(run.interaction, _survey(flows, run), step.name, step.kind, answer))
         run.variables = run.variables | {step.name: answer}
-        if step.kind != FREE:
-            out.append(Assigned(run.interaction, flows.label(run), {step.name: answer}))
         flows.run(run, run.at + 1, now, out)
         return
     run.bad_input += 1

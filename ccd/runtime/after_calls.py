@@ -2,7 +2,8 @@
 
 It is the same interaction: its timeline goes on, its outcome stays, and the talk time ended with the agent's
 part. The flow knows `queue`, `agent` and `talked_s` as variables, besides what the flow before the queue set.
-What may have changed since the conversation began (rules, draining) is looked at when the agent hangs up.
+Only calls and live texts go on: nobody waits for the answer to a letter. What may have changed since the
+conversation began (rules, draining) is looked at when the agent hangs up.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from ccd.bridging.after_calls import hang_up
 from ccd.bridging.state import Phase, Talk
 from ccd.model import facts
-from ccd.model.nouns import Cause
+from ccd.model.nouns import Cause, ChannelClass
 from ccd.runtime import surveys
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import AfterCall, Interaction
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def remember(centre: "Centre", info: Interaction, talk: Talk) -> None:
     """A conversation begins: keep what the flow after it is to know, where there is one."""
     rule = centre.state.rules.queues.get(info.queue)
-    if rule is None or not rule.after_call or talk.own:
+    live = info.channel_class in (ChannelClass.VOICE, ChannelClass.LIVE_TEXT)
+    if rule is None or not rule.after_call or talk.own or not live:
         talk.after_call, info.after_call = False, None
         return
     talk.after_call = True

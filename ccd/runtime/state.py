@@ -83,6 +83,17 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: float
 
 
+class LowScore(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer's answer that somebody should look at."""
+
+    at: float
+    interaction: str
+    survey: str
+    question: str
+    answer: str
+    agent: str
+
+
 STATE_VERSION = 6
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
@@ -116,6 +127,8 @@ class CentreState(msgspec.Struct):
     spoken: dict[str, Spoken] = {}
     """By the customer's address, the latest last; bounded by `ccd.runtime.spoken`."""
     surveyed: dict[str, float] = {}
-    """Customer's address → when a survey asked last, the latest last; bounded by `ccd.runtime.surveys`."""
+    """Customer's number → when a survey asked last, the latest last; bounded by `ccd.runtime.surveys`."""
+    low_scores: list[LowScore] = []
+    """The latest of them; bounded by `ccd.runtime.surveys`."""
     draining: bool = False
     boot: str = ""

@@ -16,7 +16,7 @@ from ccd.model.rules import SurveyRule
 from ccd.model.steps_surveys import FREE, SCALES
 from ccd.runtime import recalls
 from ccd.runtime.entry import seen
-from ccd.runtime.state import Interaction
+from ccd.runtime.state import Interaction, LowScore
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MOST_REMEMBERED = 20_000
 """Customers; then the one asked longest ago is forgotten, and may be asked too soon."""
 DAY_S = 86_400.0
+MOST_LOW_SCORES = 20
+ALARM_S = 3600.0
+"""So long an alarm stands for a low score."""
 
 
 # -- who is asked ----------------------------------------------------------------------------------
@@ -36,7 +39,7 @@ def not_asked(centre: "Centre", info: Interaction, flow: str, values: dict[str, 
         return ""
     if rule.only and not _holds(centre, info, flow, values, rule.only):
         return "only does not hold"
-    asked_at = centre.state.surveyed.get(info.origin)
+    asked_at = centre.state.surveyed.get(info.customer)
     if rule.quiet_days and asked_at is not None and centre.now - asked_at < rule.quiet_days * DAY_S:
         return f"asked within {rule.quiet_days:g} days"
     return "" if drawn(rule, info) else f"not among the {rule.sample_pct:g} %"
@@ -66,7 +69,8 @@ def asked(centre: "Centre", want: do.Asked) -> None:
     info, record = centre.state.interactions.get(want.interaction), centre.history.record(want.interaction)
     if info is None or record is None:
         return
-    _remember(centre.state.surveyed, info.origin, centre.now)
+    if any(rule.quiet_days for rule in centre.state.rules.surveys.values()):
+        _remember(centre.state.surveyed, info.customer, centre.now)
     surveys.asked(centre.history.state, _key(want, record), centre.now)
     centre.history.note(info.id, centre.now, "asked", survey=want.survey, question=want.question)
 
@@ -95,8 +99,15 @@ def answered(centre: "Centre", want: do.Answered) -> None:
     centre.history.note(info.id, centre.now, "answered", survey=want.survey, question=want.question, **said)
     if rule is not None and low:
         centre.history.note(info.id, centre.now, "low score", question=want.question, answer=want.answer)
+        score = LowScore(centre.now, info.id, want.survey, want.question, want.answer, key.agent)
+        centre.state.low_scores = [*centre.state.low_scores[-(MOST_LOW_SCORES - 1) :], score]
         if rule.recall_queue:
             recalls.after_survey(centre, info, rule.recall_queue)
+
+
+def alarming(centre: "Centre", now: float) -> list[LowScore]:
+    """Low scores for which an alarm stands."""
+    return [each for each in centre.state.low_scores if now - each.at < ALARM_S]
 
 
 def unanswered(centre: "Centre", want: do.Unanswered) -> None:
@@ -115,7 +126,7 @@ def _key(want: do.Asked | do.Answered | do.Unanswered, record: Record) -> survey
 
 
 def _remember(surveyed: dict[str, float], customer: str, now: float) -> None:
-    """Nothing is kept of a customer without an address."""
+    """Nothing is kept of a customer who cannot be known again."""
     if not customer:
         return
     surveyed.pop(customer, None)

@@ -24,6 +24,7 @@ from ccd.runtime import callbacks
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
+from ccd.runtime.surveys import alarming
 
 View = dict[str, Any]
 MOST_LISTED = 200
@@ -117,6 +118,10 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         alarm("queue without agents", view.queue, f"{waiting} waiting, nobody logged in")
         for view in unmanned
         if (waiting := view.waiting - (view.callbacks if view.closed else 0))  # those wait for the opening
+    ]
+    found += [
+        alarm("low score", each.interaction, f"{each.question} {each.answer} ({each.survey}), {each.agent}")
+        for each in alarming(centre, glance.now)
     ]
     return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
 

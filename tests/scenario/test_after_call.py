@@ -9,10 +9,12 @@ from ccd.bridging.state import Phase
 from ccd.history import surveys as figures
 from ccd.model import commands as cmd
 from ccd.model import facts
-from ccd.model.nouns import Cause
+from ccd.model.nouns import Cause, ChannelClass
 from ccd.model.rules import FlowRule, Rules, SurveyRule
-from ccd.model.steps import AnyStep, Branch, Case, Hangup, Play, Set
+from ccd.model.steps import AnyStep, Branch, Case, Enqueue, Hangup, Play, Set
 from ccd.model.steps_surveys import Survey
+from ccd.runtime import surveys
+from ccd.runtime.views import Glance, alarms
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import Behaviour
 from tests.scenario.centre_rules import TICK, doing, rules, totals, whats
@@ -315,6 +317,91 @@ def test_the_flow_knows_what_was_set_before_the_queue_and_who_spoke() -> None:
     sim.check_replay()
 
 
+def test_the_flow_may_lead_to_another_queue() -> None:
+    sim, leg = in_talk(with_survey(NPS, Enqueue(queue="help")))
+    sim.login("cat")
+    end_talk(sim, leg)
+    press(sim, leg, "1#")
+    sim.run(3)
+    assert sim.agent_of(leg) == "cat"
+    end_talk(sim, leg)
+    assert leg not in sim.voice.legs, "help has no flow of its own"
+    record = sim.record(leg)
+    assert (record.outcome, record.agents) == ("handled", ["ann", "cat"])
+    assert totals(sim) == totals(sim, "help") == (1, 1, 0, 0) and len(record.answers) == 1
+    sim.check_replay()
+
+
+def test_who_gives_up_in_a_queue_after_the_call_is_counted_there() -> None:
+    sim, leg = in_talk(with_survey(Enqueue(queue="help")))
+    end_talk(sim, leg)
+    sim.run(10)
+    sim.hang_up(leg)
+    assert totals(sim) == (1, 1, 0, 0) and totals(sim, "help") == (1, 0, 1, 0)
+    sim.check_replay()
+
+
+def test_a_customer_who_was_called_back_is_asked_too() -> None:
+    sim = SimulatedCentre(with_survey())
+    leg = sim.call()
+    name = sim.interaction_of(leg)
+    sim.run(1)
+    sim.tell(facts.CallbackAsked(name, "test"))
+    sim.run(10)
+    sim.behaviours[CALLER] = Behaviour()
+    sim.login("ann")
+    sim.run(10)
+    talk = sim.centre.talks.state.talks[name]
+    assert talk.phase is Phase.TALKING and talk.agent is not None and talk.customer.leg != leg
+    sim.hang_up(talk.agent.leg)
+    sim.run(1)
+    press(sim, talk.customer.leg, "9")
+    sim.run(5)
+    assert counted(sim) == {"recommend": (1, 1, 0)} and not sim.centre.state.interactions
+    sim.check_replay()
+
+
+def test_an_agent_who_dialled_the_queue_is_no_customer() -> None:
+    sim = SimulatedCentre(with_survey())
+    sim.login("ann", "bob")
+    leg = sim.dial("bob-phone", "300")
+    sim.run(5)
+    assert sim.agent_of(leg) == "ann"
+    end_talk(sim, leg)
+    sim.run(1)
+    assert leg not in sim.voice.legs and counted(sim) == {}
+
+
+def test_a_letter_is_not_kept_waiting_for_an_answer() -> None:
+    sim = SimulatedCentre(with_survey())
+    sim.login("ann")
+    mail = sim.add_channel("mail", ChannelClass.DEFERRED_TEXT)
+    leg = mail.arrive(origin="ada@example.org", target="web:support")
+    sim.act(mail.text, leg, "hello", "1")
+    sim.run(5)
+    assert sim.agent_of(leg) == "ann"
+    end_talk(sim, leg)
+    assert leg not in mail.legs and counted(sim) == {}
+
+
+def test_what_the_agent_says_in_wrap_up_is_filed_whichever_ends_first() -> None:
+    for survey_first in (True, False):
+        sim, leg = in_talk(with_survey(dispositions={"1": "sale"}))
+        name = sim.interaction_of(leg)
+        end_talk(sim, leg)
+        if survey_first:
+            press(sim, leg, "9")
+            sim.run(5)
+        sim.tell(facts.DispositionGiven(name, "1", "test"))
+        sim.tell(facts.WrapUpEndAsked("ann"))
+        if not survey_first:
+            press(sim, leg, "9")
+            sim.run(5)
+        record = sim.record(leg)
+        assert (record.disposition, len(record.answers)) == ("sale", 1)
+        sim.check_replay()
+
+
 # -- one question --------------------------------------------------------------------------------------
 
 
@@ -481,11 +568,18 @@ def test_who_was_asked_of_late_is_left_in_peace(tick: float, asks: bool) -> None
     sim.check_replay()
 
 
-def test_a_customer_without_a_number_is_never_known_again() -> None:
+@pytest.mark.parametrize("origin", ["", "anonymous"])
+def test_a_customer_without_a_number_is_never_known_again(origin: str) -> None:
     made = with_survey(survey=SurveyRule("rate", quiet_days=1.0), wrap_up_s=0.0)
-    sim, leg = in_talk(made, origin="")
+    sim, leg = in_talk(made, origin=origin)
     end_talk(sim, leg)
     assert sim.centre.state.surveyed == {}
+
+
+def test_nobody_is_remembered_where_no_rule_asks_for_it() -> None:
+    sim, leg = in_talk(with_survey(survey=SurveyRule("rate")))
+    end_talk(sim, leg)
+    assert counted(sim) == {"recommend": (1, 0, 0)} and sim.centre.state.surveyed == {}
 
 
 @pytest.mark.parametrize(
@@ -527,6 +621,17 @@ def test_a_low_score_is_told_and_called_back(key: str, low: bool) -> None:
     sim.check_replay()
 
 
+@pytest.mark.parametrize(("after", "stands"), [(surveys.ALARM_S - TICK, True), (surveys.ALARM_S, False)])
+def test_an_alarm_stands_for_a_low_score_for_an_hour(after: float, stands: bool) -> None:
+    sim, leg = in_talk(with_survey(survey=LOW))
+    name = sim.interaction_of(leg)
+    end_talk(sim, leg)
+    press(sim, leg, "2")
+    sim.run(after)
+    shown = [each for each in alarms(sim.centre, Glance(sim.centre, sim.now)) if each["what"] == "low score"]
+    assert [each["name"] for each in shown] == ([name] if stands else [])
+
+
 def test_two_low_scores_are_one_recall() -> None:
     again = msgspec.structs.replace(NPS, name="again")
     sim, leg = in_talk(with_survey(NPS, again, survey=LOW))
@@ -544,7 +649,7 @@ def test_a_low_score_in_writing_has_no_number_to_call() -> None:
 
 def test_the_memory_of_those_asked_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ccd.runtime.surveys.MOST_REMEMBERED", 2)
-    sim = SimulatedCentre(with_survey(wrap_up_s=0.0))
+    sim = SimulatedCentre(with_survey(survey=SurveyRule("rate", quiet_days=1e-9), wrap_up_s=0.0))
     sim.login("ann")
     for number in (1, 2, 3, 2, 4):
         leg = sim.call(origin=f"+3360000000{number}")

@@ -56,6 +56,7 @@ def test_a_good_one(tmp_path: Path) -> None:
             "flows.rate.steps[0].choices",
             "means nothing",
         ),
+        ('name = "solved"', 'name = "language"', "flows.rate.steps[1].name", "means something else"),
         ('name = "solved"', 'name = "recommend"', "flows.rate.steps[1].name", "asked twice"),
         (', choices = { 1 = "yes", 2 = "no" }', "", "flows.rate.steps[1].choices", "offers no answer"),
         ("1 = ", "12 = ", "flows.rate.steps[1].choices.12", "no key"),
