@@ -248,8 +248,8 @@ class Reader:
             return BAD
         tag = raw[TAG]
         if not isinstance(tag, str) or tag not in kinds:
-            cure = did_you_mean(str(tag), kinds, f"choose one of: {listed(kinds)}")
-            self.fault((*path, TAG), f"must be one of {listed(kinds)}, is {shown(tag)}", cure)
+            cure = did_you_mean(str(tag), kinds, f"choose one of: {listed(kinds, 40)}")
+            self.fault((*path, TAG), f"must be one of {listed(kinds, 40)}, is {shown(tag)}", cure)
             return BAD
         return self.struct(kinds[tag].cls, path, {name: raw[name] for name in raw if name != TAG})
 

@@ -285,6 +285,13 @@ def test_the_recording_of_the_conversation_ends_with_it() -> None:
     assert not sim.voice.recording() and leg in sim.voice.legs
 
 
+def test_the_recording_ends_when_the_console_ends_the_agents_part() -> None:
+    sim, leg = in_talk(with_survey(record=True))
+    sim.tell(facts.HangupAsked(sim.interaction_of(leg), "ccctl:eve", agent_only=True))
+    assert len(sim.performed(cmd.StopRecording)) == 1
+    assert not sim.voice.recording() and leg in sim.voice.legs
+
+
 def test_an_agent_who_has_the_customer_on_hold_may_hang_up() -> None:
     sim, leg = in_talk(with_survey())
     sim.act(sim.voice.hold, agent_leg(sim, leg))
@@ -648,13 +655,13 @@ def test_a_low_score_in_writing_has_no_number_to_call() -> None:
 
 
 def test_the_memory_of_those_asked_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccd.runtime.surveys.MOST_REMEMBERED", 2)
+    monkeypatch.setattr("ccd.runtime.surveys.MOST_REMEMBERED", 3)
     sim = SimulatedCentre(with_survey(survey=SurveyRule("rate", quiet_days=1e-9), wrap_up_s=0.0))
     sim.login("ann")
-    for number in (1, 2, 3, 2, 4):
+    for number in (1, 2, 3, 2, 1, 4):
         leg = sim.call(origin=f"+3360000000{number}")
         sim.run(3)
         end_talk(sim, leg)
         sim.hang_up(leg)
         sim.run(1)
-    assert list(sim.centre.state.surveyed) == ["+33600000002", "+33600000004"]
+    assert list(sim.centre.state.surveyed) == ["+33600000002", "+33600000001", "+33600000004"]

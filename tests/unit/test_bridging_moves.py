@@ -20,7 +20,7 @@ ALLOWED = {
     Phase.OFFERED: "offer_over accept end",
     Phase.CALLING: "bridge offer offer_over end",
     Phase.CONNECTING: "bridge offer_over call end",
-    Phase.TALKING: "transfer queue end",
+    Phase.TALKING: "transfer queue after_call end",
     Phase.TRANSFERRING: "bridge to_outside transfer_failed queue end",
     Phase.OUTSIDE_RINGING: "out_answered to_flow end",
     Phase.OUTSIDE: "end",
