@@ -34,12 +34,12 @@ def _programs() -> None:
     need("baresip")
 
 
-def sounds(folder: Path) -> dict[str, dict[str, Any]]:
+def sounds(folder: Path, question_s: float = 1.5) -> dict[str, dict[str, Any]]:
     """Prompts that can be told from speech."""
-    for name, hertz in (("question", QUESTION), ("thanks", THANKS)):
+    for name, hertz, seconds in (("question", QUESTION, question_s), ("thanks", THANKS, 1.5)):
         path = folder / "prompts" / "en" / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_tone(path, hertz, 1.5)
+        write_tone(path, hertz, seconds)
     (folder / "music").mkdir(exist_ok=True)
     write_tone(folder / "music" / "default.wav", MUSIC, 20.0)
     return {"media": {"prompts": [str(folder / "prompts")], "music": [str(folder / "music")]}}
@@ -65,7 +65,7 @@ async def test_the_agent_hangs_up_and_the_caller_keys_the_answer(make_site: Make
             return [row["phase"] for row in rows] == ["flow"]
 
         await site.until("the caller is asked", asked)
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(2.5)
         await outside.press("9")
         await outside.state("DISCONNECTED", timeout_s=8)
         await until_ended(outside)
@@ -74,7 +74,7 @@ async def test_the_agent_hangs_up_and_the_caller_keys_the_answer(make_site: Make
     samples, rate = read_wav(outside.heard())
     assert 1200 <= heard_ms(samples, QUESTION, rate) <= 1700, "the whole question"
     assert 1200 <= heard_ms(samples, THANKS, rate) <= 1700, "the whole goodbye"
-    assert 1500 <= heard_ms(samples, FIRST, rate) <= 3500, "the agent, before"
+    assert heard_ms(samples, FIRST, rate) >= 1500, "the agent, before"
     samples, rate = read_wav(agent.heard()[0])
     assert heard_ms(samples, QUESTION, rate) == 0, "the agent is gone by then"
     (recording,) = site.recordings()
@@ -83,7 +83,7 @@ async def test_the_agent_hangs_up_and_the_caller_keys_the_answer(make_site: Make
     assert heard_ms(samples, QUESTION, rate) == 0, "the recording ended with the conversation"
     assert (record.outcome, record.agents) == ("handled", ["a1"])
     assert [(each.question, each.answer, each.agent) for each in record.answers] == [("recommend", "9", "a1")]
-    assert record.talked_s < 5.0 < record.ended_at - record.began_at
+    assert record.talked_s < record.ended_at - record.began_at - 3.0
     row = next(line for line in told.splitlines() if " a1 " in line)
     assert row.split()[:9] == ["rate", "recommend", "sales", "a1", "1", "1", "100", "%", "+100"], told
 
@@ -91,7 +91,7 @@ async def test_the_agent_hangs_up_and_the_caller_keys_the_answer(make_site: Make
 async def test_the_console_ends_the_agents_part_and_ten_takes_two_keys(
     make_site: Make, tmp_path: Path
 ) -> None:
-    tables = {"queues.sales": {"after_call": "rate"}, **sounds(tmp_path)}
+    tables = {"queues.sales": {"after_call": "rate"}, **sounds(tmp_path, question_s=12.0)}
     site: Site = await make_site(agents=1, tables=tables, extra=FLOW)
     async with (
         phone_of(site, "a1", FIRST, tmp_path, answer="auto") as agent,
@@ -111,7 +111,7 @@ async def test_the_console_ends_the_agents_part_and_ten_takes_two_keys(
         (record,) = await site.until_records(1)
     assert [each.answer for each in record.answers] == ["10"]
     samples, rate = read_wav(outside.heard())
-    assert heard_ms(samples, QUESTION, rate) < 1200, "the key cut the question"
+    assert heard_ms(samples, QUESTION, rate) < 9000, "the key cut the question"
 
 
 async def test_a_visitor_is_asked_in_the_chat_when_the_agent_closes_it(
