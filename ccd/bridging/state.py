@@ -7,6 +7,7 @@
 
 A callback whose agent was rung first goes CONNECTING ──▶ CALLING ──▶ TALKING, one whose customer is called
 first WAITING ──▶ CALLING ──▶ OFFERED; from CALLING both come back to WAITING when nobody answers.
+Where the queue has a flow for after the call, TALKING ──▶ FLOW when the agent hangs up.
 
 `MOVES` is the whole truth; the picture only helps. A pair that is not in it raises `IllegalMove`.
 """
@@ -59,6 +60,8 @@ class Move(StrEnum):
     TRANSFER = "transfer"
     TRANSFER_FAILED = "transfer_failed"
     TO_OUTSIDE = "to_outside"
+    AFTER_CALL = "after_call"
+    """The agent hung up, and a flow goes on with the customer."""
     END = "end"
 
 
@@ -84,6 +87,7 @@ MOVES: dict[tuple[Phase, Move], Phase] = {
     (Phase.CONNECTING, Move.OFFER_OVER): Phase.WAITING,
     (Phase.TALKING, Move.TRANSFER): Phase.TRANSFERRING,
     (Phase.TALKING, Move.QUEUE): Phase.WAITING,
+    (Phase.TALKING, Move.AFTER_CALL): Phase.FLOW,
     (Phase.TRANSFERRING, Move.BRIDGE): Phase.TALKING,
     (Phase.TRANSFERRING, Move.TO_OUTSIDE): Phase.OUTSIDE,
     (Phase.TRANSFERRING, Move.TRANSFER_FAILED): Phase.TALKING,
@@ -202,6 +206,8 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """The agent who is kept free while the customer is called first."""
     comforted: int = 0
     """Words of comfort heard so far in this wait."""
+    after_call: bool = False
+    """When the agent hangs up, the customer goes on in a flow (`bridging.after_calls`)."""
     asking: bool = False
     """The customer waits, and a flow asks how to be called back meanwhile."""
     pending: list[DialLeg] = []

@@ -14,7 +14,7 @@ import heapq
 
 import msgspec
 
-from ccd.bridging import callbacks, own_calls, recording, texts, thirds, voicemail
+from ccd.bridging import after_calls, callbacks, own_calls, recording, texts, thirds, voicemail
 from ccd.bridging import events as ev
 from ccd.bridging.state import HEARS_MUSIC, BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
@@ -258,7 +258,7 @@ class Talks:
                 self.events.append(ev.CustomerGone(talk.interaction, talk.phase, cause))
         elif role is Role.AGENT:
             talk.lead(leg)
-            self._agent_gone(talk, cause, now)
+            self.agent_gone(talk, cause, now)
         else:
             thirds.gone(self, talk, cause, now)
 
@@ -393,7 +393,8 @@ class Talks:
         if talk.record:
             recording.record(self, talk, talk.customer.leg, agent.leg)
 
-    def _agent_gone(self, talk: Talk, cause: Cause, now: float) -> None:
+    def agent_gone(self, talk: Talk, cause: Cause, now: float) -> None:
+        """The first agent's leg is down."""
         agent, talk.agent = talk.agent, None
         if agent is None:
             return
@@ -408,7 +409,7 @@ class Talks:
             voicemail.agent_gone(self, talk, agent.offer)
         elif phase in {Phase.TALKING, Phase.TRANSFERRING}:
             self.events.append(ev.TalkOver(talk.interaction, agent.agent, by_agent=True))
-            if phase is Phase.TALKING:
+            if phase is Phase.TALKING and not after_calls.keep(self, talk, cause):
                 self.end(talk, cause, now)
 
     def release(self, talk: Talk, role: Role, cause: Cause, *, keep: bool = False) -> None:

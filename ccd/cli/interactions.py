@@ -177,14 +177,24 @@ def mask(
     session_of(context).show("interaction.mask", json, _masked, **args)
 
 
-def hangup(context: typer.Context, interaction: Number, json: Json = False) -> None:
+def hangup(
+    context: typer.Context,
+    interaction: Number,
+    agent: Annotated[
+        bool, typer.Option("--agent", help="Only the agent: the customer goes on after the call.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """End a running interaction. All its parties are hung up, a callback is not made.
+
+    With --agent it is as if the agent had hung up: the customer goes on in `after_call` of the queue, if set.
 
     \b
     Example:
       ccctl interaction hangup 4711
+      ccctl interaction hangup 4711 --agent
     """
-    session_of(context).show("interaction.hangup", json, _hung_up, interaction=interaction)
+    session_of(context).show("interaction.hangup", json, _hung_up, interaction=interaction, agent_only=agent)
 
 
 def interaction_table(answer: dict[str, Any], most: int = 0) -> list[str]:
@@ -273,6 +283,10 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
     if answer.get("parties"):
         yield ""
         yield from table(("PARTY", "LEG", "WHO", "STATE"), [_party(each) for each in answer["parties"]])
+    if record.get("answers"):
+        yield ""
+        said = [(each["survey"], each["question"], clean(each["answer"])) for each in record["answers"]]
+        yield from table(("SURVEY", "QUESTION", "ANSWER"), said)
     yield ""
     yield from (clean(line) for line in answer["timeline"])
 

@@ -16,6 +16,10 @@ HEADS = (
 DISPOSITION_HEADS = ("QUEUE", "DISPOSITION", "COUNT", "SHARE")
 PAUSE_HEADS = ("AGENT", "REASON", "PAUSES", "PAID", "UNPAID")
 OWN_HEADS = ("AGENT", "OUT", "INTERNAL", "ANSWERED", "REFUSED", "TALKED")
+SURVEY_HEADS = (
+    "SURVEY", "QUESTION", "QUEUE", "AGENT", "ASKED", "ANSWERED", "RESPONSE",
+    "NPS", "CSAT", "CES", "LOW", "ANSWERS",
+)  # fmt: skip
 SHARES = ("handled", "abandoned", "overflowed", "callback_failed", "waiting")
 FAILED = "callback_failed"
 """Told where there are any."""
@@ -42,6 +46,9 @@ def report(
     own_calls: Annotated[
         bool, typer.Option("--own-calls", help="Calls that agents dialled themselves and that ended today.")
     ] = False,
+    surveys: Annotated[
+        bool, typer.Option("--surveys", help="What customers were asked and answered after calls.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Print the figures by queue. Of today (UTC), or since the ledger began.
@@ -59,8 +66,12 @@ def report(
       ccctl report --dispositions --total
       ccctl report --own-calls
       ccctl report --flows
+      ccctl report --surveys --total
     """
     span = "total" if total else "today"
+    if surveys:
+        session_of(context).show("report", json, lambda answer: survey_lines(answer["surveys"][span]))
+        return
     if dispositions:
         session_of(context).show("report", json, lambda answer: disposition_lines(answer[span]["queues"]))
         return
@@ -98,6 +109,28 @@ def disposition_lines(rows: list[dict[str, Any]]) -> list[str]:
         whole = sum(counts.values())
         body += [(row["queue"], name, count, percent(100 * count / whole)) for name, count in counts.items()]
     return table(DISPOSITION_HEADS, body, DISPOSITION_HEADS[2:]) if body else ["no dispositions"]
+
+
+def survey_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """A line a question, then its queues and their agents; the score that goes with its kind."""
+    body = [
+        (
+            row["survey"],
+            row["question"],
+            "all" if row["by"] == "question" else row["queue"] or "-",
+            "all" if row["by"] != "agent" else row["agent"] or "-",
+            row["asked"],
+            row["answered"],
+            percent(row["response_pct"]),
+            "-" if row["nps"] is None else f"{row['nps']:+.0f}",
+            percent(row["csat_pct"]),
+            "-" if row["ces"] is None else f"{row['ces']:.1f}",
+            row["low"],
+            " ".join(f"{answer}:{count}" for answer, count in row["distribution"].items()) or "-",
+        )
+        for row in rows
+    ]
+    return table(SURVEY_HEADS, body, SURVEY_HEADS[4:-1]) if body else ["no survey has asked anything"]
 
 
 def own_call_lines(rows: list[dict[str, Any]]) -> list[str]:

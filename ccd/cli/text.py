@@ -27,6 +27,8 @@ SHORT = {
     "CALLBACK FAILED": "CBF",
     "ABANDONED %": "ABD %",
     "WAITING": "WAIT",
+    "ANSWERED": "ANSW",
+    "RESPONSE": "RESP",
     "WAITED": "WAIT",
     "TALKED": "TALK",
     "CHANNEL": "CHAN",

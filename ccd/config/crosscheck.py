@@ -15,6 +15,7 @@ from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
 from ccd.config.sounds import SHIPPED, check_sounds
 from ccd.config.speech import check_speech, preload
+from ccd.config.surveys import check_surveys
 from ccd.config.texts import prompt_texts
 from ccd.config.values import Reader
 from ccd.config.voicemail import check_voicemail
@@ -35,6 +36,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_voicemail(reader, settings)
     check_scripts(reader, settings)
     check_outside(reader, settings)
+    check_surveys(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
     check_speech(reader, settings.speech)

@@ -23,6 +23,7 @@ from ccd.model.rules import (
     WRAP_UP_UNTIL_ENDED,
 )
 from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
+from ccd.model.steps_surveys import KINDS as SURVEY_KINDS
 from ccd.model.steps_voicemail import RECORD_MASK, RECORD_OFF, RECORD_ON, RECORD_UNMASK
 from ccd.routing.strategies import STRATEGIES
 
@@ -324,6 +325,22 @@ KEYS: dict[str, Key] = {
     "Transfer.ring_timeout_s": _seconds(600.0, "Give up after this long without an answer.", 1.0),
     "Goto.step": Key(doc="Id of the step."),
     "Hangup.prompt": Key(doc="Said before hanging up."),
+    "Survey.kind": Key(choices=SURVEY_KINDS),
+    "Survey.name": Key(
+        pattern="[a-z][a-z0-9_]{0,31}",
+        must="small letters, digits and _, at most 32, the first a letter",
+        cure='write e.g. name = "recommend"',
+    ),
+    "Survey.wait_s": Key(low=0.5, high=120.0),
+    "Survey.second_key_s": Key(low=0.5, high=10.0),
+    "Survey.text_wait_s": _seconds(3600.0, low=5.0),
+    "Survey.no_input_limit": Key(low=1, high=20),
+    "Survey.bad_input_limit": Key(low=1, high=20),
+    "Survey.choices": Key(pattern=_WORD, must=_WORD_MUST, cure='write the answer in a word, e.g. "yes"'),
+    "SurveyRule.name": _named("The survey, and the flow of the same name"),
+    "SurveyRule.sample_pct": Key(low=0.0, high=100.0),
+    "SurveyRule.quiet_days": Key(low=0.0, high=3650.0),
+    "SurveyRule.alert_below": Key(low=1, high=10),
     "ProfileRule.name": _named("The profile"),
     "ProfileRule.display": Key(doc="What people are told that it is; empty: the profile's name."),
     "ProfileRule.suspend": Key(doc="What rests meanwhile: `queues` and `channels`, see below."),

@@ -21,6 +21,7 @@ from ccd.model.rules import (
     ProfileRule,
     QueueRule,
     Rules,
+    SurveyRule,
 )
 from ccd.model.settings import (
     ChannelSettings,
@@ -56,6 +57,7 @@ NAMED: dict[str, type] = {
     "agents": AgentRule,
     "queues": QueueRule,
     "flows": FlowRule,
+    "surveys": SurveyRule,
     profiles.SECTION: ProfileRule,
     SERVICES: OutsideSettings,
 }
@@ -89,6 +91,7 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         flows=named["flows"],
         numbers=words["numbers"],
         pause_reasons=_pause_reasons(reader),
+        surveys=named["surveys"],
         calendars=_calendars(reader, today, language),
         features=plain.pop("features"),
         own_calls=plain.pop("own_calls"),

@@ -24,6 +24,20 @@ class Note(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     details: dict[str, Detail] = {}
 
 
+class SurveyAnswer(msgspec.Struct, frozen=True):
+    """What a customer answered to one question."""
+
+    at: float
+    survey: str
+    """The flow that asked."""
+    question: str
+    kind: str
+    answer: str
+    queue: str
+    agent: str
+    """Who spoke with the customer last."""
+
+
 class Record(msgspec.Struct, omit_defaults=True):
     """One interaction from arrival to close: a single timeline over all its legs, queues and agents."""
 
@@ -56,10 +70,16 @@ class Record(msgspec.Struct, omit_defaults=True):
     direction: str = IN
     answered_at: float = 0.0
     """When an own call was answered, unless by a queue; 0: not."""
+    answers: list[SurveyAnswer] = []
+    """To questions of surveys, in order."""
     timeline: list[Note] = []
     notes_dropped: int = 0
     traces: list[Trace] = []
     traces_dropped: int = 0
+
+
+SurveyKey = tuple[str, str, str, str, str]
+"""Survey, question, its kind, queue and agent."""
 
 
 class Figures(msgspec.Struct, omit_defaults=True):
@@ -86,6 +106,19 @@ class Figures(msgspec.Struct, omit_defaults=True):
     """Of ended conversations, by what was said last of each; one moved to another agent counts for each."""
     dispositions_missing: int = 0
     """Conversations of which one was required and none given."""
+
+
+class SurveyFigures(msgspec.Struct, omit_defaults=True):
+    """One question by one agent of one queue over one span. Formulas: docs/kpi.md."""
+
+    asked: int = 0
+    answered: int = 0
+    given_up: int = 0
+    """Skipped, or no answer in time; who hung up is in neither."""
+    low: int = 0
+    """Answers below `alert_below`."""
+    answers: dict[str, int] = {}
+    """By answer; of questions that are answered in one's own words there are none here."""
 
 
 class Pauses(msgspec.Struct, omit_defaults=True):
@@ -131,6 +164,10 @@ class HistoryState(msgspec.Struct):
     """By queue, since the ledger began."""
     pauses: dict[int, dict[str, dict[str, Pauses]]] = {}
     """By day, agent and reason; a pause belongs to the day on which it ended. The oldest go."""
+    surveys: dict[int, dict[SurveyKey, SurveyFigures]] = {}
+    """By day and question; an answer belongs to the day on which it was asked or given. The oldest go."""
+    survey_totals: dict[SurveyKey, SurveyFigures] = {}
+    """By question, since the ledger began."""
     own: dict[int, dict[str, OwnFigures]] = {}
     """By day and agent; a call belongs to the day on which it ended. The oldest go."""
     flows: dict[int, dict[str, FlowFigures]] = {}

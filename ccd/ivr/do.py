@@ -153,6 +153,35 @@ class Branched(Do, frozen=True):
     """The condition that held; empty: none did."""
 
 
+class Asked(Do, frozen=True):
+    """A question of a survey is put to the customer, for the first time in this visit of the step."""
+
+    survey: str
+    """The flow in which it stands."""
+    question: str
+    kind: str
+
+
+class Answered(Do, frozen=True):
+    """A question of a survey was answered."""
+
+    survey: str
+    question: str
+    kind: str
+    answer: str
+    """The score in digits, the word of the choice, or what was written."""
+
+
+class Unanswered(Do, frozen=True):
+    """A question of a survey was given up."""
+
+    survey: str
+    question: str
+    kind: str
+    why: str
+    """`skipped`, `no input` or `bad input`."""
+
+
 class Assigned(Do, frozen=True):
     """Variables of the interaction were set (timeline)."""
 

@@ -50,10 +50,12 @@ class Flows(Scripts):
         *,
         kind: LegKind = LegKind.AUDIO,
         answered: bool = False,
+        values: dict[str, str] | None = None,
     ) -> list[Do]:
         """Begin a flow; one that already runs for the interaction is left, its variables are kept.
 
-        `language` counts where the flow names none. `answered`: the leg is up already.
+        `language` counts where the flow names none. `answered`: the leg is up already. `values`: variables
+        that it begins with.
         """
         before = self.state.running.pop(interaction, None)
         number = self.state.current.get(flow)
@@ -66,6 +68,8 @@ class Flows(Scripts):
             language=self.state.scripts[number].language or language,
             answered=answered,
             entry=flow if before is None and not answered else "",
+            variables=values or {},
+            opened=answered,
         )
         self.now = now
         if run.entry:
@@ -74,11 +78,11 @@ class Flows(Scripts):
             self._left_for_another(before)
             run.entry, run.asked = before.entry, before.asked
             run.answered = run.answered or before.answered
-            run.variables, run.secrets = before.variables, before.secrets
-            run.language = before.variables.get("language", run.language)
+            run.variables, run.secrets = before.variables | run.variables, before.secrets
             run.plays = before.plays
             run.asks, run.sent = before.asks, before.sent
             run.opened = before.opened
+        run.language = run.variables.get("language", run.language)
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)

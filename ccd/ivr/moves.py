@@ -13,6 +13,7 @@ from ccd.ivr import (
     outside,
     parting,
     speaking,
+    surveying,
     voicemail,
 )
 from ccd.ivr.do import Do
@@ -35,6 +36,7 @@ from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.steps_surveys import Survey
 from ccd.model.steps_voicemail import Record, Voicemail
 
 if TYPE_CHECKING:
@@ -66,6 +68,10 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.ANSWERING, Event.DEADLINE): answering.late,
     (Mode.KEYING, Event.KEYED): collecting.secret_told,
     (Mode.KEYING, Event.DEADLINE): collecting.secret_lost,
+    (Mode.RATING, Event.DIGIT): surveying.key,
+    (Mode.RATING, Event.TEXT): surveying.written,
+    (Mode.RATING, Event.PROMPT_ENDED): surveying.asked,
+    (Mode.RATING, Event.DEADLINE): surveying.waited,
     (Mode.REFUSING, Event.PROMPT_ENDED): parting.refusal_told,
     (Mode.REFUSING, Event.DEADLINE): parting.refusal_lost,
     (Mode.AWAITING, Event.DIGIT): outside.type_ahead,
@@ -124,5 +130,6 @@ STEPS: dict[type[AnyStep], Run] = {
     Hook: outside.do_hook,
     Identify: identifying.do_identify,
     Send: outside.do_send,
+    Survey: surveying.do_survey,
 }
 """What executes each step: returns the index of the next, `WAITS` or `ENDS`."""

@@ -47,6 +47,8 @@ class Mode(StrEnum):
     """The end of the beep after which one speaks."""
     SPEAKING = "speaking"
     """The end of the message, and whether there is one."""
+    RATING = "rating"
+    """The answer to a question of a survey, while its prompt plays and after it."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 

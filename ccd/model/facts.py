@@ -298,6 +298,8 @@ class HangupAsked(Fact, frozen=True):
 
     interaction: str
     by: str
+    agent_only: bool = False
+    """Only the agent's part in a conversation: the customer goes on where the queue has a flow for that."""
 
 
 class ChangeAsked(Fact, frozen=True):

@@ -211,6 +211,8 @@ class QueueRule(Frozen, frozen=True):
     """Where who overflows because it is closed goes; not set: to `overflow`."""
     on_close: str = CLOSE_SERVE
     """What becomes of those who wait when it closes: they are still served (`serve`), or they `overflow`."""
+    after_call: str = ""
+    """Flow in which the customer goes on when the agent hangs up, e.g. a survey; empty: the call is over."""
     callback: CallbackRule | None = None
     """How those who leave the line are called back; without it only by a `callback` step or `ccctl`."""
     voicemail: VoicemailRule | None = None
@@ -225,6 +227,22 @@ class FlowRule(Frozen, frozen=True):
     name: str
     steps: tuple[AnyStep, ...]
     language: str = ""
+
+
+class SurveyRule(Frozen, frozen=True):
+    """[surveys.NAME]: whom the flow NAME asks after a call, and what a low score does (`docs/surveys.md`)."""
+
+    name: str
+    sample_pct: float = 100.0
+    """So many in a hundred are asked, drawn by interaction."""
+    quiet_days: float = 0.0
+    """A customer who was asked by any survey within this time is not asked again; 0: always."""
+    only: str = ""
+    """Condition for being asked, e.g. `var.queue == "support"`; empty: everybody."""
+    alert_below: dict[str, int] = {}
+    """Kind of question → an answer lower than this is a low score: `{ nps = 7, csat = 3 }`."""
+    recall_queue: str = ""
+    """Queue in which a customer with a low score gets a recall; empty: there is none."""
 
 
 class FeatureCodes(Frozen, frozen=True):
@@ -307,6 +325,7 @@ class Rules(Frozen, frozen=True):
     pause_reasons: dict[str, PauseReason | str] = {}
     """Code dialled after the pause code → reason; the name alone: paid, without a longest time."""
     calendars: dict[str, CalendarRule] = {}
+    surveys: dict[str, SurveyRule] = {}
     features: FeatureCodes = FeatureCodes()
     own_calls: OwnCalls = OwnCalls()
     language: str = "en"

@@ -10,6 +10,7 @@ from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.steps_surveys import Survey
 from ccd.model.steps_voicemail import Record, Voicemail
 
 
@@ -255,4 +256,5 @@ AnyStep = (
     | Language
     | Voicemail
     | Record
+    | Survey
 )

@@ -18,7 +18,7 @@ from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
-from ccd.runtime import callbacks, own_calls, recalls, voicemail, wrap_ups
+from ccd.runtime import after_calls, callbacks, own_calls, recalls, voicemail, wrap_ups
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import remember
@@ -293,6 +293,7 @@ def _bridged(centre: "Centre", event: ev.Bridged) -> None:
     info, talk = centre.state.interactions.get(event.interaction), centre.talks.get(event.interaction)
     if info is not None and talk is not None and talk.agent is not None:
         remember(centre.state.spoken, info.origin, talk.agent.agent, centre.now)
+        after_calls.remember(centre, info, talk)
     centre.flows.stop(event.interaction, centre.now)
     callbacks.over(centre, event.interaction)
     centre.push(centre.router.bridged(event.interaction, centre.now))
@@ -307,6 +308,7 @@ def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:
         if info is not None and info.dialled_by:
             centre.free_helper(info)
             own_calls.over(centre, info)
+        after_calls.begin(centre, talk, event.agent)
 
 
 def _own_answered(centre: "Centre", event: ev.OwnAnswered) -> None:

@@ -10,7 +10,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import callbacks, outside, own_calls, profiles, secrets, voicemail, wrap_ups
+from ccd.runtime import after_calls, callbacks, outside, own_calls, profiles, secrets, voicemail, wrap_ups
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -304,6 +304,8 @@ def _hangup(centre: "Centre", fact: facts.HangupAsked) -> None:
     talk = centre.talks.get(fact.interaction)
     info = centre.state.interactions.get(fact.interaction)
     if talk is None or info is None or talk.phase is Phase.ENDING:
+        return
+    if after_calls.hung_up(centre, talk, fact):
         return
     centre.history.note(info.id, centre.now, "hung up", by=fact.by)
     leave(centre, info, talk, Cause.NORMAL, sent_away=True)

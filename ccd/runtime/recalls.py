@@ -42,15 +42,32 @@ def lost(centre: "Centre", info: Interaction, talk: Talk, place: Place) -> None:
     if why:
         centre.history.note(info.id, centre.now, "no recall", why=why)
         return
-    recall = _open(centre, info, talk, place.queue, number)
+    recall = _open(centre, info, talk, place.queue, number, info.entered_at)
     centre.history.note(info.id, centre.now, "recall kept", by=recall.id)
     now = centre.now
     kept = PlaceCallback(now + rule.valid_s, now, now + rule.recall_after_s)
     centre.enqueue(recall, place.queue, info.priority, callback=kept)
 
 
-def _open(centre: "Centre", info: Interaction, talk: Talk, queue: str, number: str) -> Interaction:
-    """The interaction of a recall: its customer holds no line, and has waited since the first call."""
+def after_survey(centre: "Centre", info: Interaction, queue: str) -> None:
+    """A customer gave a low score: keep a recall in this queue, where the number can be called."""
+    number = to_e164(info.origin, centre.state.rules.country)
+    talk = centre.talks.get(info.id)
+    why = callbacks.refusal(centre, queue, number) if info.kind is LegKind.AUDIO else "not a call"
+    if why or talk is None:
+        centre.history.note(info.id, centre.now, "no recall", why=why)
+        return
+    rule, now = callbacks.rule_of(centre, queue), centre.now
+    recall = _open(centre, info, talk, queue, number, entered_at=now)
+    centre.history.note(info.id, now, "recall kept", by=recall.id)
+    kept = PlaceCallback(now + rule.valid_s, now, now + rule.recall_after_s)
+    centre.enqueue(recall, queue, callback=kept)
+
+
+def _open(
+    centre: "Centre", info: Interaction, talk: Talk, queue: str, number: str, entered_at: float
+) -> Interaction:
+    """The interaction of a recall: its customer holds no line, and has waited since `entered_at`."""
     state, now = centre.state, centre.now
     state.interactions_made += 1
     recall = Interaction(
@@ -63,7 +80,7 @@ def _open(centre: "Centre", info: Interaction, talk: Talk, queue: str, number: s
         display=info.display,
         target=info.target,
         arrived_at=now,
-        entered_at=info.entered_at,
+        entered_at=entered_at,
         priority=info.priority,
         requirement=info.requirement,
         callback=Callback(number, now, queue, recall_of=info.id),

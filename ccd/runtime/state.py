@@ -38,6 +38,15 @@ class Question(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When it was put."""
 
 
+class AfterCall(msgspec.Struct, omit_defaults=True):
+    """What is kept during a conversation for the flow after it."""
+
+    since: float
+    """When the conversation began."""
+    variables: dict[str, str] = {}
+    """What the flow before the queue set."""
+
+
 class Interaction(msgspec.Struct, omit_defaults=True):
     """What the composition itself remembers of a running interaction."""
 
@@ -68,6 +77,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """How it is called back, or was."""
     questions: dict[str, Question] = {}
     """Those to services outside that stand, by their ids."""
+    after_call: AfterCall | None = None
+    """None: its queue has no flow for after the call."""
 
     @property
     def customer(self) -> str:
@@ -80,6 +91,17 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     agent: str
     at: float
+
+
+class LowScore(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A customer's answer that somebody should look at."""
+
+    at: float
+    interaction: str
+    survey: str
+    question: str
+    answer: str
+    agent: str
 
 
 STATE_VERSION = 6
@@ -114,5 +136,9 @@ class CentreState(msgspec.Struct):
     """Legs of agents who dialled a feature code → play awaited."""
     spoken: dict[str, Spoken] = {}
     """By the customer's address, the latest last; bounded by `ccd.runtime.spoken`."""
+    surveyed: dict[str, float] = {}
+    """Customer's number → when a survey asked last, the latest last; bounded by `ccd.runtime.surveys`."""
+    low_scores: list[LowScore] = []
+    """The latest of them; bounded by `ccd.runtime.surveys`."""
     draining: bool = False
     boot: str = ""

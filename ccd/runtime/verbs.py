@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 
 from ccd import __version__
+from ccd.bridging.state import Phase
 from ccd.channels.ledger import Ledger
 from ccd.channels.port import Channel, Reports
 from ccd.clock import Clock, cpu_seconds
@@ -74,7 +75,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "interaction.change": act(console.change, _Change),
         "interaction.callback": act(console.call_back, _CallBack),
         "interaction.mask": act(console.mask, _Mask),
-        "interaction.hangup": act(console.hangup, _OneInteraction),
+        "interaction.hangup": act(console.hangup, _Hangup),
         "trunks": look(console.trunks, _None),
         "services": look(console.services, _None),
         "devices": look(console.devices, _None),
@@ -138,6 +139,11 @@ class _Ended(Args, frozen=True):
 
 class _OneInteraction(Args, frozen=True):
     interaction: str
+
+
+class _Hangup(Args, frozen=True):
+    interaction: str
+    agent_only: bool = False
 
 
 class _Change(Args, frozen=True):
@@ -350,13 +356,16 @@ class Console:
         await self._commit(facts.MaskAsked(name, asked.on, by))
         return {"interaction": name, "masked": talk.masked, "recordings": len(talk.recordings)}
 
-    async def hangup(self, asked: _OneInteraction, by: str) -> views.View:
-        """End a running interaction, all its legs."""
+    async def hangup(self, asked: _Hangup, by: str) -> views.View:
+        """End a running interaction, all its legs; or the agent's part only."""
         name = asked.interaction
         if name not in self._centre.state.interactions:
             await self._filed(name)
             raise Refused("interaction.ended", f"interaction {name} has ended already")
-        await self._commit(facts.HangupAsked(name, by))
+        talk = self._centre.talks.get(name)
+        if asked.agent_only and (talk is None or talk.phase is not Phase.TALKING):
+            raise Refused("interaction.no_agent", f"interaction {name} is with no agent")
+        await self._commit(facts.HangupAsked(name, by, asked.agent_only))
         return {"interaction": name, "hung_up": True}
 
     async def reload(self, _asked: _None, by: str) -> views.View:

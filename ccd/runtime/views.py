@@ -15,6 +15,7 @@ from ccd.bridging.state import Party, Role, Talk
 from ccd.channels.ledger import RecordRow
 from ccd.errors import Refused
 from ccd.history import explain as words
+from ccd.history import surveys
 from ccd.history.state import Record
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
@@ -23,6 +24,7 @@ from ccd.runtime import callbacks, voicemail
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
+from ccd.runtime.surveys import alarming
 
 View = dict[str, Any]
 MOST_LISTED = 200
@@ -116,6 +118,10 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         alarm("queue without agents", view.queue, f"{waiting} waiting, nobody logged in")
         for view in unmanned
         if (waiting := view.waiting - (view.callbacks if view.closed else 0))  # those wait for the opening
+    ]
+    found += [
+        alarm("low score", each.interaction, f"{each.question} {each.answer} ({each.survey}), {each.agent}")
+        for each in alarming(centre, glance.now)
     ]
     return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
 
@@ -225,6 +231,10 @@ def report(centre: Centre, glance: Glance) -> View:
         "pauses": plain(centre.history.pauses(glance.now)),
         "own_calls": plain(centre.history.own_calls(glance.now)),
         "flows": plain(centre.history.flows.report(glance.now)),
+        "surveys": {
+            "today": plain(surveys.report(centre.history.state, glance.now)),
+            "total": plain(surveys.report_total(centre.history.state)),
+        },
     }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import thirds
 from ccd.ivr import do
-from ccd.runtime import callbacks, outside, secrets
+from ccd.runtime import callbacks, outside, secrets, surveys
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with
 
@@ -96,5 +96,6 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.CollectSecretly: secrets.collect,
     do.Rejected: secrets.rejected,
     **outside.WANTS,
+    **surveys.WANTS,
 }
 """They are part of `ccd.runtime.consequences.CONSEQUENCES`."""

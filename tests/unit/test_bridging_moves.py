@@ -21,7 +21,7 @@ ALLOWED = {
     Phase.CALLING: "bridge offer offer_over end",
     Phase.CONNECTING: "bridge offer_over call listen end",
     Phase.LISTENING: "call offer_over end",
-    Phase.TALKING: "transfer queue end",
+    Phase.TALKING: "transfer queue after_call end",
     Phase.TRANSFERRING: "bridge to_outside transfer_failed queue end",
     Phase.OUTSIDE_RINGING: "out_answered to_flow end",
     Phase.OUTSIDE: "end",

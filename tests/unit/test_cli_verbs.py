@@ -22,7 +22,8 @@ from ccd.control.client import Declined, Unreachable
 from ccd.errors import CcdError, IllegalMove, Misconfigured, PeerBroke, Refused, TryLater
 from ccd.model import facts
 from ccd.model.nouns import Cause
-from ccd.model.rules import OwnCalls, PauseReason
+from ccd.model.rules import FlowRule, OwnCalls, PauseReason
+from ccd.model.steps_surveys import Survey
 from ccd.runtime import verbs as console
 from tests.unit.control_room import DISPOSITIONS, ESCAPE, RULES, Room
 
@@ -260,6 +261,38 @@ async def test_a_pause_shows_what_is_left_of_it_and_stands_in_the_report(room: R
     _, bob, whole = report.pause_lines((await room.ask("report"))["pauses"])
     assert bob.split() == ["bob", "lunch", "1", "0:00", "11:00"]
     assert whole.split() == ["all", "1", "0:00", "11:00"]
+
+
+async def test_an_answer_stands_in_the_report_and_in_the_record(room: Room) -> None:
+    steps = (Survey(name="nps1", kind="nps"),)
+    rules = msgspec.structs.replace(
+        RULES,
+        flows={**RULES.flows, "rate": FlowRule("rate", steps)},
+        queues={
+            name: msgspec.structs.replace(queue, after_call="rate") for name, queue in RULES.queues.items()
+        },
+    )
+    room.runtime.post(facts.RulesLoaded(rules))
+    await room.runtime.settled()
+    nothing = report.survey_lines((await room.ask("report"))["surveys"]["today"])
+    assert nothing == ["no survey has asked anything"]
+    await room.ready("alice")
+    await room.talk()
+    (row,) = (await room.ask("interactions"))["listed"]
+    await room.ask("interaction.hangup", interaction=row["interaction"], agent_only=True)
+    with pytest.raises(Refused, match="is with no agent"):
+        await room.ask("interaction.hangup", interaction=row["interaction"], agent_only=True)
+    leg = room.centre.talks.state.talks[row["interaction"]].customer.leg
+    room.runtime.post(facts.DigitPressed(leg, "3"))
+    await room.runtime.settled()
+    for span in ("today", "total"):
+        _, question, _, agent = report.survey_lines((await room.ask("report"))["surveys"][span])
+        assert question.split()[:9] == ["rate", "nps1", "all", "all", "1", "1", "100", "%", "-100"]
+        assert agent.split()[3] == "alice" and agent.split()[-1] == "3:1"
+    shown = await room.ask("interaction.show", interaction=row["interaction"])
+    (answer,) = shown["record"]["answers"]
+    assert (answer["question"], answer["answer"], answer["agent"]) == ("nps1", "3", "alice")
+    assert any(line.split() == ["rate", "nps1", "3"] for line in interactions._shown(shown))
 
 
 async def test_an_own_call_is_shown_and_stands_in_the_report(room: Room) -> None:

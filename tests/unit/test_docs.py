@@ -20,6 +20,7 @@ GUIDES = [
     "peak-mode.md",
     "services.md",
     "speech.md",
+    "surveys.md",
     "voicemail.md",
 ]
 

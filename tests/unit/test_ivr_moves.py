@@ -32,6 +32,7 @@ from ccd.model.steps import (
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.steps_surveys import KINDS, Survey
 from ccd.model.steps_voicemail import Record, Voicemail
 
 T0 = 50.0
@@ -50,6 +51,8 @@ STEPS_FOR = (
     Identify(caller_service="crm", on_known="queue", id="recognise", timeout_s=2.0),
     Identify(number_service="crm", prompt="who", on_known="queue", id="identify", most=1),
     Confirm(say="right?", id="confirm", yes="menu", no="collect", limit=2),
+    Survey(name="happy", kind="csat", id="survey"),
+    Play(prompts=("p",)),
 )
 SECRETLY = Collect(variable="card", prompt="card", id="secretly", secret=True, bad_input_limit=1)
 
@@ -66,6 +69,7 @@ def in_mode(mode: Mode) -> Flows:
         Mode.COLLECTING: "collect",
         Mode.ANSWERING: "confirm",
         Mode.KEYING: "secretly",
+        Mode.RATING: "survey",
         Mode.KEEPING: "callback",
         Mode.REFUSING: "callback",
         Mode.AWAITING: "lookup",
@@ -128,6 +132,8 @@ MOVED = {
     (Mode.KEYING, Event.KEYED): Mode.KEEPING,
     (Mode.KEYING, Event.DEADLINE): Mode.KEEPING,
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
+    (Mode.REFUSING, Event.PROMPT_ENDED): Mode.GREETING,
+    (Mode.REFUSING, Event.DEADLINE): Mode.GREETING,
     (Mode.AWAITING, Event.ANSWERED): Mode.RECOGNISING,
     (Mode.AWAITING, Event.DEADLINE): Mode.RECOGNISING,
     (Mode.RECOGNISING, Event.ANSWERED): Mode.QUEUED,
@@ -135,8 +141,6 @@ MOVED = {
     (Mode.IDENTIFYING, Event.DIGIT): Mode.RECOGNISING,
     (Mode.IDENTIFYING, Event.TEXT): Mode.RECOGNISING,
     (Mode.IDENTIFYING, Event.DEADLINE): Mode.IDENTIFYING,
-    (Mode.REFUSING, Event.PROMPT_ENDED): Mode.GREETING,
-    (Mode.REFUSING, Event.DEADLINE): Mode.GREETING,
     (Mode.GREETING, Event.DIGIT): Mode.BEEPING,
     (Mode.GREETING, Event.PROMPT_ENDED): Mode.BEEPING,
     (Mode.GREETING, Event.DEADLINE): Mode.BEEPING,
@@ -144,6 +148,9 @@ MOVED = {
     (Mode.BEEPING, Event.DEADLINE): Mode.SPEAKING,
     (Mode.SPEAKING, Event.DEADLINE): Mode.SPEAKING,
     (Mode.SPEAKING, Event.NO_MESSAGE): Mode.ASKING,
+    (Mode.RATING, Event.DIGIT): Mode.PLAYING,
+    (Mode.RATING, Event.PROMPT_ENDED): Mode.RATING,
+    (Mode.RATING, Event.DEADLINE): Mode.RATING,
     (Mode.LEAVING, Event.PROMPT_ENDED): None,
     (Mode.LEAVING, Event.DEADLINE): None,
 }
@@ -233,6 +240,17 @@ a_step = st.one_of(
         open=targets,
         closed=targets,
         closed_by=st.dictionaries(st.sampled_from(Closing), targets, max_size=2),
+    ),
+    st.builds(
+        Survey,
+        name=st.just("q"),
+        kind=st.sampled_from(KINDS),
+        prompt=st.sampled_from(["", "m"]),
+        say=st.sampled_from(["", "how?"]),
+        choices=st.just({"1": "yes"}),
+        no_input_limit=st.integers(0, 3),
+        bad_input_limit=st.integers(0, 3),
+        on_none=targets,
     ),
     st.builds(Hangup, prompt=st.sampled_from(["", "bye"])),
     st.builds(

@@ -15,8 +15,19 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.callback_rules import CallbackRule
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind, OfferEnd
-from ccd.model.rules import AgentRule, FlowRule, OwnCalls, ProfileRule, QueueRule, Rules, Suspension, Target
+from ccd.model.rules import (
+    AgentRule,
+    FlowRule,
+    OwnCalls,
+    ProfileRule,
+    QueueRule,
+    Rules,
+    SurveyRule,
+    Suspension,
+    Target,
+)
 from ccd.model.steps import CallBack, Enqueue, Hangup, Menu, Play, Transfer
+from ccd.model.steps_surveys import Survey
 from ccd.model.steps_voicemail import Record, Voicemail
 from ccd.model.voicemail_rules import VoicemailRule
 from ccd.routing import decisions as dec
@@ -85,6 +96,7 @@ def make_rules(variant: int) -> Rules:
             on_miss={OfferEnd.NO_ANSWER: 2},
             voicemail=VoicemailRule(key="4", later_s=30.0),
             mask_key="9",
+            after_call=("rate", "rate", "", "gone")[variant],
             callback=CallbackRule(
                 key="1",
                 attempts=2,
@@ -103,6 +115,7 @@ def make_rules(variant: int) -> Rules:
             max_wait_s=45.0,
             retry_same_after_s=0.0,
             callback=CallbackRule(key="1", first="customer", valid_s=900.0),
+            after_call="again" if variant != 1 else "rate",
             overflow=(Target(agent="ann"), Target(flow="ivr"), Target(address="+33900"))[variant % 3],
         ),
         "full": QueueRule(name="full", max_length=0, overflow=Target(flow="full")),
@@ -124,6 +137,15 @@ def make_rules(variant: int) -> Rules:
         ),
         "full": FlowRule(name="full", steps=(Enqueue(queue="full"), CallBack(queue="help"))),
         "message": FlowRule(name="message", steps=(Record(switch="mask"), Voicemail(queue="sales"))),
+        "rate": FlowRule(
+            name="rate",
+            steps=(
+                Survey(name="recommend", kind="nps", say="0 to 10?"),
+                Survey(name="why", kind="free", say="why?"),
+                Enqueue(queue="help"),
+            ),
+        ),
+        "again": FlowRule(name="again", steps=(Survey(name="happy", kind="csat"), Enqueue(queue="sales"))),
         "straight": FlowRule(name="straight", steps=(Enqueue(queue="sales"), Enqueue(queue="help"))),
     }
     return Rules(
@@ -131,6 +153,11 @@ def make_rules(variant: int) -> Rules:
         queues=queues,
         flows=flows,
         numbers={"+331": "ivr", "+332": "full", "+333": "straight", "+334": "message"},
+        surveys={
+            "rate": SurveyRule(
+                "rate", sample_pct=80.0, quiet_days=0.01, alert_below={"nps": 7}, recall_queue="help"
+            )
+        },
         pause_reasons={"1": "lunch"},
         own_calls=OwnCalls(may_dial=("+337",), record=variant != 2),
         profiles={name: profile for name, profile in PROFILES.items() if variant != 3 or name == "rush"},
