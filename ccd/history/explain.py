@@ -45,6 +45,11 @@ ENTRY_RULES = "entry rules"
 """Note of what the entry rules of a queue added; it stands among the decisions that it had a part in."""
 
 
+RELAXED = "relaxed"
+"""Note of what a condition of its queue gave it, and what the figures were."""
+_AMONG_DECISIONS = frozenset({ENTRY_RULES, RELAXED})
+
+
 def encode_record(record: Record) -> bytes:
     """The body to be filed."""
     return _ENCODER.encode(record)
@@ -64,10 +69,10 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
     lines = [f"{head} to {record.target}, {_clock(record.began_at, zone, date=True)}"]
     if not record.traces:
         lines.append("no decision was made about it: it never was in a queue")
-    weighed = deque(note for note in record.timeline if note.what == ENTRY_RULES)
+    notes = deque(note for note in record.timeline if note.what in _AMONG_DECISIONS)
     for number, trace in enumerate(record.traces):
-        while weighed and weighed[0].at <= trace.at:
-            note = weighed.popleft()
+        while notes and notes[0].at <= trace.at:
+            note = notes.popleft()
             lines.append(f"{_clock(note.at, zone)}  {_say(note)}")
         lines.extend(_trace_lines(trace, zone))
         if number == 3 and record.traces_dropped:
@@ -89,6 +94,8 @@ def tell(record: Record, zone: tzinfo = UTC) -> list[str]:
 
 def _say(note: Note) -> str:
     what = note.what.replace("_", " ")
+    if note.what == RELAXED:
+        return "{given}: {when}, was {was}".format_map(note.details)
     if not note.details:
         return what
     return f"{what}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in note.details.items())

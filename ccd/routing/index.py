@@ -19,6 +19,7 @@ from ccd.routing.line import Line
 from ccd.routing.opening import calendar_of
 from ccd.routing.phases import Phase
 from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies, Turn
+from ccd.routing.service import measured
 from ccd.routing.stages import Stages
 from ccd.routing.state import Place, RoutingState
 
@@ -431,7 +432,13 @@ def _with(bits: Bits, bit: Bits, on: bool) -> Bits:
 def _queues(rules: Rules, desks: list[Desk], kinds: list[Kind], own: Strategies) -> dict[str, QueueIndex]:
     table = SkillTable(None if desk.state.removed else desk.rule.skills for desk in desks)
     numbers = {desk.state.name: desk.number for desk in desks if not desk.state.removed}
-    return {
+    queues = {
         name: QueueIndex(rule, Stages(rule, rules, table, numbers), kinds, own, calendar_of(rule, rules))
         for name, rule in rules.queues.items()
     }
+    for name in measured(rules):
+        queues[name].measures = True
+    for name, figure in [asked for queue in queues.values() for asked in queue.asks()]:
+        if figure == "ewt_s" and name in queues:
+            queues[name].estimates = True
+    return queues

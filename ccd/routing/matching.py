@@ -76,6 +76,8 @@ class Matching(Timely):
         if queue.estimates:
             self.expecting.entered(queue, place, now)
         self.timing.begin(place)
+        if queue.watches:
+            self.look_for(queue, place, now, out)
         if self.seek_agent(queue, place, "arrived", now, out):
             if self.index.loosened:
                 self.pair([], [], "", now, out)
@@ -151,7 +153,7 @@ class Matching(Timely):
         self.expecting.gone(place, now, gave_up=False)
         self.state.queues[queue].offered += 1
         place.queue, place.enqueued_at, place.stage, place.late = queue, now, 0, False
-        place.spared = ()
+        place.spared = place.given = ()
         place.announce_at, place.expected_s, place.told = 0.0, None, None
         place.missed.clear()
         self.expecting.entered(self.index.queues[queue], place, now)

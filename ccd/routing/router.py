@@ -29,6 +29,7 @@ from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_tur
 from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
+from ccd.routing.service import note_served
 from ccd.routing.state import Callback, Place, RoutingState
 from ccd.routing.strategies import Strategy
 
@@ -253,6 +254,8 @@ class Router(CallingBack):
             queue.talking += 1
             queue.active += 1
             in_time = waited <= queue.rule.service_level_s
+            if queue.measures:
+                note_served(self.state, place.queue, in_time, now)
         self._matching.expecting.bridged(place, now)
         totals = self.state.queues[place.queue]
         totals.handled += 1
@@ -452,6 +455,9 @@ class Router(CallingBack):
             return
         if due is Due.REDIAL:
             matching.redial.expire(key, out)
+            return
+        if due is Due.LOOK:
+            matching.look(matching.index.queues[key], now, out)
             return
         place = self.state.places[self.state.offers[key] if due is Due.RING else key]
         if due is Due.RING:

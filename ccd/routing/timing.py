@@ -5,9 +5,13 @@ from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
 from ccd.routing.opening import closed_from
 from ccd.routing.phases import Phase
+from ccd.routing.queues import QueueIndex
 from ccd.routing.shares import is_spared
 from ccd.routing.state import LostPlace, PauseStage, Place, RoutingState, WrapUp
 from ccd.routing.wrap_ups import ends_at
+
+LOOK_EVERY_S = 5.0
+"""So often a queue looks at its conditions while somebody stands in its line, besides at each arrival."""
 
 
 class Timing:
@@ -46,6 +50,16 @@ class Timing:
             if place.announce_at:
                 push(place.announce_at, Due.ANNOUNCE, place.interaction)
             self.begin(place)
+        for queue, at in self.state.looks.items():
+            push(at, Due.LOOK, queue)
+
+    def begin_looking(self, queue: QueueIndex, now: float, after_s: float = 0.0) -> None:
+        """When a queue that relaxes on a condition looks at its line next: so long after now, else at the
+        next full multiple of `LOOK_EVERY_S`."""
+        name = queue.rule.name
+        at = now + after_s if after_s else (now // LOOK_EVERY_S + 1) * LOOK_EVERY_S
+        self.state.looks[name] = at
+        self.deadlines.push(at, Due.LOOK, name)
 
     def push_wrap_up(self, agent: str, wrap_up: WrapUp) -> None:
         """What is due about a wrap-up."""
@@ -137,6 +151,9 @@ class Timing:
         if due is Due.REDIAL:
             lost = self.state.lost.get(key)
             return lost is not None and self.kept_until(lost) == at
+        if due is Due.LOOK:
+            queue = self.index.queues.get(key)
+            return self.state.looks.get(key) == at and queue is not None and queue.anyone()
         place = self.state.places.get(key)
         if place is None or place.phase is Phase.CONNECTED:
             return False

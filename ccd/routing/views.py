@@ -12,6 +12,7 @@ from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
+from ccd.routing.service import service_level_pct
 from ccd.routing.shares import ShareView, view_shares
 from ccd.routing.state import AgentState, AgentTotals, QueueTotals, RoutingState, WrapUp
 
@@ -198,6 +199,8 @@ def view_figure(index: Index, queue: QueueIndex, expecting: Expecting, figure: s
             return _free(index, queue)
         case "open":
             return _closed(queue, now) is None
+        case "service_level_pct":
+            return service_level_pct(index.state, queue.rule.name, now)
         case "ewt_s":
             return expecting.view(queue, _free(index, queue), now)[0]
     return None

@@ -15,10 +15,11 @@ from ccd.bridging.state import Phase
 from ccd.history.state import Detail
 from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
+from ccd.model.numbers import to_e164
 from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
-from ccd.runtime import callbacks, own_calls, recalls, wrap_ups
+from ccd.runtime import callbacks, own_calls, recalls, relaxations, wrap_ups
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with, remember
@@ -58,7 +59,8 @@ def _flow_queue(centre: "Centre", want: do.Queue) -> None:
         info.requirement = want.requirement or info.requirement
         prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
         if not prefer and want.prefer_last_s:
-            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s)
+            number = to_e164(info.origin, centre.state.rules.country)  # as an agent's phone would dial it
+            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s, number)
         centre.enqueue(info, want.queue, want.priority, prefer=prefer, prefer_wait_s=want.prefer_wait_s)
 
 
@@ -455,6 +457,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.Missed: _missed,
     dec.Overflow: _overflow,
     dec.Stayed: _stayed,
+    dec.Relaxed: relaxations.relaxed,
     dec.Position: _position,
     dec.AvailabilityChanged: _availability,
     dec.AvailabilityPending: _pending,
