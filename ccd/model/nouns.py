@@ -117,3 +117,5 @@ class PromptPart(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Name of a WAV of the prompt set, without language and ending: `welcome`, `queue/position`."""
     number: int | None = None
     """Spoken as a cardinal number when set."""
+    text: str = ""
+    """Spoken by the speech engine when set."""

@@ -71,6 +71,8 @@ class Index:
             self.desks[name] = Desk(rules.agents.get(name) or AgentRule(name=name), agent, number)
         self.by_number = list(self.desks.values())
         self.queues = _queues(rules, self.by_number, self.kinds, own)
+        for name in self.queues.keys() & state.closures.keys():
+            self.queues[name].closure = state.closures[name]
         self.room_masks: dict[int, int] | None = None if any(kind.over for kind in self.kinds) else {}
         """Capacity left → kinds that fit, for agents without loads and ceilings of their own."""
         self.reserving = [queue for queue in self.queues.values() if queue.rule.reserve]

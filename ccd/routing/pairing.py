@@ -81,6 +81,8 @@ class Pairing(Ringing):
         queues = self.index.queues
         for name in [name for name in self.state.served if name not in queues or not queues[name].measures]:
             del self.state.served[name]
+        for name in self.state.closures.keys() - queues.keys():
+            del self.state.closures[name]
         self.state.looks.clear()
         for queue in queues.values():
             if queue.watches and queue.anyone():

@@ -11,6 +11,7 @@ from math import inf
 import msgspec
 
 from ccd.errors import Misconfigured
+from ccd.model.emergency import Closure
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass, LegKind
 from ccd.model.rules import CLOSE_OVERFLOW, QueueRule
@@ -65,6 +66,7 @@ class QueueIndex:
         "by_state",
         "calendar",
         "closes",
+        "closure",
         "estimates",
         "kept",
         "kinds",
@@ -91,7 +93,9 @@ class QueueIndex:
         self.rule = rule
         self.calendar = calendar
         """Its hours; None: always open."""
-        self.closes = calendar is not None and rule.on_close == CLOSE_OVERFLOW
+        self.closure: Closure | None = None
+        """By whom and until when it is closed by hand."""
+        self.closes = rule.on_close == CLOSE_OVERFLOW
         """Whether its closing sends away who waits."""
         self.estimates = rule.estimate_wait or rule.announce_wait or rule.max_ewt_s is not None
         """Whether it asks for its expected wait, or a relaxation does."""

@@ -13,7 +13,7 @@ from ccd.errors import IllegalMove, Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
-from ccd.routing.calling_back import CALLBACK_DUES, CallingBack
+from ccd.routing.calling_back import CALLBACK_DUES
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
@@ -30,11 +30,12 @@ from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.service import note_served
+from ccd.routing.shutting import Shutting
 from ccd.routing.state import Callback, Place, RoutingState
 from ccd.routing.strategies import Strategy
 
 
-class Router(CallingBack):
+class Router(Shutting):
     """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
     __slots__ = ()

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ccd.model.emergency import Closure
 from ccd.model.nouns import Availability, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import Share
 from ccd.routing.ewt import EwtState
@@ -301,6 +302,8 @@ class RoutingState(msgspec.Struct):
     """By interaction, the one lost first is the first: places that are kept for who calls again."""
     shared: dict[str, dict[str, SharedOut]] = {}
     """By queue and key (`overflow`, `closed_to`)."""
+    closures: dict[str, Closure] = {}
+    """By queue closed by hand."""
     served: dict[str, list[ServedMinute]] = {}
     """By queue whose service level a condition asks for: the minutes of the last half hour."""
     looks: dict[str, float] = {}

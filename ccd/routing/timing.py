@@ -3,7 +3,7 @@
 from ccd.routing.callbacks import callback_closing, given_up_at, rests_until
 from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
-from ccd.routing.opening import closed_from
+from ccd.routing.opening import closing_from
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.shares import is_spared
@@ -89,6 +89,14 @@ class Timing:
         if at is not None:
             self.deadlines.push(at, Due.STAGE, place.interaction)
 
+    def shut(self, queue: str) -> None:
+        """A queue was closed by hand: when that sends away, or puts to rest, those who are in it."""
+        for place in self.state.places.values():
+            if place.queue == queue and place.phase is not Phase.CONNECTED and not place.late:
+                closing = self.closing(place)
+                if closing is not None:
+                    self.deadlines.push(closing, Due.CLOSE, place.interaction)
+
     def latest(self, place: Place) -> float | None:
         """When the longest wait of its queue is over for this place."""
         queue = self.index.queues.get(place.queue)
@@ -106,11 +114,11 @@ class Timing:
         queue = self.index.queues.get(place.queue)
         if place.callback is not None:
             return callback_closing(queue, place.callback, place.phase)
-        if queue is None or not queue.closes or queue.calendar is None:
+        if queue is None or not queue.closes or (queue.calendar is None and queue.closure is None):
             return None
         if is_spared(place, queue.rule, "closed"):
             return None
-        return closed_from(queue.calendar, place.enqueued_at)
+        return closing_from(queue.calendar, queue.closure, place.enqueued_at)
 
     def next_stage(self, place: Place) -> float | None:
         """When its queue asks for less, or opens a tier, for this place."""

@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 
-from ccd.model.calendar import OpenState, is_open
+from ccd.model.calendar import Cause, OpenState, is_open
 from ccd.model.nouns import Availability
 from ccd.routing.callbacks import is_away, is_called
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
+from ccd.routing.opening import reopens_at
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.service import service_level_pct
@@ -48,6 +49,8 @@ class QueueView(msgspec.Struct, frozen=True):
     """Why it is closed, in words; empty: open."""
     closed_until: float | None = None
     """When it opens, epoch seconds; None: it is open, or never."""
+    closed_by: str = ""
+    """Who closed it by hand; empty: nobody."""
     shares: tuple[ShareView, ...] = ()
     """Whom it shares out who overflows to, and how often each had its turn."""
 
@@ -164,7 +167,11 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
 
 
 def _closed(queue: QueueIndex, now: float) -> OpenState | None:
-    """Why and until when its calendar has it closed; None: it is open."""
+    """Why and until when its calendar, or somebody, has it closed; None: it is open."""
+    closure = queue.closure
+    if closure is not None and closure.holds(now):
+        until = reopens_at(queue.calendar, closure, now)
+        return OpenState(False, Cause.EXCEPTION, closure.reason, closure.why(), until)
     hours = None if queue.calendar is None else is_open(queue.calendar, now)
     return hours if hours is not None and not hours.open else None
 
@@ -235,5 +242,6 @@ def view_queue(
         ewt=ewt,
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,
+        closed_by=queue.closure.by if queue.closure is not None and queue.closure.holds(now) else "",
         shares=view_shares(state, queue.rule),
     )
