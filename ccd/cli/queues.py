@@ -62,7 +62,8 @@ def close(
 
     \b
     Example:
-      ccctl queue close support --until 18:00 --say "We are closed today" --reason "fire alarm"
+      ccctl queue close support --until 18:00 --say "We are closed today"
+      ccctl queue close support --for 2h --prompt closed --reason "fire alarm"
     """
     args = {"text": say, "prompt": prompt, "reason": reason, **span_of(until, lasting)}
     given = {key: each for key, each in args.items() if each}

@@ -19,7 +19,7 @@ from ccd.routing.line import Line
 from ccd.routing.opening import calendar_of
 from ccd.routing.phases import Phase
 from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies, Turn
-from ccd.routing.service import measured
+from ccd.routing.served import measured
 from ccd.routing.stages import Stages
 from ccd.routing.state import Place, RoutingState
 

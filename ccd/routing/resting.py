@@ -13,7 +13,7 @@ from ccd.routing.pairing import Pairing
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, next_phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.service import note_served
+from ccd.routing.served import note_served
 from ccd.routing.state import Place
 
 

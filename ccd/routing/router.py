@@ -29,7 +29,7 @@ from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_tur
 from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.service import note_served
+from ccd.routing.served import note_served
 from ccd.routing.shutting import Shutting
 from ccd.routing.state import Callback, Place, RoutingState
 from ccd.routing.strategies import Strategy

@@ -13,7 +13,7 @@ from ccd.routing.index import Index
 from ccd.routing.opening import reopens_at
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
-from ccd.routing.service import service_level_pct
+from ccd.routing.served import service_level_pct
 from ccd.routing.shares import ShareView, view_shares
 from ccd.routing.state import AgentState, AgentTotals, QueueTotals, RoutingState, WrapUp
 

@@ -224,7 +224,7 @@ def test_it_is_sent_on_to_an_agent_or_outside_after_the_announcement(target: Tar
     call = sim.call()
     sim.run(10)
     assert plays(sim, call)[0] == ("closed", "en")
-    (dialled,) = [each for each in sim.performed(cmd.DialLeg)]
+    (dialled,) = sim.performed(cmd.DialLeg)
     assert (dialled.address == "+33999") is bool(target.address)  # type: ignore[union-attr]
 
 
