@@ -61,12 +61,17 @@ class Relaxing(Resting):
         figures: dict[str, Figure] = {}
         for name, figure in queue.asks():
             of = self.index.queues.get(name)
-            value = None if of is None else view_figure(self.index, of, self.expecting, figure, now)
+            value = None if of is None else self._figure(of, figure, now)
             figures[f"{QUEUES}{name}.{figure}"] = value
             if of is queue:
                 figures[figure] = value
         conditions = queue.stages.conditional
         return Holding(sum([each.holds(figures.get) << at for at, each in enumerate(conditions)]), figures)
+
+    def _figure(self, queue: QueueIndex, figure: str, now: float) -> Figure:
+        if figure == "ewt_s":
+            return self.expecting.of_newcomer(queue, now)
+        return view_figure(self.index, queue, self.expecting, figure, now)
 
     def _relax_line(
         self, queue: QueueIndex, holding: Holding, now: float, out: list[Decision], before: Turn | None = None

@@ -6,8 +6,9 @@ import msgspec
 
 from ccd.model.calendar import Cause, OpenState, is_open
 from ccd.model.nouns import Availability
+from ccd.routing.ability import Bits
 from ccd.routing.callbacks import is_away, is_called
-from ccd.routing.desk import Desk, open_for_work
+from ccd.routing.desk import Desk
 from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.opening import reopens_at
@@ -177,11 +178,14 @@ def _closed(queue: QueueIndex, now: float) -> OpenState | None:
 
 
 def _free(index: Index, queue: QueueIndex) -> int:
-    return sum(open_for_work(desk.state) and desk.room_for != 0 for desk in index.members(queue))
+    roomy: Bits = 0
+    for each in index.roomy:
+        roomy |= each  # who is open for work and has room for that kind
+    return (queue.stages.members & roomy).bit_count()
 
 
 def _logged_in(index: Index, queue: QueueIndex) -> int:
-    return sum(desk.state.availability is not Availability.LOGGED_OUT for desk in index.members(queue))
+    return (queue.stages.members & index.logged_in).bit_count()
 
 
 def _longest_wait_s(index: Index, queue: QueueIndex, now: float) -> float:

@@ -340,3 +340,52 @@ def test_the_customer_leaves_while_the_announcement_is_said() -> None:
     assert sim.centre.state.saying == {} and sim.centre.router.state.places == {}
     assert totals(sim) == (1, 0, 0, 1) and totals(sim, "help") == (0, 0, 0, 0)
     sim.check_replay()
+
+
+@pytest.mark.parametrize("for_s", [50.0, 5000.0])
+def test_callbacks_follow_a_closing_that_gets_another_end(for_s: float) -> None:
+    line = Line()
+    called = line.call(ANN_CALLS)
+    line.leave(called)
+    close(line.sim, for_s=1000.0)
+    line.end_first()
+    line.sim.run(10)
+    close(line.sim, for_s=for_s)
+    opens = line.sim.now + for_s
+    line.sim.run_until(opens - TICK)
+    assert line.dialled() == []
+    line.sim.run_until(opens + 5)
+    assert line.dialled() == [ANN_CALLS]
+    line.sim.check_replay()
+
+
+def test_a_visitor_of_a_chat_reads_that_it_is_closed() -> None:
+    sim = centre("ann")
+    close(sim, text="closed today")
+    chat = sim.chat("hello")
+    sim.run(5)
+    sent = [each.text for each in sim.performed(cmd.SendText) if each.leg == chat]  # type: ignore[union-attr]
+    assert sent == ["closed today"] and doing(sim, "ann") == "idle"
+    sim.check_replay()
+
+
+def test_hung_up_from_the_console_while_something_is_said() -> None:
+    sim = centre("ann")
+    notice(sim)
+    call = sim.call()
+    sim.tell(facts.HangupAsked(sim.interaction_of(call), BY))
+    sim.run(5)
+    assert call in sim.voice.ended and sim.centre.state.saying == {}
+    sim.check_replay()
+
+
+def test_a_reload_that_takes_the_target_away_while_the_announcement_is_said() -> None:
+    sim = centre("ann", closed_to=Target(queue="help"))
+    close(sim, prompt="shut")
+    call = sim.call()
+    old = sim.centre.state.rules
+    sales = msgspec.structs.replace(old.queues["sales"], closed_to=Target())
+    sim.tell(facts.RulesLoaded(msgspec.structs.replace(old, queues={"sales": sales})))
+    sim.run(10)
+    assert call in sim.voice.ended and sim.centre.state.interactions == {}
+    sim.check_replay()
