@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from ccd.model.emergency import Closure
 from ccd.model.entry import condition_of
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass, OfferEnd
 from ccd.model.requirements import Requirement, parse_requirement
@@ -148,6 +149,7 @@ class Oracle:
             name: [0] * 5 for name in rules.queues
         }  # offered handled abandoned overflowed callback_failed
         self.looks: dict[str, float] = {}
+        self.closures: dict[str, Closure] = {}
         self.offers: list[tuple[str, str]] = []
         self.overflows: list[str] = []
 
@@ -433,8 +435,7 @@ class Oracle:
             del self.pieces[piece.name]
             self.counts[piece.queue.name][4] += 1
         elif self.closed(piece.queue, now):
-            ends = [each.until for each in self.rules.calendars[piece.queue.calendar].exceptional]
-            self.lay_aside(piece, min([piece.until, *(end for end in ends if end > now)]))
+            self.lay_aside(piece, min(piece.until, self.opens(piece.queue, now)))
         else:
             return False
         return True
@@ -460,20 +461,59 @@ class Oracle:
             self.overflow(piece)
 
     def closed(self, queue: QueueRule, at: float) -> bool:
-        """Calendars of these tests are open but for exceptional closings."""
+        """By hand, or by the hours: calendars of these tests are open but for exceptional closings."""
+        hand = self.closures.get(queue.name)
+        by_hand = hand is not None and hand.since <= at < (math.inf if hand.until is None else hand.until)
+        return by_hand or any(start <= at < until for start, until in self.shut_hours(queue))
+
+    def shut_hours(self, queue: QueueRule) -> list[tuple[float, float]]:
         if not queue.calendar:
-            return False
-        return any(each.start <= at < each.until for each in self.rules.calendars[queue.calendar].exceptional)
+            return []
+        return [(each.start, each.until) for each in self.rules.calendars[queue.calendar].exceptional]
+
+    def opens(self, queue: QueueRule, at: float) -> float:
+        """When a queue that is closed at that moment opens, as far as anybody knows; inf: nobody does."""
+        hand = self.closures.get(queue.name)
+        ends = [until for _, until in self.shut_hours(queue)]
+        ends += [math.inf if hand.until is None else hand.until] if hand is not None else []
+        opened = [end for end in sorted(ends) if end > at and not self.closed(queue, end)]
+        return min(opened, default=math.inf)
+
+    def resting_for_closure(self, queue: QueueRule) -> list[Piece]:
+        hand = self.closures.get(queue.name)
+        resting = [p for p in self.pieces.values() if p.queue is queue and p.phase == "resting"]
+        if hand is None:
+            return []
+        opens = self.opens(queue, hand.since)
+        found = [p for p in resting if p.rests_until == min(p.until, opens)]
+        return sorted(found, key=lambda piece: (piece.entered_at, piece.seq))
+
+    def shut(self, queue: QueueRule, closure: Closure, now: float) -> None:
+        resting = self.resting_for_closure(queue)
+        self.closures[queue.name] = closure
+        for piece in resting:
+            piece.rests_until = min(piece.until, self.opens(queue, now))
+        self.fire(now)
+
+    def reopen(self, queue: QueueRule, now: float) -> None:
+        resting = self.resting_for_closure(queue)
+        self.closures.pop(queue.name, None)
+        for piece in resting:
+            self.wake(piece, now)
+            self.pair(now)
 
     def closing(self, piece: Piece) -> float | None:
         """The first closed moment from its entering on; of a callback from when it may be tried."""
         queue, since = piece.queue, piece.since if piece.callback else piece.enqueued_at
         if piece.callback and (piece.reached or piece.phase == "resting"):
             return None
-        if not queue.calendar or (queue.on_close != "overflow" and not piece.callback):
+        if queue.on_close != "overflow" and not piece.callback:
             return None
-        starts = [each.start for each in self.rules.calendars[queue.calendar].exceptional]
-        return since if self.closed(queue, since) else min((at for at in starts if at > since), default=None)
+        spans = self.shut_hours(queue)
+        hand = self.closures.get(queue.name)
+        if hand is not None:
+            spans.append((hand.since, math.inf if hand.until is None else hand.until))
+        return min((max(start, since) for start, until in spans if until > since), default=None)
 
     def overloaded(self, queue: QueueRule, queued: int) -> bool:
         """One more than `queued` is more than `max_load` for each ready agent."""

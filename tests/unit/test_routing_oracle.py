@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ccd.errors import Refused
+from ccd.model.emergency import Closure
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import Rules
 from ccd.routing import decisions as d
@@ -414,6 +415,20 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         if name in person.owed or any(piece.queue.dispositions for piece in talks):
             self.oracle.say(person, name, self.now)
             self.same(self.router.dispose(name, "1", "test", self.now, agent))
+
+    @rule(queue=st.sampled_from(QUEUES), for_s=st.sampled_from([None, 4.0, 25.0, -1.0, -1.0]))
+    def close_by_hand(self, queue: str, for_s: float | None) -> None:
+        """Closed, closed for another time, or (below 0) opened."""
+        at = self.rules.queues[queue]
+        before = self.oracle.closures.get(queue)
+        if for_s is not None and for_s < 0:
+            self.oracle.reopen(at, self.now)
+            self.same(self.router.reopen(queue, self.now))
+            return
+        since = self.now if before is None else before.since
+        closure = Closure("test", since, None if for_s is None else self.now + for_s)
+        self.oracle.shut(at, closure, self.now)
+        self.same(self.router.shut(queue, closure, self.now))
 
     @rule(step=seconds)
     def pass_time(self, step: float) -> None:
