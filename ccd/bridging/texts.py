@@ -103,6 +103,12 @@ def show(talks: "Talks", talk: Talk, play: str, parts: tuple[PromptPart, ...]) -
         _relay(talks, talk, Role.CUSTOMER, play, text)
 
 
+def tell(talks: "Talks", talk: Talk, text: str) -> None:
+    """The centre itself says something to the customer."""
+    if not talk.customer_gone:
+        _relay(talks, talk, Role.CUSTOMER, talks.play_id(), text)
+
+
 def _relay(talks: "Talks", talk: Talk, role: Role, message: str, text: str) -> None:
     party = _party(talk, role)
     if party is None:

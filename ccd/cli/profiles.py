@@ -75,7 +75,7 @@ def on(
     if until:
         args["until"] = end(until, SystemClock().now())
     if lasting:
-        args["for_s"] = _length(lasting)
+        args["for_s"] = length(lasting)
     session_of(context).show("profile.on", json, said, profile=profile, **args)
 
 
@@ -106,7 +106,8 @@ def end(text: str, now: float) -> float:
         raise typer.BadParameter(f"--until: {text!r} is no time: {cure}") from None
 
 
-def _length(text: str) -> float:
+def length(text: str) -> float:
+    """`90m`, `2h`, `1h30m`, `7d` in seconds. Raises `BadParameter`."""
     seconds = span(text)
     if seconds is None:
         raise typer.BadParameter(f"--for: {text!r} is no length of time: write 90m, 2h, 1h30m or 7d")

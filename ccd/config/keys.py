@@ -256,7 +256,7 @@ KEYS: dict[str, Key] = {
     "RetryAfter.busy": _seconds(low=1.0, doc="The line was busy."),
     "RetryAfter.no_answer": _seconds(low=1.0),
     "RetryAfter.unreachable": _seconds(low=1.0),
-    "Relax.after_s": _seconds(low=1.0, doc="So long after it entered the queue."),
+    "Relax.after_s": _seconds(doc="So long after it entered the queue; not set: `when` alone counts."),
     "Relax.at_most": Key(low=0, high=10),
     "Tier.agents": Key(doc="Names of its agents."),
     "Tier.after_s": _seconds(doc="So long after an interaction entered the queue."),

@@ -4,7 +4,7 @@ from ccd.config.circles import circles, led_to
 from ccd.config.faults import Path
 from ccd.config.people import check_target, must_be_known
 from ccd.config.values import Reader
-from ccd.model.rules import CLOSE_SERVE, QueueRule, Target
+from ccd.model.rules import QueueRule, Target
 from ccd.model.settings import Settings
 from ccd.routing.opening import overflow_target
 
@@ -13,13 +13,10 @@ TARGETS = ("overflow", "closed_to")
 
 
 def check_opening(reader: Reader, settings: Settings, path: Path, queue: QueueRule) -> None:
-    """Fault for an unknown calendar, and for keys that mean nothing without one."""
+    """Fault for an unknown calendar. `closed_to` and `on_close` count without one too: any queue may be
+    closed by hand (`ccctl queue close`)."""
     if queue.calendar:
         must_be_known(reader, (*path, "calendar"), queue.calendar, "calendars")
-    elif queue.closed_to != Target():
-        reader.fault((*path, "closed_to"), "can never happen: the queue is always open", "set calendar")
-    if not queue.calendar and queue.on_close != CLOSE_SERVE:
-        reader.fault((*path, "on_close"), "can never happen: the queue never closes", "set calendar")
     if queue.closed_to != Target():
         check_target(reader, settings, (*path, "closed_to"), queue.closed_to)
 

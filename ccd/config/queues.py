@@ -1,19 +1,20 @@
 """Checks of how a queue chooses: requirement, relaxation, tiers, strategy, limits, and what can be held."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.opening import check_closing_circles, check_opening
 from ccd.config.strategies import installed
 from ccd.config.values import Reader
 from ccd.errors import Misconfigured
-from ccd.model.entry import check_when
+from ccd.model.entry import check_relax_when, check_when
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import ChannelClass
 from ccd.model.requirement_terms import HIGHEST_LEVEL, LOWEST_LEVEL
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import AgentRule, QueueRule
 from ccd.model.settings import Settings
+from ccd.routing.stages import MOST_CONDITIONS
 from ccd.routing.strategies import RING_ALL, STRATEGIES
 
 
@@ -53,10 +54,16 @@ def check_requirement(reader: Reader, path: Path, text: str, skills: Collection[
         reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)
 
 
-def check_condition(reader: Reader, path: Path, text: str, queues: Collection[str]) -> None:
+def check_condition(
+    reader: Reader,
+    path: Path,
+    text: str,
+    queues: Collection[str],
+    check: Callable[[str, Collection[str]], None] = check_when,
+) -> None:
     """Fault, with the column, unless the text is a condition about what is there."""
     try:
-        check_when(text, queues)
+        check(text, queues)
     except ExpressionFault as fault:
         reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)
 
@@ -151,10 +158,14 @@ def _relax(reader: Reader, settings: Settings, path: Path, queue: QueueRule, ski
     latest = 0.0
     for at, relax in enumerate(queue.relax):
         here: Path = (*path, "relax", at)
-        if relax.after_s <= latest:
+        if relax.when:
+            check_condition(reader, (*here, "when"), relax.when, settings.rules.queues, check_relax_when)
+        elif not relax.after_s:
+            reader.fault(here, "says neither when nor after how long", "set after_s, when, or both")
+        elif relax.after_s <= latest:
             problem = f"must come after {latest:g} s, is {relax.after_s:g}"
-            reader.fault((*here, "after_s"), problem, "write the earliest first; the first is over 0")
-        latest = max(latest, relax.after_s)
+            reader.fault((*here, "after_s"), problem, "write the earliest first")
+        latest = latest if relax.when else max(latest, relax.after_s)
         for number, skill in enumerate(relax.drop):
             _must_be_skill(reader, (*here, "drop", number), skill, skills)
         for skill in relax.at_most:
@@ -163,6 +174,11 @@ def _relax(reader: Reader, settings: Settings, path: Path, queue: QueueRule, ski
             _must_be_other_queue(reader, settings, (*here, "open", number), name, queue)
         if not relax.drop and not relax.at_most and not relax.open:
             reader.fault(here, "gives nothing up", "add drop, at_most or open")
+    conditions = [at for at, relax in enumerate(queue.relax) if relax.when]
+    for at in conditions[MOST_CONDITIONS:]:
+        problem = f"is the relaxation number {conditions.index(at) + 1} with a condition"
+        cure = f"a queue may have {MOST_CONDITIONS}: join some with `or`"
+        reader.fault((*path, "relax", at, "when"), problem, cure)
 
 
 def _must_be_skill(reader: Reader, path: Path, skill: str, skills: Collection[str]) -> None:

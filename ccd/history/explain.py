@@ -47,7 +47,9 @@ ENTRY_RULES = "entry rules"
 """Note of what the entry rules of a queue added; it stands among the decisions that it had a part in."""
 ASKED_OUTSIDE = "asked outside"
 """Note of what came of a question to a service outside."""
-_EXPLAINS = (ENTRY_RULES, ASKED_OUTSIDE)
+RELAXED = "relaxed"
+"""Note of what a condition of its queue gave it, and what the figures were."""
+_AMONG_DECISIONS = frozenset({ENTRY_RULES, ASKED_OUTSIDE, RELAXED})
 """Notes that stand among the decisions."""
 
 
@@ -70,15 +72,15 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
     lines = [f"{head} to {record.target}, {_clock(record.began_at, zone, date=True)}"]
     if not record.traces:
         lines.append("no decision was made about it: it never was in a queue")
-    weighed = deque(note for note in record.timeline if note.what in _EXPLAINS)
+    notes = deque(note for note in record.timeline if note.what in _AMONG_DECISIONS)
     for number, trace in enumerate(record.traces):
-        while weighed and weighed[0].at <= trace.at:
-            note = weighed.popleft()
+        while notes and notes[0].at <= trace.at:
+            note = notes.popleft()
             lines.append(f"{_clock(note.at, zone)}  {_say(note)}")
         lines.extend(_trace_lines(trace, zone))
         if number == 3 and record.traces_dropped:
             lines.append(f"… {record.traces_dropped} decisions more are not kept")
-    lines.extend(f"{_clock(note.at, zone)}  {_say(note)}" for note in weighed)
+    lines.extend(f"{_clock(note.at, zone)}  {_say(note)}" for note in notes)
     if record.outcome and record.ended_at:
         lines.append(f"{_clock(record.ended_at, zone)}  closed: {record.outcome} ({record.cause.value})")
     return lines
@@ -96,6 +98,8 @@ def tell(record: Record, zone: tzinfo = UTC) -> list[str]:
 
 def _say(note: Note) -> str:
     what = note.what.replace("_", " ")
+    if note.what == RELAXED:
+        return "{given}: {when}, was {was}".format_map(note.details)
     if not note.details:
         return what
     return f"{what}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in note.details.items())

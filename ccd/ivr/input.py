@@ -4,6 +4,7 @@ from ccd.model.key_checks import check
 from ccd.model.step import Step
 from ccd.model.steps import Menu
 from ccd.model.steps_keys import Collect
+from ccd.model.steps_outside import Identify
 
 TEXT_WAIT_S = 300.0
 """Least time a menu waits for a typed answer: a person writes more slowly than a key is pressed."""
@@ -65,6 +66,8 @@ def means_choice(step: Step, text: str) -> bool:
     """Whether a text is one of the answers that a step offers."""
     if isinstance(step, Collect):
         return bool(step.valid) and len(text) >= step.least and check(text, step.valid) is not None
+    if isinstance(step, Identify):  # a customer number, not a greeting
+        return any(map(str.isdecimal, text)) and " " not in text
     return isinstance(step, Menu) and choice(step, written_key(step, text)) is not None
 
 

@@ -24,9 +24,10 @@ NAMES = ("caller", "caller_name", "channel", "channel_class", "dialled", "flow",
 VARIABLES = "var."
 """`var.NAME` is what the flow set under that name."""
 QUEUES = "queue."
-FIGURES = ("agents", "ewt_s", "free", "longest_wait_s", "open", "waiting")
+FIGURES = ("agents", "ewt_s", "free", "longest_wait_s", "open", "service_level_pct", "waiting")
 """What `queue.NAME.FIGURE` gives: agents logged in; expected wait of one who came now (missing: unknown, or
-not estimated); agents free; longest wait; whether its calendar is open; those who wait."""
+not estimated); agents free; longest wait; whether it is open; service level of the last half hour (missing:
+nobody was served or gave up in it); those who wait."""
 
 
 class Weighed(msgspec.Struct, frozen=True):
@@ -88,6 +89,30 @@ def queue_and_figure(name: str) -> tuple[str, str]:
     """`queue.support.ewt_s` → `support`, `ewt_s`."""
     queue, _, figure = name[len(QUEUES) :].rpartition(".")
     return queue, figure
+
+
+def check_relax_when(text: str, queues: Collection[str]) -> None:
+    """As `check_when`, for a relaxation: it asks about queues only, `ewt_s` alone is of the queue itself."""
+    for name in _names(text):
+        if name.name in FIGURES:
+            continue
+        if not name.name.startswith(QUEUES):
+            cure = nearest(
+                name.name, list(FIGURES), f"use {', '.join(FIGURES)}, or {QUEUES}NAME.{FIGURES[0]}"
+            )
+            raise ExpressionFault(name.column, f"{shown(name.name)} is no figure of a queue", cure)
+        _check_name(name, queues)
+
+
+def asked_by(text: str, queue: str) -> list[tuple[str, str]]:
+    """(queue, figure) that a relaxation of `queue` asks about, each once, in the order written."""
+    names = (name.name for name in _names(text))
+    asked = [(queue, name) if name in FIGURES else queue_and_figure(name) for name in names]
+    return list(dict.fromkeys(asked))
+
+
+def _names(text: str) -> list[Name]:
+    return [node for node in walk(parse(text).tree) if isinstance(node, Name)]
 
 
 @lru_cache(maxsize=1024)

@@ -49,6 +49,47 @@ class ProfileSet(Fact, frozen=True):
     reason: str = ""
 
 
+class NoticeSet(Fact, frozen=True):
+    """Somebody at the console sets a notice: said to each new caller before the flow begins."""
+
+    by: str
+    """`ccctl:USER`."""
+    until: float
+    """When it ends by itself, epoch seconds."""
+    text: str = ""
+    prompt: str = ""
+    numbers: tuple[str, ...] = ()
+    flows: tuple[str, ...] = ()
+    language: str = ""
+
+
+class NoticeRemoved(Fact, frozen=True):
+    """Somebody at the console takes a notice away."""
+
+    notice: str
+    by: str
+
+
+class QueueClosed(Fact, frozen=True):
+    """Somebody at the console closes a queue: as if its calendar were closed."""
+
+    queue: str
+    by: str
+    until: float | None = None
+    """When it opens again by itself, epoch seconds; None: when it is opened by hand."""
+    reason: str = ""
+    text: str = ""
+    """Said to who is sent away."""
+    prompt: str = ""
+
+
+class QueueOpened(Fact, frozen=True):
+    """Somebody at the console opens a queue that was closed by hand."""
+
+    queue: str
+    by: str
+
+
 class DrainAsked(Fact, frozen=True):
     """From now on no new interaction is taken."""
 
@@ -348,6 +389,10 @@ AnyFact = (
     | DaemonStopped
     | RulesLoaded
     | ProfileSet
+    | NoticeSet
+    | NoticeRemoved
+    | QueueClosed
+    | QueueOpened
     | DrainAsked
     | TimePassed
     | LegArrived

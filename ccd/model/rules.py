@@ -81,9 +81,13 @@ class Target(Frozen, frozen=True):
 
 
 class Relax(Frozen, frozen=True):
-    """What a queue asks for no longer once an interaction has waited in it for `after_s`; it adds up."""
+    """What a queue asks for no longer once an interaction has waited in it for `after_s`, or while `when`
+    holds, or (both set) for one that has waited so long while it holds. It adds up."""
 
-    after_s: float
+    after_s: float = 0.0
+    when: str = ""
+    """Condition about figures of queues, e.g. `ewt_s > 180` (of this one) or `queue.sales.free > 2`. What it
+    gave to one that waits stays given to it, also when the condition holds no longer."""
     drop: tuple[str, ...] = ()
     """Skills that are no longer asked for."""
     at_most: dict[str, int] = {}

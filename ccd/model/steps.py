@@ -103,7 +103,8 @@ class Enqueue(Step, frozen=True, tag="queue"):
     prefer_variable: str = ""
     """Variable that names this agent, e.g. the owner from the CRM; comes before `prefer`."""
     prefer_last_s: float = 0.0
-    """Nobody named: the agent who spoke with this caller last, if that is no longer ago."""
+    """Nobody named: the agent who spoke with this caller, or dialled the number, last, if that is no longer
+    ago."""
     prefer_wait_s: float = 30.0
     """For so long; then anybody may take it."""
     tags: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ class Survey(Step, frozen=True, tag="survey"):
     one's own, in writing only)."""
     id: str = ""
     prompt: str = ""
-    """Prompt that asks by telephone; empty: `say`, or else the shipped one of the kind (`choice` has none)."""
+    """Prompt that asks by telephone; empty: `say`, or else the one of the kind that ships."""
     say: Say = ""
     """Text that asks in writing, and by telephone where `prompt` is not set: one text, or language → text.
     Without it the question is left out in writing."""

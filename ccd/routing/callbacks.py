@@ -9,11 +9,10 @@ What sends away those who hold a line (longest wait, closing, nobody there) keep
 waiting at a telephone. It ends by a conversation, by its last attempt, by its time, or by hand.
 """
 
-from ccd.model.calendar import next_change
 from ccd.model.callback_rules import CALLBACK_CUSTOMER, CallbackRule
 from ccd.model.nouns import LegKind, Outcome
 from ccd.model.rules import QueueRule
-from ccd.routing.opening import closed_from, is_open_at
+from ccd.routing.opening import closing_from, reopens_at, takes
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.state import Callback, Place
@@ -77,14 +76,14 @@ def rests_until(place: Place) -> float | None:
 
 def callback_closing(queue: QueueIndex | None, callback: Callback, phase: Phase) -> float | None:
     """When the hours of its queue are over for a callback that is not resting; None: never."""
-    if queue is None or queue.calendar is None or callback.reached or phase is Phase.RESTING:
+    if queue is None or callback.reached or phase is Phase.RESTING:
         return None
-    return closed_from(queue.calendar, callback.since)
+    return closing_from(queue.calendar, queue.closure, callback.since)
 
 
 def opens_at(queue: QueueIndex, now: float, until: float) -> float | None:
     """When a queue that is closed now opens, at the latest `until`; None: it is open."""
-    if queue.calendar is None or is_open_at(queue.calendar, now):
+    if takes(queue.calendar, queue.closure, now):
         return None
-    opening = next_change(queue.calendar, now)
+    opening = reopens_at(queue.calendar, queue.closure, now)
     return until if opening is None else min(opening, until)

@@ -36,6 +36,8 @@ class Due(IntEnum):
     """Key: interaction."""
     REDIAL = 11
     """Key: interaction whose place is kept."""
+    LOOK = 12
+    """Key: queue that relaxes on a condition."""
 
 
 Entry = tuple[float, Due, str, str]

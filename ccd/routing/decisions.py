@@ -8,7 +8,7 @@ leg is to be released); ends that the caller reported are not repeated, but coun
 import msgspec
 
 from ccd.model.nouns import Availability, LegKind, OfferEnd, Outcome
-from ccd.model.rules import Target
+from ccd.model.rules import Relax, Target
 from ccd.model.trace import Trace
 
 
@@ -69,6 +69,16 @@ class Overflow(Decided, frozen=True):
     `no_such_queue`."""
     share_pct: int = 0
     """The share of this target, where the queue shares out who overflows."""
+
+
+class Relaxed(Decided, frozen=True):
+    """A condition of its queue holds, so that less is asked for one that waits; it stays so for it."""
+
+    interaction: str
+    queue: str
+    relax: Relax
+    was: dict[str, float | bool | None]
+    """Figure → what it was; None: unknown."""
 
 
 class Stayed(Decided, frozen=True):
@@ -285,6 +295,7 @@ Decision = (
     | Missed
     | Overflow
     | Stayed
+    | Relaxed
     | Position
     | AvailabilityChanged
     | AvailabilityPending

@@ -108,6 +108,15 @@ class Expecting:
         ewt.staffed(self._ready(queue), now)
         return ewt.estimate(position, now, place.priority, queue.rates[place.channel_class])
 
+    def of_newcomer(self, queue: QueueIndex, now: float) -> float | None:
+        """What one who arrived now would wait, as `view` has it, but part of a turn: without a walk over all
+        that wait."""
+        newcomer = queue.newcomer(now)
+        waiting, _ = self._index.loaded(queue)
+        wait_s = self.estimate(queue, newcomer, queue.rank(newcomer, now), now)
+        roomy = any(queue.stages.members & each for each in self._index.roomy)
+        return 0.0 if wait_s is not None and roomy and not waiting else wait_s
+
     def tell(self, queue: QueueIndex, place: Place, position: int, now: float) -> float | None:
         """The wait to be told to a waiting customer now, in whole minutes; None: nothing better to tell."""
         announcer = self._announcers[queue.rule.name]

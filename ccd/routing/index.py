@@ -19,6 +19,7 @@ from ccd.routing.line import Line
 from ccd.routing.opening import calendar_of
 from ccd.routing.phases import Phase
 from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies, Turn
+from ccd.routing.served import measured
 from ccd.routing.stages import Stages
 from ccd.routing.state import Place, RoutingState
 
@@ -70,6 +71,8 @@ class Index:
             self.desks[name] = Desk(rules.agents.get(name) or AgentRule(name=name), agent, number)
         self.by_number = list(self.desks.values())
         self.queues = _queues(rules, self.by_number, self.kinds, own)
+        for name in self.queues.keys() & state.closures.keys():
+            self.queues[name].closure = state.closures[name]
         self.room_masks: dict[int, int] | None = None if any(kind.over for kind in self.kinds) else {}
         """Capacity left → kinds that fit, for agents without loads and ceilings of their own."""
         self.reserving = [queue for queue in self.queues.values() if queue.rule.reserve]
@@ -431,7 +434,13 @@ def _with(bits: Bits, bit: Bits, on: bool) -> Bits:
 def _queues(rules: Rules, desks: list[Desk], kinds: list[Kind], own: Strategies) -> dict[str, QueueIndex]:
     table = SkillTable(None if desk.state.removed else desk.rule.skills for desk in desks)
     numbers = {desk.state.name: desk.number for desk in desks if not desk.state.removed}
-    return {
+    queues = {
         name: QueueIndex(rule, Stages(rule, rules, table, numbers), kinds, own, calendar_of(rule, rules))
         for name, rule in rules.queues.items()
     }
+    for name in measured(rules):
+        queues[name].measures = True
+    for name, figure in [asked for queue in queues.values() for asked in queue.asks()]:
+        if figure == "ewt_s" and name in queues:
+            queues[name].estimates = True
+    return queues

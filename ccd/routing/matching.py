@@ -25,7 +25,7 @@ from ccd.routing.decisions import (
 )
 from ccd.routing.desk import Desk, at_work
 from ccd.routing.desks import count_miss, count_time, declare, may_forget, release, stop_wrap_up
-from ccd.routing.opening import is_open_at, overflow_target, with_hours
+from ccd.routing.opening import overflow_target, takes, with_hours
 from ccd.routing.pairing import Seeker
 from ccd.routing.passed import make_trace
 from ccd.routing.pauses import begin_pause, declare_pause, end_pause
@@ -71,11 +71,13 @@ class Matching(Timely):
             retry_at = now + rule.retry_same_after_s
             place.missed[passed_on_by] = Miss(now, OfferEnd.WITHDRAWN, retry_at)
             self.timing.deadlines.push(retry_at, Due.RETRY, place.interaction, passed_on_by)
-        if not is_open_at(queue.calendar, now) and self.send_away(place, "closed", now, out):
+        if not takes(queue.calendar, queue.closure, now) and self.send_away(place, "closed", now, out):
             return
         if queue.estimates:
             self.expecting.entered(queue, place, now)
         self.timing.begin(place)
+        if queue.watches:
+            self.look_for(queue, place, now, out)
         if self.seek_agent(queue, place, "arrived", now, out):
             if self.index.loosened:
                 self.pair([], [], "", now, out)
@@ -151,7 +153,7 @@ class Matching(Timely):
         self.expecting.gone(place, now, gave_up=False)
         self.state.queues[queue].offered += 1
         place.queue, place.enqueued_at, place.stage, place.late = queue, now, 0, False
-        place.spared = ()
+        place.spared = place.given = ()
         place.announce_at, place.expected_s, place.told = 0.0, None, None
         place.missed.clear()
         self.expecting.entered(self.index.queues[queue], place, now)
@@ -194,8 +196,8 @@ class Matching(Timely):
         if queue is not None and why != "queue_removed":
             pct = share_of(queue.rule, why, target)
             trace = make_trace(self.index, queue, place, now, "overflowed", why)
-            if why == "closed" and queue.calendar is not None:
-                trace = with_hours(trace, queue.calendar, place.enqueued_at)
+            if why == "closed":
+                trace = with_hours(trace, queue.calendar, queue.closure, place.enqueued_at)
             elif why == "max_load":
                 waiting, ready = self.index.loaded(queue)
                 trace = structs.replace(trace, detail=f"{waiting} waiting, {ready} ready")

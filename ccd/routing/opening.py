@@ -8,6 +8,7 @@ import msgspec
 
 from ccd.errors import Misconfigured
 from ccd.model.calendar import is_open, next_change
+from ccd.model.emergency import Closure
 from ccd.model.hours import CalendarRule
 from ccd.model.rules import QueueRule, Rules, Target
 from ccd.model.timetable import timetable_of
@@ -37,15 +38,46 @@ def closed_from(calendar: CalendarRule, entered_at: float) -> float | None:
     return next_change(calendar, entered_at) if is_open_at(calendar, entered_at) else entered_at
 
 
+def takes(calendar: CalendarRule | None, closure: Closure | None, now: float) -> bool:
+    """Whether a queue with these hours, and perhaps closed by hand, takes what arrives at `now`."""
+    return is_open_at(calendar, now) and not (closure is not None and closure.holds(now))
+
+
+def closing_from(calendar: CalendarRule | None, closure: Closure | None, entered_at: float) -> float | None:
+    """The first closed moment for one who entered then, by its hours or by hand; None: never."""
+    hours = None if calendar is None else closed_from(calendar, entered_at)
+    if closure is None or (closure.until is not None and closure.until <= entered_at):
+        return hours
+    by_hand = max(entered_at, closure.since)
+    return by_hand if hours is None else min(hours, by_hand)
+
+
+def reopens_at(calendar: CalendarRule | None, closure: Closure | None, now: float) -> float | None:
+    """When a queue that is closed at `now` takes something again; None: nobody knows."""
+    at: float | None = now
+    if closure is not None and closure.holds(now):
+        at = closure.until
+    if at is not None and calendar is not None and not is_open_at(calendar, at):
+        at = next_change(calendar, at)
+    return at
+
+
 def overflow_target(rule: QueueRule, why: str) -> Target:
     """Where who overflows from a queue goes."""
     return rule.closed_to if why == "closed" and rule.closed_to != Target() else rule.overflow
 
 
-def with_hours(trace: Trace, calendar: CalendarRule, entered_at: float) -> Trace:
+def with_hours(
+    trace: Trace, calendar: CalendarRule | None, closure: Closure | None, entered_at: float
+) -> Trace:
     """The trace of an overflow because the queue is closed: why, until when; no agent was looked at."""
-    closed = closed_from(calendar, entered_at)
+    closed = closing_from(calendar, closure, entered_at)
     if closed is None:
+        return trace
+    if closure is not None and closure.holds(closed):
+        until = reopens_at(calendar, closure, closed) or 0.0
+        return msgspec.structs.replace(trace, detail=closure.why(), until=until, passed=(), others=0)
+    if calendar is None:
         return trace
     state = is_open(calendar, closed)
     return msgspec.structs.replace(trace, detail=state.why, until=state.until or 0.0, passed=(), others=0)

@@ -24,7 +24,7 @@ from ccd.routing.phases import Event, Phase, next_phase
 from ccd.routing.queues import QueueIndex, Strategies, Turn, strategy_of
 from ccd.routing.redial import Redial
 from ccd.routing.ringing import Ringing
-from ccd.routing.stages import stage_at
+from ccd.routing.stages import conditional, stage_at
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
 from ccd.routing.timing import Timing
 
@@ -67,12 +67,26 @@ class Pairing(Ringing):
         if now is not None:
             for place in self.state.places.values():
                 rule = rules.queues.get(place.queue)
-                place.stage = 0 if rule is None else stage_at(rule, now - place.enqueued_at)
+                place.stage = 0 if rule is None else stage_at(rule, now - place.enqueued_at, place.given)
         self.index = Index(rules, self.state, self.own)
         self.expecting = Expecting(self.state, self.index, now or 0.0)
         self.timing = Timing(self.state, self.index)
+        if now is not None:
+            self._watch(now)
         self.timing.rebuild()
         self.redial = Redial(self.state, self.timing)
+
+    def _watch(self, now: float) -> None:
+        """Other rules: which queues have conditions to look at, and a service level to keep."""
+        queues = self.index.queues
+        for name in [name for name in self.state.served if name not in queues or not queues[name].measures]:
+            del self.state.served[name]
+        for name in self.state.closures.keys() - queues.keys():
+            del self.state.closures[name]
+        self.state.looks.clear()
+        for queue in queues.values():
+            if queue.watches and queue.anyone():
+                self.timing.begin_looking(queue, now)
 
     def check(self, rules: Rules) -> None:
         """Raises `Misconfigured` for rules that cannot be followed, before anything is changed."""
@@ -80,6 +94,7 @@ class Pairing(Ringing):
             strategy_of(rule, self.own)
             calendar_of(rule, rules)
             parse_requirement(rule.requirement)
+            conditional(rule)
 
     # -- matching ------------------------------------------------------------------------------
 
@@ -193,6 +208,8 @@ class Pairing(Ringing):
 
     def wait(self, queue: QueueIndex, place: Place, cue: str, now: float, out: list[Decision]) -> None:
         """Line up a place that nobody can take now, and say so; begin to announce place and wait."""
+        if queue.watches and not queue.anyone():
+            self.timing.begin_looking(queue, now)
         self.index.line_up(queue, place)
         trace = make_trace(self.index, queue, place, now, "waits", cue)
         out.append(Traced(place.interaction, trace))

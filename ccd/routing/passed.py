@@ -97,7 +97,7 @@ def _lacks(queue: QueueIndex, desk: Desk, place: Place, ability: Ability) -> tup
     """(what the agent lacks, seconds of waiting from which on it is able); 0: never."""
     stages = queue.stages
     after_s = 0.0
-    for stage in range(place.stage + 1, len(stages.steps)):
+    for stage in stages.to_come(place.stage):
         if desk.is_in(stages.ability(stage, place.requirement).mask):
             after_s = stages.steps[stage].after_s
             break

@@ -11,6 +11,7 @@ from math import inf
 import msgspec
 
 from ccd.errors import Misconfigured
+from ccd.model.emergency import Closure
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass, LegKind
 from ccd.model.rules import CLOSE_OVERFLOW, QueueRule
@@ -65,9 +66,11 @@ class QueueIndex:
         "by_state",
         "calendar",
         "closes",
+        "closure",
         "estimates",
         "kept",
         "kinds",
+        "measures",
         "rates",
         "resting",
         "ringing",
@@ -76,6 +79,7 @@ class QueueIndex:
         "speaks",
         "stages",
         "talking",
+        "watches",
     )
 
     def __init__(
@@ -89,10 +93,16 @@ class QueueIndex:
         self.rule = rule
         self.calendar = calendar
         """Its hours; None: always open."""
-        self.closes = calendar is not None and rule.on_close == CLOSE_OVERFLOW
+        self.closure: Closure | None = None
+        """By whom and until when it is closed by hand."""
+        self.closes = rule.on_close == CLOSE_OVERFLOW
         """Whether its closing sends away who waits."""
         self.estimates = rule.estimate_wait or rule.announce_wait or rule.max_ewt_s is not None
-        """Whether it asks for its expected wait."""
+        """Whether it asks for its expected wait, or a relaxation does."""
+        self.measures = False
+        """Whether some condition asks for its service level."""
+        self.watches = bool(stages.conditional)
+        """Whether it relaxes on a condition."""
         self.speaks = rule.announce_position or rule.announce_wait or bool(rule.comfort)
         """Whether it tells its waiting customers anything."""
         self.stages = stages
@@ -113,6 +123,15 @@ class QueueIndex:
         self.talking = 0
         self.active = 0
         """In an offer or in conversation."""
+
+    def asks(self) -> list[tuple[str, str]]:
+        """(queue, figure) that its relaxations ask about."""
+        return [asked for each in self.stages.conditional for asked in each.asks]
+
+    def anyone(self) -> bool:
+        """Whether somebody stands in its line, in no offer and not at rest."""
+        heads = any(bucket.head is not None for bucket in self.buckets.values())
+        return heads or any(self.kept.values())
 
     # -- order ---------------------------------------------------------------------------------
 

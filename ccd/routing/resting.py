@@ -13,6 +13,7 @@ from ccd.routing.pairing import Pairing
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, next_phase
 from ccd.routing.queues import QueueIndex
+from ccd.routing.served import note_served
 from ccd.routing.state import Place
 
 
@@ -84,6 +85,9 @@ class Resting(Pairing):
         totals = self.state.queues[place.queue]
         if outcome is Outcome.ABANDONED:
             totals.abandoned += 1
+            queue = self.index.queues.get(place.queue)
+            if queue is not None and queue.measures:
+                note_served(self.state, place.queue, False, now)
         elif outcome is Outcome.CALLBACK_FAILED:
             totals.callback_failed += 1
         else:

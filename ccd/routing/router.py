@@ -13,7 +13,7 @@ from ccd.errors import IllegalMove, Refused
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import Rules
-from ccd.routing.calling_back import CALLBACK_DUES, CallingBack
+from ccd.routing.calling_back import CALLBACK_DUES
 from ccd.routing.deadlines import Due
 from ccd.routing.decisions import (
     AvailabilityChanged,
@@ -29,11 +29,13 @@ from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_tur
 from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
+from ccd.routing.served import note_served
+from ccd.routing.shutting import Shutting
 from ccd.routing.state import Callback, Place, RoutingState
 from ccd.routing.strategies import Strategy
 
 
-class Router(CallingBack):
+class Router(Shutting):
     """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
     __slots__ = ()
@@ -256,6 +258,8 @@ class Router(CallingBack):
             queue.talking += 1
             queue.active += 1
             in_time = waited <= queue.rule.service_level_s
+            if queue.measures:
+                note_served(self.state, place.queue, in_time, now)
         self._matching.expecting.bridged(place, now)
         totals = self.state.queues[place.queue]
         totals.handled += 1
@@ -455,6 +459,9 @@ class Router(CallingBack):
             return
         if due is Due.REDIAL:
             matching.redial.expire(key, out)
+            return
+        if due is Due.LOOK:
+            matching.look(matching.index.queues[key], now, out)
             return
         place = self.state.places[self.state.offers[key] if due is Due.RING else key]
         if due is Due.RING:

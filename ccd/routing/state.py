@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from ccd.model.emergency import Closure
 from ccd.model.nouns import Availability, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import Share
 from ccd.routing.ewt import EwtState
@@ -75,7 +76,10 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     requirement: str = ""
     """What this interaction asks for besides its queue's requirement; canonical text."""
     stage: int = 0
-    """How many of its queue's times (relaxation, tiers) have passed for it."""
+    """How many of its queue's times (relaxation, tiers) have passed for it, and what conditions gave it:
+    a number of `ccd.routing.stages`."""
+    given: tuple[str, ...] = ()
+    """Relaxations that a condition gave it, by their key: it keeps them."""
     prefer: str = ""
     """The agent that it is kept for until `prefer_until`; empty: anybody's."""
     prefer_until: float = 0.0
@@ -268,6 +272,16 @@ class SharedOut(msgspec.Struct, array_like=True):
     count: list[int]
 
 
+class ServedMinute(msgspec.Struct, array_like=True, gc=False):
+    """How many of a queue were answered or gave up in a minute, for its service level."""
+
+    minute: int
+    """Since the epoch."""
+    ended: int = 0
+    in_time: int = 0
+    """Of these, answered within the queue's service level."""
+
+
 class RoutingState(msgspec.Struct):
     """The whole of it."""
 
@@ -290,3 +304,9 @@ class RoutingState(msgspec.Struct):
     """By interaction, the one lost first is the first: places that are kept for who calls again."""
     shared: dict[str, dict[str, SharedOut]] = {}
     """By queue and key (`overflow`, `closed_to`)."""
+    closures: dict[str, Closure] = {}
+    """By queue closed by hand."""
+    served: dict[str, list[ServedMinute]] = {}
+    """By queue whose service level a condition asks for: the minutes of the last half hour."""
+    looks: dict[str, float] = {}
+    """By queue that relaxes on a condition: when it looks at its line next; void once nobody stands in it."""

@@ -2,11 +2,12 @@
 
 from ccd.routing.decisions import Decision
 from ccd.routing.phases import Phase
-from ccd.routing.resting import Resting
+from ccd.routing.queues import QueueIndex
+from ccd.routing.relaxing import Relaxing
 from ccd.routing.state import Place
 
 
-class Timely(Resting):
+class Timely(Relaxing):
     """Moves at deadlines; `Matching` adds those at the doing of people."""
 
     __slots__ = ()
@@ -28,10 +29,21 @@ class Timely(Resting):
             place.stage += 1
             self.join(now, out)
         else:
-            self.index.step_out(queue, place)
-            place.stage += 1
-            self.seek(queue, place, "relaxed", now, out)
+            self._relax(queue, place, now, out)
         self.timing.begin_stage(place)
+
+    def _relax(self, queue: QueueIndex, place: Place, now: float, out: list[Decision]) -> None:
+        """The next stage of one that stands in the line."""
+        holding = self.holding(queue, now) if queue.watches and not place.prefer else None
+        self.index.step_out(queue, place)
+        place.stage += 1
+        before = place.stage
+        if holding is not None:
+            self.give(queue, place, holding, out)
+        if place.stage != before or queue.stages.changes(before):
+            self.seek(queue, place, "relaxed", now, out)
+        else:
+            self.index.line_up(queue, place)  # a condition might have held now
 
     def prefer_nobody(self, place: Place, now: float, out: list[Decision]) -> None:
         """The time is over for which a place was kept for one agent."""

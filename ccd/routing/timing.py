@@ -3,11 +3,15 @@
 from ccd.routing.callbacks import callback_closing, given_up_at, rests_until
 from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
-from ccd.routing.opening import closed_from
+from ccd.routing.opening import closing_from
 from ccd.routing.phases import Phase
+from ccd.routing.queues import QueueIndex
 from ccd.routing.shares import is_spared
 from ccd.routing.state import LostPlace, PauseStage, Place, RoutingState, WrapUp
 from ccd.routing.wrap_ups import ends_at
+
+LOOK_EVERY_S = 5.0
+"""So often a queue looks at its conditions while somebody stands in its line, besides at each arrival."""
 
 
 class Timing:
@@ -46,6 +50,16 @@ class Timing:
             if place.announce_at:
                 push(place.announce_at, Due.ANNOUNCE, place.interaction)
             self.begin(place)
+        for queue, at in self.state.looks.items():
+            push(at, Due.LOOK, queue)
+
+    def begin_looking(self, queue: QueueIndex, now: float, after_s: float = 0.0) -> None:
+        """When a queue that relaxes on a condition looks at its line next: so long after now, else at the
+        next full multiple of `LOOK_EVERY_S`."""
+        name = queue.rule.name
+        at = now + after_s if after_s else (now // LOOK_EVERY_S + 1) * LOOK_EVERY_S
+        self.state.looks[name] = at
+        self.deadlines.push(at, Due.LOOK, name)
 
     def push_wrap_up(self, agent: str, wrap_up: WrapUp) -> None:
         """What is due about a wrap-up."""
@@ -75,6 +89,14 @@ class Timing:
         if at is not None:
             self.deadlines.push(at, Due.STAGE, place.interaction)
 
+    def shut(self, queue: str) -> None:
+        """A queue was closed by hand: when that sends away, or puts to rest, those who are in it."""
+        for place in self.state.places.values():
+            if place.queue == queue and place.phase is not Phase.CONNECTED and not place.late:
+                closing = self.closing(place)
+                if closing is not None:
+                    self.deadlines.push(closing, Due.CLOSE, place.interaction)
+
     def latest(self, place: Place) -> float | None:
         """When the longest wait of its queue is over for this place."""
         queue = self.index.queues.get(place.queue)
@@ -92,11 +114,11 @@ class Timing:
         queue = self.index.queues.get(place.queue)
         if place.callback is not None:
             return callback_closing(queue, place.callback, place.phase)
-        if queue is None or not queue.closes or queue.calendar is None:
+        if queue is None or not queue.closes or (queue.calendar is None and queue.closure is None):
             return None
         if is_spared(place, queue.rule, "closed"):
             return None
-        return closed_from(queue.calendar, place.enqueued_at)
+        return closing_from(queue.calendar, queue.closure, place.enqueued_at)
 
     def next_stage(self, place: Place) -> float | None:
         """When its queue asks for less, or opens a tier, for this place."""
@@ -137,6 +159,9 @@ class Timing:
         if due is Due.REDIAL:
             lost = self.state.lost.get(key)
             return lost is not None and self.kept_until(lost) == at
+        if due is Due.LOOK:
+            queue = self.index.queues.get(key)
+            return self.state.looks.get(key) == at and queue is not None and queue.anyone()
         place = self.state.places.get(key)
         if place is None or place.phase is Phase.CONNECTED:
             return False

@@ -4,14 +4,17 @@ from typing import Any
 
 import msgspec
 
-from ccd.model.calendar import OpenState, is_open
+from ccd.model.calendar import Cause, OpenState, is_open
 from ccd.model.nouns import Availability
+from ccd.routing.ability import Bits
 from ccd.routing.callbacks import hears_message, is_away, is_called
-from ccd.routing.desk import Desk, open_for_work
+from ccd.routing.desk import Desk
 from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
+from ccd.routing.opening import reopens_at
 from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
+from ccd.routing.served import service_level_pct
 from ccd.routing.shares import ShareView, view_shares
 from ccd.routing.state import AgentState, AgentTotals, QueueTotals, RoutingState, WrapUp
 
@@ -47,6 +50,8 @@ class QueueView(msgspec.Struct, frozen=True):
     """Why it is closed, in words; empty: open."""
     closed_until: float | None = None
     """When it opens, epoch seconds; None: it is open, or never."""
+    closed_by: str = ""
+    """Who closed it by hand; empty: nobody."""
     shares: tuple[ShareView, ...] = ()
     """Whom it shares out who overflows to, and how often each had its turn."""
 
@@ -166,17 +171,24 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
 
 
 def _closed(queue: QueueIndex, now: float) -> OpenState | None:
-    """Why and until when its calendar has it closed; None: it is open."""
+    """Why and until when its calendar, or somebody, has it closed; None: it is open."""
+    closure = queue.closure
+    if closure is not None and closure.holds(now):
+        until = reopens_at(queue.calendar, closure, now)
+        return OpenState(False, Cause.EXCEPTION, closure.reason, closure.why(), until)
     hours = None if queue.calendar is None else is_open(queue.calendar, now)
     return hours if hours is not None and not hours.open else None
 
 
 def _free(index: Index, queue: QueueIndex) -> int:
-    return sum(open_for_work(desk.state) and desk.room_for != 0 for desk in index.members(queue))
+    roomy: Bits = 0
+    for each in index.roomy:
+        roomy |= each  # who is open for work and has room for that kind
+    return (queue.stages.members & roomy).bit_count()
 
 
 def _logged_in(index: Index, queue: QueueIndex) -> int:
-    return sum(desk.state.availability is not Availability.LOGGED_OUT for desk in index.members(queue))
+    return (queue.stages.members & index.logged_in).bit_count()
 
 
 def _longest_wait_s(index: Index, queue: QueueIndex, now: float) -> float:
@@ -201,6 +213,8 @@ def view_figure(index: Index, queue: QueueIndex, expecting: Expecting, figure: s
             return _free(index, queue)
         case "open":
             return _closed(queue, now) is None
+        case "service_level_pct":
+            return service_level_pct(index.state, queue.rule.name, now)
         case "ewt_s":
             return expecting.view(queue, _free(index, queue), now)[0]
     return None
@@ -235,5 +249,6 @@ def view_queue(
         ewt=ewt,
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,
+        closed_by=queue.closure.by if queue.closure is not None and queue.closure.holds(now) else "",
         shares=view_shares(state, queue.rule),
     )

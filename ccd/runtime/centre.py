@@ -28,7 +28,7 @@ from ccd.model.rules import QueueRule, Target
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import recalls, voicemail
+from ccd.runtime import emergency, recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -90,7 +90,7 @@ class Centre:
         self.out, self._rescue = self._rescue, []
         self._item = fact
         try:
-            self._end_profiles(fact)
+            self._end_due(fact)
             FACTS[type(fact)](self, fact)
             self.settle()
         except Exception:
@@ -98,13 +98,18 @@ class Centre:
             raise
         return self.out
 
-    def _end_profiles(self, fact: facts.AnyFact) -> None:
-        """A profile that is over must not be followed by this fact any more.
+    def _end_due(self, fact: facts.AnyFact) -> None:
+        """A profile, notice or closing that is over must not be followed by this fact any more.
 
         Only the end of the former process comes first: its calls are to be let go of, not served anew.
         """
-        if self.state.profiles and type(fact) is not facts.DaemonStarted:
+        if type(fact) is facts.DaemonStarted:
+            return
+        if self.state.profiles:
             end_due(self)
+            self.settle()
+        if (at := emergency.next_end(self.state)) is not None and at <= self.now:
+            emergency.end_due(self)
             self.settle()
 
     def _close_broken(self) -> None:
@@ -134,7 +139,11 @@ class Centre:
         """When a `TimePassed` is due."""
         nearest: float | None = self.now if self._rescue else None
         ends = next_end(self.state) if self.state.profiles else None
-        for at in (ends, *(each.next_deadline() for each in (self.router, self.flows, self.talks))):
+        for at in (
+            ends,
+            emergency.next_end(self.state),
+            *(each.next_deadline() for each in (self.router, self.flows, self.talks)),
+        ):
             if at is not None and (nearest is None or at < nearest):
                 nearest = at
         return nearest

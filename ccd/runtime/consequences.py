@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ccd.bridging import events as ev
-from ccd.bridging import thirds
 from ccd.bridging.announcing import announce
 from ccd.bridging.state import Phase
-from ccd.history.state import Detail
-from ccd.ivr import do
 from ccd.model.nouns import Cause, OfferEnd, Outcome
-from ccd.model.rules import way_of
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
-from ccd.runtime import after_calls, callbacks, own_calls, recalls, voicemail, wrap_ups
+from ccd.runtime import (
+    after_calls,
+    callbacks,
+    emergency,
+    overflowing,
+    own_calls,
+    recalls,
+    relaxations,
+    voicemail,
+    wrap_ups,
+)
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import remember
-from ccd.runtime.state import Interaction
 from ccd.runtime.wants import WANTS
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
-
-OVERFLOW_RING_S = 40.0
-"""How long an overflow target outside, or an agent, rings."""
-MOST_OVERFLOWS = 20
-"""At one instant: full queues that overflow into each other (through a flow, too) would never end."""
 
 _OFFERABLE = (Phase.WAITING, Phase.OFFERED)
 _WITHDRAWN = {OfferEnd.CUSTOMER_LEFT: Cause.CANCELLED, OfferEnd.NO_ANSWER: Cause.LAPSED}
@@ -81,72 +81,10 @@ def _missed(centre: "Centre", decision: dec.Missed) -> None:
     )
 
 
-def _overflow(centre: "Centre", decision: dec.Overflow) -> None:
-    talk = centre.talks.get(decision.interaction)
-    info = centre.state.interactions.get(decision.interaction)
-    if talk is None or info is None or talk.phase is not Phase.WAITING:
-        return
-    callbacks.stop_asking(centre, talk)
-    target = decision.target
-    why = centre.in_force.why(decision.queue, decision.why)
-    details: dict[str, Detail] = {"queue": decision.queue, "why": why}
-    if decision.share_pct:
-        details |= {"share_pct": decision.share_pct, "to": way_of(target)}
-    centre.history.note(info.id, centre.now, "overflow", **details)
-    if _in_circles(centre, info):
-        centre.push([do.HangUp(info.id, Cause.CONGESTION, "overflows in circles")])
-    elif target.queue:
-        centre.enqueue(info, target.queue)
-    elif target.agent:
-        _overflow_to_agent(centre, info, target.agent)
-    elif target.address:
-        until = centre.now + OVERFLOW_RING_S
-        thirds.dial_out(centre.talks, talk, target.address, until, talk.origin)
-    elif flow := voicemail.flow_of(target):
-        centre.talks.back_to_flow(talk)
-        start = centre.flows.start
-        centre.push(start(info.id, flow, centre.now, talk.language, kind=info.kind, answered=True))
-    else:
-        centre.talks.back_to_flow(talk)
-        _resume(centre, info.id, decision.why)
-
-
 def _stayed(centre: "Centre", decision: dec.Stayed) -> None:
     why = centre.in_force.why(decision.queue, decision.why)
     queue, pct = decision.queue, decision.pct
     centre.history.note(decision.interaction, centre.now, "stays", queue=queue, why=why, share_pct=pct)
-
-
-def _in_circles(centre: "Centre", info: Interaction) -> bool:
-    if info.overflowed_at != centre.now:
-        info.overflowed_at, info.overflows = centre.now, 0
-    info.overflows += 1
-    return info.overflows > MOST_OVERFLOWS
-
-
-def _overflow_to_agent(centre: "Centre", info: Interaction, agent: str) -> None:
-    """Ring an agent outside the queue, who need not be logged in; one with work is not disturbed."""
-    talk = centre.talks.state.talks[info.id]
-    rule = centre.state.rules.agents.get(agent)
-    view = centre.router.agent_view(agent, centre.now)
-    if rule is None or view is None or not view.reachable or view.load:
-        why = Cause.BUSY if view is not None and view.load else Cause.UNREACHABLE
-        centre.history.note(info.id, centre.now, "outside failed", agent=agent, cause=why.value)
-        centre.talks.back_to_flow(talk)
-        _resume(centre, info.id, why.value)
-        return
-    info.helper = agent
-    centre.push(centre.router.occupy(agent, info.id, 100, centre.now))
-    until, card = centre.now + OVERFLOW_RING_S, centre.card(info)
-    thirds.dial_out(centre.talks, talk, "", until, agent=agent, devices=rule.devices, card=card)
-
-
-def _resume(centre: "Centre", interaction: str, why: str) -> None:
-    """Go on with the flow; one that is over hangs up."""
-    if centre.flows.where(interaction):
-        centre.push(centre.flows.resume(interaction, why, centre.now))
-    else:
-        centre.push([do.HangUp(interaction, Cause.LAPSED, why)])
 
 
 def _position(centre: "Centre", decision: dec.Position) -> None:
@@ -319,6 +257,8 @@ def _own_answered(centre: "Centre", event: ev.OwnAnswered) -> None:
 
 
 def _prompt_over(centre: "Centre", event: ev.PromptOver) -> None:
+    if event.interaction in centre.state.saying and emergency.said(centre, event.interaction, event.play):
+        return
     centre.push(centre.flows.prompt_ended(event.interaction, event.play, event.completed, centre.now))
 
 
@@ -333,7 +273,7 @@ def _outside_failed(centre: "Centre", event: ev.OutsideFailed) -> None:
         leave(centre, info, talk, event.cause)  # its phone is told by the status of the cause
         return
     centre.talks.back_to_flow(talk)
-    _resume(centre, info.id, event.cause.value)
+    overflowing.resume(centre, info.id, event.cause.value)
 
 
 def _transferred(centre: "Centre", event: ev.TransferDone) -> None:
@@ -365,6 +305,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     if info is None:
         return
     centre.flows.stop(info.id, centre.now)
+    centre.state.saying.pop(info.id, None)
     callbacks.forget(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
@@ -385,8 +326,9 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     dec.Offer: _offer,
     dec.OfferWithdrawn: _withdrawn,
     dec.Missed: _missed,
-    dec.Overflow: _overflow,
+    dec.Overflow: overflowing.overflowed,
     dec.Stayed: _stayed,
+    dec.Relaxed: relaxations.relaxed,
     dec.Position: _position,
     dec.AvailabilityChanged: _availability,
     dec.AvailabilityPending: _pending,

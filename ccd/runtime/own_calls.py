@@ -20,7 +20,9 @@ from ccd.history.state import INTERNAL, OUT, REFUSED, UNANSWERED
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import DEFAULT_LOAD, Cause, ChannelClass, LegKind
+from ccd.model.numbers import to_e164
 from ccd.model.rules import AgentRule, OwnCalls, Target
+from ccd.runtime.spoken import remember
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -168,6 +170,7 @@ def _begin(centre: "Centre", info: Interaction, talk: Talk, rule: AgentRule, tar
     until, talk.record_own = centre.now + own.ring_timeout_s, own.record
     centre.history.own_call(info.id, UNANSWERED)
     if target.address:
+        tried(centre, target.address, rule.name)
         number = rule.caller_id
         thirds.dial_out(centre.talks, talk, target.address, until, number, own_number=bool(number))
         return
@@ -176,6 +179,12 @@ def _begin(centre: "Centre", info: Interaction, talk: Talk, rule: AgentRule, tar
     centre.push(centre.router.occupy(colleague.name, info.id, _load(colleague), centre.now))
     devices = colleague.devices
     thirds.dial_out(centre.talks, talk, "", until, agent=colleague.name, devices=devices, card=card)
+
+
+def tried(centre: "Centre", number: str, agent: str) -> None:
+    """An agent tries to reach this number, answered or not: who calls back reaches that agent first, where
+    the flow asks for it (`prefer_last_s`)."""
+    remember(centre.state.spoken, to_e164(number, centre.state.rules.country) or number, agent, centre.now)
 
 
 def keep_whole(centre: "Centre") -> None:

@@ -1,7 +1,5 @@
 """The verbs of profiles: which there are and what they change, on and off (peak mode)."""
 
-from math import isfinite
-
 import msgspec
 
 from ccd.clock import Clock
@@ -12,11 +10,10 @@ from ccd.model.rules import ProfileRule, Target, way_of
 from ccd.runtime import views
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
+from ccd.runtime.ending import end_of
 from ccd.runtime.loop import Runtime
 from ccd.runtime.profiles import base_rules
 
-LONGEST_S = 366 * 86_400.0
-"""What is to last longer is no profile, it is the configuration."""
 LONGEST_REASON = 200
 
 
@@ -97,17 +94,7 @@ class ProfileConsole:
 
     def _end(self, asked: _On) -> float | None:
         """When it is to end; None: not by itself."""
-        if asked.until is not None and asked.for_s is not None:
-            raise Refused("profile.until", "both an end and a length are given — give one of them")
-        now = self._clock.now()
-        until = now + asked.for_s if asked.for_s is not None else asked.until
-        if until is None:
-            return None
-        if not isfinite(until) or until > now + LONGEST_S:
-            raise Refused("profile.until", "it would be on for over a year — write it into the configuration")
-        if until <= now:
-            raise Refused("profile.until", "the end has passed already — name a time to come")
-        return until
+        return end_of("profile", asked.until, asked.for_s, self._clock.now())
 
     def _row(self, name: str) -> views.View:
         rows = views.profiles(self._centre, self._clock.now())

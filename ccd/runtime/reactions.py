@@ -10,7 +10,17 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
-from ccd.runtime import after_calls, callbacks, outside, own_calls, profiles, secrets, voicemail, wrap_ups
+from ccd.runtime import (
+    after_calls,
+    callbacks,
+    emergency,
+    outside,
+    own_calls,
+    profiles,
+    secrets,
+    voicemail,
+    wrap_ups,
+)
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -113,7 +123,10 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
         centre.history.note(info.id, centre.now, "no flow for this number", target=fact.target)
         centre.talks.end(centre.talks.state.talks[info.id], Cause.NOT_FOUND, centre.now)
         return
-    centre.push(centre.flows.start(info.id, flow, centre.now, language, kind=fact.kind))
+    if state.notices:
+        emergency.begin_flow(centre, info, flow, language)
+    else:
+        centre.push(centre.flows.start(info.id, flow, centre.now, language, kind=fact.kind))
 
 
 def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
@@ -374,6 +387,10 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.DaemonStopped: _stopped,
     facts.RulesLoaded: profiles.load_rules,
     facts.ProfileSet: profiles.set_profile,
+    facts.NoticeSet: emergency.set_notice,
+    facts.NoticeRemoved: emergency.remove_notice,
+    facts.QueueClosed: emergency.close_queue,
+    facts.QueueOpened: emergency.open_queue,
     facts.DrainAsked: _drain,
     facts.TimePassed: _time,
     facts.LegArrived: _arrived,

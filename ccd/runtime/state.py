@@ -7,9 +7,10 @@ import msgspec
 from ccd.bridging.state import BridgingState
 from ccd.history.state import HistoryState
 from ccd.ivr.state import FlowsState
-from ccd.model.nouns import Binding, Cause, ChannelClass, LegKind, Outcome
+from ccd.model.emergency import Notice
+from ccd.model.nouns import Binding, Cause, ChannelClass, LegKind, Outcome, PromptPart
 from ccd.model.profiles import ProfileOn
-from ccd.model.rules import Rules
+from ccd.model.rules import Rules, Target
 from ccd.routing.state import RoutingState
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -86,6 +87,28 @@ class Interaction(msgspec.Struct, omit_defaults=True):
         return self.origin if _E164.fullmatch(self.origin) else ""
 
 
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """One thing said to a customer before all else goes on."""
+
+    part: PromptPart
+    language: str
+
+
+class Saying(msgspec.Struct, omit_defaults=True):
+    """A customer is told something; then the flow begins, or it goes where its queue sends it."""
+
+    play: str
+    until: float
+    """Then what is said counts as over."""
+    lines: list[Line]
+    """What is still to be said after this."""
+    flow: str = ""
+    """Flow that begins then; empty: on to `target`."""
+    target: Target = Target()
+    why: str = ""
+    """Why its queue gave it back."""
+
+
 class Spoken(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Who was in conversation with a customer last, and since when."""
 
@@ -140,5 +163,10 @@ class CentreState(msgspec.Struct):
     """Customer's number → when a survey asked last, the latest last; bounded by `ccd.runtime.surveys`."""
     low_scores: list[LowScore] = []
     """The latest of them; bounded by `ccd.runtime.surveys`."""
+    notices: dict[str, Notice] = {}
+    """By id, those in force in the order in which they were set."""
+    notices_made: int = 0
+    saying: dict[str, Saying] = {}
+    """By interaction, those to whom something is said first, the one whose time is over first first."""
     draining: bool = False
     boot: str = ""

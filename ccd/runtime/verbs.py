@@ -24,7 +24,15 @@ from ccd.model.nouns import Availability
 from ccd.model.numbers import to_e164
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
-from ccd.runtime import callbacks, flow_verbs, outside_views, profile_verbs, views, wrap_up_verbs
+from ccd.runtime import (
+    callbacks,
+    emergency_verbs,
+    flow_verbs,
+    outside_views,
+    profile_verbs,
+    views,
+    wrap_up_verbs,
+)
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
@@ -86,6 +94,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "drain": act(console.drain, _OnOff),
         **flow_verbs.verbs(doors.centre, doors.clock),
         **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
+        **emergency_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **wrap_up_verbs.verbs(doors.runtime, doors.centre, doors.clock),
     }
 

@@ -113,6 +113,14 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         for view in glance.queues
         if view.waiting and view.queue in resting
     ]
+    found += [
+        alarm("queue closed by hand", view.queue, view.closed) for view in glance.queues if view.closed_by
+    ]
+    found += [
+        alarm("notice to callers", each.notice, f"by {each.by}: {each.text or f'prompt {each.prompt}'}")
+        for each in state.notices.values()
+        if each.until > glance.now
+    ]
     unmanned = [view for view in glance.queues if not view.logged_in and view.queue not in resting]
     found += [
         alarm("queue without agents", view.queue, f"{waiting} waiting, nobody logged in")

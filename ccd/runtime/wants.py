@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccd.bridging import thirds
 from ccd.ivr import do
+from ccd.model.numbers import to_e164
 from ccd.runtime import callbacks, outside, secrets, surveys
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with
@@ -32,7 +33,8 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
         info.requirement = want.requirement or info.requirement
         prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
         if not prefer and want.prefer_last_s:
-            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s)
+            number = to_e164(info.origin, centre.state.rules.country)  # as an agent's phone would dial it
+            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s, number)
         centre.enqueue(
             info,
             want.queue,

@@ -9,6 +9,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Binding, Cause
 from ccd.model.rules import AgentRule, OwnCalls, ProfileRule, Rules
+from ccd.model.steps import AnyStep, Enqueue
 from ccd.runtime.centre import Centre
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, REJECTS, Behaviour
@@ -18,10 +19,14 @@ OUTSIDE = "+33145678901"
 
 
 def centre(
-    *agents: str, ann: dict[str, Any] | None = None, own: dict[str, Any] | None = None, **sales: Any
+    *agents: str,
+    ann: dict[str, Any] | None = None,
+    own: dict[str, Any] | None = None,
+    steps: tuple[AnyStep, ...] = (),
+    **sales: Any,
 ) -> SimulatedCentre:
     """The small centre; `+33` may be dialled, and 112."""
-    base = rules(**sales)
+    base = rules(*steps, **sales)
     changed = msgspec.structs.replace(base.agents["ann"], display="Ann", **(ann or {}))
     profile = ProfileRule(name="rush", agents={"ann": {"capacity": 300}})
     sim = SimulatedCentre(
@@ -576,3 +581,36 @@ def test_hung_up_from_the_console() -> None:
     sim.run(10)
     sim.tell(facts.HangupAsked("1", "test"))
     assert sim.voice.ended[leg] is Cause.NORMAL and not sim.voice.legs and doing(sim, "ann") == "idle"
+
+
+@pytest.mark.parametrize("behaviour", [NEVER, BUSY, Behaviour(answers_after=2.0)])
+@pytest.mark.parametrize(("ago", "agent"), [(600.0 - TICK, "bob"), (600.0, "bob"), (600.0 + TICK, "ann")])
+def test_who_calls_back_reaches_the_agent_who_tried(behaviour: Behaviour, ago: float, agent: str) -> None:
+    sim = centre("ann", "bob", steps=(Enqueue(queue="sales", prefer_last_s=600.0),))
+    sim.behaviours[OUTSIDE] = behaviour
+    tried = sim.now
+    leg = sim.dial("bob-phone", OUTSIDE)
+    sim.run(100)
+    if leg in sim.voice.legs:
+        sim.hang_up(leg)
+    sim.run_until(tried + ago)
+    called = sim.call(origin=OUTSIDE)
+    sim.run(3)
+    assert sim.agent_of(called) == agent  # who was idle longest is ann
+    sim.check_replay()
+
+
+def test_the_number_is_known_again_however_the_carrier_writes_it() -> None:
+    sim = centre("ann", "bob", steps=(Enqueue(queue="sales", prefer_last_s=600.0),))
+    sim.tell(facts.RulesLoaded(msgspec.structs.replace(sim.centre.state.rules, country="FR")))
+    sim.hang_up(sim.dial("bob-phone", OUTSIDE))
+    sim.run(1)
+    called = sim.call(origin="0145678901")
+    sim.run(3)
+    assert sim.agent_of(called) == "bob"
+
+
+def test_what_may_not_be_dialled_is_not_remembered() -> None:
+    sim = centre("ann", "bob")
+    sim.dial("bob-phone", "+4930123456")
+    assert sim.centre.state.spoken == {}

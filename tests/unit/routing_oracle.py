@@ -2,13 +2,39 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
+from ccd.model.emergency import Closure
+from ccd.model.entry import condition_of
 from ccd.model.nouns import DEFAULT_LOAD, ChannelClass, OfferEnd
 from ccd.model.requirements import Requirement, parse_requirement
-from ccd.model.rules import AgentRule, QueueRule, Rules
+from ccd.model.rules import AgentRule, QueueRule, Relax, Rules
 from ccd.routing.callbacks import MARGIN_S
 from ccd.routing.strategies import chance_of
+
+Stage = tuple[int, frozenset[int]]
+"""How many times have passed, and what conditions gave."""
+
+
+def stages(queue: QueueRule) -> list[Stage]:
+    """All that there can be."""
+    conditions = [at for at, relax in enumerate(queue.relax) if relax.when]
+    given = [c for count in range(len(conditions) + 1) for c in combinations(conditions, count)]
+    return [(at, frozenset(each)) for at in range(len(times(queue))) for each in given]
+
+
+def in_force(queue: QueueRule, stage: Stage) -> list[Relax]:
+    """What is given up at a stage."""
+    if not queue.relax:
+        return []
+    at = times(queue)[stage[0]]
+    given = enumerate(queue.relax)
+    return [relax for n, relax in given if (n in stage[1] if relax.when else relax.after_s <= at)]
+
+
+def times(queue: QueueRule) -> list[float]:
+    return sorted({0.0, *(r.after_s for r in queue.relax), *(t.after_s for t in queue.tiers)})
 
 
 @dataclass
@@ -42,6 +68,8 @@ class Piece:
     max_wait_fired: bool = False
     on_hold: bool = False
     stage: int = 0
+    given: set[int] = field(default_factory=set)
+    """Places in the queue's list of the relaxations that a condition gave it."""
     prefer: str = ""
     prefer_until: float = 0.0
     bridged_at: float = 0.0
@@ -57,6 +85,10 @@ class Piece:
     def agent(self) -> str:
         """Who accepted it, once somebody did."""
         return next(iter(self.rings), "")
+
+    @property
+    def at(self) -> Stage:
+        return (self.stage, frozenset(self.given))
 
     @property
     def calls_first(self) -> bool:
@@ -104,10 +136,6 @@ class Person:
         self.owed.clear()
 
 
-def times(queue: QueueRule) -> list[float]:
-    return sorted({0.0, *(r.after_s for r in queue.relax), *(t.after_s for t in queue.tiers)})
-
-
 class Oracle:
     """Lists and loops only."""
 
@@ -120,6 +148,8 @@ class Oracle:
         self.counts = {
             name: [0] * 5 for name in rules.queues
         }  # offered handled abandoned overflowed callback_failed
+        self.looks: dict[str, float] = {}
+        self.closures: dict[str, Closure] = {}
         self.offers: list[tuple[str, str]] = []
         self.overflows: list[str] = []
 
@@ -154,27 +184,26 @@ class Oracle:
             and count < person.rule.most.get(channel_class, 99)
         )
 
-    def asked_for(self, queue: QueueRule, stage: int, own: str) -> Requirement:
+    def asked_for(self, queue: QueueRule, stage: Stage, own: str) -> Requirement:
         asked = parse_requirement(queue.requirement).both(parse_requirement(own))
-        for relax in queue.relax:
-            if relax.after_s <= times(queue)[stage]:
-                asked = asked.at_most(relax.at_most).without(relax.drop)
+        for relax in in_force(queue, stage):
+            asked = asked.at_most(relax.at_most).without(relax.drop)
         return asked
 
     def named(self, agent: str, queue: QueueRule) -> bool:
         return agent in queue.agents or any(agent in tier.agents for tier in queue.tiers)
 
-    def rank(self, agent: str, queue: QueueRule, stage: int) -> int | None:
+    def rank(self, agent: str, queue: QueueRule, stage: Stage) -> int | None:
         """Which in the order of tiers; None: not to be asked at this stage."""
-        at = times(queue)[stage]
+        at = times(queue)[stage[0]]
         in_tier = [tier for tier in queue.tiers if agent in tier.agents]
         opened = [n for n, tier in enumerate(queue.tiers, 1) if tier in in_tier and tier.after_s <= at]
         if opened:
             return opened[0]
         if not in_tier and (agent in queue.agents or queue.by_skill):
             return 1 if queue.tiers and queue.tiers[0].after_s == 0 else 0
-        for relax in queue.relax:
-            for name in relax.open if relax.after_s <= at else ():
+        for relax in in_force(queue, stage):
+            for name in relax.open:
                 if self.serves(agent, self.rules.queues[name]):
                     return 99
         return None
@@ -184,17 +213,16 @@ class Oracle:
         able = parse_requirement(queue.requirement).met_by(self.people[agent].rule.skills)
         return able and (queue.by_skill or self.named(agent, queue))
 
-    def able(self, agent: str, queue: QueueRule, stage: int, own: str) -> bool:
+    def able(self, agent: str, queue: QueueRule, stage: Stage, own: str) -> bool:
         met = self.asked_for(queue, stage, own).met_by(self.people[agent].rule.skills)
         return met and self.rank(agent, queue, stage) is not None
 
     def members(self, queue: QueueRule) -> list[str]:
-        stages = range(len(times(queue)))
         return [
             name
             for name in self.people
             if self.named(name, queue)
-            or (queue.by_skill and any(self.able(name, queue, stage, "") for stage in stages))
+            or (queue.by_skill and any(self.able(name, queue, stage, "") for stage in stages(queue)))
         ]
 
     def full(self, queue: QueueRule) -> bool:
@@ -218,7 +246,7 @@ class Oracle:
     def can(self, agent: str, piece: Piece) -> bool:
         queue = piece.queue
         return (
-            (agent == piece.prefer if piece.prefer else self.able(agent, queue, piece.stage, piece.own))
+            (agent == piece.prefer if piece.prefer else self.able(agent, queue, piece.at, piece.own))
             and self.has_room(agent, queue, piece.channel_class)
             and agent not in piece.missed
             and agent not in piece.rings
@@ -232,7 +260,7 @@ class Oracle:
         named = list(
             dict.fromkeys([*(a for a in queue.agents if not self.tiered(a, queue)), *self.in_tiers(queue)])
         )
-        wanted = self.asked_for(queue, piece.stage, piece.own).skills
+        wanted = self.asked_for(queue, piece.at, piece.own).skills
         chance = chance_of(self.offer_number, agent)
         return {
             "longest_idle": lambda: person.turn,
@@ -264,6 +292,44 @@ class Oracle:
         anybody may join; again until none."""
         while self.take_waiting(now) or self.join_a_ring(now):
             pass
+        self.watch(now)
+
+    # -- conditions ----------------------------------------------------------------------------
+
+    def watch(self, now: float) -> None:
+        """Queues with a condition look at each full 5 s while anybody waits in them."""
+        for queue in self.rules.queues.values():
+            waits = any(p.queue is queue and p.phase == "waiting" for p in self.pieces.values())
+            if not waits:
+                self.looks.pop(queue.name, None)
+            elif any(relax.when for relax in queue.relax) and queue.name not in self.looks:
+                self.looks[queue.name] = (now // 5 + 1) * 5
+
+    def holding(self, queue: QueueRule, now: float, without: str = "") -> set[int]:
+        """The relaxations whose condition holds, seen before one more enters."""
+        figures: dict[str, float] = {}
+        for name in self.rules.queues:
+            queued = ("waiting", "resting", "offered", "accepted")
+            mine = [p for p in self.pieces.values() if p.queue.name == name and p.phase in queued]
+            mine = [p for p in mine if p.name != without]
+            longest = max([now - p.entered_at for p in mine if not p.callback or p.reached], default=0.0)
+            known = {"waiting": len(mine), "longest_wait_s": max(0.0, longest)}
+            figures |= {f"queue.{name}.{figure}": value for figure, value in known.items()}
+            figures |= known if name == queue.name else {}
+        relax = enumerate(queue.relax)
+        return {n for n, each in relax if each.when and condition_of(each.when)(figures.get)}
+
+    def give(self, piece: Piece, holding: set[int]) -> None:
+        if not piece.prefer:
+            waited, relax = times(piece.queue)[piece.stage], piece.queue.relax
+            piece.given |= {n for n in holding if relax[n].after_s <= waited}
+
+    def enter(self, piece: Piece, now: float) -> None:
+        """What conditions give when one enters: to those before it, then to it."""
+        holding = self.holding(piece.queue, now, without=piece.name)
+        for each in self.pieces.values():
+            if each.queue is piece.queue and each.phase == "waiting" and each.order(now) <= piece.order(now):
+                self.give(each, holding)
 
     def take_waiting(self, now: float) -> bool:
         for piece in self.waiting(now):
@@ -292,13 +358,13 @@ class Oracle:
         if len(piece.rings) >= queue.ring_all_max:
             return []
         able = [name for name in self.people if self.can(name, piece)]
-        ranks = [self.rank(name, queue, piece.stage) for name in (*able, *piece.rings)]
+        ranks = [self.rank(name, queue, piece.at) for name in (*able, *piece.rings)]
         best = min((rank for rank in ranks if rank is not None), default=None)
-        return [name for name in able if self.rank(name, queue, piece.stage) == best]
+        return [name for name in able if self.rank(name, queue, piece.at) == best]
 
     def preference(self, agent: str, piece: Piece) -> tuple[Any, ...]:
         """Tier, strategy, and the name, which breaks ties as nothing else does."""
-        rank = 0 if piece.prefer else self.rank(agent, piece.queue, piece.stage)
+        rank = 0 if piece.prefer else self.rank(agent, piece.queue, piece.at)
         return (rank, *self.key(agent, piece), agent)
 
     def offer(self, piece: Piece, agent: str, now: float) -> None:
@@ -369,8 +435,7 @@ class Oracle:
             del self.pieces[piece.name]
             self.counts[piece.queue.name][4] += 1
         elif self.closed(piece.queue, now):
-            ends = [each.until for each in self.rules.calendars[piece.queue.calendar].exceptional]
-            self.lay_aside(piece, min([piece.until, *(end for end in ends if end > now)]))
+            self.lay_aside(piece, min(piece.until, self.opens(piece.queue, now)))
         else:
             return False
         return True
@@ -396,20 +461,59 @@ class Oracle:
             self.overflow(piece)
 
     def closed(self, queue: QueueRule, at: float) -> bool:
-        """Calendars of these tests are open but for exceptional closings."""
+        """By hand, or by the hours: calendars of these tests are open but for exceptional closings."""
+        hand = self.closures.get(queue.name)
+        by_hand = hand is not None and hand.since <= at < (math.inf if hand.until is None else hand.until)
+        return by_hand or any(start <= at < until for start, until in self.shut_hours(queue))
+
+    def shut_hours(self, queue: QueueRule) -> list[tuple[float, float]]:
         if not queue.calendar:
-            return False
-        return any(each.start <= at < each.until for each in self.rules.calendars[queue.calendar].exceptional)
+            return []
+        return [(each.start, each.until) for each in self.rules.calendars[queue.calendar].exceptional]
+
+    def opens(self, queue: QueueRule, at: float) -> float:
+        """When a queue that is closed at that moment opens, as far as anybody knows; inf: nobody does."""
+        hand = self.closures.get(queue.name)
+        ends = [until for _, until in self.shut_hours(queue)]
+        ends += [math.inf if hand.until is None else hand.until] if hand is not None else []
+        opened = [end for end in sorted(ends) if end > at and not self.closed(queue, end)]
+        return min(opened, default=math.inf)
+
+    def resting_for_closure(self, queue: QueueRule) -> list[Piece]:
+        hand = self.closures.get(queue.name)
+        resting = [p for p in self.pieces.values() if p.queue is queue and p.phase == "resting"]
+        if hand is None:
+            return []
+        opens = self.opens(queue, hand.since)
+        found = [p for p in resting if p.rests_until == min(p.until, opens)]
+        return sorted(found, key=lambda piece: (piece.entered_at, piece.seq))
+
+    def shut(self, queue: QueueRule, closure: Closure, now: float) -> None:
+        resting = self.resting_for_closure(queue)
+        self.closures[queue.name] = closure
+        for piece in resting:
+            piece.rests_until = min(piece.until, self.opens(queue, now))
+        self.fire(now)
+
+    def reopen(self, queue: QueueRule, now: float) -> None:
+        resting = self.resting_for_closure(queue)
+        self.closures.pop(queue.name, None)
+        for piece in resting:
+            self.wake(piece, now)
+            self.pair(now)
 
     def closing(self, piece: Piece) -> float | None:
         """The first closed moment from its entering on; of a callback from when it may be tried."""
         queue, since = piece.queue, piece.since if piece.callback else piece.enqueued_at
         if piece.callback and (piece.reached or piece.phase == "resting"):
             return None
-        if not queue.calendar or (queue.on_close != "overflow" and not piece.callback):
+        if queue.on_close != "overflow" and not piece.callback:
             return None
-        starts = [each.start for each in self.rules.calendars[queue.calendar].exceptional]
-        return since if self.closed(queue, since) else min((at for at in starts if at > since), default=None)
+        spans = self.shut_hours(queue)
+        hand = self.closures.get(queue.name)
+        if hand is not None:
+            spans.append((hand.since, math.inf if hand.until is None else hand.until))
+        return min((max(start, since) for start, until in spans if until > since), default=None)
 
     def overloaded(self, queue: QueueRule, queued: int) -> bool:
         """One more than `queued` is more than `max_load` for each ready agent."""
@@ -513,6 +617,7 @@ class Oracle:
                 out.append((piece.until, 9, piece.name, ""))
             if piece.phase == "resting":
                 out.append((piece.rests_until, 10, piece.name, ""))
+        out += [(at, 12, queue, "") for queue, at in self.looks.items()]
         return sorted(out)
 
     def fire(self, now: float) -> None:
@@ -525,13 +630,22 @@ class Oracle:
             elif kind == 2:
                 del self.pieces[name].missed[agent]
             elif kind == 3:
+                holding = self.holding(self.pieces[name].queue, now)
                 self.pieces[name].stage += 1
+                if self.pieces[name].phase == "waiting":
+                    self.give(self.pieces[name], holding)
             elif kind == 4:
                 self.pieces[name].prefer = ""
             elif kind == 5:
                 rings = self.pieces[agent].rings
                 missing = next(each for each, ring in rings.items() if ring.offer == name)
                 self.miss(self.pieces[agent], missing, "no_answer", now)
+            elif kind == 12:
+                del self.looks[name]
+                holding = self.holding(self.rules.queues[name], now)
+                for piece in self.pieces.values():
+                    if piece.queue.name == name and piece.phase == "waiting":
+                        self.give(piece, holding)
             elif kind == 10:
                 self.wake(self.pieces[name], now)
             elif self.pieces[name].callback:

@@ -45,6 +45,12 @@ relaxations = st.sampled_from(
             Relax(9.0, at_most={"french": 4}),
         ),
         (Relax(5.0, open=("sales", "web")),),
+        (Relax(when="waiting >= 2", drop=("french",)), Relax(7.0, at_most={"billing": 2})),
+        (Relax(4.0, when="queue.help.longest_wait_s > 6 or waiting > 2", open=("help", "web")),),
+        (
+            Relax(when="longest_wait_s > 9", drop=("billing",)),
+            Relax(6.0, when="waiting > 1", drop=("french",)),
+        ),
     ]
 )
 tiers = st.sampled_from(

@@ -43,8 +43,19 @@ LOCAL = {
     ("flow", "rehearse"),
     ("flow", "test"),
 }
-NEEDS = {"switch": "on", "agent": "alice", "interaction": "1", "profile": "rush", "code": "1"}
-OPTIONS = {("agent", "wrap-up"): ["--end"]}
+NEEDS = {
+    "switch": "on",
+    "agent": "alice",
+    "interaction": "1",
+    "profile": "rush",
+    "code": "1",
+    "queue": "sales",
+    "notice": "n1",
+}
+OPTIONS = {
+    ("agent", "wrap-up"): ["--end"],
+    ("flow", "notice", "add"): ["outage", "--for", "2h"],
+}
 """Options without which a verb does not work."""
 FOLDER = Path(__file__).parents[2] / "conf"
 
@@ -69,7 +80,8 @@ def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
         "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, "
         "agent wrap-up, "
-        "queues, interactions, interaction show, interaction explain, interaction change, "
+        "queues, queue close, queue open, flow notice add, flow notice list, flow notice remove, "
+        "interactions, interaction show, interaction explain, interaction change, "
         "interaction callback, interaction disposition, interaction mask, interaction hangup, "
         "profile list, profile show, profile on, profile off, trunks, services, devices, sip trace, report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "

@@ -15,6 +15,11 @@ from ccd.model.settings import LedgerSettings
 from tests.unit.control_room import BY, DISPOSITIONS, RULES, Room, until
 
 VERBS = {
+    "notices",
+    "notice.add",
+    "notice.remove",
+    "queue.close",
+    "queue.open",
     "status", "top", "agents", "agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready",
     "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show",
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",

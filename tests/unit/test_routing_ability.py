@@ -12,7 +12,7 @@ from ccd.routing import decisions as d
 from ccd.routing import index as index_module
 from ccd.routing.ability import Ability, SkillTable, all_numbers_of, numbers_of
 from ccd.routing.router import Router
-from ccd.routing.stages import Stages, stage_at
+from ccd.routing.stages import Stages, key_of, stage_at
 from ccd.routing.strategies import RING_ALL, STRATEGIES
 from tests.unit.routing_oracle import Oracle, times
 from tests.unit.routing_rules import AGENTS, REQUIREMENTS, rule_sets
@@ -69,12 +69,18 @@ def test_who_may_be_asked_at_each_stage_and_in_which_order(rules: Rules, own: st
     table = SkillTable(rules.agents[name].skills for name in AGENTS)
     for queue in rules.queues.values():
         stages = Stages(queue, rules, table, {name: number for number, name in enumerate(AGENTS)})
-        assert [step.after_s for step in stages.steps] == times(queue)
+        row = len(times(queue))
+        assert [step.after_s for step in stages.steps[:row]] == times(queue)
+        assert len(stages.steps) == row << len(stages.conditional)
+        conditions = [at for at, relax in enumerate(queue.relax) if relax.when]
         assert names(stages.members) == oracle.members(queue)
-        for stage, step in enumerate(stages.steps):
-            assert stage_at(queue, step.after_s) == stage
+        for number, step in enumerate(stages.steps):
+            given = [at for bit, at in enumerate(conditions) if number // row >> bit & 1]
+            keys = [key_of(queue.relax[at]) for at in given]
+            assert stage_at(queue, step.after_s, keys) == number
+            stage = (number % row, frozenset(given))
             able = [name for name in AGENTS if oracle.able(name, queue, stage, own)]
-            assert names(stages.ability(stage, own).bits) == able
+            assert names(stages.ability(number, own).bits) == able
             assert set(able) <= set(names(stages.reach))
             asked = {name: oracle.rank(name, queue, stage) for name in AGENTS}
             ranks = sorted({rank for rank in asked.values() if rank is not None})

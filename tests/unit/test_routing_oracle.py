@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ccd.errors import Refused
+from ccd.model.emergency import Closure
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import Rules
 from ccd.routing import decisions as d
 from ccd.routing.router import Router
+from ccd.routing.stages import key_of
 from ccd.routing.state import Callback, RoutingState
 from tests.unit.routing_oracle import Oracle, Piece, Ring, times
 from tests.unit.routing_rules import AGENTS, CLASSES, QUEUES, REQUIREMENTS, rule_sets
@@ -102,6 +104,8 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         closed = self.oracle.closed(at, self.now)
         if closed:
             self.oracle.overflow(piece)
+        else:
+            self.oracle.enter(piece, self.now)
         self.oracle.pair(self.now)
         if (
             not closed
@@ -231,6 +235,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             self.oracle.release_all(piece, self.now)
             piece.phase = "resting" if piece.phase == "resting" else "waiting"
             piece.stage, piece.max_wait_fired = 0, False
+            piece.given.clear()
             piece.queue, piece.enqueued_at = self.rules.queues[queue], self.now
             piece.missed.clear()
         after = self.places(piece.queue.name).index(piece.name) + 1
@@ -411,6 +416,20 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             self.oracle.say(person, name, self.now)
             self.same(self.router.dispose(name, "1", "test", self.now, agent))
 
+    @rule(queue=st.sampled_from(QUEUES), for_s=st.sampled_from([None, 4.0, 25.0, -1.0, -1.0]))
+    def close_by_hand(self, queue: str, for_s: float | None) -> None:
+        """Closed, closed for another time, or (below 0) opened."""
+        at = self.rules.queues[queue]
+        before = self.oracle.closures.get(queue)
+        if for_s is not None and for_s < 0:
+            self.oracle.reopen(at, self.now)
+            self.same(self.router.reopen(queue, self.now))
+            return
+        since = self.now if before is None else before.since
+        closure = Closure("test", since, None if for_s is None else self.now + for_s)
+        self.oracle.shut(at, closure, self.now)
+        self.same(self.router.shut(queue, closure, self.now))
+
     @rule(step=seconds)
     def pass_time(self, step: float) -> None:
         until = self.now + step
@@ -438,6 +457,7 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         assert msgspec.msgpack.encode(self.router.state) == dumped
 
     def reload_same(self) -> None:
+        self.oracle.looks.clear()
         for piece in self.oracle.pieces.values():
             piece.max_wait_fired = False
         self.oracle.desert(list(self.rules.queues.values()))
@@ -473,12 +493,17 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         for name, piece in self.oracle.pieces.items():
             place = self.router.state.places[name]
             piece.queue = self.rules.queues[place.queue]
-            piece.phase, piece.stage, piece.prefer = place.phase.value, place.stage, place.prefer
+            piece.phase, piece.prefer = place.phase.value, place.prefer
+            piece.stage = place.stage % len(times(piece.queue))
+            relax = enumerate(piece.queue.relax)
+            piece.given = {n for n, each in relax if each.when and key_of(each) in place.given}
             piece.max_wait_fired = False
             if place.callback is not None:
                 piece.since, piece.rests_until = place.callback.since, place.callback.rests_until
             assert times(piece.queue)[piece.stage] <= self.now - piece.enqueued_at
         self.copy_turns()
+        self.oracle.looks.clear()
+        self.oracle.watch(self.now)
 
     def copy_turns(self) -> None:
         """Who stands where in the line for work is taken from the engine."""
@@ -516,6 +541,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
         assert {n: (p.phase.value, self.holders(n)) for n, p in state.places.items()} == {
             n: (p.phase, set(p.rings)) for n, p in self.oracle.pieces.items()
         }
+        for name, place in state.places.items():
+            known = {key_of(self.oracle.pieces[name].queue.relax[n]) for n in self.oracle.pieces[name].given}
+            assert known <= set(place.given), "what was given stays"
         for piece in self.oracle.pieces.values():
             assert len(piece.rings) <= 1 or piece.phase == "offered", "one winner"
         for name, agent in state.agents.items():

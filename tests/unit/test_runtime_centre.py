@@ -355,6 +355,16 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     ),
     "drain": of(lambda c, a, b: facts.DrainAsked(a % 5 == 0, "test")),
     "profile": set_profile,
+    "notice": of(
+        lambda c, a, b: facts.NoticeSet("test", c.now + b - 1, "outage", numbers=("+331",) if a % 2 else ())
+    ),
+    "no notice": of(lambda c, a, b: facts.NoticeRemoved(f"n{a}", "test")),
+    "close": of(
+        lambda c, a, b: facts.QueueClosed(
+            ("sales", "help", "none")[a % 3], "test", (None, c.now + b, c.now)[b % 3], text="shut" * (a % 2)
+        )
+    ),
+    "open": of(lambda c, a, b: facts.QueueOpened(("sales", "help", "none")[a % 3], "test")),
     "rules": of(lambda c, a, b: facts.RulesLoaded(make_rules(b % 4))),
     "restart": of(lambda c, a, b: facts.DaemonStarted("test", "b")),
     "stopped": of(lambda c, a, b: facts.DaemonStopped()),
@@ -372,7 +382,7 @@ OFTEN = {
     "bind": 2,
     "end": 2,
 }
-SELDOM = {"restart", "profile", "drain", "rules", "stopped", "unbind", "lost"}
+SELDOM = {"notice", "close", "restart", "profile", "drain", "rules", "stopped", "unbind", "lost"}
 WEIGHTED = [name for name in sorted(ACTIONS) for _ in range(OFTEN.get(name, 1))]
 
 
