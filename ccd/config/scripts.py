@@ -73,8 +73,7 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
             if step.prefer:
                 must_be_known(reader, (*path, "prefer"), step.prefer, "agents")
         case CallBack():
-            if step.queue or not asked_aside(settings.rules, path[1]):
-                must_be_known(reader, (*path, "queue"), step.queue, "queues")
+            _call_back(reader, settings.rules, path, step)
         case Voicemail():
             check_step(reader, path, step)
         case Transfer():
@@ -89,6 +88,17 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
             _set(reader, path, step)
         case Collect():
             check_collect(reader, path, step)
+
+
+def _call_back(reader: Reader, rules: Rules, path: Path, step: CallBack) -> None:
+    if step.queue or not asked_aside(rules, path[1]):
+        must_be_known(reader, (*path, "queue"), step.queue, "queues")
+    if step.calendar:
+        must_be_known(reader, (*path, "calendar"), step.calendar, "calendars")
+    queue = rules.queues.get(step.queue)
+    if step.at and not step.calendar and not (queue is not None and queue.calendar):
+        cure = 'set calendar here or for the queue, e.g. calendar = "office"'
+        reader.fault((*path, "at"), "is a time of no calendar, so of no time zone", cure)
 
 
 def _branch(reader: Reader, settings: Settings, path: Path, step: Branch) -> None:

@@ -9,11 +9,12 @@ from ccd.model.steps import AnyStep, CallBack, Goto, Menu, Play
 from ccd.model.steps_keys import Collect
 
 NO_NUMBER, DENIED, ALREADY, TOO_LATE = "no-number", "denied", "already", "too-late"
+NO_TIME, CLOSED_THEN = "no-time", "closed-then"
 """Why a callback is not kept."""
-SAID = frozenset({NO_NUMBER, DENIED, ALREADY})
+SAID = frozenset({NO_NUMBER, DENIED, ALREADY, NO_TIME, CLOSED_THEN})
 """What is said by a prompt of that name below `callback/`."""
-ASK_AGAIN = frozenset({NO_NUMBER, DENIED})
-"""What another number may cure."""
+ASK_AGAIN = frozenset({NO_NUMBER, DENIED, NO_TIME, CLOSED_THEN})
+"""What another number, or another time, may cure."""
 
 KNOWN, WITHHELD = "(callback)", "(callback, number withheld)"
 """Names that no flow of a file can have."""

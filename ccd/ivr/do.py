@@ -56,6 +56,10 @@ class CallBack(Do, frozen=True):
     number: str
     """Empty: the one that the customer calls from."""
     priority: int | None = None
+    at: str = ""
+    """The time that the customer would like, as it was said; empty: in turn."""
+    calendar: str = ""
+    """Whose time that is; empty: that of the queue's calendar."""
 
 
 class Stay(Do, frozen=True):

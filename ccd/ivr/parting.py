@@ -80,7 +80,8 @@ def do_call_back(_flows: "Flows", run: FlowState, step: StepCallBack, _now: floa
     run.typed = ""
     priority = whole(run.variables.get("priority", ""))
     number = open_value(run.variables, step.number)
-    out.append(CallBack(run.interaction, step.queue, number, priority))
+    at = open_value(run.variables, step.at)
+    out.append(CallBack(run.interaction, step.queue, number, priority, at, step.calendar))
     return WAITS
 
 

@@ -127,8 +127,13 @@ class CallBack(Step, frozen=True, tag="callback"):
     id: str = ""
     number: str = ""
     """Variable with the number; empty, or the variable is not set: the number that the caller calls from."""
+    at: str = ""
+    """Variable with the time that the caller would like: `1430` or `14:30` (the next one), or
+    `2026-12-24 14:30`, as `next_opening` has it. Empty, or the variable is not set: in turn."""
+    calendar: str = ""
+    """Calendar whose local time `at` is, and within whose hours it must be; empty: that of the queue."""
     on_refused: str = ""
-    """Step to go to when this number cannot be called back; empty, or kept already: the next one."""
+    """Step to go to when this number, or this time, cannot be; empty, or kept already: the next one."""
 
     def targets(self) -> dict[Key, str]:
         return set_ones(on_refused=self.on_refused)

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from ccd.bridging import callbacks
 from ccd.bridging import events as ev
 from ccd.bridging.state import Phase, Talk
+from ccd.history.state import Detail
 from ccd.ivr import do
-from ccd.ivr.callbacks import ALREADY, DENIED, NO_NUMBER, TOO_LATE, script_of
+from ccd.ivr.callbacks import ALREADY, CLOSED_THEN, DENIED, NO_NUMBER, NO_TIME, TOO_LATE, script_of
 from ccd.model import facts
+from ccd.model.calendar import is_open
 from ccd.model.callback_rules import CallbackRule, RetryAfter
+from ccd.model.moment import moment
 from ccd.model.nouns import Cause, ChannelClass, LegKind
 from ccd.model.numbers import to_e164
+from ccd.model.timetable import timetable_of
 from ccd.routing import decisions as dec
 from ccd.routing.callbacks import USUAL, customer_first
 from ccd.routing.phases import Phase as PlacePhase
@@ -25,6 +29,8 @@ from ccd.runtime.state import Callback, Interaction
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
+LONGEST_AHEAD_S = 31 * 86_400.0
+"""So far ahead a callback may be asked for."""
 _IN_LINE = (Phase.WAITING, Phase.OFFERED)
 
 
@@ -105,7 +111,8 @@ def wanted(centre: "Centre", want: do.CallBack) -> None:
         return
     queue = info.queue if talk.asking else want.queue
     number = to_e164(want.number or info.origin, centre.state.rules.country)
-    why = refusal(centre, queue, number)
+    at, why = wished(centre, queue, want)
+    why = refusal(centre, queue, number) or why
     if talk.customer.kind is not LegKind.AUDIO or (talk.asking and talk.phase not in _IN_LINE):
         why = TOO_LATE
     if why:
@@ -113,7 +120,22 @@ def wanted(centre: "Centre", want: do.CallBack) -> None:
         centre.push(centre.flows.refuse(info.id, why, centre.now))
     else:
         info.priority = info.priority if want.priority is None else want.priority
-        keep(centre, info, talk, queue, number)
+        keep(centre, info, talk, queue, number, wished_at=at)
+
+
+def wished(centre: "Centre", queue: str, want: do.CallBack) -> tuple[float, str]:
+    """The time that the customer would like (0: in turn), and why that cannot be."""
+    if not want.at:
+        return 0.0, ""
+    rules = centre.state.rules
+    rule = rules.queues.get(queue)
+    calendar = rules.calendars.get(want.calendar or (rule.calendar if rule is not None else ""))
+    if calendar is None:  # a reload took it away: nobody knows whose time it is
+        return 0.0, NO_TIME
+    at = moment(want.at, timetable_of(calendar).zone, centre.now)
+    if at is None or not centre.now < at <= centre.now + LONGEST_AHEAD_S:
+        return 0.0, NO_TIME
+    return (at, "") if is_open(calendar, at).open else (0.0, CLOSED_THEN)
 
 
 def asked(centre: "Centre", fact: facts.CallbackAsked) -> None:
@@ -136,13 +158,23 @@ def cannot_leave(talk: Talk) -> str:
     return "" if held else TOO_LATE
 
 
-def keep(centre: "Centre", info: Interaction, talk: Talk, queue: str, number: str, by: str = "") -> None:
-    """The customer leaves the line and keeps the place, or begins one."""
+def keep(
+    centre: "Centre",
+    info: Interaction,
+    talk: Talk,
+    queue: str,
+    number: str,
+    by: str = "",
+    wished_at: float = 0.0,
+) -> None:
+    """The customer leaves the line and keeps the place, or begins one; until `wished_at` the place rests."""
     rule, now = rule_of(centre, queue), centre.now
-    until, rests_until = now + rule.valid_s, now + callbacks.GOODBYE_S
-    info.callback = Callback(number, now, queue)
+    until, rests_until = max(now, wished_at) + rule.valid_s, max(now + callbacks.GOODBYE_S, wished_at)
+    info.callback = Callback(number, now, queue, wished_at=wished_at)
     centre.state.callbacks[key_of(number, queue)] = info.id
-    details = {"by": by} if by else {}
+    details: dict[str, Detail] = {"by": by} if by else {}
+    if wished_at:
+        details["in_s"] = round(wished_at - now)
     centre.history.note(info.id, now, "callback kept", number=number, queue=queue, **details)
     centre.flows.stop(info.id, now)
     if talk.phase is Phase.FLOW:
@@ -156,7 +188,9 @@ def keep(centre: "Centre", info: Interaction, talk: Talk, queue: str, number: st
 def line_left(centre: "Centre", event: ev.LineLeft) -> None:
     """The customer's line is down: from now on it may be that customer's turn."""
     centre.history.note(event.interaction, centre.now, "left the line")
-    centre.push(centre.router.wake(event.interaction, centre.now))
+    info = centre.state.interactions.get(event.interaction)
+    if info is None or info.callback is None or info.callback.wished_at <= centre.now:
+        centre.push(centre.router.wake(event.interaction, centre.now))
 
 
 def view(centre: "Centre", info: Interaction, now: float) -> dict[str, Any] | None:
@@ -315,8 +349,8 @@ def restarted(centre: "Centre") -> None:
         if place is None or talk is None or not talk.away:
             continue
         if place.phase is PlacePhase.RESTING:
-            info = centre.state.interactions[name]
-            if info.callback is not None and info.callback.last is None:
+            kept = centre.state.interactions[name].callback
+            if kept is not None and kept.last is None and kept.wished_at <= centre.now:
                 centre.push(centre.router.wake(name, centre.now))
         elif place.phase is not PlacePhase.WAITING or (place.callback and place.callback.reached):
             centre.push(centre.router.rest(name, centre.now, "restart", centre.now))

@@ -27,6 +27,8 @@ class Callback(msgspec.Struct, omit_defaults=True):
     """Those that failed."""
     last: Cause | None = None
     """Why the last attempt failed."""
+    wished_at: float = 0.0
+    """The time that the customer asked for; 0: in turn."""
     recall_of: str = ""
     """The interaction that its customer gave up; empty: the customer asked for it."""
 

@@ -1,15 +1,23 @@
 """The whole centre on virtual time. Callbacks: how callers ask for one, by a key or by a step of a flow."""
 
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
 import msgspec
+import pytest
 
 from ccd.model import commands as cmd
 from ccd.model.callback_rules import CallbackRule
+from ccd.model.hours import CalendarRule, Span
+from ccd.model.nouns import Availability
 from ccd.model.rules import FlowRule, QueueRule, Rules
-from ccd.model.steps import CallBack, Collect, Menu, Play
+from ccd.model.steps import AnyStep, CallBack, Goto, Hours, Menu, Play, Set
+from ccd.model.steps_keys import Collect
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import NEVER, PROMPT_S, Behaviour
 from tests.scenario.callback_line import ANN_CALLS, BEN_CALLS, Line
-from tests.scenario.centre_rules import TICK, rules
+from tests.scenario.centre_rules import TICK, rules, whats
 
 KEY = {"key": "1"}
 READ_S = PROMPT_S * (1 + 11)
@@ -220,3 +228,114 @@ def test_a_full_queue_keeps_a_callback() -> None:
     assert [place.phase.value for place in sim.centre.router.state.places.values()] == ["waiting"], (
         "though full"
     )
+
+
+DAY = CalendarRule(name="day", zone="UTC", week=((Span(0, 23 * 60),),) * 7)
+
+
+def slotted(*before: AnyStep, **more: Any) -> SimulatedCentre:
+    """Who calls is called back at the time that stands in the variable `when`."""
+    made = rules(
+        *before,
+        CallBack(queue="sales", at="when", on_refused="no", **more),
+        Play(prompts=("pity",), id="no"),
+        agents=("ann",),
+        calendar="day",
+    )
+    sim = SimulatedCentre(msgspec.structs.replace(made, calendars={"day": DAY}))
+    sim.login("ann")
+    sim.behaviours[ANN_CALLS] = Behaviour()
+    return sim
+
+
+@pytest.mark.parametrize(("after", "phase"), [(-TICK, "resting"), (0.0, "offered"), (TICK, "offered")])
+def test_a_callback_at_a_time_of_ones_own(after: float, phase: str) -> None:
+    sim = slotted(Set(values={"when": "0930"}))
+    sim.phone("ann-phone", NEVER)
+    sim.run(60 - sim.now % 60)  # on a full minute
+    leg = sim.call(origin=ANN_CALLS)
+    name = sim.interaction_of(leg)
+    wished = sim.centre.state.interactions[name].callback.wished_at  # type: ignore[union-attr]
+    assert datetime.fromtimestamp(wished, UTC).strftime("%H%M") == "0930"
+    sim.run(60)
+    sim.restart()
+    sim.login("ann")
+    sim.run(wished + after - sim.now)
+    assert sim.centre.router.state.places[name].phase.value == phase
+    sim.check_replay()
+
+
+def test_others_are_served_meanwhile_and_the_old_place_counts_then() -> None:
+    sim = slotted(Set(values={"when": "0930"}))
+    leg = sim.call(origin=ANN_CALLS)
+    talk = sim.talk(leg)
+    wished = sim.centre.state.interactions[talk.interaction].callback.wished_at  # type: ignore[union-attr]
+    sim.run(wished - 30 - sim.now)
+    other, third = sim.call("+33101", talks_for=35), sim.call("+33101")
+    sim.act(sim.voice.digit, other, "3")
+    sim.act(sim.voice.digit, third, "3")
+    sim.run(25)
+    assert talk.phase.value == "waiting" and sim.agent_of(other) == "ann"
+    sim.run(25)
+    assert talk.phase.value == "talking" and talk.customer.address == ANN_CALLS
+    assert sim.agent_of(third) == "", "who came later waits"
+
+
+def test_it_is_given_up_so_long_after_the_time_that_was_asked_for() -> None:
+    sim = slotted(Set(values={"when": "0930"}))
+    sim.ask("ann", Availability.PAUSED)
+    leg = sim.call(origin=ANN_CALLS)
+    name = sim.interaction_of(leg)
+    wished = sim.centre.state.interactions[name].callback.wished_at  # type: ignore[union-attr]
+    sim.run(wished + 28_800 - TICK - sim.now)
+    assert name in sim.centre.state.interactions
+    sim.run(TICK)
+    assert sim.record(leg).outcome == "callback_failed"
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("2330", "callback/closed-then"),
+        ("2561", "callback/no-time"),
+        ("1999-01-01 10:00", "callback/no-time"),
+        ("2199-01-01 10:00", "callback/no-time"),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused_with_words(when: str, said: str) -> None:
+    sim = slotted(Set(values={"when": when}))
+    leg = sim.call(origin=ANN_CALLS)
+    sim.run(20)
+    plays = [play for play in sim.performed(cmd.PlayPrompt) if play.leg == leg]  # type: ignore[union-attr]
+    assert [play.parts[0].name for play in plays] == [said, "pity"]  # type: ignore[union-attr]
+
+
+def test_without_a_time_it_is_in_turn_and_without_a_calendar_no_time_is_known() -> None:
+    sim = slotted()
+    talk = sim.talk(sim.call(origin=ANN_CALLS))
+    sim.run(30)
+    assert talk.phase.value == "talking"
+    lost = slotted(Set(values={"when": "0930"}), calendar="gone")
+    leg = lost.call(origin=ANN_CALLS)
+    lost.run(20)
+    assert "no callback" in whats(lost, leg)
+
+
+def test_the_next_opening_is_a_time() -> None:
+    made = rules(
+        Hours(calendar="late", closed="later"),
+        Goto(step="later"),
+        CallBack(queue="sales", at="next_opening", calendar="late", id="later"),
+        agents=("ann",),
+    )
+    late = CalendarRule(name="late", zone="Europe/Paris", week=((Span(12 * 60, 18 * 60),),) * 7)
+    sim = SimulatedCentre(msgspec.structs.replace(made, calendars={"late": late}))
+    sim.login("ann")
+    sim.behaviours[ANN_CALLS] = Behaviour()
+    talk = sim.talk(sim.call(origin=ANN_CALLS))
+    wished = sim.centre.state.interactions[talk.interaction].callback.wished_at  # type: ignore[union-attr]
+    assert datetime.fromtimestamp(wished, ZoneInfo("Europe/Paris")).strftime("%H:%M") == "12:00"
+    sim.run(wished - sim.now - 1)
+    assert talk.phase.value == "waiting"
+    sim.run(15)
+    assert talk.phase.value == "talking"

@@ -183,3 +183,17 @@ def test_a_whisper_of_a_step_is_looked_for_in_the_languages_of_the_agents(tmp_pa
     assert [key for key, _ in found] == ["flows.in.steps[0].whisper"]
     assert 'no prompt "whisper/nobody" in "fr"' in found[0][1]
     assert problems(tmp_path, text.replace("nobody", "sales")) == []
+
+
+def test_a_time_for_a_callback_needs_a_calendar_and_so_a_time_zone(tmp_path: Path) -> None:
+    step = 'do = "callback"; queue = "q"; at = "when"'
+    queue = '[queues.q]\nagents = ["ann"]\n[agents.ann]\n'
+    calendar = '[calendars.c]\nzone = "UTC"\nevery_day = ["09:00-12:00"]\n'
+    found = problems(tmp_path, steps(step) + queue)
+    assert [key for key, _ in found] == ["flows.in.steps[0].at"] and "no time zone" in found[0][1]
+    assert problems(tmp_path, steps(f'{step}; calendar = "c"') + queue + calendar) == []
+    kept = queue.replace("[agents", 'calendar = "c"\nclosed_to = { flow = "in" }\n[agents')
+    assert problems(tmp_path, steps(step) + kept + calendar) == []
+    assert [key for key, _ in problems(tmp_path, steps(f'{step}; calendar = "d"') + queue)] == [
+        "flows.in.steps[0].calendar"
+    ]
