@@ -431,7 +431,7 @@ async def test_blind_transfer_to_an_agent_a_queue_and_nobody(make_site: Make) ->
 
 
 async def test_blind_transfer_outside_by_the_trunk(make_site: Make) -> None:
-    site: Site = await make_site(agents=1)
+    site: Site = await make_site(agents=1, tables={"own_calls": {"may_transfer": ["+331"]}})
     carrier = await Ua.open(site.address, port=site.trunk_port)
     async with carrier, phone(site) as agent, caller(site) as outside:
         call, taken = await talk(site, outside, agent)
