@@ -13,6 +13,7 @@ from ccd.config.values import Reader
 from ccd.ivr.identifying import BY_CALLER, BY_NUMBER
 from ccd.model.answers import MOST_FIELDS
 from ccd.model.expression_text import ExpressionFault
+from ccd.model.key_checks import KINDS, fault_of
 from ccd.model.outside import HTTP, SQL
 from ccd.model.rules import FlowRule
 from ccd.model.selects import fault_of_select, parameters_of
@@ -170,8 +171,10 @@ def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) ->
     for key, service, value in by:
         if service:
             _service(reader, settings, (*path, key), service, [*step.values, value])
-    if step.number_service and not step.prompt:
-        reader.fault((*path, "prompt"), "is missing", "say what to key, or leave number_service out")
+    if step.number_service and not step.prompt and not step.say:
+        reader.fault((*path, "prompt"), "is missing", "say what to key (prompt or say), or leave number_service out")
+    if fault := fault_of(step.valid):
+        reader.fault((*path, "valid"), fault, f"write one of: {listed(KINDS)}")
 
 
 def _service(reader: Reader, settings: Settings, path: Path, name: str, given: Collection[str]) -> None:
