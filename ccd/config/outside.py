@@ -172,7 +172,9 @@ def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) ->
         if service:
             _service(reader, settings, (*path, key), service, [*step.values, value])
     if step.number_service and not step.prompt and not step.say:
-        reader.fault((*path, "prompt"), "is missing", "say what to key (prompt or say), or leave number_service out")
+        reader.fault(
+            (*path, "prompt"), "is missing", "say what to key (prompt or say), or leave number_service out"
+        )
     if fault := fault_of(step.valid):
         reader.fault((*path, "valid"), fault, f"write one of: {listed(KINDS)}")
 

@@ -158,8 +158,6 @@ def _is_heard(wanted: str, heard: str) -> bool:
     return wanted == heard or (" " in heard and wanted in heard)
 
 
-def _first_missing(
-    wanted: Sequence[str], found: Sequence[str], same: Callable[[str, str], bool] = eq
-) -> str:
+def _first_missing(wanted: Sequence[str], found: Sequence[str], same: Callable[[str, str], bool] = eq) -> str:
     left = iter(found)
     return next((each for each in wanted if not any(same(each, one) for one in left)), "")

@@ -66,7 +66,8 @@ class Played(msgspec.Struct, frozen=True):
     """What came of the call."""
 
     ends: str
-    """`queue:NAME`, `transfer:NUMBER`, `callback:QUEUE`, `voicemail:QUEUE`, `hangup`, `fault`, `caller` (hung up), `endless`."""
+    """`queue:NAME`, `transfer:NUMBER`, `callback:QUEUE`, `voicemail:QUEUE`, `hangup`, `fault`, `caller` (hung
+    up), `endless`."""
     spent_s: float
     hears: list[str]
     steps: list[str]
