@@ -12,8 +12,8 @@ _FLOW = ("flow", "after_call")
 def entries(document: Document) -> set[str]:
     """Flows that something besides another flow's `call` leads to, as the files have it.
 
-    Whatever key is called `flow` or `after_call` names one (a queue's overflow, a callback, a channel), and so do
-    the values of `numbers` and of a profile's `flows`.
+    Whatever key is called `flow` or `after_call` names one (a queue's overflow, a callback, a channel),
+    and so do the values of `numbers` and of a profile's `flows`.
     """
     return {
         name

@@ -1,4 +1,4 @@
-"""What a phone heard, held against what should be said: texts as espeak-ng says them, prompts as they ship."""
+"""What a phone heard, held against what should be said: texts as espeak-ng says them, and prompts."""
 
 import subprocess
 from pathlib import Path
