@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.keyed import check_valid
 from ccd.config.people import must_be_known
 from ccd.config.values import Reader
 from ccd.ivr.identifying import BY_CALLER, BY_NUMBER
 from ccd.model.answers import MOST_FIELDS
 from ccd.model.expression_text import ExpressionFault
-from ccd.model.key_checks import KINDS, fault_of
 from ccd.model.outside import HTTP, SQL
 from ccd.model.rules import FlowRule
 from ccd.model.selects import fault_of_select, parameters_of
@@ -175,8 +175,7 @@ def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) ->
         reader.fault(
             (*path, "prompt"), "is missing", "say what to key (prompt or say), or leave number_service out"
         )
-    if fault := fault_of(step.valid):
-        reader.fault((*path, "valid"), fault, f"write one of: {listed(KINDS)}")
+    check_valid(reader, path, step.valid)
 
 
 def _service(reader: Reader, settings: Settings, path: Path, name: str, given: Collection[str]) -> None:
