@@ -80,6 +80,9 @@ def draw(
     context: typer.Context,
     flow: Name,
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.", metavar="FILE")],
+    language: Annotated[
+        str, typer.Option("--language", help="That of the words; without it the flow's own.")
+    ] = "",
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
@@ -88,12 +91,13 @@ def draw(
     \b
     Example:
       ccctl flow draw welcome -o welcome.svg
+      ccctl flow draw welcome -o accueil.svg --language fr
     """
     from ccd.cli.flow_picture import svg
 
     session = session_of(context)
     session.json = json
-    drawn = _picture(_settings(config), flow)
+    drawn = _picture(_settings(config), flow, language)
     try:
         output.write_text(svg(drawn), encoding="utf-8")
     except OSError as error:
@@ -102,7 +106,7 @@ def draw(
     session.tell({"file": str(output), "steps": steps}, [f"{clean(output)}: {counted(steps, 'step')}"])
 
 
-def _picture(settings: "Settings", name: str) -> Any:
+def _picture(settings: "Settings", name: str, language: str = "") -> Any:
     from ccd.cli.flow_picture import picture
     from ccd.cli.flow_words import texts_of
     from ccd.config.calls import called_by
@@ -110,13 +114,14 @@ def _picture(settings: "Settings", name: str) -> Any:
     rules = settings.rules
     _must_exist(rules, name)
     flow = rules.flows[name]
-    spoken = texts_of(settings).get(flow.language or rules.language, {})
+    words_in = language or flow.language or rules.language
+    spoken = texts_of(settings).get(words_in, {})
     numbers = [number for number, target in rules.numbers.items() if target == name]
     callers = [
         each.name for each in rules.flows.values() if name in {callee for _, callee in called_by(each)}
     ]
     led_by = [*numbers, *(f"called by {caller}" for caller in callers)]
-    return picture(flow, spoken, led_by, called=bool(callers))
+    return picture(flow, spoken, led_by, called=bool(callers), language=words_in)
 
 
 def _must_exist(rules: "Rules", name: str) -> None:
@@ -157,6 +162,10 @@ def rehearse(
         list[str] | None,
         typer.Option("--answer", help="What a service answers; repeatable.", metavar="SERVICE=JSON"),
     ] = None,
+    figure: Annotated[
+        list[str] | None,
+        typer.Option("--figure", help="A figure of a queue; repeatable.", metavar="queue.NAME.ewt_s=420"),
+    ] = None,
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
@@ -167,6 +176,7 @@ def rehearse(
       ccctl flow rehearse welcome --keys 1
       ccctl flow rehearse welcome --at "2026-12-25 10:00" --keys wait,9
       ccctl flow rehearse --dialled +33123456789 --answer 'crm={"tier": "gold"}'
+      ccctl flow rehearse welcome --keys 2 --figure queue.sales.ewt_s=420
     """
     from ccd.cli.flow_words import texts_of
     from ccd.clock import SystemClock
@@ -180,7 +190,7 @@ def rehearse(
     zone = zone_of(settings.rules)
     when = moment.replace(tzinfo=zone).timestamp() if moment else SystemClock().now()
     name = flow_of(settings.rules, flow, dialled)
-    who = Caller(name, caller, dialled, _keys(keys), _answers(answer or []))
+    who = Caller(name, caller, dialled, _keys(keys), _answers(answer or []), _figures(figure or []))
     played = rehearse_call(settings.rules, who, when)
     shown = {
         "flow": name,
@@ -226,6 +236,16 @@ def _answers(pairs: list[str]) -> dict[str, Any]:
         if not equals or not service or not isinstance(found.get(service), dict | None):
             cure = 'write e.g. \'crm={"tier": "gold"}\', or crm=null for one that fails'
             raise Misconfigured("flow.answer", f"--answer {pair!r} — {cure}")
+    return found
+
+
+def _figures(pairs: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        if not name.startswith("queue.") or not number.removeprefix("-").replace(".", "", 1).isdecimal():
+            raise Misconfigured("flow.figure", f"--figure {pair!r} — write e.g. queue.sales.ewt_s=420")
+        found[name] = float(number)
     return found
 
 

@@ -51,12 +51,18 @@ class Picture(msgspec.Struct):
 
 
 def picture(
-    flow: FlowRule, spoken: Mapping[str, str], led_by: Sequence[str] = (), called: bool = False
+    flow: FlowRule,
+    spoken: Mapping[str, str],
+    led_by: Sequence[str] = (),
+    called: bool = False,
+    language: str = "",
 ) -> Picture:
-    """Lay a flow out. `spoken`: what prompts say; `led_by`: what leads to it; `called`: by another flow."""
+    """Lay a flow out. `spoken`: what prompts say; `led_by`: what leads to it; `called`: by another flow;
+    `language`: that of texts which are there in several.
+    """
     lead = f"{flow.name}: {', '.join(led_by)}" if led_by else flow.name
     begin = _pill(wrap(clean(lead), 40)[:3] or [""])
-    shown = [begin, *(_step(flow, at, spoken) for at in range(len(flow.steps)))]
+    shown = [begin, *(_step(flow, at, spoken, language) for at in range(len(flow.steps)))]
     arrows, labels = [], []
     if flow.steps:
         arrows.append(Arrow(0, 1, Box(0, 0)))
@@ -85,9 +91,9 @@ def _merged(flow: FlowRule, at: int) -> dict[int | None, list[str]]:
     return found
 
 
-def _step(flow: FlowRule, at: int, spoken: Mapping[str, str]) -> Shown:
+def _step(flow: FlowRule, at: int, spoken: Mapping[str, str], language: str) -> Shown:
     columns = int((BOX_WIDTH - 2 * PAD) / CHARACTER)
-    lines = _wrapped((clean(line) for line in details(flow.steps[at], spoken)), columns, MOST_LINES)
+    lines = _wrapped((clean(line) for line in details(flow.steps[at], spoken, language)), columns, MOST_LINES)
     height = HEAD + (len(lines) * LINE + PAD if lines else 0.0)
     return Shown(Box(BOX_WIDTH, height), at, lines)
 

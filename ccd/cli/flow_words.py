@@ -137,8 +137,11 @@ def ways_of(flow: FlowRule, at: int) -> Iterator[tuple[str, int | None]]:
             yield why, None
 
 
-def details(step: Step, spoken: Mapping[str, str]) -> list[str]:
-    """What the step does, a line a thing: prompts with their words, then its other keys."""
+def details(step: Step, spoken: Mapping[str, str], language: str = "") -> list[str]:
+    """What the step does, a line a thing: prompts and texts with their words, then its other keys.
+
+    `language`: in which a text of several is shown; one that lacks it is shown in its first.
+    """
     told = []
     prompts = {}
     for key, name in step.says():
@@ -146,7 +149,10 @@ def details(step: Step, spoken: Mapping[str, str]) -> list[str]:
             prompts[name] = key
             text = spoken.get(name, "")
             told.append(f"“{text}”" if text else f"♪ {name}")
-    elsewhere = {key[0] for key in [*step.targets(), *(key for key, _ in step.says())]}
+    for _, say in step.texts():
+        told.append(f"“{say if isinstance(say, str) else say.get(language, next(iter(say.values())))}”")
+    shown = [*step.targets(), *(key for key, _ in step.says()), *(key for key, _ in step.texts())]
+    elsewhere = {key[0] for key in shown}
     for field in msgspec.structs.fields(type(step)):
         value = getattr(step, field.name)
         if field.name in _UNTOLD or field.name in elsewhere or value == field.default or not value:

@@ -15,12 +15,8 @@ def check_collect(reader: Reader, path: Path, step: Collect) -> None:
     if step.least > step.most:
         problem = f"asks for at least {step.least} keys and takes {step.most} at most"
         reader.fault((*path, "least"), problem, "make least smaller, or most greater")
-    if fault := fault_of(step.valid):
-        reader.fault((*path, "valid"), fault, f"write one of: {listed(KINDS)}")
+    if not check_valid(reader, path, step.valid):
         return
-    kind, _, rest = step.valid.partition(":")
-    if kind == "phone" and rest and not is_country(rest):
-        reader.fault((*path, "valid"), f'"{rest}" is no country', "write its two letters, e.g. phone:FR")
     length = LENGTHS.get(step.valid, 0)
     if length and not step.least <= length <= step.most:
         problem = f"{step.valid} has {length} keys, outside of least and most"
@@ -28,3 +24,13 @@ def check_collect(reader: Reader, path: Path, step: Collect) -> None:
     if step.secret and step.valid == LETTERS:
         problem = "an IBAN has letters, which no telephone keys in secret"
         reader.fault((*path, "valid"), problem, "leave secret out, or check the digits by regex:…")
+
+
+def check_valid(reader: Reader, path: Path, valid: str) -> bool:
+    """Whether the key `valid` of a step is a check that exists; a fault if not."""
+    kind, _, rest = valid.partition(":")
+    if fault := fault_of(valid):
+        reader.fault((*path, "valid"), fault, f"write one of: {listed(KINDS)}")
+    elif kind == "phone" and rest and not is_country(rest):
+        reader.fault((*path, "valid"), f'"{rest}" is no country', "write its two letters, e.g. phone:FR")
+    return not fault

@@ -5,14 +5,15 @@ from typing import Any
 
 from ccd.config.files import Document
 
-_NUMBERS, _FLOWS, _FLOW = "numbers", "flows", "flow"
+_NUMBERS, _FLOWS = "numbers", "flows"
+_FLOW = ("flow", "after_call")
 
 
 def entries(document: Document) -> set[str]:
     """Flows that something besides another flow's `call` leads to, as the files have it.
 
-    Whatever key is called `flow` names one (a queue's overflow, a callback, a channel), and so do the values
-    of `numbers` and of a profile's `flows`.
+    Whatever key is called `flow` or `after_call` names one (a queue's overflow, a callback, a channel),
+    and so do the values of `numbers` and of a profile's `flows`.
     """
     return {
         name
@@ -32,5 +33,5 @@ def _named(key: str, value: Any) -> Iterator[Any]:
     elif isinstance(value, list):
         for each in value:
             yield from _named(key, each)
-    elif key == _FLOW:
+    elif key in _FLOW:
         yield value

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ccd.config.faults import Path, did_you_mean, listed
+from ccd.config.keyed import check_valid
 from ccd.config.people import must_be_known
 from ccd.config.values import Reader
 from ccd.ivr.identifying import BY_CALLER, BY_NUMBER
@@ -170,8 +171,11 @@ def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) ->
     for key, service, value in by:
         if service:
             _service(reader, settings, (*path, key), service, [*step.values, value])
-    if step.number_service and not step.prompt:
-        reader.fault((*path, "prompt"), "is missing", "say what to key, or leave number_service out")
+    if step.number_service and not step.prompt and not step.say:
+        reader.fault(
+            (*path, "prompt"), "is missing", "say what to key (prompt or say), or leave number_service out"
+        )
+    check_valid(reader, path, step.valid)
 
 
 def _service(reader: Reader, settings: Settings, path: Path, name: str, given: Collection[str]) -> None:

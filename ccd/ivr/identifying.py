@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ccd.ivr import outside
-from ccd.ivr.do import AskLost, Do
+from ccd.ivr.collecting import NOT_VALID
+from ccd.ivr.do import AskLost, Do, Rejected
 from ccd.ivr.input import TEXT_WAIT_S
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.answers import bounded
 from ccd.model.facts import OutsideAnswered
+from ccd.model.key_checks import check
 from ccd.model.nouns import LegKind
 from ccd.model.steps_outside import Identify
 
@@ -99,9 +101,8 @@ def _ask_number(
     run.mode = Mode.IDENTIFYING
     run.typed = ""
     prompts = tuple([name for name in (first, step.prompt) if name])
-    if prompts and run.kind is LegKind.AUDIO:
-        flows.say(run, prompts, True, now, out)
-    else:
+    said = flows.say(run, prompts, True, now, out, say=step.say)
+    if not said or run.kind is LegKind.TEXT:
         flows.answer(run, out)
         flows.wait(run, now + (step.wait_s if run.kind is LegKind.AUDIO else TEXT_WAIT_S))
 
@@ -131,8 +132,11 @@ def keyed(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> 
     """The keys are complete, or no more came: ask who has this number."""
     step, (number, run.typed) = flows.step(run, Identify), (run.typed, "")
     run.attempts += 1
-    if number:
-        _ask(flows, run, step, BY_NUMBER, number, now, out)
+    valid = check(number, step.valid) if number else None
+    if number and valid is None:
+        out.append(Rejected(run.interaction, flows.label(run), NOT_VALID, run.attempts, number))
+    if valid is not None:
+        _ask(flows, run, step, BY_NUMBER, valid, now, out)
     elif run.attempts < step.attempts:
         _ask_number(flows, run, step, step.retry_prompt, now, out)
     else:

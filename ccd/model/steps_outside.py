@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ccd.model.step import Key, Step, set_ones
+from ccd.model.step import Key, Say, Step, set_ones
 
 
 class Lookup(Step, frozen=True, tag="lookup"):
@@ -97,6 +97,8 @@ class Identify(Step, frozen=True, tag="identify"):
     """Put before the names of the other fields."""
     prompt: str = ""
     """Asks for the customer number; `#` ends it, `*` begins anew."""
+    say: Say = ""
+    """Text said after the prompt: one text, or language → text."""
     retry_prompt: str = ""
     """Said before asking again; empty: `prompt` alone."""
     attempts: int = 3
@@ -105,6 +107,9 @@ class Identify(Step, frozen=True, tag="identify"):
     """Time for each key; then what there is counts."""
     most: int = 16
     """So many keys end it by themselves."""
+    valid: str = ""
+    """What a customer number must be, as in `collect`: `luhn`, `regex:[0-9]{8}`…; no service is asked about
+    another one, and it counts as an attempt."""
     on_known: str = ""
     """Step to go to when the customer is known; empty: the next one."""
     on_unknown: str = ""

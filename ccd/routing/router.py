@@ -86,7 +86,9 @@ class Router(Shutting):
             place.late = False  # the longest wait or the hours may have changed
             if place.prefer and place.prefer not in rules.agents:
                 place.prefer = ""
+        resting = self.resting_for_hours(now)
         self._matching.adopt(rules, now)
+        self.follow_hours(resting, now, out)
         self._matching.redial.follow_rules(out)
         self._matching.leave_deserted(now, out)
         desks = self._matching.index.desks.values()

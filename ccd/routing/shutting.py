@@ -1,6 +1,7 @@
 """The turns about queues that are closed by hand, and opened again."""
 
 from ccd.model.emergency import Closure
+from ccd.routing.callbacks import opens_at
 from ccd.routing.calling_back import CallingBack
 from ccd.routing.decisions import Decision
 from ccd.routing.opening import reopens_at
@@ -44,6 +45,24 @@ class Shutting(CallingBack):
         for place, _ in sorted(resting, key=lambda each: (each[0].entered_at, each[0].seq)):
             self._matching.rouse(place, now, out)
         return out
+
+    def resting_for_hours(self, now: float) -> list[tuple[Place, float]]:
+        """What rests until its queue opens, by the hours that hold so far, and until when that is."""
+        found = []
+        for place in self.state.places.values():
+            queue, callback = self._matching.index.queues.get(place.queue), place.callback
+            if queue is not None and callback is not None and place.phase is Phase.RESTING:
+                opening = opens_at(queue, now, callback.until)
+                if opening is not None and opening == callback.rests_until:
+                    found.append((place, opening))
+        return found
+
+    def follow_hours(self, resting: list[tuple[Place, float]], now: float, out: list[Decision]) -> None:
+        """New hours: what rested for the old ones is tried where they are others, or rests until then."""
+        for place, opening in sorted(resting, key=lambda each: (each[0].entered_at, each[0].seq)):
+            queue, callback = self._matching.index.queues.get(place.queue), place.callback
+            if queue is not None and callback is not None and opens_at(queue, now, callback.until) != opening:
+                self._matching.rouse(place, now, out)
 
     def _resting(self, index: QueueIndex) -> list[tuple[Place, Callback]]:
         """The callbacks that rest because the queue is closed by hand: those that rest until it opens."""

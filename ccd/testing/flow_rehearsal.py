@@ -15,6 +15,7 @@ import msgspec
 from ccd.bridging.state import Phase, Talk
 from ccd.history.state import Note
 from ccd.ivr.moves import AWAITED
+from ccd.ivr.scripts import Look
 from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model import facts
 from ccd.model.facts import AnyFact
@@ -30,8 +31,8 @@ MOST_EVENTS = 1000
 NO_KEY, HANGS_UP = "wait", "hangup"
 """Words instead of a key: none is pressed this time; the caller hangs up."""
 ANSWER_S = 0.1
-LISTENS = frozenset(mode for mode, event in AWAITED if event is Event.DIGIT) - {Mode.PLAYING}
-"""What takes keys. While a prompt plays that may be cut, the caller listens."""
+LISTENS = frozenset(mode for mode, event in AWAITED if event is Event.DIGIT) - {Mode.PLAYING, Mode.AWAITING}
+"""What asks for keys. While a prompt plays that may be cut, or a service is asked, the caller listens."""
 _WAITS = (Phase.WAITING, Phase.OFFERED, Phase.CONNECTING)
 _UNTOLD = frozenset({"arrived", "queued", "closed", "chose", "asks for a callback", "dial outside", "offer"})
 
@@ -46,6 +47,8 @@ class Caller(msgspec.Struct, frozen=True):
     """One each time that the flow listens: a key, `wait` or `hangup`."""
     answers: dict[str, Any] = {}
     """Service → the fields that it answers; None: it fails. One that is not named fails, too."""
+    figures: dict[str, float] = {}
+    """Figures of queues as the flow sees them, in place of those of the empty centre: `queue.sales.ewt_s`."""
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -63,7 +66,8 @@ class Played(msgspec.Struct, frozen=True):
     """What came of the call."""
 
     ends: str
-    """`queue:NAME`, `transfer:NUMBER`, `callback:QUEUE`, `hangup`, `fault`, `caller` (hung up), `endless`."""
+    """`queue:NAME`, `transfer:NUMBER`, `callback:QUEUE`, `voicemail:QUEUE`, `hangup`, `fault`, `caller` (hung
+    up), `endless`."""
     spent_s: float
     hears: list[str]
     steps: list[str]
@@ -123,6 +127,17 @@ class FlowCentre(SimulatedCentre):
             self.login(agent.name)
         self._done = len(self.commands)
         self.centre.flows.watch = _Watch(self)
+        self.centre.flows.look = self._see(self.centre.flows.look)
+
+    def _see(self, look: Look) -> Look:
+        """What conditions and texts look names up with: the figures that are given go first."""
+        figures = self.caller.figures
+
+        def seen(interaction: str) -> Callable[[str], Any]:
+            known = look(interaction)
+            return lambda name: figures[name] if name in figures else known(name)
+
+        return seen if figures else look
 
     def play(self) -> Played:
         """The whole call."""
@@ -239,7 +254,7 @@ class FlowCentre(SimulatedCentre):
     def _how(self, talk: Talk | None) -> str:
         info = self.centre.state.interactions.get(self.interaction)
         if talk is not None and talk.away and info is not None:
-            return f"callback:{info.queue}"
+            return f"voicemail:{info.queue}" if talk.message is not None else f"callback:{info.queue}"
         cause = self.voice.ended.get(self.leg, Cause.NORMAL)
         return "hangup" if cause is Cause.NORMAL else f"fault:{cause.value}"
 
@@ -259,10 +274,10 @@ def _silent(_sim: FlowCentre, _command: Any) -> None:
 
 
 def _hears(sim: FlowCentre, command: Any) -> None:
-    names = [part.name or str(part.number) for part in command.parts]
-    sim.hears += names
-    for name in names:
-        sim.happens("hears", name, command.language)
+    for part in command.parts:
+        name = part.name or part.text or str(part.number)
+        sim.hears.append(name)
+        sim.happens("hears", name if not part.text else f"“{name}”", part.language or command.language)
 
 
 def _dials(sim: FlowCentre, command: Any) -> None:

@@ -68,6 +68,8 @@ class PjsipPhone(SteeredPhone):
         self.folder = folder or Path(tempfile.mkdtemp(prefix="pjsip-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._reading: asyncio.Task[None] | None = None
+        first = free_block(24, host)
+        self.rtp_ports = range(first, first + 24)
         tone = source or write_tone(self.folder / "tone.wav", tone_hz, tone_s)
         self._options: dict[str, Any] = {
             "user": user,
@@ -81,7 +83,7 @@ class PjsipPhone(SteeredPhone):
             "register": register,
             "host": host,
             "port": self.port,
-            "rtp_port": free_block(24, host),
+            "rtp_port": first,
             "folder": str(self.folder),
             "source": str(tone),
         }

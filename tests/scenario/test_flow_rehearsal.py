@@ -21,6 +21,8 @@ from ccd.model.steps import (
     Transfer,
 )
 from ccd.model.steps_calling import Call, Return
+from ccd.model.steps_outside import Lookup
+from ccd.model.steps_voicemail import Voicemail
 from ccd.testing.flow_rehearsal import KEY_S, LONGEST_S, Caller, Played, rehearse_call
 from ccd.testing.parties import PROMPT_S
 
@@ -143,3 +145,38 @@ def test_conditions_see_the_caller_and_the_number_dialled() -> None:
 
 def test_the_same_call_is_the_same_to_the_event() -> None:
     assert played("wait", "5") == played("wait", "5")
+
+
+def test_a_message_that_was_left_is_where_it_ends() -> None:
+    found = played("1", "#", steps=(Voicemail(queue="sales"),))
+    assert found.ends == "voicemail:sales"
+
+
+def test_texts_are_heard_with_their_values_in() -> None:
+    found = played(steps=(Play(prompts=("hello",), say="You call {dialled}."), Hangup()))
+    assert found.hears == ["hello", "You call +33100."]
+
+
+@pytest.mark.parametrize(
+    ("ewt_s", "ends"), [(301.0, "hangup"), (300.0, "queue:sales"), (None, "queue:sales")]
+)
+def test_a_figure_that_is_given_stands_in_for_that_of_the_empty_centre(
+    ewt_s: float | None, ends: str
+) -> None:
+    steps = (
+        Branch(cases=(Case(when="queue.sales.ewt_s > 300", step="long"),)),
+        Enqueue(queue="sales"),
+        Hangup(id="long", say="{queue.sales.ewt_s:duration:minutes}"),
+    )
+    figures = {} if ewt_s is None else {"queue.sales.ewt_s": ewt_s}
+    found = rehearse_call(rules(*steps), Caller("main", figures=figures), AT)
+    assert found.ends == ends
+    assert ("five minutes" in found.hears) is (ends == "hangup")
+
+
+def test_no_key_is_pressed_while_a_service_is_asked() -> None:
+    """The next key is for the menu that follows, however long the prompts before it are."""
+    menu = Menu(prompt="menu", choices={"1": "end"}, id="menu", no_input_limit=1)
+    steps = (Lookup(service="crm", prompt="hold"), Play(prompts=("a", "b")), menu, Hangup(id="end"))
+    found = played("1", steps=steps)
+    assert found.hears == ["hold", "a", "b", "menu"] and found.ends == "hangup"

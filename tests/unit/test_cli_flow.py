@@ -95,6 +95,15 @@ def test_draw_writes_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "For sales, press 1." in text and "+33123456789" in text
 
 
+def test_draw_shows_texts_in_one_language(tmp_path: Path) -> None:
+    """In the flow's own, or in the one that is asked for."""
+    for language, words, others in (("", "Bonjour", "Hello"), ("en", "Hello", "Bonjour")):
+        file = tmp_path / f"who{language}.svg"
+        argv = ("--language", language) if language else ()
+        assert run("draw", "who", "-o", str(file), "--config", str(CONF / "bilingual"), *argv) == OK
+        assert words in file.read_text() and others not in file.read_text()
+
+
 def test_draw_refuses_what_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = str(tmp_path / "a.svg")
     assert run("draw", "welcom", "-o", file, "--config", str(CONF)) == REFUSED
@@ -116,6 +125,19 @@ def test_rehearse_tells_what_is_heard_and_where_it_ends(capsys: pytest.CaptureFi
     assert "0:02.0 waits no key" in lines
     assert "0:10.0 key 1" in lines
     assert lines[-1] == "0:10.0 ends queue:sales"
+
+
+@pytest.mark.parametrize(("ewt_s", "step"), [("420", "outage/many"), ("60.5", "outage/wait")])
+def test_rehearse_with_a_figure(ewt_s: str, step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("outage", "--keys", "2", "--figure", f"queue.outages.ewt_s={ewt_s}")
+    found = answered(capsys, OK, "rehearse", *argv, "--config", str(CONF / "bilingual"))
+    assert step in found["steps"]
+
+
+@pytest.mark.parametrize("figure", ["queue.q.ewt_s", "queue.q.ewt_s=", "queue.q.ewt_s=soon", "ewt_s=3", "="])
+def test_rehearse_refuses_a_figure_that_is_none(figure: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("rehearse", "welcome", "--figure", figure, "--config", str(CONF)) == WRONG
+    assert "write e.g. queue.sales.ewt_s=420" in capsys.readouterr().err
 
 
 def test_rehearse_by_number_and_day_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,6 +51,7 @@ BYE = 'id = "bye"; do = "hangup"'
         steps('do = "call"; flow = "sub"', BYE) + steps('do = "return"', flow="sub"),
         steps('id = "a"; do = "play"; prompts = []', MENU + '{ 1 = "a", 2 = "bye" }', BYE),
         steps('do = "call"; flow = "sub"', BYE) + steps('do = "play"; prompts = []', flow="sub"),
+        steps(BYE) + steps(BYE, flow="rate") + '[queues.r]\nagents = ["ann"]\nafter_call = "rate"\n',
     ],
 )
 def test_nothing_is_odd(tmp_path: Path, text: str) -> None:

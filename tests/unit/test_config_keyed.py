@@ -56,3 +56,25 @@ def test_how_tones_are_heard(tmp_path: Path) -> None:
     (tmp_path / "ccd.toml").write_text('[media]\ninband_dtmf = "maybe"\n')
     _, faults = check(tmp_path)
     assert [fault.key for fault in faults] == ["media.inband_dtmf"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "words"),
+    [
+        (('say = "Your number?"', 'valid = "phone:XX"'), "valid", "no country"),
+        (('say = "Your number?"', 'valid = "regx:1"'), "valid", "no check"),
+        (('say = "Your number, {var.x:nonsense}?"',), "say", "unknown kind"),
+        ((), "prompt", "is missing"),
+        (('say = "Your number?"', 'valid = "regex:[0-9]{8}"'), "", ""),
+    ],
+)
+def test_identify_says_what_to_key_and_what_it_must_be(
+    tmp_path: Path, lines: tuple[str, ...], key: str, words: str
+) -> None:
+    service = '[services.s]\nkind = "sql"\ndatabase = "x"\nselect = "SELECT id FROM c WHERE id = :number"\n'
+    step = '[[flows.in.steps]]\ndo = "identify"\nnumber_service = "s"\n' + "\n".join(lines) + "\n"
+    (tmp_path / "ccd.toml").write_text(service + step)
+    _, faults = check(tmp_path)
+    found = [(fault.key.rpartition(".")[2], fault.problem) for fault in faults if not fault.warning]
+    assert [name for name, _ in found] == ([key] if key else [])
+    assert all(words in problem for _, problem in found)
