@@ -14,13 +14,13 @@ import heapq
 from typing import Any
 
 from ccd.ivr.calling import come_back
-from ccd.ivr.collecting import Told
 from ccd.ivr.do import (
     Do,
     HangUp,
     Stay,
 )
 from ccd.ivr.input import means_choice
+from ccd.ivr.keying import Told
 from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
 from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
@@ -141,6 +141,10 @@ class Flows(Scripts):
     ) -> list[Do]:
         """The channel is done with keys that it collected in secret; the keys themselves it keeps."""
         return self._event(interaction, Event.KEYED, Told(secret, length, ok, note), now)
+
+    def secrets_compared(self, interaction: str, secret: str, ok: bool, now: float) -> list[Do]:
+        """The channel says whether two secrets are the same."""
+        return self._event(interaction, Event.COMPARED, (secret, ok), now)
 
     def text(self, interaction: str, text: str, now: float) -> list[Do]:
         """The party wrote; on a text leg a menu takes the text as a key.

@@ -404,6 +404,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.MediaLost: _media_lost,
     facts.DigitPressed: _digit,
     facts.SecretCollected: secrets.collected,
+    facts.SecretsCompared: secrets.compared,
     facts.PromptEnded: _prompt_ended,
     facts.RecordingEnded: _recorded,
     facts.TextReceived: _text,

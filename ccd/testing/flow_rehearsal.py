@@ -294,6 +294,8 @@ def _asks(sim: FlowCentre, command: Any) -> None:
 
 def _secret(sim: FlowCentre, command: Any) -> None:
     """Keys that only the channel sees: those up to the end key, or as many as may be."""
+    if command.for_nobody:
+        return
     count = 0
     while sim.keys and count < command.most:
         key = sim.keys.pop(0)
@@ -307,6 +309,12 @@ def _secret(sim: FlowCentre, command: Any) -> None:
         sim.later(KEY_S * (count + 1), lambda: sim.tell(told))
 
 
+def _same(sim: FlowCentre, command: Any) -> None:
+    """A one-time code that is keyed is the one that was sent."""
+    told = facts.SecretsCompared(command.leg, command.secret, True)
+    sim.later(KEY_S, lambda: sim.tell(told))
+
+
 TOLD: dict[str, Callable[[FlowCentre, Any], None]] = {
     "AnswerLeg": _silent,
     "RingLeg": _silent,
@@ -318,6 +326,8 @@ TOLD: dict[str, Callable[[FlowCentre, Any], None]] = {
     "PlayTone": _tone,
     "AskOutside": _asks,
     "CollectSecret": _secret,
+    "CompareSecrets": _same,
+    "ForgetSecrets": _silent,
 }
 """What is told of a command to the caller's leg, and what the outside answers, by the command's name: a new
 command needs a line here only if its name and values do not say enough, or somebody has to answer it."""
