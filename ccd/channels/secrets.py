@@ -95,6 +95,16 @@ class KeyCollector:
         """So many came that a terminator on their heels means nothing any more."""
         return self._keyed >= self.command.most
 
+    @property
+    def awaits_terminator(self) -> bool:
+        """The terminator that people press all the same is still to come, maybe while another collects."""
+        return self.full or self._heels
+
+    def after(self, key: str) -> None:
+        """A key after the last one."""
+        if key == self.command.terminator:
+            self._keyed = 0
+
     def over(self) -> SecretCollected:
         """The last key came, or the time is up: judge, keep what is good, forget the rest."""
         keys, self._keys = self._keys, ""

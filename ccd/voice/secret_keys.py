@@ -65,7 +65,7 @@ class SecretKeys:
         before = self._ears.pop(leg.id, None)
         if before is not None:
             before.stop()
-        heels = before is not None and before.done and before.collector.full
+        heels = before is not None and before.collector.awaits_terminator
         self._owners[leg.id] = interaction_of(command.secret)
         self._channel.stack.hide(leg.call_id)
         self._channel.engine.perform(engine.Mask(leg.id, True))
@@ -88,6 +88,7 @@ class SecretKeys:
             self._drop(leg, ear)
             return key == ear.collector.command.terminator
         if ear.done:
+            ear.collector.after(key)
             return True
         if (
             ear.limit is None and ear.collector.command.play
