@@ -172,7 +172,7 @@ KEYS: dict[str, Key] = {
     "Pin.least": Key(low=3, high=16),
     "Pin.most": Key(low=3, high=16),
     "Pin.attempts": Key(low=1, high=10),
-    "OneTimeCode.digits": Key(low=4, high=10, doc="Digits of the code."),
+    "OneTimeCode.digits": Key(low=4, high=10),
     "OneTimeCode.valid_s": _seconds(3600.0, low=10.0),
     "OneTimeCode.attempts": Key(low=1, high=10),
     "OneTimeCode.resends": Key(low=0, high=5),

@@ -36,6 +36,7 @@ class OneTimeCode(Frozen, frozen=True):
     values: dict[str, str] = {}
     """Further values for the service."""
     digits: int = 6
+    """Digits of the code."""
     valid_s: float = 300.0
     """It counts for so long after the service sent it."""
     prompt: str = "identify/code"
