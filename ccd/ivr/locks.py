@@ -1,7 +1,7 @@
 """Wrong PINs and codes across calls: who had too many is locked for a while.
 
 An attempt counts when it is made, not when it turns out wrong, so that many calls at once are no way around
-the limit; one that was right, or could not be judged, is taken back.
+the limit; one that was right is taken back.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def count(locks: Locks, names: Sequence[str], locked_s: float, now: float) -> No
 
 
 def take_back(locks: Locks, names: Sequence[str]) -> None:
-    """The attempt was none, or it was right: other attempts still count."""
+    """The attempt was right: other attempts still count."""
     for name in names:
         failed = locks.get(name)
         if failed is not None:

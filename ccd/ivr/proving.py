@@ -52,7 +52,7 @@ def begin(
         _ask(flows, run, step, "", now, out)
     else:
         _enter(run, CODE)
-        _send(flows, run, step, "", now, out)
+        _send(flows, run, step, now, out)
 
 
 def keyed(flows: "Flows", run: FlowState, told: keying.Told, now: float, out: list[Do]) -> None:
@@ -91,8 +91,7 @@ def verified(flows: "Flows", run: FlowState, answer: OutsideAnswered, now: float
         return
     step, run.ask = flows.step(run, Identify), ""
     keying.forget(run, out)
-    if not answer.ok:
-        locks.take_back(flows.state.failed, _names(flows, run))
+    if not answer.ok:  # it counts: a service may say by an error that the PIN is wrong
         _refuse(flows, run, step, "no answer", now, out)
     elif bounded(answer.values).get(CUSTOMER) == run.variables.get(CUSTOMER):
         _proved(flows, run, step, now, out)
@@ -117,8 +116,6 @@ def sent(flows: "Flows", run: FlowState, answer: OutsideAnswered, now: float, ou
 def late(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
     """A service did not answer in time."""
     out.append(AskLost(run.interaction, run.ask))
-    if run.mode is Mode.VERIFYING:
-        locks.take_back(flows.state.failed, _names(flows, run))
     run.ask = ""
     _refuse(flows, run, flows.step(run, Identify), "no answer", now, out)
 
@@ -139,8 +136,7 @@ def compared(flows: "Flows", run: FlowState, told: tuple[str, bool], now: float,
 
 
 def not_compared(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
-    """The channel said nothing: that is no attempt of the customer's."""
-    locks.take_back(flows.state.failed, _names(flows, run))
+    """The channel said nothing."""
     _refuse(flows, run, flows.step(run, Identify), "not compared", now, out)
 
 
@@ -186,19 +182,20 @@ def _judge(flows: "Flows", run: FlowState, step: Identify, now: float, out: list
         flows.wait(run, now + COMPARE_S)
 
 
-def _send(flows: "Flows", run: FlowState, step: Identify, first: str, now: float, out: list[Do]) -> None:
+def _send(flows: "Flows", run: FlowState, step: Identify, now: float, out: list[Do]) -> None:
     """Have a code made and sent; what was sent before counts no longer."""
     code = _code(step)
     keying.forget(run, out)
     filled = outside.values_of(flows, run, code.values | {"to": code.to})
     to = filled["to"]
-    if locks.locked(flows.state.failed, _names(flows, run), step.lock_after, now):
+    failed = flows.state.failed
+    if locks.locked(failed, [*_names(flows, run), _sends(run)], step.lock_after, now):
         _refuse(flows, run, step, "locked", now, out)
         return
     if not to:
         _refuse(flows, run, step, "there is nobody to send the code to", now, out)
         return
-    del first
+    locks.count(failed, [_sends(run)], step.locked_s, now)
     flows.answer(run, out)
     run.codes += 1
     keying.drop(run, out)
@@ -229,7 +226,7 @@ def _none(flows: "Flows", run: FlowState, step: Identify, now: float, out: list[
     run.no_input += 1
     out.append(Missed(run.interaction, flows.label(run), "", run.no_input))
     if run.codes <= _code(step).resends:
-        _send(flows, run, step, "", now, out)
+        _send(flows, run, step, now, out)
     else:
         _refuse(flows, run, step, "no code came", now, out)
 
@@ -249,12 +246,14 @@ def _proved(flows: "Flows", run: FlowState, step: Identify, now: float, out: lis
     count on, or who has one account could try others for ever."""
     failed, names = flows.state.failed, _names(flows, run)
     failed.pop(names[0], None)
+    if run.part == CODE:
+        failed.pop(_sends(run), None)
     locks.take_back(failed, names[1:])
     by = run.variables.get(IDENTIFIED, "")
     run.variables = run.variables | {IDENTIFIED: f"{by}+{run.part}" if by else run.part}
     if run.part == PIN and step.one_time_code is not None:
         _enter(run, CODE)
-        _send(flows, run, step, "", now, out)
+        _send(flows, run, step, now, out)
         return
     out.append(Assigned(run.interaction, flows.label(run), {IDENTIFIED: run.variables[IDENTIFIED]}))
     _leave(run)
@@ -279,6 +278,11 @@ def _names(flows: "Flows", run: FlowState) -> list[str]:
     """What attempts are counted for: the customer, and the number that calls if it is known."""
     caller = outside.values_of(flows, run, {"caller": "{caller}"})["caller"]
     return [f"customer:{run.variables.get(CUSTOMER, '')}", *([f"caller:{caller}"] if caller else [])]
+
+
+def _sends(run: FlowState) -> str:
+    """What codes that are sent are counted for: who never keys them is not to be flooded with messages."""
+    return f"codes:{run.variables.get(CUSTOMER, '')}"
 
 
 def _code(step: Identify) -> OneTimeCode:

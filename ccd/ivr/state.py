@@ -174,4 +174,4 @@ class FlowsState(msgspec.Struct, omit_defaults=True):
     """Flow's name → number of the script that new interactions follow."""
     next_script: int = 1
     failed: dict[str, Failed] = {}
-    """`customer:ID` and `caller:NUMBER` → wrong PINs and codes, latest last; bounded (`ccd.ivr.locks`)."""
+    """`customer:ID`, `caller:NUMBER` → wrong PINs and codes, `codes:ID` → those sent; bounded."""

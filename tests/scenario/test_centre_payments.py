@@ -355,13 +355,14 @@ def test_who_has_an_account_cannot_try_others_for_ever() -> None:
 
 
 @pytest.mark.parametrize("answer", [Answers(ok=False), Answers({"customer": "77"}, after=2.0 + TICK)])
-def test_a_service_that_fails_counts_against_nobody_and_lets_nobody_in(answer: Answers) -> None:
+def test_a_service_that_fails_lets_nobody_in_and_is_no_way_around_the_limit(answer: Answers) -> None:
     sim = proving(BY_PIN, pins=answer)
     call = sim.call()
     sim.run(0.2)
     sim.act(sim.voice.digit, call, "9172#")
     sim.run(2.0)
-    assert prompts(sim, call)[-1] == "refused" and sim.centre.flows.state.failed == {}
+    assert prompts(sim, call)[-1] == "refused"
+    assert sim.centre.flows.state.failed["customer:77"].count == 1
 
 
 def test_many_calls_at_once_are_no_way_around_the_limit() -> None:
@@ -450,6 +451,18 @@ def test_a_new_code_is_sent_once_and_the_old_one_counts_no_longer() -> None:
     sim.act(sim.voice.digit, call, "0#")
     assert prompts(sim, call)[-1] == "refused"
     assert len([asked for asked in sim.outside.asked if asked.new_code]) == 2
+
+
+def test_codes_that_nobody_keys_are_sent_so_often_at_most() -> None:
+    sim = proving(BY_CODE, sms=Answers({}))
+    for number in range(4):
+        call = sim.call(origin=f"+3361234567{number}")
+        sim.run(0.3)
+        sim.act(sim.voice.digit, call, "0#")
+        sim.run(0.3)
+        sim.hang_up(call)
+    assert len([asked for asked in sim.outside.asked if asked.new_code]) == BY_CODE.lock_after
+    sim.check_replay()
 
 
 @pytest.mark.parametrize("mobile", ["", "+33611223344"])
