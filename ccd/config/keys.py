@@ -284,6 +284,9 @@ KEYS: dict[str, Key] = {
     "Share.flow": Key(doc="A flow, from its first step."),
     "Share.agent": Key(doc="An agent."),
     "FlowRule.name": _named("The flow"),
+    "FlowRule.code": Key(
+        pattern=r"(\*[0-9]{1,6})?", must="a star and 1 to 6 digits", cure='write e.g. code = "*47"'
+    ),
     "FlowRule.steps": Key(doc="The steps in order, one `[[flows.NAME.steps]]` table each; `do` says which."),
     "FlowRule.language": Key(doc="Language of its prompts; empty: the centre's."),
     "Play.prompts": Key(doc="Names of the prompts."),

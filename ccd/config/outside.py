@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ccd.config.faults import Path, did_you_mean, listed
-from ccd.config.payments import PAY_GIVES, check_pay, check_proofs, proofs_ask
+from ccd.config.payments import PAY_GIVES, check_codes, check_pay, check_proofs, proofs_ask
 from ccd.config.people import must_be_known
 from ccd.config.values import Reader
 from ccd.ivr.identifying import BY_CALLER, BY_NUMBER
@@ -42,6 +42,7 @@ def check_outside(reader: Reader, settings: Settings) -> None:
         elif service.kind == SQL:
             _sql(reader, path, service)
         _take(reader, path, service)
+    check_codes(reader, settings)
     for flow in settings.rules.flows.values():
         raw = reader.document.get(("flows", flow.name, "steps"))
         if isinstance(raw, list) and len(raw) == len(flow.steps):

@@ -26,6 +26,19 @@ def proofs_ask(step: Identify) -> Iterator[tuple[str, str, list[str]]]:
         yield "one_time_code", step.one_time_code.service, [*step.one_time_code.values, *_CODE_GIVES]
 
 
+def check_codes(reader: Reader, settings: Settings) -> None:
+    """The codes of flows: none is another's, nor an agent's feature code or the beginning of one."""
+    features = settings.rules.features
+    known = {f"features.{name}": getattr(features, name) for name in features.__struct_fields__}
+    for flow in settings.rules.flows.values():
+        path: Path = ("flows", flow.name, "code")
+        for name, code in known.items() if flow.code else ():
+            followed = name in ("features.pause", "features.disposition") and flow.code.startswith(code)
+            if code and (flow.code == code or followed):
+                reader.fault(path, f'"{flow.code}" clashes with {name} "{code}"', "choose another code")
+        known[f"flows.{flow.name}.code"] = flow.code
+
+
 def check_pay(reader: Reader, settings: Settings, path: Path, step: Pay) -> None:
     """All of one step but its templates and its service's name."""
     for name in step.values:

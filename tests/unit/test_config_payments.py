@@ -106,3 +106,22 @@ def code(**keys: str) -> dict[str, str]:
 def test_bad_ones(tmp_path: Path, step: str, keys: dict[str, str], key: str, words: str) -> None:
     found = problems(tmp_path, step, keys)
     assert any(name.rpartition(".")[2] == key and words in problem for name, problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("code", "features", "words"),
+    [
+        ("*47", "", ""),
+        ("47", "", "a star and"),
+        ("*41", "", "clashes with features.login"),
+        ("*4212", "", "clashes with features.pause"),
+        ("*48", '[features]\nlogin = "*48"', "clashes with features.login"),
+        ("*49", '[flows.b]\ncode = "*49"\n[[flows.b.steps]]\ndo = "hangup"', "clashes with flows.b.code"),
+    ],
+)
+def test_codes_of_flows(tmp_path: Path, code: str, features: str, words: str) -> None:
+    text = f'{features}\n[flows.in]\ncode = "{code}"\n[[flows.in.steps]]\ndo = "hangup"\n'
+    (tmp_path / "ccd.toml").write_text(text)
+    _, faults = check(tmp_path)
+    problems = [fault.problem for fault in faults]
+    assert any(words in problem for problem in problems) if words else problems == []

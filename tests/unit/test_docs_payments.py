@@ -8,12 +8,12 @@ from ccd.cli.flow import _settings, zone_of
 from ccd.testing.flow_cases import judge
 
 PAGE = (Path(__file__).parents[2] / "docs" / "payments.md").read_text()
-(TOML,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+TOML = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 (CALLS,) = re.findall(r"^```toml rehearsal\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def test_the_calls_go_as_the_page_says(tmp_path: Path) -> None:
-    (tmp_path / "ccd.toml").write_text(TOML)
+    (tmp_path / "ccd.toml").write_text("\n".join(TOML))
     file = tmp_path / "calls.toml"
     file.write_text(CALLS)
 
