@@ -5,6 +5,7 @@ trace, recordings, nor in any other file of the daemon.
 """
 
 import asyncio
+import audioop
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.interop.daemon_site import Site
+from ccd.media.g711 import decode, encode
+from ccd.media.inband import ToneEar
+from tests.interop.daemon_site import DIRECT, PASSWORD, Site
+from tests.interop.parties import bridged, caller, phone
+from tests.interop.wire import Call, Rtp, Ua, sdp
 from tests.peers.pjsip import PjsipPhone, have_pjsua
+from tests.unit.tone_keys import linear, silence, tone
 
 Make = Callable[..., Any]
 PAY = "+33177777778"
@@ -102,6 +108,17 @@ do = "hangup"
 """
 
 
+ASIDE = """
+[flows.card]
+code = "*47"
+[[flows.card.steps]]
+do = "pay"
+service = "charge"
+amount = "12.50"
+currency = "EUR"
+"""
+
+
 async def until_step(site: Site, *wanted: str) -> dict[str, Any]:
     """What is shown of the call once its variables or its prompts say that it is so far."""
 
@@ -174,5 +191,103 @@ async def test_a_phone_proves_itself_and_pays_and_nothing_is_left(make_site: Mak
             assert secret not in trace and secret not in told
         assert b"DigitPressed" not in kept, "not key by key either"
         assert not site.recordings(), "a flow without an agent is not recorded"
+    finally:
+        await services.stop()
+
+
+# -- with an agent who waits -----------------------------------------------------------------------
+
+
+def keys_in(samples: bytes) -> str:
+    """Keys whose tones are in linear audio of 8 kHz."""
+    heard: list[str] = []
+    ear = ToneEar(heard.append)
+    data = encode(samples, "PCMU")
+    for at in range(0, len(data) - 159, 160):
+        ear.put(data[at : at + 160], at, 8000, "PCMU")
+    return "".join(heard)
+
+
+def keys_heard(rtp: Rtp) -> str:
+    """Keys in what an RTP socket got: tones and telephone events alike."""
+    events = [each for each in rtp.packets if each[1] & 0x7F == 101]
+    return keys_in(b"".join(decode(each[12:], "PCMU") for each in rtp.packets)) + "e" * len(events)
+
+
+async def dial(agent: Ua, code: str, port: int) -> Call:
+    first = agent.request("INVITE", f"sip:{code}@interop.invalid", body=sdp(port=port))
+    refused = Call(agent, first)
+    agent.send(first)
+    challenge = await refused.response(200)
+    refused.ack_refusal(challenge)
+    agent.password = PASSWORD
+    call = Call(agent, agent.again(first, challenge))
+    agent.send(call.invite)
+    await call.answered()
+    return call
+
+
+async def speak(rtp: Rtp, to: tuple[str, int], sound: list[float]) -> None:
+    data = encode(linear(sound), "PCMU")
+    for at in range(0, len(data) - 159, 160):
+        rtp.send(to, data[at : at + 160])
+        await asyncio.sleep(0.02)
+
+
+async def key(rtp: Rtp, to: tuple[str, int], keys: str, way: str) -> None:
+    for each in keys:
+        if way == "events":
+            await rtp.press(to, each)
+            await asyncio.sleep(0.05)
+        else:
+            await speak(rtp, to, tone(each, 80) + silence(80))
+
+
+@pytest.mark.parametrize("way", ["events", "tones"])
+async def test_an_agent_waits_and_hears_no_key_and_no_recording_holds_one(make_site: Make, way: str) -> None:
+    """The agent hears a tone before and after, so that hearing none in between says something."""
+    services = Services()
+    base = await services.start()
+    customer, desk, aside = await Rtp.open(), await Rtp.open(), await Rtp.open()
+    codecs = "0 101" if way == "events" else "0"
+    flows = flow(base).replace("flows.pay.", "flows.old.") + ASIDE
+    try:
+        site: Site = await make_site(agents=1, tables={"queues.sales": {"record": True}}, extra=flows)
+        async with phone(site) as agent, caller(site) as outside:
+            call = await outside.call(DIRECT, sdp(port=customer.port, codecs=codecs))
+            answer = await call.answered()
+            taken = await Call.taken(agent)
+            taken.accept(sdp(port=desk.port, codecs=codecs))
+            await taken.expect("ACK")
+            await bridged(site)
+            to = answer.media
+            await desk.talk(taken.invite.media, 0.2)
+            await speak(customer, to, silence(200) + tone("7", 100) + silence(200))
+            assert keys_heard(desk) == "7", "in conversation"
+            await dial(agent, "*47", aside.port)
+            await until_step(site, "goes through a flow")
+            desk.packets.clear()
+            await asyncio.sleep(0.5)
+            for keys, pause_s in ((CARD + "#", 0.5), (EXPIRY + "#", 0.5), (CODE, 0.0)):
+                await key(customer, to, keys, way)
+                await asyncio.sleep(pause_s)
+            charged = await services.got("charge")
+            assert (charged["card_number"], charged["expiry"]) == (CARD, EXPIRY)
+            await until_step(site, "back with the agent")
+            assert keys_heard(desk) == "" and len(desk.packets) > 100, "music, and no key"
+            await asyncio.sleep(0.7)
+            desk.packets.clear()
+            await speak(customer, to, silence(200) + tone("9", 100) + silence(200))
+            assert keys_heard(desk) == "9", "both hear each other again"
+            assert (await call.bye()).status == 200
+        await site.until_records(1)
+        await site.stop()
+        (recording,) = site.recordings()
+        sound = recording.read_bytes()
+        assert (sound[22], int.from_bytes(sound[24:28], "little")) == (2, 8000), "stereo"
+        parties = [audioop.tomono(sound[44:], 2, left, 1 - left) for left in (1, 0)]
+        assert sorted(map(keys_in, parties)) == ["", "79"]
+        kept = b"".join(file.read_bytes() for file in site.folder.rglob("*") if file.is_file())
+        assert CARD.encode() not in kept
     finally:
         await services.stop()
