@@ -94,9 +94,18 @@ class Flows(Scripts):
         )
 
     def step_aside(
-        self, interaction: str, flow: str, now: float, language: str, values: dict[str, str]
+        self,
+        interaction: str,
+        flow: str,
+        now: float,
+        language: str,
+        values: dict[str, str],
+        count_from: int = 0,
     ) -> list[Do]:
         """Run a flow while the customer waits in a queue; `values` are its variables at first.
+
+        `count_from`: its plays and questions are numbered from there, where no flow waits for the queue: what
+        is told late of a flow before must not be taken for something of this one.
 
         It ends with `Stay`, `step_back` or `stop`; the flow that waits for the queue goes on from there.
         """
@@ -112,8 +121,8 @@ class Flows(Scripts):
             answered=True,
             secrets=outer.secrets if outer is not None else {},
             variables=(outer.variables if outer is not None else {}) | values,
-            plays=outer.plays if outer is not None else 0,
-            asks=outer.asks if outer is not None else 0,
+            plays=outer.plays if outer is not None else count_from,
+            asks=outer.asks if outer is not None else count_from,
             sent=outer.sent if outer is not None else 0,
             aside=True,
             outer=outer,

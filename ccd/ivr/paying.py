@@ -26,7 +26,8 @@ CARD, EXPIRES, SECURITY_CODE = "card_number", "expiry", "security_code"
 PARTS: Final = (CARD, EXPIRES, SECURITY_CODE)
 """What is keyed, in this order; also the names of the secrets that the service gets."""
 AMOUNT, CURRENCY, REQUEST = "amount", "currency", "request"
-"""Values that the service gets. `request` is another one for each payment that is asked for."""
+"""Values that the service gets. `request` is another one for each payment that is asked for,
+for good: it has the time in it, as the numbers of interactions begin anew with a new ledger."""
 PAID, REFUSED, UNKNOWN, NONE = "paid", "refused", "unknown", "none"
 """Results."""
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
@@ -141,7 +142,7 @@ def _again(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do])
 
 
 def _charge(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do]) -> None:
-    values = _values(flows, run, step) | {REQUEST: f"{run.interaction}.a{run.asks + 1}"}
+    values = _values(flows, run, step) | {REQUEST: f"{run.interaction}-{int(1000 * now)}"}
     secrets = dict(run.given)
     keying.drop(run, out)
     outside.ask(flows, run, step, step.service, values, now, out, Mode.CHARGING, secrets)

@@ -32,7 +32,9 @@ def dialled(centre: "Centre", agent: str, code: str, by: str) -> str | None:
     values = kept | {"agent": agent, "queue": info.queue}
     centre.history.note(info.id, centre.now, "goes through a flow", flow=flow, agent=agent, by=by)
     asides.begin(centre.talks, talk)
-    centre.push(centre.flows.step_aside(info.id, flow, centre.now, talk.language, values))
+    count_from = int(1000 * centre.now)  # no flow before has come so far
+    step_aside = centre.flows.step_aside
+    centre.push(step_aside(info.id, flow, centre.now, talk.language, values, count_from))
     return PASSED_ON
 
 

@@ -135,6 +135,42 @@ def test_a_customer_who_hangs_up_frees_the_agent(keyed: int) -> None:
     sim.check_replay()
 
 
+def test_a_second_payment_in_a_conversation_is_another_one() -> None:
+    """Its request is not the first one's, and an answer that comes late to the first is none to it."""
+    late = Answers({"paid": "true", "reference": "first"}, after=5.0)
+    sim, call, agent = talking(late)
+    sim.dial("ann-phone", "*47")
+    key_card(sim, call)
+    sim.run(3.0)
+    sim.act(sim.voice.digit, call, "1")
+    assert hear_each_other(sim, call, agent)
+    sim.outside.answers["psp"] = Answers({"paid": "true", "reference": "second"}, after=2.9)
+    sim.dial("ann-phone", "*47")
+    key_card(sim, call)
+    sim.run(2.5)
+    assert not hear_each_other(sim, call, agent), "the late answer changes nothing"
+    sim.run(0.5)
+    assert hear_each_other(sim, call, agent)
+    asked = sim.outside.asked
+    assert len({each.values["request"] for each in asked}) == len({each.leg for each in asked}) == 2
+    sim.hang_up(call)
+    sim.run(1)
+    references = [note.details.get("payment_reference") for note in sim.record(call).timeline]
+    assert [each for each in references if each] == ["second"]
+
+
+def test_what_the_flow_set_does_not_go_into_the_flow_after_the_call() -> None:
+    sim, call, agent = talking(Answers(ok=False), after_call="excuse")
+    sim.dial("ann-phone", "*47")
+    key_card(sim, call)
+    sim.run(0.6)
+    assert prompts(sim, call)[-1] == "more"
+    sim.hang_up(agent)
+    name = sim.interaction_of(call)
+    assert sim.centre.flows.where(name).startswith("excuse/")
+    assert set(sim.centre.flows.variables(name)) == {"queue", "agent", "talked_s"}
+
+
 def test_a_transfer_meanwhile_is_refused() -> None:
     sim, call, agent = talking()
     sim.dial("ann-phone", "*47")
