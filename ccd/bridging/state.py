@@ -209,7 +209,8 @@ class Talk(msgspec.Struct, omit_defaults=True):
     after_call: bool = False
     """When the agent hangs up, the customer goes on in a flow (`bridging.after_calls`)."""
     asking: bool = False
-    """The customer waits, and a flow asks how to be called back meanwhile."""
+    """The customer waits, and a flow asks how to be called back meanwhile; or is in conversation, and goes
+    through a flow while the agent waits (`bridging.asides`)."""
     pending: list[DialLeg] = []
     """Offers of a written interaction that wait a moment for the first words of the customer."""
     seen: list[str] = []

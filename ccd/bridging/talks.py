@@ -14,7 +14,7 @@ import heapq
 
 import msgspec
 
-from ccd.bridging import after_calls, callbacks, own_calls, recording, texts, thirds, voicemail
+from ccd.bridging import after_calls, asides, callbacks, own_calls, recording, texts, thirds, voicemail
 from ccd.bridging import events as ev
 from ccd.bridging.state import HEARS_MUSIC, BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
@@ -274,7 +274,9 @@ class Talks:
         party.held = on
         self.note(talk, "held" if on else "resumed", role=role.value)
         if role is Role.AGENT and talk.phase is Phase.TALKING:
-            if on:
+            if talk.asking:
+                asides.held(self, talk, leg, on)
+            elif on:
                 self.commands.append(cmd.PartLegs(leg))
                 self.start_music(talk)
             else:
@@ -408,6 +410,7 @@ class Talks:
         elif phase is Phase.LISTENING:
             voicemail.agent_gone(self, talk, agent.offer)
         elif phase in {Phase.TALKING, Phase.TRANSFERRING}:
+            talk.asking = False
             self.events.append(ev.TalkOver(talk.interaction, agent.agent, by_agent=True))
             if phase is Phase.TALKING and not after_calls.keep(self, talk, cause):
                 self.end(talk, cause, now)

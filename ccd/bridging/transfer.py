@@ -14,7 +14,7 @@ from ccd.model.nouns import Cause, LegKind
 def can_transfer(talk: Talk, leg: str) -> bool:
     """Only the agent in conversation may send the customer on; writing has no REFER."""
     speaks = talk.agent is not None and talk.agent.leg == leg and talk.agent.kind is LegKind.AUDIO
-    return talk.phase is Phase.TALKING and speaks
+    return talk.phase is Phase.TALKING and speaks and not talk.asking
 
 
 def refuse(talks: Talks, leg: str, cause: Cause) -> None:

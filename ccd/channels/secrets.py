@@ -4,6 +4,7 @@ Nothing here is ever written, logged or part of a fact. `KeyCollector` is pure (
 time); `Secrets` is what an adapter asks that has to pass a card number on.
 """
 
+from hmac import compare_digest
 from typing import Final
 
 from ccd.model.commands import CollectSecret
@@ -41,6 +42,12 @@ class Secrets:
         """Forget one that was used."""
         self._values.pop(ref, None)
 
+    def same(self, one: str, other: str) -> bool:
+        """Whether both are kept, and the same; how long it takes says nothing of where they differ."""
+        values = self._values.get(one), self._values.get(other)
+        known = None not in values
+        return compare_digest(*[(value or "").encode() for value in values]) and known
+
     def forget(self, interaction: str) -> None:
         """Forget all of an interaction (`secret:INTERACTION.…`)."""
         start = f"secret:{interaction}."
@@ -56,13 +63,15 @@ def interaction_of(ref: str) -> str:
 class KeyCollector:
     """One `CollectSecret` at work. Shows nothing of the keys when it is printed."""
 
-    __slots__ = ("_keyed", "_keys", "_secrets", "command")
+    __slots__ = ("_heels", "_keyed", "_keys", "_secrets", "command")
 
-    def __init__(self, command: CollectSecret, secrets: Secrets) -> None:
+    def __init__(self, command: CollectSecret, secrets: Secrets, *, heels: bool = False) -> None:
+        """`heels`: another collector became full just now; a terminator that comes first belongs to that."""
         self.command = command
         self._secrets = secrets
         self._keys = ""
         self._keyed = 0
+        self._heels = heels
 
     def __repr__(self) -> str:
         return f"<collects {self.command.secret}>"
@@ -70,6 +79,9 @@ class KeyCollector:
     def press(self, key: str) -> SecretCollected | None:
         """One key; the outcome when it was the last one."""
         command = self.command
+        heels, self._heels = self._heels, False
+        if command.for_nobody or (heels and key == command.terminator):
+            return None
         if key == command.terminator:
             return self.over()
         if key == "*":
@@ -82,6 +94,16 @@ class KeyCollector:
     def full(self) -> bool:
         """So many came that a terminator on their heels means nothing any more."""
         return self._keyed >= self.command.most
+
+    @property
+    def awaits_terminator(self) -> bool:
+        """The terminator that people press all the same is still to come, maybe while another collects."""
+        return self.full or self._heels
+
+    def after(self, key: str) -> None:
+        """A key after the last one."""
+        if key == self.command.terminator:
+            self._keyed = 0
 
     def over(self) -> SecretCollected:
         """The last key came, or the time is up: judge, keep what is good, forget the rest."""

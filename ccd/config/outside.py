@@ -9,6 +9,7 @@ import msgspec
 
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.keyed import check_valid
+from ccd.config.payments import PAY_GIVES, check_codes, check_pay, check_proofs, proofs_ask
 from ccd.config.people import must_be_known
 from ccd.config.values import Reader
 from ccd.ivr.identifying import BY_CALLER, BY_NUMBER
@@ -20,6 +21,7 @@ from ccd.model.selects import fault_of_select, parameters_of
 from ccd.model.settings import OutsideSettings, Settings
 from ccd.model.steps import AnyStep
 from ccd.model.steps_outside import ASKING_STEPS, Hook, Identify, Lookup, Send
+from ccd.model.steps_pay import Pay
 from ccd.model.takes import fault_of_path
 from ccd.model.templates import check_template
 
@@ -41,6 +43,7 @@ def check_outside(reader: Reader, settings: Settings) -> None:
         elif service.kind == SQL:
             _sql(reader, path, service)
         _take(reader, path, service)
+    check_codes(reader, settings)
     for flow in settings.rules.flows.values():
         raw = reader.document.get(("flows", flow.name, "steps"))
         if isinstance(raw, list) and len(raw) == len(flow.steps):
@@ -52,7 +55,7 @@ def with_timeouts(flow: FlowRule, services: Mapping[str, OutsideSettings]) -> Fl
     """The flow with the services' time limits where its steps name none: the engines know no service."""
 
     def step_of(step: AnyStep) -> AnyStep:
-        if not isinstance(step, ASKING_STEPS) or step.timeout_s:
+        if not isinstance(step, (*ASKING_STEPS, Pay)) or step.timeout_s:
             return step
         asked = [services[name].timeout_s for name in _services_of(step) if name in services]
         return msgspec.structs.replace(step, timeout_s=max(asked)) if asked else step
@@ -60,9 +63,10 @@ def with_timeouts(flow: FlowRule, services: Mapping[str, OutsideSettings]) -> Fl
     return msgspec.structs.replace(flow, steps=tuple(map(step_of, flow.steps)))
 
 
-def _services_of(step: Lookup | Hook | Identify | Send) -> list[str]:
+def _services_of(step: Lookup | Hook | Identify | Send | Pay) -> list[str]:
     if isinstance(step, Identify):
-        return [name for name in (step.caller_service, step.number_service) if name]
+        proofs = [proof.service for proof in (step.pin, step.one_time_code) if proof is not None]
+        return [name for name in (step.caller_service, step.number_service, *proofs) if name]
     return [step.service]
 
 
@@ -139,25 +143,43 @@ def _take(reader: Reader, path: Path, service: OutsideSettings) -> None:
 
 
 def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep) -> None:
-    if not isinstance(step, ASKING_STEPS):
+    if not isinstance(step, (*ASKING_STEPS, Pay)):
         return
     queues = settings.rules.queues
+    if isinstance(step, Pay):
+        check_pay(reader, settings, path, step)
+        for key in ("amount", "currency"):
+            check_text(reader, (*path, key), getattr(step, key), queues)
+    if isinstance(step, Identify):
+        check_proofs(reader, settings, path, step)
+        if step.one_time_code is not None:
+            here = (*path, "one_time_code")
+            check_text(reader, (*here, "to"), step.one_time_code.to, queues)
+            _values(reader, here, step.one_time_code.values, queues)
     if isinstance(step, Identify):
         _identify(reader, settings, path, step)
+        for key, service, given in proofs_ask(step):
+            _service(reader, settings, (*path, key, "service"), service, given)
+    elif isinstance(step, Pay):
+        _service(reader, settings, (*path, "service"), step.service, [*step.values, *PAY_GIVES])
     else:
         given = [*step.values, *(step.secrets if isinstance(step, Lookup | Hook) else ())]
         _service(reader, settings, (*path, "service"), step.service, given)
-    for name, text in step.values.items():
-        here: Path = (*path, "values", name)
-        if not _PARAMETER.fullmatch(name):
-            reader.fault(here, f'"{name}" is no name of a value', "use letters, digits and _")
-        check_text(reader, here, text, queues)
+    _values(reader, path, step.values, queues)
     if isinstance(step, Lookup | Hook):
         for name in step.secrets:
             if name in step.values:
                 reader.fault((*path, "secrets", name), "is among the values too", "keep one of them")
     if isinstance(step, Hook) and not step.may:
         reader.fault((*path, "may"), "names no step", "list the ids of the steps that it may lead to")
+
+
+def _values(reader: Reader, path: Path, values: Mapping[str, str], queues: Collection[str]) -> None:
+    for name, text in values.items():
+        here: Path = (*path, "values", name)
+        if not _PARAMETER.fullmatch(name):
+            reader.fault(here, f'"{name}" is no name of a value', "use letters, digits and _")
+        check_text(reader, here, text, queues)
 
 
 def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) -> None:

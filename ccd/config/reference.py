@@ -18,9 +18,11 @@ from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
 from ccd.config.values import TAG
 from ccd.model.callback_rules import CallbackRule, RetryAfter
+from ccd.model.proofs import OneTimeCode, Pin
 from ccd.model.rules import EntryRule, PauseReason, Relax, Rules, Share, Suspension, Target, Tier
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 from ccd.model.steps import AnyStep, Branch, Case
+from ccd.model.steps_outside import Identify
 from ccd.model.voicemail_rules import VoicemailRule
 
 _HEAD = """# Configuration reference
@@ -111,6 +113,9 @@ def _steps() -> list[str]:
             out.append(_table(kind, leave_out=("id",)))
         if kind is Branch:
             out += ["##### cases\n", _intro(Case), _table(Case)]
+        if kind is Identify:
+            out += ["##### pin\n", _intro(Pin), _table(Pin)]
+            out += ["##### one_time_code\n", _intro(OneTimeCode), _table(OneTimeCode)]
     return out
 
 

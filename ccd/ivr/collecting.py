@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ccd.ivr.do import Assigned, CollectSecretly, Do, Missed, Rejected
-from ccd.ivr.input import TEXT_WAIT_S, hidden, secret_name
-from ccd.ivr.scripts import PLAY_LIMIT_S, WAITS
+from ccd.ivr import keying
+from ccd.ivr.do import Assigned, Do, Missed, Rejected
+from ccd.ivr.input import TEXT_WAIT_S, hidden
+from ccd.ivr.keying import NOT_VALID, TOO_SHORT, Told
+from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.key_checks import LONGEST, check
 from ccd.model.nouns import LegKind
@@ -14,19 +16,6 @@ from ccd.model.steps_keys import Collect
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
-
-SECRET_LIMIT_S = 600.0
-"""A channel is done with secret keys by then; if it is not heard of, no key came."""
-TOO_SHORT, NOT_VALID = "too short", "not valid"
-
-
-class Told(msgspec.Struct, frozen=True):
-    """What a channel says of secret keys."""
-
-    secret: str
-    length: int
-    ok: bool
-    note: str
 
 
 def key(flows: "Flows", run: FlowState, key: str, now: float, out: list[Do]) -> None:
@@ -115,28 +104,16 @@ def _ask_secretly(
     flows: "Flows", run: FlowState, step: Collect, prompts: tuple[str, ...], now: float, out: list[Do]
 ) -> None:
     run.mode = Mode.KEYING
-    flows.answer(run, out)
-    secret, play, at = secret_name(run.interaction, run.plays + 1), flows.next_play(run), len(out)
-    said = flows.say(run, prompts, True, now, out, say=step.say)
-    if not said:
-        run.plays += 1
-    out.insert(  # before its prompt: a key on the heels of that is secret already
-        at,
-        CollectSecretly(
-            run.interaction,
-            secret,
-            step.least,
-            step.most,
-            step.terminator,
-            step.first_wait_s or step.wait_s,
-            step.wait_s,
-            step.total_s,
-            step.valid,
-            play if said else "",
-        ),
+    wanted = keying.Keys(
+        step.least,
+        step.most,
+        step.terminator,
+        step.first_wait_s or step.wait_s,
+        step.wait_s,
+        step.total_s,
+        step.valid,
     )
-    run.play = secret
-    flows.wait(run, now + PLAY_LIMIT_S + (step.total_s or SECRET_LIMIT_S))
+    keying.ask(flows, run, wanted, prompts, now, out, step.say)
 
 
 def _wait(flows: "Flows", run: FlowState, step: Collect, wait_s: float, now: float) -> None:

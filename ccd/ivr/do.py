@@ -127,6 +127,28 @@ class CollectSecretly(Do, frozen=True):
     valid: str
     play: str
     """Of the prompt that follows; empty: none does."""
+    for_nobody: bool = False
+    """They are dropped, and nothing is awaited."""
+
+
+class Forget(Do, frozen=True):
+    """Forget secrets, and stop dropping keys."""
+
+    secrets: tuple[str, ...]
+
+
+class Compare(Do, frozen=True):
+    """Compare what was keyed with what it should be; `secrets_compared` is awaited."""
+
+    secret: str
+    other: str
+
+
+class Remarked(Do, frozen=True):
+    """Something for the timeline only: never with what was keyed in it."""
+
+    what: str
+    details: dict[str, str]
 
 
 class Rejected(Do, frozen=True):
@@ -204,6 +226,9 @@ class Ask(Do, frozen=True):
     timeout_s: float
     secrets: dict[str, str] = {}
     """Name → reference of a secret."""
+    new_code: str = ""
+    """Reference for a one-time code that is made and sent with it; empty: none."""
+    new_code_digits: int = 6
 
 
 class AskLost(Do, frozen=True):

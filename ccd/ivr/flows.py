@@ -14,13 +14,13 @@ import heapq
 from typing import Any
 
 from ccd.ivr.calling import come_back
-from ccd.ivr.collecting import Told
 from ccd.ivr.do import (
     Do,
     HangUp,
     Stay,
 )
 from ccd.ivr.input import means_choice
+from ccd.ivr.keying import Told
 from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
 from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
@@ -94,9 +94,18 @@ class Flows(Scripts):
         )
 
     def step_aside(
-        self, interaction: str, flow: str, now: float, language: str, values: dict[str, str]
+        self,
+        interaction: str,
+        flow: str,
+        now: float,
+        language: str,
+        values: dict[str, str],
+        count_from: int = 0,
     ) -> list[Do]:
         """Run a flow while the customer waits in a queue; `values` are its variables at first.
+
+        `count_from`: its plays and questions are numbered from there, where no flow waits for the queue: what
+        is told late of a flow before must not be taken for something of this one.
 
         It ends with `Stay`, `step_back` or `stop`; the flow that waits for the queue goes on from there.
         """
@@ -112,8 +121,8 @@ class Flows(Scripts):
             answered=True,
             secrets=outer.secrets if outer is not None else {},
             variables=(outer.variables if outer is not None else {}) | values,
-            plays=outer.plays if outer is not None else 0,
-            asks=outer.asks if outer is not None else 0,
+            plays=outer.plays if outer is not None else count_from,
+            asks=outer.asks if outer is not None else count_from,
             sent=outer.sent if outer is not None else 0,
             aside=True,
             outer=outer,
@@ -141,6 +150,10 @@ class Flows(Scripts):
     ) -> list[Do]:
         """The channel is done with keys that it collected in secret; the keys themselves it keeps."""
         return self._event(interaction, Event.KEYED, Told(secret, length, ok, note), now)
+
+    def secrets_compared(self, interaction: str, secret: str, ok: bool, now: float) -> list[Do]:
+        """The channel says whether two secrets are the same."""
+        return self._event(interaction, Event.COMPARED, (secret, ok), now)
 
     def text(self, interaction: str, text: str, now: float) -> list[Do]:
         """The party wrote; on a text leg a menu takes the text as a key.

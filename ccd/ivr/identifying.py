@@ -1,16 +1,17 @@
 """The step `identify`: who the customer is, by the number that calls or by a customer number that is keyed.
 
-A PIN or a one-time code is asked for by later steps: `identified` says how sure the centre is so far.
+A PIN and a one-time code, which prove it, are asked for by `ccd.ivr.proving`.
 """
 
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ccd.ivr import outside
-from ccd.ivr.collecting import NOT_VALID
+from ccd.ivr import outside, proving
 from ccd.ivr.do import AskLost, Do, Rejected
 from ccd.ivr.input import TEXT_WAIT_S
+from ccd.ivr.keying import NOT_VALID
+from ccd.ivr.proving import CUSTOMER, CUSTOMER_NAME, IDENTIFIED
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.answers import bounded
@@ -22,8 +23,6 @@ from ccd.model.steps_outside import Identify
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
 
-CUSTOMER, CUSTOMER_NAME, IDENTIFIED = "customer", "customer_name", "identified"
-"""Variables that the step sets."""
 BY_CALLER, BY_NUMBER = "caller", "number"
 """How somebody is identified; also the names of the values that the services get."""
 MOST_TYPED = 64
@@ -66,9 +65,13 @@ def _told(
     customer = fields.pop(CUSTOMER, "")
     if customer:
         name = fields.pop(CUSTOMER_NAME, "")
-        known = {CUSTOMER: customer, CUSTOMER_NAME: name, IDENTIFIED: by}
-        outside.keep(flows, run, {step.prefix + key: value for key, value in fields.items()} | known, out)
-        flows.run(run, flows.index(run, step.on_known) if step.on_known else run.at + 1, now, out)
+        known = {CUSTOMER: customer, CUSTOMER_NAME: name, IDENTIFIED: "" if proving.wanted(step) else by}
+        values = {step.prefix + key: value for key, value in fields.items()} | known
+        outside.keep(flows, run, values, out)
+        if proving.wanted(step):
+            proving.begin(flows, run, step, tuple(values), now, out)
+        else:
+            flows.run(run, flows.index(run, step.on_known) if step.on_known else run.at + 1, now, out)
     elif by == BY_CALLER and step.number_service:
         _ask_number(flows, run, step, "", now, out)
     elif by == BY_NUMBER and ok and run.attempts < step.attempts:

@@ -12,6 +12,8 @@ from ccd.ivr import (
     identifying,
     outside,
     parting,
+    paying,
+    proving,
     speaking,
     surveying,
     voicemail,
@@ -35,6 +37,7 @@ from ccd.model.steps import CallBack as StepCallBack
 from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
+from ccd.model.steps_pay import Pay
 from ccd.model.steps_speech import Confirm, Language
 from ccd.model.steps_surveys import Survey
 from ccd.model.steps_voicemail import Record, Voicemail
@@ -84,6 +87,18 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.IDENTIFYING, Event.TEXT): identifying.written,
     (Mode.IDENTIFYING, Event.PROMPT_ENDED): identifying.keys_awaited,
     (Mode.IDENTIFYING, Event.DEADLINE): identifying.keyed,
+    (Mode.PAYING, Event.KEYED): paying.keyed,
+    (Mode.PAYING, Event.DEADLINE): paying.unheard,
+    (Mode.CHARGING, Event.ANSWERED): paying.answered,
+    (Mode.CHARGING, Event.DEADLINE): paying.late,
+    (Mode.PROVING, Event.KEYED): proving.keyed,
+    (Mode.PROVING, Event.DEADLINE): proving.unheard,
+    (Mode.VERIFYING, Event.ANSWERED): proving.verified,
+    (Mode.VERIFYING, Event.DEADLINE): proving.late,
+    (Mode.SENDING, Event.ANSWERED): proving.sent,
+    (Mode.SENDING, Event.DEADLINE): proving.late,
+    (Mode.COMPARING, Event.COMPARED): proving.compared,
+    (Mode.COMPARING, Event.DEADLINE): proving.not_compared,
     (Mode.LEAVING, Event.PROMPT_ENDED): speaking.left,
     (Mode.LEAVING, Event.DEADLINE): speaking.leave_lost,
     (Mode.KEEPING, Event.REFUSED): parting.refused,
@@ -131,5 +146,6 @@ STEPS: dict[type[AnyStep], Run] = {
     Identify: identifying.do_identify,
     Send: outside.do_send,
     Survey: surveying.do_survey,
+    Pay: paying.do_pay,
 }
 """What executes each step: returns the index of the next, `WAITS` or `ENDS`."""

@@ -16,6 +16,7 @@ from ccd.model.facts import OutsideAnswered
 from ccd.model.nouns import LegKind
 from ccd.model.outside import STEP_FIELD
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
+from ccd.model.steps_pay import Pay
 from ccd.model.templates import filled
 
 if TYPE_CHECKING:
@@ -63,27 +64,34 @@ def values_of(flows: "Flows", run: FlowState, templates: Mapping[str, str]) -> d
 def ask(
     flows: "Flows",
     run: FlowState,
-    step: Lookup | Hook | Identify | Send,
+    step: Lookup | Hook | Identify | Send | Pay,
     service: str,
     values: dict[str, str],
     now: float,
     out: list[Do],
     mode: Mode = Mode.AWAITING,
+    secrets: Mapping[str, str] | None = None,
+    new_code: str = "",
+    new_code_digits: int = 6,
 ) -> None:
-    """Ask, and wait until the deadline of the step."""
+    """Ask, and wait until the deadline of the step. `secrets` (name → reference) and a one-time code go with
+    it, where the step's own keys name none."""
     run.mode = mode
     run.play = ""
-    run.ask, timeout_s = pose(flows, run, step, service, values, out)
+    run.ask, timeout_s = pose(flows, run, step, service, values, out, secrets, new_code, new_code_digits)
     flows.wait(run, now + timeout_s)
 
 
 def pose(
     flows: "Flows",
     run: FlowState,
-    step: Lookup | Hook | Identify | Send,
+    step: Lookup | Hook | Identify | Send | Pay,
     service: str,
     values: dict[str, str],
     out: list[Do],
+    given: Mapping[str, str] | None = None,
+    new_code: str = "",
+    new_code_digits: int = 6,
 ) -> tuple[str, float]:
     """Put a question; its id, and for how long its answer is worth something."""
     run.asks += 1
@@ -91,7 +99,10 @@ def pose(
     timeout_s = step.timeout_s or DEFAULT_TIMEOUT_S
     named = step.secrets if isinstance(step, Lookup | Hook) else {}
     secrets = {name: kept for name, variable in named.items() if (kept := run.variables.get(variable))}
-    out.append(Ask(run.interaction, flows.label(run), question, service, values, timeout_s, secrets))
+    secrets |= given or {}
+    label = flows.label(run)
+    asked = (question, service, values, timeout_s, secrets, new_code, new_code_digits)
+    out.append(Ask(run.interaction, label, *asked))
     return question, timeout_s
 
 

@@ -49,6 +49,18 @@ class Mode(StrEnum):
     """The end of the message, and whether there is one."""
     RATING = "rating"
     """The answer to a question of a survey, while its prompt plays and after it."""
+    PAYING = "paying"
+    """What the channel says of a card's keys, which it collects in secret."""
+    CHARGING = "charging"
+    """Whether a service takes the money."""
+    PROVING = "proving"
+    """What the channel says of a PIN's or a code's keys."""
+    VERIFYING = "verifying"
+    """Whether a service says that the PIN is right."""
+    SENDING = "sending"
+    """Whether a service has sent a one-time code."""
+    COMPARING = "comparing"
+    """Whether the code that was keyed is the one that was sent."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -65,6 +77,7 @@ class Event(StrEnum):
     NO_MESSAGE = "no_message"
     KEYED = "keyed"
     ANSWERED = "answered"
+    COMPARED = "compared"
 
 
 class Frame(msgspec.Struct, omit_defaults=True):
@@ -115,6 +128,19 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     """What it is asked by: `caller` or `number` (of `identify`)."""
     attempts: int = 0
     """Customer numbers keyed in this visit of `identify`."""
+    part: str = ""
+    """What is keyed in secret now: `card_number`, `expiry`, `security_code`; `pin`, `code`."""
+    given: dict[str, str] = {}
+    """Part → reference of the keys that came; `sent`: of the code that they must be; `dropped`: of those that
+    are dropped meanwhile."""
+    tries: int = 0
+    """Cards, PINs or codes that were no good in this visit of a step."""
+    codes: int = 0
+    """One-time codes made in this visit of `identify`."""
+    code_until: float = 0.0
+    """The one-time code counts until then."""
+    claimed: tuple[str, ...] = ()
+    """Variables that are true only once the customer has proved it."""
     sent: int = 0
     """What `send` steps sent so far."""
     opened: bool = False
@@ -131,6 +157,14 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     """It asked for a person: a queue, a callback or a transfer."""
 
 
+class Failed(msgspec.Struct):
+    """Wrong PINs and codes of a customer, or from a number."""
+
+    count: int
+    until: float
+    """Forgotten then."""
+
+
 class FlowsState(msgspec.Struct, omit_defaults=True):
     """Everything that the interpreter keeps."""
 
@@ -139,3 +173,5 @@ class FlowsState(msgspec.Struct, omit_defaults=True):
     current: dict[str, int] = {}
     """Flow's name → number of the script that new interactions follow."""
     next_script: int = 1
+    failed: dict[str, Failed] = {}
+    """`customer:ID`, `caller:NUMBER` → wrong PINs and codes, `codes:ID` → those sent; bounded."""

@@ -103,6 +103,26 @@ class CollectSecret(Command, frozen=True):
     """As `Collect.valid`."""
     play: str = ""
     """The prompt that asks, given next; the times count from its end. Empty: from now."""
+    for_nobody: bool = False
+    """Keys are dropped as they come, and nothing is posted: until `ForgetSecrets`, or no key for `wait_s`."""
+
+
+class ForgetSecrets(Command, frozen=True):
+    """Forget secrets of a leg's interaction, and stop collecting them. Idempotent; nothing comes of it."""
+
+    leg: str
+    secrets: tuple[str, ...]
+    """References."""
+
+
+class CompareSecrets(Command, frozen=True):
+    """Compare two secrets, in constant time. Ends with `SecretsCompared`."""
+
+    leg: str
+    secret: str
+    """What was keyed: its reference, which names the comparison too."""
+    other: str
+    """Reference of what it should be."""
 
 
 class StopPrompt(Command, frozen=True):
@@ -227,6 +247,10 @@ class AskOutside(Command, frozen=True):
     timeout_s: float
     secrets: dict[str, str] = {}
     """Name → reference of a secret that the voice channel keeps (`ccd.channels.secrets`)."""
+    new_code: str = ""
+    """Make a code by chance, keep it under this reference and send it as `code`, and in place of `{code}` in
+    the value `text`; empty: none."""
+    new_code_digits: int = 6
 
 
 AnyCommand = (
@@ -236,6 +260,8 @@ AnyCommand = (
     | DialLeg
     | PlayPrompt
     | CollectSecret
+    | ForgetSecrets
+    | CompareSecrets
     | StopPrompt
     | StartMusic
     | PlayTone

@@ -205,6 +205,16 @@ class SecretCollected(Fact, frozen=True):
     note: str = ""
 
 
+class SecretsCompared(Fact, frozen=True):
+    """Whether two secrets are the same (`CompareSecrets`)."""
+
+    leg: str
+    secret: str
+    """The reference of what was keyed."""
+    ok: bool
+    """The same; false also when one of them is kept no longer."""
+
+
 class PromptEnded(Fact, frozen=True):
     """A prompt came to its end, was stopped, or could not be played."""
 
@@ -406,6 +416,7 @@ AnyFact = (
     | MediaLost
     | DigitPressed
     | SecretCollected
+    | SecretsCompared
     | PromptEnded
     | RecordingEnded
     | TextReceived

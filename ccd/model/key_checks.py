@@ -16,6 +16,10 @@ LONGEST: Final = 64
 LONGEST_PATTERN: Final = 120
 MOST_REPEATS: Final = 3
 KINDS: Final = ("luhn", "iban", "date:DDMM", "date:DDMMYYYY", "phone", "phone:COUNTRY", "regex:…")
+EXPIRY: Final = "expiry"
+"""`expiry:YYMM`: a card's MMYY, no sooner than that month. For `pay` only: it goes by the calendar."""
+MOST_YEARS: Final = 20
+"""No card is good for longer."""
 LEAP: Final = 2000
 """A year that has every day; a date without a year is checked against it."""
 
@@ -49,6 +53,8 @@ def check(text: str, valid: str) -> str | None:
         return day(text, rest)
     if kind == "phone":
         return phone(text, rest)
+    if kind == EXPIRY:
+        return text if expires(text, rest) else None
     return text
 
 
@@ -82,6 +88,14 @@ def day(digits: str, form: str) -> str | None:
     except ValueError:
         return None
     return found.isoformat() if len(form) == 8 else f"--{found:%m-%d}"
+
+
+def expires(digits: str, since: str) -> bool:
+    """Whether MMYY is a month from `since` (YYMM) on, and not too far away."""
+    if len(digits) != 4 or not (digits.isascii() and digits.isdecimal()) or not "01" <= digits[:2] <= "12":
+        return False
+    months = 12 * (int(digits[2:]) - int(since[:2])) + int(digits[:2]) - int(since[2:])
+    return 0 <= months <= 12 * MOST_YEARS
 
 
 def phone(text: str, country: str) -> str | None:

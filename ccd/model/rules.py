@@ -231,6 +231,9 @@ class FlowRule(Frozen, frozen=True):
     name: str
     steps: tuple[AnyStep, ...]
     language: str = ""
+    code: str = ""
+    """What an agent in conversation dials so that the customer goes through this flow and comes back, e.g. to
+    pay (`*47`); empty: nobody can."""
 
 
 class SurveyRule(Frozen, frozen=True):

@@ -9,6 +9,7 @@ from ccd.model.step import HANG_UP, Key, Say, Step, set_ones
 from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
+from ccd.model.steps_pay import Pay
 from ccd.model.steps_speech import Confirm, Language
 from ccd.model.steps_surveys import Survey
 from ccd.model.steps_voicemail import Record, Voicemail
@@ -263,4 +264,5 @@ AnyStep = (
     | Voicemail
     | Record
     | Survey
+    | Pay
 )

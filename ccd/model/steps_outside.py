@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+from ccd.model.proofs import OneTimeCode, Pin
 from ccd.model.step import Key, Say, Step, set_ones
 
 
@@ -82,7 +83,8 @@ class Identify(Step, frozen=True, tag="identify"):
     """Find out who the customer is: by the number that calls, else by a customer number that is keyed.
 
     Sets variables: `customer` and `customer_name` (fields of these names in the answer), and `identified`:
-    `caller` or `number`, empty while nobody knows. Other fields become variables too.
+    `caller` or `number`, empty while nobody knows; after proofs `pin`, `code` or `pin+code`. Other fields
+    become variables too.
     """
 
     id: str = ""
@@ -118,9 +120,19 @@ class Identify(Step, frozen=True, tag="identify"):
     """An answer is waited for so long; 0: as long as the service says."""
     music: str = ""
     """Played while a service is asked."""
+    pin: Pin | None = None
+    """Who is found must key a PIN."""
+    one_time_code: OneTimeCode | None = None
+    """Who is found must key a code that is sent, after the PIN if there is one too."""
+    on_refused: str = ""
+    """Step to go to when that fails; empty: as `on_unknown`. Nobody is known then."""
+    lock_after: int = 5
+    """After so many wrong PINs and codes for one customer, or from one number, in whatever calls: locked."""
+    locked_s: float = 1800.0
+    """Nothing is asked of who is locked for so long after the last wrong one."""
 
     def targets(self) -> dict[Key, str]:
-        return set_ones(on_known=self.on_known, on_unknown=self.on_unknown)
+        return set_ones(on_known=self.on_known, on_unknown=self.on_unknown, on_refused=self.on_refused)
 
     def goes_on(self) -> bool:
         return not (self.on_known and self.on_unknown)
@@ -128,6 +140,10 @@ class Identify(Step, frozen=True, tag="identify"):
     def says(self) -> Iterator[tuple[Key, str]]:
         yield ("prompt",), self.prompt
         yield ("retry_prompt",), self.retry_prompt
+        for key, proof in (("pin", self.pin), ("one_time_code", self.one_time_code)):
+            if proof is not None:
+                yield (key, "prompt"), proof.prompt
+                yield (key, "wrong_prompt"), proof.wrong_prompt
 
 
 class Send(Step, frozen=True, tag="send"):

@@ -14,6 +14,7 @@ from ccd.channels.port import Post
 from ccd.channels.secrets import Secrets
 from ccd.clock import monotonic
 from ccd.errors import Misconfigured
+from ccd.ids import Chance, SystemChance
 from ccd.model.commands import AnyCommand, AskOutside
 from ccd.model.facts import OutsideAnswered
 from ccd.model.nouns import ChannelClass
@@ -23,6 +24,7 @@ from ccd.model.takes import taken
 from ccd.outside.asker import Asker, Unanswered
 from ccd.outside.cache import Answers
 from ccd.outside.circuit import Circuit
+from ccd.outside.echo import CODE, TEXT, made_code, without
 
 log = structlog.get_logger("ccd.outside")
 MOST_QUESTIONS = 5000
@@ -32,9 +34,19 @@ MOST_QUESTIONS = 5000
 class OutsideChannel:
     """Asks the configured services; `reload` follows new settings."""
 
-    def __init__(self, services: Mapping[str, OutsideSettings], secrets: Secrets, user_agent: str) -> None:
-        """Raises `Misconfigured` where a service needs what is not installed."""
+    def __init__(
+        self,
+        services: Mapping[str, OutsideSettings],
+        secrets: Secrets,
+        user_agent: str,
+        chance: Chance | None = None,
+    ) -> None:
+        """`chance` makes one-time codes; not given: the kernel's.
+
+        Raises `Misconfigured` where a service needs what is not installed.
+        """
         self._secrets = secrets
+        self._chance = chance if chance is not None else SystemChance()
         self._user_agent = user_agent
         self._post: Post | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -118,15 +130,22 @@ class OutsideChannel:
 
     async def _ask(self, service: "_Asked", command: AskOutside) -> None:
         values = dict(command.values)
+        hidden: dict[str, str] = {}
         for name, reference in command.secrets.items():
             secret = self._secrets.get(reference)
             if secret is None:
                 self._answer(command, note=f"the secret for {name} is kept no longer")
                 return
-            values[name] = secret
+            hidden[name] = secret
+        if command.new_code:
+            hidden[CODE] = made_code(self._chance, command.new_code_digits)
+            self._secrets.put(command.new_code, hidden[CODE])
+            if TEXT in values:
+                values[TEXT] = values[TEXT].replace(f"{{{CODE}}}", hidden[CODE])
+        values |= hidden
         began = monotonic()
         try:
-            fields = await service.ask(values, command.timeout_s, keep=not command.secrets)
+            fields = await service.ask(values, command.timeout_s, keep=not hidden)
         except Unanswered as why:
             took_ms = 1000 * (monotonic() - began)
             self._answer(command, note=why.message, took_ms=took_ms)
@@ -134,6 +153,7 @@ class OutsideChannel:
             log.error("fault", where="outside", about=command.leg, exc_info=error)
             self._answer(command, note="a fault of ours, see the log")
         else:
+            fields = without(fields, hidden.values())
             self._answer(command, ok=True, values=fields, took_ms=1000 * (monotonic() - began))
 
     def _answer(

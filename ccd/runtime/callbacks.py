@@ -23,6 +23,7 @@ from ccd.routing import decisions as dec
 from ccd.routing.callbacks import USUAL, customer_first
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.routing.state import Callback as PlaceCallback
+from ccd.runtime import asides
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Callback, Interaction
 
@@ -99,6 +100,9 @@ def stays(centre: "Centre", want: do.Stay) -> None:
     talk = centre.talks.get(want.interaction)
     if talk is not None and talk.asking:
         talk.asking, talk.playing = False, ""
+        if talk.phase is Phase.TALKING:
+            asides.back(centre, talk)
+            return
         centre.history.note(want.interaction, centre.now, "stays in the line")
         if talk.phase in (*_IN_LINE, Phase.CONNECTING):
             centre.talks.start_music(talk)

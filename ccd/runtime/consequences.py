@@ -241,6 +241,7 @@ def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:
     """While a transfer rings, the agent's work ends with the transfer (`_transferred`)."""
     talk = centre.talks.get(event.interaction)
     if talk is not None and talk.phase is not Phase.TRANSFERRING:
+        centre.flows.step_back(event.interaction)
         centre.push(centre.router.finish(event.interaction, centre.now))
         info = centre.state.interactions.get(event.interaction)
         if info is not None and info.dialled_by:

@@ -33,7 +33,16 @@ def _ask(centre: "Centre", want: do.Ask) -> None:
     centre.history.note(info.id, centre.now, "asks outside", step=want.step, service=want.service)
     leg = f"{CHANNEL}:{want.ask}"
     centre.out.append(
-        cmd.AskOutside(leg, info.id, want.service, want.values, want.timeout_s, secrets=want.secrets)
+        cmd.AskOutside(
+            leg,
+            info.id,
+            want.service,
+            want.values,
+            want.timeout_s,
+            want.secrets,
+            want.new_code,
+            want.new_code_digits,
+        )
     )
 
 

@@ -12,6 +12,7 @@ from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
 from ccd.runtime import (
     after_calls,
+    asides,
     callbacks,
     emergency,
     outside,
@@ -176,7 +177,7 @@ def _feature(centre: "Centre", agent: str, fact: facts.AgentDialled) -> str | No
         talking = view is not None and view.doing == "talking"
         centre.push(ask(agent, Availability.PAUSED, reason, by, centre.now, when_done=talking))
         return "agent/paused-later" if talking else "agent/paused"
-    return None
+    return asides.dialled(centre, agent, target, by)
 
 
 def _ringing(centre: "Centre", fact: facts.LegRinging) -> None:
@@ -404,6 +405,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.MediaLost: _media_lost,
     facts.DigitPressed: _digit,
     facts.SecretCollected: secrets.collected,
+    facts.SecretsCompared: secrets.compared,
     facts.PromptEnded: _prompt_ended,
     facts.RecordingEnded: _recorded,
     facts.TextReceived: _text,

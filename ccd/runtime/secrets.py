@@ -27,8 +27,36 @@ def collect(centre: "Centre", want: do.CollectSecretly) -> None:
             want.total_s,
             want.valid,
             want.play,
+            want.for_nobody,
         )
     )
+
+
+def forget(centre: "Centre", want: do.Forget) -> None:
+    """They were used, or nobody asks for them any more."""
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        centre.out.append(cmd.ForgetSecrets(talk.customer.leg, want.secrets))
+
+
+def compare(centre: "Centre", want: do.Compare) -> None:
+    """Where they are kept; only whether they are the same comes back."""
+    talk = centre.talks.get(want.interaction)
+    if talk is not None:
+        centre.out.append(cmd.CompareSecrets(talk.customer.leg, want.secret, want.other))
+
+
+def compared(centre: "Centre", fact: facts.SecretsCompared) -> None:
+    """The fact; a leg that is gone says nothing any more."""
+    found = centre.talks.legs.get(fact.leg)
+    if found is not None and found[0].customer.leg == fact.leg:
+        tell = centre.flows.secrets_compared
+        centre.push(tell(found[0].interaction, fact.secret, fact.ok, centre.now))
+
+
+def remarked(centre: "Centre", want: do.Remarked) -> None:
+    """A line on the timeline."""
+    centre.history.note(want.interaction, centre.now, want.what, **want.details)
 
 
 def collected(centre: "Centre", fact: facts.SecretCollected) -> None:

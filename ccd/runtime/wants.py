@@ -97,6 +97,9 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.Assigned: _assigned,
     do.CollectSecretly: secrets.collect,
     do.Rejected: secrets.rejected,
+    do.Forget: secrets.forget,
+    do.Compare: secrets.compare,
+    do.Remarked: secrets.remarked,
     **outside.WANTS,
     **surveys.WANTS,
 }

@@ -73,7 +73,7 @@ class SimulatedCentre:
         self.voice = self.add_channel("voice", ChannelClass.VOICE)
         self.web = self.add_channel("web", ChannelClass.LIVE_TEXT)
         self.voice.bridged = self._bridged
-        self.outside = FakeOutside(self._post, self.later)
+        self.outside = FakeOutside(self._post, self.later, self.voice.secrets)
         """The services outside."""
         self.tell(facts.DaemonStarted("test", "b1"))
         self.tell(facts.RulesLoaded(rules, "test"))

@@ -29,6 +29,7 @@ from ccd.model.facts import (
     PromptEnded,
     RecordingEnded,
     SecretCollected,
+    SecretsCompared,
     TextDelivered,
     TextFailed,
     TextReceived,
@@ -301,10 +302,23 @@ class FakeChannel:
             one.secret = KeyCollector(command, self.secrets)
             one.owner = interaction_of(command.secret)
 
-    def _told(self, one: FakeLeg, told: SecretCollected | None) -> None:
-        if told is not None:
+    def _forget_secrets(self, command: do.ForgetSecrets) -> None:
+        for secret in command.secrets:
+            self.secrets.drop(secret)
+        one = self.legs.get(command.leg)
+        if one is not None and one.secret is not None and one.secret.command.secret in command.secrets:
             one.secret = None
-            self._tell(told)
+
+    def _compare_secrets(self, command: do.CompareSecrets) -> None:
+        if command.leg in self.legs:
+            same = self.secrets.same(command.secret, command.other)
+            self._tell(SecretsCompared(command.leg, command.secret, same))
+
+    def _told(self, one: FakeLeg, told: SecretCollected | None) -> None:
+        if told is not None and one.secret is not None:
+            for_nobody, one.secret = one.secret.command.for_nobody, None
+            if not for_nobody:
+                self._tell(told)
 
     def _break_off(self, one: FakeLeg) -> None:
         if one.secret is not None:
@@ -419,6 +433,8 @@ PERFORMS: dict[type[AnyCommand], Callable[[FakeChannel, Any], None]] = {
     do.DialLeg: FakeChannel._dial,
     do.PlayPrompt: FakeChannel._play,
     do.CollectSecret: FakeChannel._collect_secret,
+    do.ForgetSecrets: FakeChannel._forget_secrets,
+    do.CompareSecrets: FakeChannel._compare_secrets,
     do.StopPrompt: FakeChannel._stop_prompt,
     do.StartMusic: FakeChannel._music,
     do.PlayTone: FakeChannel._play,

@@ -30,6 +30,9 @@ FOLDER = "rehearsals"
 MOST_BYTES = 4_000_000
 
 
+_KEYS = frozenset("0123456789*#")
+
+
 class Expected(Frozen, frozen=True):
     """The key `expect`."""
 
@@ -97,6 +100,11 @@ def read_cases(file: Path) -> list[tuple[int, dict[str, int], Case]]:
     return out
 
 
+def one_by_one(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Keys as a caller presses them: `"4711#"` is five of them."""
+    return tuple(key for each in keys for key in (each if set(each) <= _KEYS else (each,)))
+
+
 def judge(
     file: Path, rules_at: Callable[[datetime], Rules], zone: Callable[[Rules], tzinfo | None]
 ) -> Iterator[Verdict]:
@@ -106,7 +114,9 @@ def judge(
             moment = moment_of(case.at)
             rules = rules_at(moment)
             flow = flow_of(rules, case.flow, case.dialled)
-            caller = Caller(flow, case.caller, case.dialled, case.keys, case.answers, case.figures)
+            caller = Caller(
+                flow, case.caller, case.dialled, one_by_one(case.keys), case.answers, case.figures
+            )
             played = rehearse_call(rules, caller, moment.replace(tzinfo=zone(rules)).timestamp())
         except CcdError as error:
             yield Verdict(str(file), line, case.name, case.flow, "", [f"{line}: {error.message}"])

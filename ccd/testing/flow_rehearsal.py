@@ -21,6 +21,7 @@ from ccd.model import facts
 from ccd.model.facts import AnyFact
 from ccd.model.nouns import Cause
 from ccd.model.rules import Rules
+from ccd.model.templates import in_words
 from ccd.testing.centre import FOREVER, SimulatedCentre
 from ccd.testing.parties import NEVER, Behaviour
 
@@ -299,7 +300,7 @@ def _asks(sim: FlowCentre, command: Any) -> None:
     values = ", ".join(f"{key} {value}" for key, value in command.values.items())
     sim.happens("asks", command.service, values)
     answer = sim.caller.answers.get(command.service)
-    fields = {key: str(value) for key, value in answer.items()} if isinstance(answer, dict) else {}
+    fields = {key: in_words(value) for key, value in answer.items()} if isinstance(answer, dict) else {}
     fact: Any = getattr(facts, "OutsideAnswered", None)
     if fact is not None:
         ask, note = command.leg.partition(":")[2], "" if answer is not None else "no answer is given for it"
@@ -309,13 +310,21 @@ def _asks(sim: FlowCentre, command: Any) -> None:
 
 def _secret(sim: FlowCentre, command: Any) -> None:
     """Keys that only the channel sees: those up to the end key, or as many as may be."""
+    if command.for_nobody:
+        return
+    if command.leg in sim.voice.legs:
+        sim.voice.legs[command.leg].secret = None  # it has no keys of its own, and would say so in time
     count = 0
     while sim.keys and count < command.most:
         key = sim.keys.pop(0)
         if key in (NO_KEY, command.terminator):
             break
         count += 1
+    if count == command.most and sim.keys[:1] == [command.terminator]:
+        sim.keys.pop(0)  # needless, and taken for one by the channel too
     sim.happens("key", f"{count} keys in secret")
+    made = next((got["code"] for got in reversed(sim.outside.got) if "code" in got), "")
+    sim.voice.secrets.put(command.secret, made if len(made) == count else "0" * count)  # the code as it is
     fact: Any = getattr(facts, "SecretCollected", None)
     if fact is not None:
         told = fact(command.leg, command.secret, count, count >= command.least)
@@ -333,6 +342,8 @@ TOLD: dict[str, Callable[[FlowCentre, Any], None]] = {
     "PlayTone": _tone,
     "AskOutside": _asks,
     "CollectSecret": _secret,
+    "CompareSecrets": _silent,
+    "ForgetSecrets": _silent,
 }
 """What is told of a command to the caller's leg, and what the outside answers, by the command's name: a new
 command needs a line here only if its name and values do not say enough, or somebody has to answer it."""

@@ -72,7 +72,7 @@ class LivelyChannel(FakeChannel):
             parts = len(command.parts) if isinstance(command, cmd.PlayPrompt) else 1
             leg, play = command.leg, command.play
             self._plan(leg, PROMPT_S * parts, lambda one: one.play == play, self.finish_prompt)
-        elif isinstance(command, cmd.CollectSecret):
+        elif isinstance(command, cmd.CollectSecret) and not command.for_nobody:
             secret = command.secret
             patience_s = command.first_wait_s + (2 * PROMPT_S if command.play else 0.0)
             self._plan(command.leg, patience_s, lambda one: _collects(one, secret), self.time_out_secret)

@@ -53,6 +53,16 @@ def _collect_secret(channel: "VoiceChannel", command: cmd.CollectSecret) -> None
     channel.secret_keys.collect(command)
 
 
+def _forget_secrets(channel: "VoiceChannel", command: cmd.ForgetSecrets) -> None:
+    channel.secret_keys.drop(command)
+
+
+def _compare_secrets(channel: "VoiceChannel", command: cmd.CompareSecrets) -> None:
+    if command.leg in channel.legs:
+        same = channel.secrets.same(command.secret, command.other)
+        channel.post(facts.SecretsCompared(command.leg, command.secret, same))
+
+
 def _tone(channel: "VoiceChannel", command: cmd.PlayTone) -> None:
     channel.engine.perform(engine.Play(command.leg, command.play, tone=command.tone))
 
@@ -155,6 +165,8 @@ PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.DialLeg: _dial,
     cmd.PlayPrompt: _play,
     cmd.CollectSecret: _collect_secret,
+    cmd.ForgetSecrets: _forget_secrets,
+    cmd.CompareSecrets: _compare_secrets,
     cmd.PlayTone: _tone,
     cmd.PlayRecording: _play_recording,
     cmd.StopPrompt: _stop,

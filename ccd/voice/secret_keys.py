@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from ccd.channels.secrets import LONGEST_S, KeyCollector, interaction_of
-from ccd.model.commands import CollectSecret
+from ccd.model.commands import CollectSecret, ForgetSecrets
 from ccd.model.facts import SecretCollected
 from ccd.voice import engine
 
@@ -65,10 +65,11 @@ class SecretKeys:
         before = self._ears.pop(leg.id, None)
         if before is not None:
             before.stop()
+        heels = before is not None and before.collector.awaits_terminator
         self._owners[leg.id] = interaction_of(command.secret)
         self._channel.stack.hide(leg.call_id)
         self._channel.engine.perform(engine.Mask(leg.id, True))
-        self._ears[leg.id] = ear = _Ear(KeyCollector(command, self._channel.secrets))
+        self._ears[leg.id] = ear = _Ear(KeyCollector(command, self._channel.secrets, heels=heels))
         if not command.play:
             self._begin(leg.id, ear)
 
@@ -87,6 +88,7 @@ class SecretKeys:
             self._drop(leg, ear)
             return key == ear.collector.command.terminator
         if ear.done:
+            ear.collector.after(key)
             return True
         if (
             ear.limit is None and ear.collector.command.play
@@ -100,6 +102,15 @@ class SecretKeys:
             self._begin(leg, ear)
         self._wait(leg, ear, ear.collector.command.wait_s)
         return True
+
+    def drop(self, command: ForgetSecrets) -> None:
+        """Forget what was used; a leg that collects one of them, or drops keys, is listened to again."""
+        for secret in command.secrets:
+            self._channel.secrets.drop(secret)
+        ear = self._ears.get(command.leg)
+        if ear is not None and not ear.done and ear.collector.command.secret in command.secrets:
+            ear.collector.break_off()
+            self._end(command.leg, ear, None)
 
     def break_off(self, leg: str) -> None:
         """Something else begins on the leg (a conversation, music)."""
@@ -130,11 +141,12 @@ class SecretKeys:
         if self._ears.get(leg) is ear and not ear.done:
             self._end(leg, ear, ear.collector.over())
 
-    def _end(self, leg: str, ear: _Ear, told: SecretCollected) -> None:
+    def _end(self, leg: str, ear: _Ear, told: SecretCollected | None) -> None:
         ear.stop()
         ear.done = True
         ear.timer = self._channel.call_later(QUIET_S, lambda: self._open(leg, ear))
-        self._channel.post(told)
+        if told is not None and not ear.collector.command.for_nobody:
+            self._channel.post(told)
 
     def _open(self, leg: str, ear: _Ear) -> None:
         """Everybody hears the party again."""

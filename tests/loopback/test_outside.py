@@ -153,6 +153,27 @@ async def test_post_sends_the_other_values_as_json(site: Site) -> None:
     assert all("1234" not in str(fact) for fact in site.facts)
 
 
+async def test_a_code_is_made_kept_and_sent_and_what_repeats_it_is_left_out(site: Site) -> None:
+    async def echo(request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        return web.json_response({"id": "m-1", "sent": body["text"], "code": body["code"]})
+
+    secrets = Secrets()
+    await site.open(secrets=secrets, method="POST", url=site.base + "/sms", cache_s=60.0)
+    site.answer = echo
+    for ref in ("secret:1.s1", "secret:1.s2"):
+        values = {"to": "+331", "text": "Your code is {code}."}
+        leg = f"outside:{ref}"
+        site.channel.perform(AskOutside(leg, "1", "crm", values, TIMEOUT_S, {}, ref, 8))
+    await site.come(2)
+    codes = {secrets.get(ref) for ref in ("secret:1.s1", "secret:1.s2")}
+    bodies = [json.loads(body) for *_, body in site.requests]
+    assert {body["code"] for body in bodies} == codes and len(codes) == 2
+    assert all(len(body["code"]) == 8 for body in bodies)
+    assert all(body["text"] == f"Your code is {body['code']}." for body in bodies)
+    assert [fact.values for fact in site.facts] == [{"id": "m-1"}] * 2
+
+
 @pytest.mark.parametrize("status", [204, 404, 410])
 async def test_some_answers_say_that_nothing_is_known(site: Site, status: int) -> None:
     async def unknown(_: web.Request) -> web.StreamResponse:

@@ -17,6 +17,7 @@ GUIDES = [
     "first-trunk.md",
     "first-queue.md",
     "keys.md",
+    "payments.md",
     "peak-mode.md",
     "services.md",
     "speech.md",

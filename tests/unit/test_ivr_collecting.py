@@ -2,9 +2,9 @@
 
 import pytest
 
-from ccd.ivr.collecting import SECRET_LIMIT_S
 from ccd.ivr.do import Assigned, CollectSecretly, Do, Missed, PlayParts, Rejected
 from ccd.ivr.flows import Flows
+from ccd.ivr.keying import SECRET_LIMIT_S
 from ccd.ivr.scripts import PLAY_LIMIT_S
 from ccd.model import rules as model
 from ccd.model.nouns import LegKind

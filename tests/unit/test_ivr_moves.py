@@ -14,6 +14,7 @@ from ccd.model.calendar import Cause as Closing
 from ccd.model.facts import OutsideAnswered
 from ccd.model.hours import CalendarRule, Span
 from ccd.model.nouns import Cause, LegKind
+from ccd.model.proofs import OneTimeCode, Pin
 from ccd.model.steps import (
     Answer,
     AnyStep,
@@ -31,6 +32,7 @@ from ccd.model.steps import (
 )
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
+from ccd.model.steps_pay import Pay
 from ccd.model.steps_speech import Confirm, Language
 from ccd.model.steps_surveys import KINDS, Survey
 from ccd.model.steps_voicemail import Record, Voicemail
@@ -53,6 +55,16 @@ STEPS_FOR = (
     Confirm(say="right?", id="confirm", yes="menu", no="collect", limit=2),
     Survey(name="happy", kind="csat", id="survey"),
     Play(prompts=("p",)),
+    Pay(service="psp", amount="12.50", currency="EUR", id="pay", timeout_s=2.0),
+    Identify(caller_service="crm", pin=Pin("pins"), on_refused="menu", id="prove", timeout_s=2.0),
+    Identify(
+        caller_service="crm",
+        one_time_code=OneTimeCode("sms", "{caller}"),
+        on_known="confirm",
+        on_refused="menu",
+        id="coded",
+        timeout_s=2.0,
+    ),
 )
 SECRETLY = Collect(variable="card", prompt="card", id="secretly", secret=True, bad_input_limit=1)
 
@@ -78,12 +90,24 @@ def in_mode(mode: Mode) -> Flows:
         Mode.GREETING: "voicemail",
         Mode.BEEPING: "voicemail",
         Mode.SPEAKING: "voicemail",
+        Mode.PAYING: "pay",
+        Mode.CHARGING: "pay",
+        Mode.PROVING: "prove",
+        Mode.VERIFYING: "prove",
+        Mode.SENDING: "coded",
+        Mode.COMPARING: "coded",
     }[mode]
     flow = model.FlowRule(name="f", steps=(Goto(step=goto), *STEPS_FOR[:6], SECRETLY, *STEPS_FOR[6:]))
     flows = Flows(model.Rules(flows={"f": flow}), look=lambda _: {"caller": "+33612345678"}.get)
     flows.start("7", "f", T0, "en")
     if mode is Mode.LISTENING:
         flows.prompt_ended("7", "7.p1", True, T0)
+    if mode in (Mode.PROVING, Mode.VERIFYING, Mode.SENDING, Mode.COMPARING):
+        flows.answered("7", OutsideAnswered("7", "7.a1", True, {"customer": "4711"}), T0)
+    if mode is Mode.COMPARING:
+        flows.answered("7", OutsideAnswered("7", "7.a2", True), T0)
+    for _ in range(3 if mode is Mode.CHARGING else mode in (Mode.VERIFYING, Mode.COMPARING)):
+        flows.secret_collected("7", flows.state.running["7"].play, 6, True, "", T0)
     if mode is Mode.REFUSING:
         flows.refuse("7", "already", T0)
     if mode in (Mode.BEEPING, Mode.SPEAKING):
@@ -104,11 +128,18 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
     if event is Event.RESUME:
         return list(flows.resume("7", "why", now))
     if event is Event.KEYED:
-        return list(flows.secret_collected("7", "secret:7.s1", 4, True, "", now))
+        play = flows.state.running["7"].play
+        secret = play if play.startswith("secret:") else "secret:7.s1"
+        return list(flows.secret_collected("7", secret, 4, True, "", now))
     if event is Event.REFUSED:
         return list(flows.refuse("7", "denied", now))
     if event is Event.ANSWERED:
-        return list(flows.answered("7", OutsideAnswered("7", "7.a1", True, {"customer": "4711"}), now))
+        ask = flows.state.running["7"].ask or "7.a1"
+        fields = {"customer": "4711", "paid": "false"}
+        return list(flows.answered("7", OutsideAnswered("7", ask, True, fields), now))
+    if event is Event.COMPARED:
+        keyed = flows.state.running["7"].given.get("code", "secret:7.s1")
+        return list(flows.secrets_compared("7", keyed, True, now))
     if event is Event.NO_MESSAGE:
         return list(flows.no_message("7", now))
     return list(flows.expire(now + 10_000))
@@ -151,6 +182,18 @@ MOVED = {
     (Mode.RATING, Event.DIGIT): Mode.PLAYING,
     (Mode.RATING, Event.PROMPT_ENDED): Mode.RATING,
     (Mode.RATING, Event.DEADLINE): Mode.RATING,
+    (Mode.PAYING, Event.KEYED): Mode.PAYING,
+    (Mode.PAYING, Event.DEADLINE): Mode.PAYING,
+    (Mode.CHARGING, Event.ANSWERED): Mode.PAYING,
+    (Mode.CHARGING, Event.DEADLINE): Mode.RECOGNISING,
+    (Mode.PROVING, Event.KEYED): Mode.VERIFYING,
+    (Mode.PROVING, Event.DEADLINE): Mode.PROVING,
+    (Mode.VERIFYING, Event.ANSWERED): Mode.RECOGNISING,
+    (Mode.VERIFYING, Event.DEADLINE): Mode.ASKING,
+    (Mode.SENDING, Event.ANSWERED): Mode.PROVING,
+    (Mode.SENDING, Event.DEADLINE): Mode.ASKING,
+    (Mode.COMPARING, Event.COMPARED): Mode.ANSWERING,
+    (Mode.COMPARING, Event.DEADLINE): Mode.ASKING,
     (Mode.LEAVING, Event.PROMPT_ENDED): None,
     (Mode.LEAVING, Event.DEADLINE): None,
 }
@@ -204,6 +247,15 @@ a_step = st.one_of(
     st.builds(Hook, service=st.just("s"), may=st.just(("s1",)), on_failure=targets),
     st.builds(Identify, caller_service=st.just("s"), number_service=st.just("s"), on_known=targets),
     st.builds(Send, service=st.just("s"), on_failure=targets),
+    st.builds(Pay, st.just("s"), st.sampled_from(["1.5", "x"]), st.just("EUR"), on_paid=targets),
+    st.builds(
+        Identify,
+        caller_service=st.just("s"),
+        number_service=st.just("s"),
+        pin=st.sampled_from([None, Pin("p")]),
+        one_time_code=st.sampled_from([None, OneTimeCode("c", "{var.number}")]),
+        on_refused=targets,
+    ),
     st.builds(
         Menu,
         prompt=st.sampled_from(["m", ""]),

@@ -92,3 +92,29 @@ def test_no_text_raises(text: str, valid: str) -> None:
 def test_rules_of_checks(valid: str, words: str) -> None:
     fault = fault_of(valid)
     assert words in fault and bool(fault) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("keyed", "good"),
+    [
+        ("1126", True),
+        ("1026", False),
+        ("1226", True),
+        ("0127", True),
+        ("1146", True),
+        ("1246", False),
+        ("1125", False),
+        ("0026", False),
+        ("1326", False),
+        ("112", False),
+        ("11266", False),
+        ("1a26", False),
+        ("", False),
+    ],
+)
+def test_a_card_expires_no_sooner_than_this_month(keyed: str, good: bool) -> None:
+    assert (check(keyed, "expiry:2611") == keyed) is good
+
+
+def test_an_expiry_is_nothing_to_be_written_in_a_configuration() -> None:
+    assert fault_of("expiry:2611")

@@ -310,6 +310,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     ),
     "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "12394#"[b % 6])),
     "secret": of(lambda c, a, b: facts.SecretCollected(c.leg(a), f"secret:{b}.s1", b % 5, b % 2 == 0)),
+    "compared": of(lambda c, a, b: facts.SecretsCompared(c.leg(a), f"secret:{b}.s1", b % 2 == 0)),
     "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
     "resume": of(lambda c, a, b: facts.LegResumed(c.leg(a))),
     "transfer": of(lambda c, a, b: facts.TransferAsked(c.dialled(a), TARGETS[b % len(TARGETS)])),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ccd.channels.secrets import LONGEST_S, Secrets
-from ccd.model.commands import CollectSecret
+from ccd.model.commands import CollectSecret, ForgetSecrets
 from ccd.model.facts import SecretCollected
 from ccd.voice import engine
 from ccd.voice.secret_keys import QUIET_S, TAIL_S, SecretKeys
@@ -222,3 +222,66 @@ def test_an_info_loses_its_body_however_it_is_written(line: bytes, name: bytes) 
     assert b"Signal" not in without_keys(data, [b"other", b"call-1"])
     assert name + b": call-1" in without_keys(data, [b"call-1"])
     assert without_keys(data, [b"other"]) == data
+
+
+def nobody(ref: str = "secret:7.s8") -> CollectSecret:
+    return CollectSecret(LEG, ref, 1, 1, "", 120.0, 120.0, 120.0, for_nobody=True)
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_terminator_on_the_heels_of_a_whole_number_is_none_for_the_next(
+    channel: Channel, keys: SecretKeys, between: bool
+) -> None:
+    """Four digits are whole by themselves; who presses # all the same does not mean the next question."""
+    keys.collect(command())
+    press(keys, "1234")
+    if between:
+        keys.collect(nobody())
+        keys.drop(ForgetSecrets(LEG, ("secret:7.s8",)))
+    keys.collect(command("secret:7.s2"))
+    channel.run(0.2)
+    assert press(keys, "#5678") == [True] * 5
+    assert [(fact.secret, fact.length) for _, fact in channel.posted] == [
+        ("secret:7.s1", 4),
+        ("secret:7.s2", 4),
+    ]
+
+
+def test_a_terminator_that_came_in_the_quiet_is_not_awaited_again(channel: Channel, keys: SecretKeys) -> None:
+    keys.collect(command())
+    press(keys, "1234#")
+    keys.collect(command("secret:7.s2"))
+    press(keys, "#")
+    assert [(fact.secret, fact.length) for _, fact in channel.posted][1:] == [("secret:7.s2", 0)]
+
+
+def test_keys_for_nobody_are_dropped_masked_and_never_told(channel: Channel, keys: SecretKeys) -> None:
+    keys.collect(nobody())
+    assert press(keys, "4929#*1") == [True] * 7
+    channel.run(60.0)
+    assert channel.masks == [(0.0, True)] and channel.posted == []
+    keys.drop(ForgetSecrets(LEG, ("secret:7.s8",)))
+    assert press(keys, "1") == [True]
+    channel.run(60.0 + QUIET_S)
+    assert channel.masks[1:] == [(60.0 + QUIET_S, False)] and press(keys, "1") == [False]
+    assert channel.posted == [] and repr(channel.secrets) == "<0 secrets>"
+
+
+def test_keys_for_nobody_end_by_themselves_in_the_end(channel: Channel, keys: SecretKeys) -> None:
+    keys.collect(nobody())
+    channel.run(120.0 + QUIET_S)
+    assert press(keys, "1") == [False] and channel.posted == []
+
+
+def test_what_is_forgotten_is_gone_and_no_longer_collected(channel: Channel, keys: SecretKeys) -> None:
+    keys.collect(command())
+    press(keys, "1234")
+    keys.drop(ForgetSecrets(LEG, ("secret:7.s1", "secret:7.s9")))
+    assert channel.secrets.get("secret:7.s1") is None
+    keys.collect(command("secret:7.s2"))
+    press(keys, "12")
+    keys.drop(ForgetSecrets(LEG, ("secret:7.s1",)))
+    press(keys, "34")
+    assert channel.secrets.get("secret:7.s2") == "1234", "another one is not disturbed"
+    keys.drop(ForgetSecrets("voice:9", ("secret:7.s2",)))
+    assert channel.secrets.get("secret:7.s2") is None
