@@ -100,7 +100,11 @@ def _branch(reader: Reader, settings: Settings, path: Path, step: Branch) -> Non
 
 def asked_aside(rules: Rules, flow: str | int) -> bool:
     """Whether a key of some queue begins this flow while its caller waits."""
-    return any(queue.callback is not None and queue.callback.flow == flow for queue in rules.queues.values())
+    return any(
+        (queue.callback is not None and queue.callback.flow == flow)
+        or any(key.flow == flow for key in queue.keys.values())
+        for queue in rules.queues.values()
+    )
 
 
 def _menu(reader: Reader, path: Path, step: Menu) -> None:

@@ -94,7 +94,13 @@ class Flows(Scripts):
         )
 
     def step_aside(
-        self, interaction: str, flow: str, now: float, language: str, values: dict[str, str]
+        self,
+        interaction: str,
+        flow: str,
+        now: float,
+        language: str,
+        values: dict[str, str],
+        kind: LegKind = LegKind.AUDIO,
     ) -> list[Do]:
         """Run a flow while the customer waits in a queue; `values` are its variables at first.
 
@@ -107,7 +113,7 @@ class Flows(Scripts):
         run = FlowState(
             interaction=interaction,
             script=number,
-            kind=LegKind.AUDIO,
+            kind=kind,
             language=language or self.state.scripts[number].language,
             answered=True,
             secrets=outer.secrets if outer is not None else {},
@@ -115,6 +121,7 @@ class Flows(Scripts):
             plays=outer.plays if outer is not None else 0,
             asks=outer.asks if outer is not None else 0,
             sent=outer.sent if outer is not None else 0,
+            opened=True,
             aside=True,
             outer=outer,
         )

@@ -13,6 +13,7 @@ from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
 from ccd.model.steps import AnyStep
 from ccd.model.voicemail_rules import VoicemailRule
+from ccd.model.waiting_keys import WaitingKey
 
 WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED = "none", "timed", "until_ended"
 DISPOSITION_OPTIONAL, DISPOSITION_REQUIRED = "optional", "required"
@@ -221,6 +222,8 @@ class QueueRule(Frozen, frozen=True):
     """How those who leave the line are called back; without it only by a `callback` step or `ccctl`."""
     voicemail: VoicemailRule | None = None
     """How messages are left for it, and what becomes of them."""
+    keys: dict[str, WaitingKey] = {}
+    """Key that a waiting customer may press → what it does, e.g. `{ 4 = { flow = "hours" } }`."""
     mask_key: str = ""
     """Key on the agent's phone that masks the recording of a conversation, and unmasks it; empty: none."""
 

@@ -19,6 +19,7 @@ from ccd.runtime import (
     profiles,
     secrets,
     voicemail,
+    waiting_keys,
     wrap_ups,
 )
 from ccd.runtime.leaving import leave
@@ -231,8 +232,7 @@ def _digit(centre: "Centre", fact: facts.DigitPressed) -> None:
     if found[0].customer.leg != fact.leg:
         voicemail.agent_digit(centre, found[0], fact.leg, fact.digit)
     elif found[0].phase is not Phase.FLOW and not found[0].asking:
-        if not voicemail.waiting_key(centre, found[0], fact.digit):
-            callbacks.key(centre, found[0], fact.digit)
+        waiting_keys.pressed(centre, found[0], fact.digit)
     else:
         centre.push(centre.flows.digit(found[0].interaction, fact.digit, centre.now))
 
@@ -257,8 +257,12 @@ def _recorded(centre: "Centre", fact: facts.RecordingEnded) -> None:
 def _text(centre: "Centre", fact: facts.TextReceived) -> None:
     found = centre.talks.legs.get(fact.leg)
     fresh = texts.take(centre.talks, fact.leg, fact.message, fact.text)
-    if found is not None and fresh and found[0].phase is Phase.FLOW and found[0].customer.leg == fact.leg:
+    if found is None or not fresh or found[0].customer.leg != fact.leg:
+        return
+    if found[0].phase is Phase.FLOW or found[0].asking:
         centre.push(centre.flows.text(found[0].interaction, fact.text, centre.now))
+    else:
+        waiting_keys.own_key(centre, found[0], fact.text.strip())
 
 
 def _delivered(centre: "Centre", fact: facts.TextDelivered) -> None:
