@@ -10,7 +10,7 @@ from ccd.model.numbers import country_of
 from ccd.model.rules import Rules
 from ccd.model.settings import SpeechSettings
 from ccd.model.step import Key, Say, Step
-from ccd.model.steps import Menu, Play
+from ccd.model.steps import Enqueue, Menu, Play
 from ccd.model.steps_outside import ASKING_STEPS
 from ccd.model.steps_speech import Confirm, Language
 from ccd.model.templates import check_template
@@ -141,6 +141,7 @@ def preload(rules: Rules) -> None:
     steps = [step for flow in rules.flows.values() for step in flow.steps]
     said = [text for step in steps for _, say in step.texts() for _, text in _each((), say)]
     said += [text for step in steps if isinstance(step, ASKING_STEPS) for text in step.values.values()]
+    said += [text for step in steps if isinstance(step, Enqueue) for text in step.screen.values()]
     if any("{" in text for text in said):
         languages = {rules.language, *(flow.language for flow in rules.flows.values())}
         languages |= {

@@ -47,6 +47,8 @@ class Queue(Do, frozen=True):
     prefer_wait_s: float = 0.0
     whisper: str = ""
     """What the agent hears instead of the queue's whisper."""
+    screen: dict[str, str] = {}
+    """What the agent is shown with the offer; empty: as before."""
 
 
 class CallBack(Do, frozen=True):

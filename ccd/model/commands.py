@@ -48,6 +48,8 @@ class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
     """The customer holds no line and is called back at `caller`."""
     voicemail_s: int = 0
     """The customer left a message of so many seconds, to be heard; 0: none."""
+    screen: dict[str, str] = {}
+    """Name → value that the flow gives along; bounded."""
 
 
 class DialLeg(Command, frozen=True):

@@ -107,16 +107,19 @@ def value_of(slot: Slot, look_up: Callable[[str], Any]) -> Any:
     return None if secret or value in ((), "") else value
 
 
-def filled(text: str, look_up: Callable[[str], Any], language: str = "en") -> str:
+def filled(
+    text: str, look_up: Callable[[str], Any], language: str = "en", encode: Callable[[str], str] = str
+) -> str:
     """The template with its values, for machines and screens: as they are, or as their kind is written in the
-    language. Raises `ExpressionFault` for what is no template."""
+    language, each through `encode`. Raises `ExpressionFault` for what is no template."""
     out = []
     for piece in pieces(text):
         if isinstance(piece, str):
             out.append(piece)
         elif (value := value_of(piece, look_up)) is not None:
             plain = in_words(value)
-            out.append(figures(plain, piece.kind, piece.argument, language) if piece.kind else plain)
+            shown_as = figures(plain, piece.kind, piece.argument, language) if piece.kind else plain
+            out.append(encode(shown_as))
     return "".join(out)
 
 

@@ -276,6 +276,7 @@ class Centre:
             caller_name=info.display,
             callback=bool(number) and not message_s,
             voicemail_s=message_s,
+            screen=info.screen,
         )
 
     def update_reach(self, agent: str) -> None:

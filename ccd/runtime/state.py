@@ -78,6 +78,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """How it is called back, or was."""
     questions: dict[str, Question] = {}
     """Those to services outside that stand, by their ids."""
+    screen: dict[str, str] = {}
+    """What agents are shown with its offers: kept across overflow and transfer."""
     after_call: AfterCall | None = None
     """None: its queue has no flow for after the call."""
 

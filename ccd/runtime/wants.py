@@ -9,6 +9,7 @@ from ccd.model.numbers import to_e164
 from ccd.runtime import callbacks, outside, secrets, surveys
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with
+from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
@@ -31,6 +32,7 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
     info = centre.state.interactions.get(want.interaction)
     if info is not None:
         info.requirement = want.requirement or info.requirement
+        _show(centre, info, want.screen)
         prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
         if not prefer and want.prefer_last_s:
             number = to_e164(info.origin, centre.state.rules.country)  # as an agent's phone would dial it
@@ -43,6 +45,16 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
             prefer_wait_s=want.prefer_wait_s,
             whisper=want.whisper,
         )
+
+
+def _show(centre: "Centre", info: Interaction, screen: dict[str, str]) -> None:
+    """Agents are shown this from here on; what is over keeps it in its record."""
+    if not screen:
+        return
+    info.screen = screen
+    record = centre.history.record(info.id)
+    if record is not None:
+        record.screen = screen
 
 
 def _transfer(centre: "Centre", want: do.TransferTo) -> None:
