@@ -265,6 +265,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
                 "from",
                 " ".join(part for part in (answer.get("display"), answer["origin"]) if part) or "withheld",
             ),
+            ("customer", answer.get("customer", "")),
             ("to", answer["target"]),
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
             ("callback", _callback(answer.get("callback"))),

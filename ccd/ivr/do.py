@@ -191,6 +191,12 @@ class Assigned(Do, frozen=True):
     values: dict[str, str]
 
 
+class Recognised(Do, frozen=True):
+    """A service said who the customer is; empty: what was said before counts no more."""
+
+    customer: str
+
+
 class Ask(Do, frozen=True):
     """Ask a service outside; `answered` brings what it says."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ccd.ivr import outside
-from ccd.ivr.do import AskLost, Do
+from ccd.ivr.do import AskLost, Do, Recognised
 from ccd.ivr.input import TEXT_WAIT_S
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
@@ -24,12 +24,16 @@ CUSTOMER, CUSTOMER_NAME, IDENTIFIED = "customer", "customer_name", "identified"
 """Variables that the step sets."""
 BY_CALLER, BY_NUMBER = "caller", "number"
 """How somebody is identified; also the names of the values that the services get."""
+MOST_KEY = 128
+"""Characters of a customer's name by which they are known again."""
 MOST_TYPED = 64
 """Characters of a customer number that is written."""
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def do_identify(flows: "Flows", run: FlowState, step: Identify, now: float, out: list[Do]) -> int:
+    if run.variables.get(CUSTOMER):
+        out.append(Recognised(run.interaction, ""))
     run.variables = run.variables | {CUSTOMER: "", CUSTOMER_NAME: "", IDENTIFIED: ""}
     run.attempts = 0
     caller = outside.values_of(flows, run, {BY_CALLER: "{caller}"})[BY_CALLER]
@@ -66,6 +70,7 @@ def _told(
         name = fields.pop(CUSTOMER_NAME, "")
         known = {CUSTOMER: customer, CUSTOMER_NAME: name, IDENTIFIED: by}
         outside.keep(flows, run, {step.prefix + key: value for key, value in fields.items()} | known, out)
+        out.append(Recognised(run.interaction, customer[:MOST_KEY]))
         flows.run(run, flows.index(run, step.on_known) if step.on_known else run.at + 1, now, out)
     elif by == BY_CALLER and step.number_service:
         _ask_number(flows, run, step, "", now, out)

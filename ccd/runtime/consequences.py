@@ -230,7 +230,8 @@ def _agent_missed(centre: "Centre", event: ev.AgentMissed) -> None:
 def _bridged(centre: "Centre", event: ev.Bridged) -> None:
     info, talk = centre.state.interactions.get(event.interaction), centre.talks.get(event.interaction)
     if info is not None and talk is not None and talk.agent is not None:
-        remember(centre.state.spoken, info.origin, talk.agent.agent, centre.now)
+        for name in dict.fromkeys((info.origin, *info.known_as)):
+            remember(centre.state.spoken, name, talk.agent.agent, centre.now)
         after_calls.remember(centre, info, talk)
     centre.flows.stop(event.interaction, centre.now)
     callbacks.over(centre, event.interaction)

@@ -13,6 +13,8 @@ from ccd.model.profiles import ProfileOn
 from ccd.model.rules import Rules, Target
 from ccd.routing.state import RoutingState
 
+IDENTITY = "customer "
+"""Before the name of one who was identified: it is no number, and none of a channel's addresses."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -83,10 +85,22 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     after_call: AfterCall | None = None
     """None: its queue has no flow for after the call."""
 
+    identified: str = ""
+    """Who its customer is, as a service said in a step `identify`; empty: nobody said."""
+
     @property
     def customer(self) -> str:
-        """How its customer is known again: the number in E.164; empty when it is withheld, or is none."""
-        return self.origin if _E164.fullmatch(self.origin) else ""
+        """How its customer is known again by one name: the number in E.164, without one who was identified.
+
+        The number goes first: a service that fails at the second call must not make a stranger of somebody.
+        """
+        return next(iter(self.known_as), "")
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """Every name by which its customer is known again; none: not at all."""
+        number = (self.origin,) if _E164.fullmatch(self.origin) else ()
+        return (*number, f"{IDENTITY}{self.identified}") if self.identified else number
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):

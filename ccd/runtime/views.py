@@ -300,6 +300,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "callback": callbacks.view(centre, info, now),
         "voicemail": voicemail.view(centre, info, now),
         "screen": dict(info.screen),
+        "customer": info.identified,
     }
 
 

@@ -36,7 +36,8 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
         prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
         if not prefer and want.prefer_last_s:
             number = to_e164(info.origin, centre.state.rules.country)  # as an agent's phone would dial it
-            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s, number)
+            since, names = centre.now - want.prefer_last_s, (info.origin, number, *info.known_as)
+            prefer = last_with(centre.state.spoken, names, since)
         centre.enqueue(
             info,
             want.queue,
@@ -63,6 +64,12 @@ def _transfer(centre: "Centre", want: do.TransferTo) -> None:
         centre.history.note(want.interaction, centre.now, "dial outside", address=want.address)
         until = centre.now + want.ring_timeout_s
         thirds.dial_out(centre.talks, talk, want.address, until, talk.origin)
+
+
+def _recognised(centre: "Centre", want: do.Recognised) -> None:
+    info = centre.state.interactions.get(want.interaction)
+    if info is not None:
+        info.identified = want.customer
 
 
 def _hangup(centre: "Centre", want: do.HangUp) -> None:
@@ -107,6 +114,7 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.CallBack: callbacks.wanted,
     do.Stay: callbacks.stays,
     do.Assigned: _assigned,
+    do.Recognised: _recognised,
     do.CollectSecretly: secrets.collect,
     do.Rejected: secrets.rejected,
     **outside.WANTS,
