@@ -80,6 +80,13 @@ class TakeMessage(Do, frozen=True):
     goodbye: str
 
 
+class NoRoom(Do, frozen=True):
+    """No message is taken: the queue has as many as it takes (timeline)."""
+
+    step: str
+    queue: str
+
+
 class EndMessage(Do, frozen=True):
     """The customer has said it all, or spoken long enough."""
 

@@ -51,10 +51,16 @@ class Centre:
         rules = state.rules
         self.router = Router(rules, state.routing, self._strategies)
         self.history = History(state.history)
-        self.flows = Flows(rules, state.flows, self._look, self.history.flows)
+        self.flows = Flows(
+            rules, state.flows, self._look, self.history.flows, lambda queue: voicemail.is_full(self, queue)
+        )
         self.talks = Talks(state.bridging)
         state.routing, state.flows = self.router.state, self.flows.state
         state.bridging, state.history = self.talks.state, self.history.state
+        self.messages = dict.fromkeys(
+            name for name, talk in self.talks.state.talks.items() if talk.message is not None
+        )
+        """Interactions with a message, spoken or kept; also some whose message is over."""
         self.now = 0.0
         self.out: list[cmd.AnyCommand] = []
         self.work: deque[Any] = deque()

@@ -307,6 +307,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
         return
     centre.flows.stop(info.id, centre.now)
     centre.state.saying.pop(info.id, None)
+    centre.messages.pop(info.id, None)
     callbacks.forget(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
