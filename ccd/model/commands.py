@@ -184,6 +184,14 @@ class StopRecording(Command, frozen=True):
     leg: str
 
 
+class DeleteFiles(Command, frozen=True):
+    """Delete recordings that are kept no longer. Ends with `FilesDeleted`."""
+
+    leg: str
+    """`voice:files`: the channel that keeps them; no leg is meant."""
+    paths: tuple[str, ...]
+
+
 class ReportTransfer(Command, frozen=True):
     """Tell the party that asked for a transfer how it goes (NOTIFY sipfrag)."""
 
@@ -248,6 +256,7 @@ AnyCommand = (
     | RecordMessage
     | MaskRecording
     | StopRecording
+    | DeleteFiles
     | ReportTransfer
     | SendText
     | AcknowledgeText

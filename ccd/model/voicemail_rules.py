@@ -27,5 +27,7 @@ class VoicemailRule(Frozen, frozen=True):
     on_full: Target = Target()
     """Where those go then whom the key or a target leads here; not set: whoever pressed the key stays in the
     line, for others the flow goes on."""
+    keep_days: float | None = None
+    """The file of a message is deleted so long after it was handled; not set: never."""
     later_s: float = 900.0
     """A message that an agent puts off (key 3) is offered again after so long."""

@@ -28,7 +28,7 @@ from ccd.model.rules import QueueRule, Target
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import emergency, recalls, voicemail
+from ccd.runtime import deletions, emergency, recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -148,6 +148,7 @@ class Centre:
         for at in (
             ends,
             emergency.next_end(self.state),
+            deletions.next_due(self),
             *(each.next_deadline() for each in (self.router, self.flows, self.talks)),
         ):
             if at is not None and (nearest is None or at < nearest):

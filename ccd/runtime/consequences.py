@@ -17,6 +17,7 @@ from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime import (
     after_calls,
     callbacks,
+    deletions,
     emergency,
     overflowing,
     own_calls,
@@ -308,6 +309,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.flows.stop(info.id, centre.now)
     centre.state.saying.pop(info.id, None)
     centre.messages.pop(info.id, None)
+    deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
     callbacks.forget(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)

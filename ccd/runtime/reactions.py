@@ -13,6 +13,7 @@ from ccd.model.rules import Target, pause_names
 from ccd.runtime import (
     after_calls,
     callbacks,
+    deletions,
     emergency,
     outside,
     own_calls,
@@ -40,6 +41,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     written = centre.talks.restarted(centre.now)
     callbacks.restarted(centre)
     voicemail.restarted(centre)
+    deletions.restarted(centre)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -79,6 +81,7 @@ def _time(centre: "Centre", _: facts.TimePassed) -> None:
     centre.push(centre.router.expire(centre.now))
     centre.push(centre.flows.expire(centre.now))
     centre.talks.expire(centre.now)
+    deletions.delete_due(centre)
 
 
 def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
@@ -427,5 +430,6 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.CallbackAsked: callbacks.asked,
     facts.OutsideAnswered: outside.answered,
     facts.MaskAsked: voicemail.mask_asked,
+    facts.FilesDeleted: deletions.done,
 }
 """Every fact has its function; a test holds the table whole."""

@@ -80,6 +80,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """How it is called back, or was."""
     questions: dict[str, Question] = {}
     """Those to services outside that stand, by their ids."""
+    message_path: str = ""
+    """File of the message that its customer left; empty: none was left."""
     screen: dict[str, str] = {}
     """What agents are shown with its offers: kept across overflow and transfer."""
     after_call: AfterCall | None = None
@@ -184,5 +186,9 @@ class CentreState(msgspec.Struct):
     notices_made: int = 0
     saying: dict[str, Saying] = {}
     """By interaction, those to whom something is said first, the one whose time is over first first."""
+    deletions: list[tuple[float, str]] = []
+    """Heap of when which file of a message is to be deleted."""
+    deleting: list[str] = []
+    """Files that are being deleted."""
     draining: bool = False
     boot: str = ""

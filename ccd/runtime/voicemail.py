@@ -152,7 +152,7 @@ def _keep(centre: "Centre", info: Interaction, talk: Talk, message: Message) -> 
     seconds = round(message.seconds, 1)
     centre.history.note(info.id, now, "voicemail kept", queue=queue, seconds=seconds, path=path)
     centre.flows.stop(info.id, now)
-    info.channel_class = ChannelClass.TASK
+    info.channel_class, info.message_path = ChannelClass.TASK, path
     talk.away = True  # so that no music begins
     kept = PlaceCallback(now + KEPT_S, now, now + GOODBYE_S, agent_first=True)
     centre.enqueue(info, message.queue, info.priority, callback=kept)
