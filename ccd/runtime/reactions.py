@@ -23,6 +23,7 @@ from ccd.runtime import (
     waiting_keys,
     wrap_ups,
 )
+from ccd.runtime.beginning import begin
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -93,9 +94,8 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     if state.draining:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.OVERLOAD))
         return
-    state.interactions_made += 1
     info = Interaction(
-        id=str(state.interactions_made),
+        id="",
         leg=fact.leg,
         channel=fact.channel,
         channel_class=fact.channel_class,
@@ -105,27 +105,13 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
         target=fact.target,
         arrived_at=centre.now,
     )
-    state.interactions[info.id] = info
     language = state.rules.language
-    centre.talks.arrive(
-        info.id, fact.leg, fact.kind, origin=fact.origin, display=fact.display, language=language
-    )
-    centre.history.open(
-        info.id,
-        centre.now,
-        channel=fact.channel,
-        channel_class=fact.channel_class,
-        origin=fact.origin,
-        target=fact.target,
-        via=fact.via,
-        flow=flow,
-        leg=fact.leg,
-    )
+    talk = begin(centre, info, language, via=fact.via, flow=flow)
     if diverted:
         centre.history.note(info.id, centre.now, "diverted", channel=fact.channel, flow=flow)
     if not flow:
         centre.history.note(info.id, centre.now, "no flow for this number", target=fact.target)
-        centre.talks.end(centre.talks.state.talks[info.id], Cause.NOT_FOUND, centre.now)
+        centre.talks.end(talk, Cause.NOT_FOUND, centre.now)
         return
     if state.notices:
         emergency.begin_flow(centre, info, flow, language)
