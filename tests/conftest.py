@@ -7,8 +7,13 @@ it; with CI set in the environment it fails instead: there, nothing may be skipp
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.peers import digits_pcap, netns, pjsip, process
+
+settings.register_profile("ccd", deadline=None)
+settings.load_profile("ccd")
+"""A machine that is busy is no fault: no example has to be over in time."""
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 _missing: dict[str, str] = {}

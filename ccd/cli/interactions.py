@@ -265,6 +265,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
                 "from",
                 " ".join(part for part in (answer.get("display"), answer["origin"]) if part) or "withheld",
             ),
+            ("customer", answer.get("customer", "")),
             ("to", answer["target"]),
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
             ("callback", _callback(answer.get("callback"))),
@@ -283,6 +284,10 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
     if answer.get("parties"):
         yield ""
         yield from table(("PARTY", "LEG", "WHO", "STATE"), [_party(each) for each in answer["parties"]])
+    screen = answer.get("screen") or record.get("screen")
+    if screen:
+        yield ""
+        yield from table(("SCREEN", ""), [(clean(name), clean(value)) for name, value in screen.items()])
     if record.get("answers"):
         yield ""
         said = [(each["survey"], each["question"], clean(each["answer"])) for each in record["answers"]]

@@ -31,6 +31,7 @@ from ccd.cli import (
     status,
     top,
     trunks,
+    voicemail,
 )
 from ccd.cli.session import SOCKET_VARIABLE, Session, session_of
 from ccd.control.client import DEFAULT_SOCKET
@@ -42,6 +43,7 @@ NOUNS = (
     agents,
     queues,
     interactions,
+    voicemail,
     profiles,
     trunks,
     outside,

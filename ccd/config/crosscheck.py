@@ -104,7 +104,11 @@ def _agent(agent: AgentRule, country: str) -> AgentRule:
 
 def _queue(queue: QueueRule, country: str) -> QueueRule:
     targets = {key: with_numbers(getattr(queue, key), country) for key in TARGETS}
-    return msgspec.structs.replace(queue, **targets)
+    queue = msgspec.structs.replace(queue, **targets)
+    if queue.voicemail is None:
+        return queue
+    on_full = with_numbers(queue.voicemail.on_full, country)
+    return msgspec.structs.replace(queue, voicemail=msgspec.structs.replace(queue.voicemail, on_full=on_full))
 
 
 def _flow(flow: FlowRule, country: str) -> FlowRule:

@@ -261,6 +261,8 @@ KEYS: dict[str, Key] = {
     "VoicemailRule.max_s": _seconds(3600.0, low=5.0),
     "VoicemailRule.silence_s": _seconds(60.0),
     "VoicemailRule.min_s": _seconds(60.0),
+    "VoicemailRule.keep_days": Key(low=0.0, high=36_500.0),
+    "VoicemailRule.most": Key(low=1, high=100_000),
     "VoicemailRule.later_s": _seconds(low=10.0),
     "EntryRule.add": Key(low=-1000, high=1000),
     "CallbackRule.first": Key(choices=(CALLBACK_AGENT, CALLBACK_CUSTOMER)),

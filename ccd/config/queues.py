@@ -6,6 +6,7 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.opening import check_closing_circles, check_opening
 from ccd.config.strategies import installed
 from ccd.config.values import Reader
+from ccd.config.waiting_keys import check_waiting_keys
 from ccd.errors import Misconfigured
 from ccd.model.entry import check_relax_when, check_when
 from ccd.model.expression_text import ExpressionFault
@@ -38,6 +39,7 @@ def check_queues(reader: Reader, settings: Settings) -> None:
         _interrupts(reader, path, queue)
         _loads(reader, settings, path, queue)
         check_opening(reader, settings, path, queue)
+        check_waiting_keys(reader, path, queue)
     check_closing_circles(reader, settings.rules.queues)
 
 

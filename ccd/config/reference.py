@@ -24,6 +24,7 @@ from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 from ccd.model.steps import AnyStep, Branch, Case
 from ccd.model.steps_outside import Identify
 from ccd.model.voicemail_rules import VoicemailRule
+from ccd.model.waiting_keys import WaitingKey
 
 _HEAD = """# Configuration reference
 
@@ -92,6 +93,7 @@ def reference() -> str:
             parts += ["### callback\n", _intro(CallbackRule), _table(CallbackRule)]
             parts += ["### callback.retry_s\n", _intro(RetryAfter), _table(RetryAfter)]
             parts += ["### voicemail\n", _intro(VoicemailRule), _table(VoicemailRule)]
+            parts += ["### keys\n", _intro(WaitingKey), _table(WaitingKey)]
             parts += ["### relax\n", _intro(Relax), _table(Relax), "### tiers\n", _intro(Tier), _table(Tier)]
         if name == "flows":
             parts += _steps()

@@ -5,6 +5,7 @@ from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.keyed import check_collect
 from ccd.config.people import must_be_known, must_be_number
 from ccd.config.queues import all_skills, check_condition, check_requirement
+from ccd.config.screens import check_screen
 from ccd.config.speech import (
     check_confirm,
     check_keys,
@@ -70,6 +71,7 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
         case Enqueue():
             must_be_known(reader, (*path, "queue"), step.queue, "queues")
             check_requirement(reader, (*path, "requirement"), step.requirement, all_skills(settings))
+            check_screen(reader, path, step)
             if step.prefer:
                 must_be_known(reader, (*path, "prefer"), step.prefer, "agents")
         case CallBack():
@@ -110,7 +112,11 @@ def _branch(reader: Reader, settings: Settings, path: Path, step: Branch) -> Non
 
 def asked_aside(rules: Rules, flow: str | int) -> bool:
     """Whether a key of some queue begins this flow while its caller waits."""
-    return any(queue.callback is not None and queue.callback.flow == flow for queue in rules.queues.values())
+    return any(
+        (queue.callback is not None and queue.callback.flow == flow)
+        or any(key.flow == flow for key in queue.keys.values())
+        for queue in rules.queues.values()
+    )
 
 
 def _menu(reader: Reader, path: Path, step: Menu) -> None:

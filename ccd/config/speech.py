@@ -8,11 +8,12 @@ from ccd.config.values import Reader
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.numbers import country_of
 from ccd.model.rules import Rules
-from ccd.model.saying import check_text
 from ccd.model.settings import SpeechSettings
 from ccd.model.step import Key, Say, Step
-from ccd.model.steps import Menu, Play
+from ccd.model.steps import Enqueue, Menu, Play
+from ccd.model.steps_outside import ASKING_STEPS
 from ccd.model.steps_speech import Confirm, Language
+from ccd.model.templates import check_template
 from ccd.model.wording import KINDS, figures, samples_of, words
 from ccd.model.wording_tables import GROUPED
 
@@ -25,7 +26,7 @@ def check_says(reader: Reader, path: Path, step: Step, queues: Collection[str]) 
     for key, say in step.texts():
         for place, text in _each(key, say):
             try:
-                check_text(text, queues)
+                check_template(text, queues)
             except ExpressionFault as fault:
                 reader.fault((*path, *place), f"column {fault.column}: {fault.problem}", fault.cure)
 
@@ -139,6 +140,8 @@ def preload(rules: Rules) -> None:
     """Load now what texts with values need: on the loop, it would hold up everybody for 0.1 s once."""
     steps = [step for flow in rules.flows.values() for step in flow.steps]
     said = [text for step in steps for _, say in step.texts() for _, text in _each((), say)]
+    said += [text for step in steps if isinstance(step, ASKING_STEPS) for text in step.values.values()]
+    said += [text for step in steps if isinstance(step, Enqueue) for text in step.screen.values()]
     if any("{" in text for text in said):
         languages = {rules.language, *(flow.language for flow in rules.flows.values())}
         languages |= {

@@ -1,9 +1,9 @@
 """Checks of voicemail and of masking: their keys on the telephone, and times that leave no room to speak."""
 
 from ccd.config.faults import Path
-from ccd.config.people import must_be_known
+from ccd.config.people import check_target, must_be_known
 from ccd.config.values import Reader
-from ccd.model.rules import QueueRule
+from ccd.model.rules import QueueRule, Target
 from ccd.model.settings import Settings
 from ccd.model.steps_voicemail import Voicemail
 from ccd.model.voicemail_rules import VoicemailRule
@@ -17,7 +17,7 @@ def check_voicemail(reader: Reader, settings: Settings) -> None:
         path: Path = ("queues", queue.name)
         _key(reader, (*path, "mask_key"), queue.mask_key)
         if queue.voicemail is not None:
-            _rule(reader, (*path, "voicemail"), queue, queue.voicemail)
+            _rule(reader, settings, (*path, "voicemail"), queue, queue.voicemail)
 
 
 def check_step(reader: Reader, path: Path, step: Voicemail) -> None:
@@ -26,12 +26,20 @@ def check_step(reader: Reader, path: Path, step: Voicemail) -> None:
     _times(reader, path, step)
 
 
-def _rule(reader: Reader, path: Path, queue: QueueRule, rule: VoicemailRule) -> None:
+def _rule(reader: Reader, settings: Settings, path: Path, queue: QueueRule, rule: VoicemailRule) -> None:
     _key(reader, (*path, "key"), rule.key)
     if rule.key and queue.callback is not None and rule.key == queue.callback.key:
         problem = f'the key "{rule.key}" asks for a callback already'
         reader.fault((*path, "key"), problem, "choose another one than callback.key")
     _times(reader, path, rule)
+    if rule.on_full == Target():
+        return
+    here: Path = (*path, "on_full")
+    check_target(reader, settings, here, rule.on_full)
+    if rule.most is None:
+        reader.fault(here, "can never happen: there is no limit", "set most, or remove it")
+    if rule.on_full.voicemail or rule.on_full.share:
+        reader.fault(here, "must lead to somebody, not to voicemail or shares", "name a queue or a flow")
 
 
 def _key(reader: Reader, path: Path, key: str) -> None:

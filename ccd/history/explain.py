@@ -49,7 +49,9 @@ ASKED_OUTSIDE = "asked outside"
 """Note of what came of a question to a service outside."""
 RELAXED = "relaxed"
 """Note of what a condition of its queue gave it, and what the figures were."""
-_AMONG_DECISIONS = frozenset({ENTRY_RULES, ASKED_OUTSIDE, RELAXED})
+PRESSED = "pressed"
+"""Note of a key that its customer pressed while waiting, and what that does."""
+_AMONG_DECISIONS = frozenset({ENTRY_RULES, ASKED_OUTSIDE, RELAXED, PRESSED})
 """Notes that stand among the decisions."""
 
 

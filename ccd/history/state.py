@@ -72,6 +72,8 @@ class Record(msgspec.Struct, omit_defaults=True):
     """When an own call was answered, unless by a queue; 0: not."""
     answers: list[SurveyAnswer] = []
     """To questions of surveys, in order."""
+    screen: dict[str, str] = {}
+    """What its agents were shown with the offer, by name."""
     timeline: list[Note] = []
     notes_dropped: int = 0
     traces: list[Trace] = []

@@ -47,6 +47,8 @@ class Queue(Do, frozen=True):
     prefer_wait_s: float = 0.0
     whisper: str = ""
     """What the agent hears instead of the queue's whisper."""
+    screen: dict[str, str] = {}
+    """What the agent is shown with the offer; empty: as before."""
 
 
 class CallBack(Do, frozen=True):
@@ -80,6 +82,13 @@ class TakeMessage(Do, frozen=True):
     silence_s: float
     min_s: float
     goodbye: str
+
+
+class NoRoom(Do, frozen=True):
+    """No message is taken: the queue has as many as it takes (timeline)."""
+
+    step: str
+    queue: str
 
 
 class EndMessage(Do, frozen=True):
@@ -213,6 +222,12 @@ class Assigned(Do, frozen=True):
 
     step: str
     values: dict[str, str]
+
+
+class Recognised(Do, frozen=True):
+    """A service said who the customer is; empty: what was said before counts no more."""
+
+    customer: str
 
 
 class Ask(Do, frozen=True):

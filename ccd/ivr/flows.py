@@ -100,6 +100,8 @@ class Flows(Scripts):
         now: float,
         language: str,
         values: dict[str, str],
+        *,
+        kind: LegKind = LegKind.AUDIO,
         count_from: int = 0,
     ) -> list[Do]:
         """Run a flow while the customer waits in a queue; `values` are its variables at first.
@@ -116,7 +118,7 @@ class Flows(Scripts):
         run = FlowState(
             interaction=interaction,
             script=number,
-            kind=LegKind.AUDIO,
+            kind=kind,
             language=language or self.state.scripts[number].language,
             answered=True,
             secrets=outer.secrets if outer is not None else {},
@@ -124,6 +126,7 @@ class Flows(Scripts):
             plays=outer.plays if outer is not None else count_from,
             asks=outer.asks if outer is not None else count_from,
             sent=outer.sent if outer is not None else 0,
+            opened=True,
             aside=True,
             outer=outer,
         )

@@ -5,6 +5,7 @@ from ccd.model.step import Step
 from ccd.model.steps import Menu
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Identify
+from ccd.model.templates import SECRET
 
 TEXT_WAIT_S = 300.0
 """Least time a menu waits for a typed answer: a person writes more slowly than a key is pressed."""
@@ -14,13 +15,10 @@ TYPED_LIMIT = 16
 MOST_WRITTEN = 500
 """Characters of a written answer that are looked at."""
 
-REFERENCE = "secret:"
-"""How a reference to keys begins that only the channel knows."""
-
 
 def secret_name(interaction: str, number: int) -> str:
     """A fresh reference; `ccd.channels.secrets` reads the interaction out of it."""
-    return f"{REFERENCE}{interaction}.s{number}"
+    return f"{SECRET}{interaction}.s{number}"
 
 
 def hidden(length: int) -> str:
@@ -31,7 +29,7 @@ def hidden(length: int) -> str:
 def open_value(variables: dict[str, str], name: str) -> str:
     """A variable's value, unless it is a secret or is not set."""
     value = variables.get(name, "")
-    return "" if value.startswith(REFERENCE) else value
+    return "" if value.startswith(SECRET) else value
 
 
 def choice(menu: Menu, key: str) -> str | None:

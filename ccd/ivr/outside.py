@@ -58,7 +58,7 @@ def do_send(flows: "Flows", run: FlowState, step: Send, now: float, out: list[Do
 def values_of(flows: "Flows", run: FlowState, templates: Mapping[str, str]) -> dict[str, str]:
     """What is sent: the values of a step, filled in."""
     look_up = flows.look(run.interaction)
-    return {name: filled(text, look_up) for name, text in templates.items()}
+    return {name: filled(text, look_up, run.language) for name, text in templates.items()}
 
 
 def ask(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ccd.ivr.callbacks import ASK_AGAIN, SAID
 from ccd.ivr.do import Assigned, CallBack, Do, Queue, TransferTo
 from ccd.ivr.input import open_value, whole
+from ccd.ivr.screens import screen_of
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
@@ -70,6 +71,7 @@ def do_queue(flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: li
             step.prefer_last_s,
             kept,
             step.whisper,
+            screen_of(step.screen, flows.look(run.interaction), run.language) if step.screen else {},
         )
     )
     return WAITS

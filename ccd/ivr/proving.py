@@ -8,7 +8,7 @@ prove it is nobody: what was set of the customer is taken away again.
 from typing import TYPE_CHECKING, Final
 
 from ccd.ivr import keying, locks, outside
-from ccd.ivr.do import AskLost, Assigned, Compare, Do, Missed, Rejected, Remarked
+from ccd.ivr.do import AskLost, Assigned, Compare, Do, Missed, Recognised, Rejected, Remarked
 from ccd.ivr.input import secret_name
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.answers import bounded
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
 
 CUSTOMER, CUSTOMER_NAME, IDENTIFIED = "customer", "customer_name", "identified"
+MOST_KEY = 128
+"""Characters of a customer's name by which they are known again."""
 """Variables that the step sets."""
 PIN, CODE = "pin", "code"
 SENT: Final = "sent"
@@ -256,6 +258,7 @@ def _proved(flows: "Flows", run: FlowState, step: Identify, now: float, out: lis
         _send(flows, run, step, now, out)
         return
     out.append(Assigned(run.interaction, flows.label(run), {IDENTIFIED: run.variables[IDENTIFIED]}))
+    out.append(Recognised(run.interaction, run.variables.get(CUSTOMER, "")[:MOST_KEY]))
     _leave(run)
     flows.run(run, flows.index(run, step.on_known) if step.on_known else run.at + 1, now, out)
 

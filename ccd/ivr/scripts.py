@@ -89,13 +89,15 @@ class Scripts:
         state: FlowsState | None = None,
         look: Look = lambda _interaction: _nothing,
         watch: Watch | None = None,
+        full: Callable[[str], bool] = lambda _queue: False,
     ) -> None:
         """`state`: from a snapshot; used and changed from here on.
 
         `look` gives, for an interaction, what the conditions of branches look names up with; `watch` is told
-        of each step.
+        of each step; `full` says whether a queue takes no further message.
         """
         self.look = look
+        self.full = full
         self.watch: Watch = watch if watch is not None else _Blind()
         self.now = 0.0
         """Instant of the present turn."""

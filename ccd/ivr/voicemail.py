@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ccd.ivr.do import Beep, Do, EndMessage, SwitchRecording, TakeMessage
+from ccd.ivr.do import Beep, Do, EndMessage, NoRoom, SwitchRecording, TakeMessage
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
@@ -21,6 +21,9 @@ def do_voicemail(flows: "Flows", run: FlowState, step: Voicemail, now: float, ou
     run.typed = ""
     if run.kind is LegKind.TEXT:
         return flows.index(run, step.on_empty) if step.on_empty else run.at + 1
+    if flows.full(step.queue):
+        out.append(NoRoom(run.interaction, flows.label(run), step.queue))
+        return flows.index(run, step.on_full) if step.on_full else run.at + 1
     if step.prompt:
         run.mode = Mode.GREETING
         flows.say(run, (step.prompt,), True, now, out)

@@ -48,6 +48,8 @@ class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
     """The customer holds no line and is called back at `caller`."""
     voicemail_s: int = 0
     """The customer left a message of so many seconds, to be heard; 0: none."""
+    screen: dict[str, str] = {}
+    """Name → value that the flow gives along; bounded."""
 
 
 class DialLeg(Command, frozen=True):
@@ -202,6 +204,14 @@ class StopRecording(Command, frozen=True):
     leg: str
 
 
+class DeleteFiles(Command, frozen=True):
+    """Delete recordings that are kept no longer. Ends with `FilesDeleted`."""
+
+    leg: str
+    """`voice:files`: the channel that keeps them; no leg is meant."""
+    paths: tuple[str, ...]
+
+
 class ReportTransfer(Command, frozen=True):
     """Tell the party that asked for a transfer how it goes (NOTIFY sipfrag)."""
 
@@ -272,6 +282,7 @@ AnyCommand = (
     | RecordMessage
     | MaskRecording
     | StopRecording
+    | DeleteFiles
     | ReportTransfer
     | SendText
     | AcknowledgeText

@@ -65,24 +65,27 @@ def both(*requirements: str) -> str:
 def check_when(text: str, queues: Collection[str]) -> None:
     """Raises `ExpressionFault`, with the column, for what is no condition or asks about what is not there."""
     for node in walk(parse(text).tree):
-        if isinstance(node, Name) and not node.name.startswith(VARIABLES):
-            _check_name(node, queues)
+        if isinstance(node, Name):
+            check_name(node.name, node.column, queues)
 
 
-def _check_name(node: Name, queues: Collection[str]) -> None:
-    if not node.name.startswith(QUEUES):
-        if node.name not in NAMES:
-            more = f"{VARIABLES}NAME of the flow, or {QUEUES}NAME.{FIGURES[0]}"
-            cure = nearest(node.name, list(NAMES), f"use {', '.join(NAMES)}, {more}")
-            raise ExpressionFault(node.column, f"unknown name {shown(node.name)}", cure)
+def check_name(name: str, column: int, queues: Collection[str]) -> None:
+    """Raises `ExpressionFault` unless the name may be asked about. `column`: of the name, for the fault."""
+    if name.startswith(VARIABLES) and len(name) > len(VARIABLES):
         return
-    queue, figure = queue_and_figure(node.name)
+    if not name.startswith(QUEUES):
+        if name not in NAMES:
+            more = f"{VARIABLES}NAME of the flow, or {QUEUES}NAME.{FIGURES[0]}"
+            cure = nearest(name, list(NAMES), f"use {', '.join(NAMES)}, {more}")
+            raise ExpressionFault(column, f"unknown name {shown(name)}", cure)
+        return
+    queue, figure = queue_and_figure(name)
     if queue not in queues:
         cure = nearest(queue, list(queues), "use the name of a queue")
-        raise ExpressionFault(node.column, f"there is no queue {shown(queue)}", cure)
+        raise ExpressionFault(column, f"there is no queue {shown(queue)}", cure)
     if figure not in FIGURES:
         cure = nearest(figure, list(FIGURES), f"a queue has {', '.join(FIGURES)}")
-        raise ExpressionFault(node.column, f"unknown figure {shown(figure)} of a queue", cure)
+        raise ExpressionFault(column, f"unknown figure {shown(figure)} of a queue", cure)
 
 
 def queue_and_figure(name: str) -> tuple[str, str]:
@@ -101,7 +104,7 @@ def check_relax_when(text: str, queues: Collection[str]) -> None:
                 name.name, list(FIGURES), f"use {', '.join(FIGURES)}, or {QUEUES}NAME.{FIGURES[0]}"
             )
             raise ExpressionFault(name.column, f"{shown(name.name)} is no figure of a queue", cure)
-        _check_name(name, queues)
+        check_name(name.name, name.column, queues)
 
 
 def asked_by(text: str, queue: str) -> list[tuple[str, str]]:

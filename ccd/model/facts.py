@@ -235,6 +235,14 @@ class RecordingEnded(Fact, frozen=True):
     """Of a message: so much of it, at its end, is silence."""
 
 
+class FilesDeleted(Fact, frozen=True):
+    """Recordings that were to be deleted are gone."""
+
+    paths: tuple[str, ...]
+    note: str = ""
+    """Those that are not, and why; empty: all are."""
+
+
 # -- text --------------------------------------------------------------------------------------
 
 
@@ -436,5 +444,6 @@ AnyFact = (
     | CallbackAsked
     | OutsideAnswered
     | MaskAsked
+    | FilesDeleted
 )
 """Every fact, for decoding."""

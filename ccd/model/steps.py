@@ -112,6 +112,9 @@ class Enqueue(Step, frozen=True, tag="queue"):
     """Words added to the variable `tags`, for the entry rules of the queue and for whoever looks at it."""
     whisper: str = ""
     """Prompt played to the agent alone before the bridge, instead of the queue's."""
+    screen: dict[str, str] = {}
+    """Name → what the agent is shown with the offer: `{ order = "{var.order}" }`. In what begins with https://
+    the values are percent-encoded."""
 
     def leaves(self) -> dict[str, str]:
         return {"an agent takes it": ""}

@@ -29,14 +29,16 @@ class Voicemail(Step, frozen=True, tag="voicemail"):
     """With less of it spoken than this it is thrown away."""
     on_empty: str = ""
     """Step to go to when there was no message; empty: the next one."""
+    on_full: str = ""
+    """Step to go to when the queue has as many messages as it takes (`most`); empty: the next one."""
     goodbye: str = KEPT_PROMPT
     """Prompt before hanging up."""
 
     def targets(self) -> dict[Key, str]:
-        return set_ones(on_empty=self.on_empty)
+        return set_ones(on_empty=self.on_empty, on_full=self.on_full)
 
     def goes_on(self) -> bool:
-        return not self.on_empty
+        return not (self.on_empty and self.on_full)
 
     def says(self) -> Iterator[tuple[Key, str]]:
         yield ("prompt",), self.prompt

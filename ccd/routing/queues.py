@@ -6,6 +6,7 @@ changes among themselves: ageing is the same for all of them. Only the heads of 
 """
 
 import sys
+from heapq import heappush
 from math import inf
 
 import msgspec
@@ -26,6 +27,9 @@ Turn = tuple[float, float, int, str]
 
 Key = tuple[ChannelClass, int, str]
 """What a bucket holds: channel class, stage, own requirement."""
+
+Since = tuple[float, int, str]
+"""(entered_at, seq, interaction)."""
 
 Strategies = dict[str, Strategy]
 
@@ -71,6 +75,7 @@ class QueueIndex:
         "kept",
         "kinds",
         "measures",
+        "oldest",
         "rates",
         "resting",
         "ringing",
@@ -120,6 +125,8 @@ class QueueIndex:
         """Those in a live or accepted offer, by their rate: they keep their place but are not matched."""
         self.resting: dict[float, Line[Turn]] = {}
         """Callbacks whose time has not come, by their rate: they keep their place but are not matched."""
+        self.oldest: list[Since] | None = None
+        """Heap of since when those who hold the line wait, also some who do no longer; None: nobody asked."""
         self.talking = 0
         self.active = 0
         """In an offer or in conversation."""
@@ -195,6 +202,8 @@ class QueueIndex:
     def line_up(self, place: Place) -> None:
         """Put a place among the waiting; its bucket is there, or it is kept for one agent."""
         turn = self.turn_of(place)
+        if self.oldest is not None:
+            self._remember(place)
         if place.prefer:
             self._of_rate(self.kept, place).add(turn)
             return
@@ -225,12 +234,21 @@ class QueueIndex:
     def begin_ring(self, place: Place) -> None:
         """A phone rings for a place."""
         self._of_rate(self.ringing, place).add(self.turn_of(place))
+        if self.oldest is not None:
+            self._remember(place)  # it may never have lined up, or its customer holds the line again
         self.active += 1
 
     def end_ring(self, place: Place) -> None:
         """It does no longer, or the conversation begins."""
         self.ringing[self.rates[place.channel_class]].remove(self.turn_of(place))
         self.active -= 1
+
+    def _remember(self, place: Place) -> None:
+        heap = self.oldest
+        if heap is None or len(heap) > 64 + 4 * self.waiting():
+            self.oldest = None  # most of it is of those who left: made anew when somebody asks
+        else:
+            heappush(heap, (place.entered_at, place.seq, place.interaction))
 
     def _of_rate(self, lines: dict[float, Line[Turn]], place: Place) -> Line[Turn]:
         rate = self.rates[place.channel_class]

@@ -1,5 +1,6 @@
 """What the engine shows to people: plain values made on request, never on the hot path."""
 
+from heapq import heapify, heappop
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from ccd.routing.phases import Phase
 from ccd.routing.queues import QueueIndex
 from ccd.routing.served import service_level_pct
 from ccd.routing.shares import ShareView, view_shares
-from ccd.routing.state import AgentState, AgentTotals, QueueTotals, RoutingState, WrapUp
+from ccd.routing.state import AgentState, AgentTotals, Place, QueueTotals, RoutingState, WrapUp
 
 Figure = float | bool | None
 
@@ -192,15 +193,33 @@ def _logged_in(index: Index, queue: QueueIndex) -> int:
 
 
 def _longest_wait_s(index: Index, queue: QueueIndex, now: float) -> float:
-    """Walks all that wait."""
-    places = (index.places[name] for name in queue.order(now))
-    return max((now - place.entered_at for place in places if not is_away(place)), default=0.0)
+    """Since when the first of those waits who hold the line: of a heap, which forgets lazily who left.
+
+    Only the first question after a reload, and one after many have left, walks all that wait.
+    """
+    heap = queue.oldest
+    if heap is None:
+        places = [index.places[name] for name in queue.order(now)]
+        heap = [(each.entered_at, each.seq, each.interaction) for each in places if not is_away(each)]
+        heapify(heap)
+        queue.oldest = heap
+    while heap:
+        entered_at, _, name = heap[0]
+        place = index.places.get(name)
+        if place is not None and _holds_line(queue, place) and place.entered_at == entered_at:
+            return now - entered_at
+        heappop(heap)
+    return 0.0
+
+
+def _holds_line(queue: QueueIndex, place: Place) -> bool:
+    return place.queue == queue.rule.name and place.phase is not Phase.CONNECTED and not is_away(place)
 
 
 def view_figure(index: Index, queue: QueueIndex, expecting: Expecting, figure: str, now: float) -> Figure:
     """One figure of a queue (`ccd.model.entry.FIGURES`), and no other: conditions ask at each entry.
 
-    All but `longest_wait_s` cost nothing that grows with the waiting.
+    None costs anything that grows with the waiting.
     """
     match figure:
         case "waiting":

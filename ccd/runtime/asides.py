@@ -34,7 +34,7 @@ def dialled(centre: "Centre", agent: str, code: str, by: str) -> str | None:
     asides.begin(centre.talks, talk)
     count_from = int(1000 * centre.now)  # no flow before has come so far
     step_aside = centre.flows.step_aside
-    centre.push(step_aside(info.id, flow, centre.now, talk.language, values, count_from))
+    centre.push(step_aside(info.id, flow, centre.now, talk.language, values, count_from=count_from))
     return PASSED_ON
 
 

@@ -81,11 +81,15 @@ def key(centre: "Centre", talk: Talk, digit: str) -> None:
     ):
         return
     number = to_e164(info.origin, centre.state.rules.country)
-    talk.asking, talk.playing = True, ""
     centre.history.note(info.id, centre.now, "asks for a callback", queue=info.queue)
-    flow = rule.flow or script_of(number)
-    values = {"number": number} if number else {}
-    centre.push(centre.flows.step_aside(info.id, flow, centre.now, talk.language, values))
+    step_aside(centre, talk, rule.flow or script_of(number), {"number": number} if number else {})
+
+
+def step_aside(centre: "Centre", talk: Talk, flow: str, values: dict[str, str]) -> None:
+    """Run a flow while the wait goes on; `values` are variables that it begins with."""
+    talk.asking, talk.playing = True, ""
+    name, kind = talk.interaction, talk.customer.kind
+    centre.push(centre.flows.step_aside(name, flow, centre.now, talk.language, values, kind=kind))
 
 
 def stop_asking(centre: "Centre", talk: Talk) -> None:

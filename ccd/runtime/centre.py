@@ -28,7 +28,7 @@ from ccd.model.rules import QueueRule, Target
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import emergency, recalls, voicemail
+from ccd.runtime import deletions, emergency, recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -51,10 +51,16 @@ class Centre:
         rules = state.rules
         self.router = Router(rules, state.routing, self._strategies)
         self.history = History(state.history)
-        self.flows = Flows(rules, state.flows, self._look, self.history.flows)
+        self.flows = Flows(
+            rules, state.flows, self._look, self.history.flows, lambda queue: voicemail.is_full(self, queue)
+        )
         self.talks = Talks(state.bridging)
         state.routing, state.flows = self.router.state, self.flows.state
         state.bridging, state.history = self.talks.state, self.history.state
+        self.messages = dict.fromkeys(
+            name for name, talk in self.talks.state.talks.items() if talk.message is not None
+        )
+        """Interactions with a message, spoken or kept; also some whose message is over."""
         self.now = 0.0
         self.out: list[cmd.AnyCommand] = []
         self.work: deque[Any] = deque()
@@ -142,6 +148,7 @@ class Centre:
         for at in (
             ends,
             emergency.next_end(self.state),
+            deletions.next_due(self),
             *(each.next_deadline() for each in (self.router, self.flows, self.talks)),
         ):
             if at is not None and (nearest is None or at < nearest):
@@ -276,6 +283,7 @@ class Centre:
             caller_name=info.display,
             callback=bool(number) and not message_s,
             voicemail_s=message_s,
+            screen=info.screen,
         )
 
     def update_reach(self, agent: str) -> None:

@@ -17,6 +17,7 @@ from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime import (
     after_calls,
     callbacks,
+    deletions,
     emergency,
     overflowing,
     own_calls,
@@ -230,7 +231,8 @@ def _agent_missed(centre: "Centre", event: ev.AgentMissed) -> None:
 def _bridged(centre: "Centre", event: ev.Bridged) -> None:
     info, talk = centre.state.interactions.get(event.interaction), centre.talks.get(event.interaction)
     if info is not None and talk is not None and talk.agent is not None:
-        remember(centre.state.spoken, info.origin, talk.agent.agent, centre.now)
+        for name in dict.fromkeys((info.origin, *info.known_as)):
+            remember(centre.state.spoken, name, talk.agent.agent, centre.now)
         after_calls.remember(centre, info, talk)
     centre.flows.stop(event.interaction, centre.now)
     callbacks.over(centre, event.interaction)
@@ -307,6 +309,8 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
         return
     centre.flows.stop(info.id, centre.now)
     centre.state.saying.pop(info.id, None)
+    centre.messages.pop(info.id, None)
+    deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
     callbacks.forget(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)

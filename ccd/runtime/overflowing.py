@@ -42,6 +42,7 @@ def overflowed(centre: "Centre", decision: dec.Overflow) -> None:
 
 def send_on(centre: "Centre", info: Interaction, talk: Talk, target: Target, why: str) -> None:
     """Send an interaction that is in no queue where its queue says; nowhere: its flow goes on."""
+    target = voicemail.target_of(centre, info, target)
     if target.queue:
         centre.enqueue(info, target.queue)
     elif target.agent:

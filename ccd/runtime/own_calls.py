@@ -22,6 +22,7 @@ from ccd.model import facts
 from ccd.model.nouns import DEFAULT_LOAD, Cause, ChannelClass, LegKind
 from ccd.model.numbers import to_e164
 from ccd.model.rules import AgentRule, OwnCalls, Target
+from ccd.runtime.beginning import begin
 from ccd.runtime.spoken import remember
 from ccd.runtime.state import Interaction
 
@@ -73,9 +74,8 @@ def _target(centre: "Centre", fact: facts.AgentDialled) -> Target | None:
 
 def _open(centre: "Centre", agent: str, fact: facts.AgentDialled, direction: str) -> tuple[Interaction, Talk]:
     state, rule = centre.state, centre.state.rules.agents[agent]
-    state.interactions_made += 1
     info = Interaction(
-        id=str(state.interactions_made),
+        id="",
         leg=fact.leg,
         channel=fact.leg.partition(":")[0],
         channel_class=ChannelClass.VOICE,
@@ -85,25 +85,10 @@ def _open(centre: "Centre", agent: str, fact: facts.AgentDialled, direction: str
         target=fact.target,
         arrived_at=centre.now,
     )
-    state.interactions[info.id] = info
     language = rule.language or state.rules.language
-    talk = centre.talks.arrive(
-        info.id, fact.leg, info.kind, origin=info.origin, display=info.display, language=language
-    )
+    device = fact.device
+    talk = begin(centre, info, language, dialled_by=agent, direction=direction, agent=agent, device=device)
     talk.own = True
-    centre.history.open(
-        info.id,
-        centre.now,
-        channel=info.channel,
-        channel_class=info.channel_class,
-        origin=info.origin,
-        target=info.target,
-        dialled_by=agent,
-        direction=direction,
-        agent=agent,
-        device=fact.device,
-        leg=fact.leg,
-    )
     return info, talk
 
 

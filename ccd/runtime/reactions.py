@@ -14,14 +14,17 @@ from ccd.runtime import (
     after_calls,
     asides,
     callbacks,
+    deletions,
     emergency,
     outside,
     own_calls,
     profiles,
     secrets,
     voicemail,
+    waiting_keys,
     wrap_ups,
 )
+from ccd.runtime.beginning import begin
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -40,6 +43,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     written = centre.talks.restarted(centre.now)
     callbacks.restarted(centre)
     voicemail.restarted(centre)
+    deletions.restarted(centre)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -79,6 +83,7 @@ def _time(centre: "Centre", _: facts.TimePassed) -> None:
     centre.push(centre.router.expire(centre.now))
     centre.push(centre.flows.expire(centre.now))
     centre.talks.expire(centre.now)
+    deletions.delete_due(centre)
 
 
 def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
@@ -90,9 +95,8 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     if state.draining:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.OVERLOAD))
         return
-    state.interactions_made += 1
     info = Interaction(
-        id=str(state.interactions_made),
+        id="",
         leg=fact.leg,
         channel=fact.channel,
         channel_class=fact.channel_class,
@@ -102,27 +106,13 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
         target=fact.target,
         arrived_at=centre.now,
     )
-    state.interactions[info.id] = info
     language = state.rules.language
-    centre.talks.arrive(
-        info.id, fact.leg, fact.kind, origin=fact.origin, display=fact.display, language=language
-    )
-    centre.history.open(
-        info.id,
-        centre.now,
-        channel=fact.channel,
-        channel_class=fact.channel_class,
-        origin=fact.origin,
-        target=fact.target,
-        via=fact.via,
-        flow=flow,
-        leg=fact.leg,
-    )
+    talk = begin(centre, info, language, via=fact.via, flow=flow)
     if diverted:
         centre.history.note(info.id, centre.now, "diverted", channel=fact.channel, flow=flow)
     if not flow:
         centre.history.note(info.id, centre.now, "no flow for this number", target=fact.target)
-        centre.talks.end(centre.talks.state.talks[info.id], Cause.NOT_FOUND, centre.now)
+        centre.talks.end(talk, Cause.NOT_FOUND, centre.now)
         return
     if state.notices:
         emergency.begin_flow(centre, info, flow, language)
@@ -232,8 +222,7 @@ def _digit(centre: "Centre", fact: facts.DigitPressed) -> None:
     if found[0].customer.leg != fact.leg:
         voicemail.agent_digit(centre, found[0], fact.leg, fact.digit)
     elif found[0].phase is not Phase.FLOW and not found[0].asking:
-        if not voicemail.waiting_key(centre, found[0], fact.digit):
-            callbacks.key(centre, found[0], fact.digit)
+        waiting_keys.pressed(centre, found[0], fact.digit)
     else:
         centre.push(centre.flows.digit(found[0].interaction, fact.digit, centre.now))
 
@@ -258,8 +247,12 @@ def _recorded(centre: "Centre", fact: facts.RecordingEnded) -> None:
 def _text(centre: "Centre", fact: facts.TextReceived) -> None:
     found = centre.talks.legs.get(fact.leg)
     fresh = texts.take(centre.talks, fact.leg, fact.message, fact.text)
-    if found is not None and fresh and found[0].phase is Phase.FLOW and found[0].customer.leg == fact.leg:
+    if found is None or not fresh or found[0].customer.leg != fact.leg:
+        return
+    if found[0].phase is Phase.FLOW or found[0].asking:
         centre.push(centre.flows.text(found[0].interaction, fact.text, centre.now))
+    else:
+        waiting_keys.own_key(centre, found[0], fact.text.strip())
 
 
 def _delivered(centre: "Centre", fact: facts.TextDelivered) -> None:
@@ -425,5 +418,6 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.CallbackAsked: callbacks.asked,
     facts.OutsideAnswered: outside.answered,
     facts.MaskAsked: voicemail.mask_asked,
+    facts.FilesDeleted: deletions.done,
 }
 """Every fact has its function; a test holds the table whole."""

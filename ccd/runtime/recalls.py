@@ -7,7 +7,6 @@ again by themselves; whoever does is not called.
 
 from typing import TYPE_CHECKING
 
-from ccd.bridging import callbacks as lines
 from ccd.bridging.state import Talk
 from ccd.model.nouns import Cause, LegKind
 from ccd.model.numbers import to_e164
@@ -15,6 +14,7 @@ from ccd.routing.phases import Phase
 from ccd.routing.state import Callback as PlaceCallback
 from ccd.routing.state import Place
 from ccd.runtime import callbacks
+from ccd.runtime.beginning import begin
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Callback, Interaction
 
@@ -68,10 +68,9 @@ def _open(
     centre: "Centre", info: Interaction, talk: Talk, queue: str, number: str, entered_at: float
 ) -> Interaction:
     """The interaction of a recall: its customer holds no line, and has waited since `entered_at`."""
-    state, now = centre.state, centre.now
-    state.interactions_made += 1
+    now = centre.now
     recall = Interaction(
-        id=str(state.interactions_made),
+        id="",
         leg="",
         channel=info.channel,
         channel_class=info.channel_class,
@@ -85,18 +84,8 @@ def _open(
         requirement=info.requirement,
         callback=Callback(number, now, queue, recall_of=info.id),
     )
-    state.interactions[recall.id] = recall
-    state.callbacks[callbacks.key_of(number, queue)] = recall.id
-    lines.begin(centre.talks, recall.id, number, info.display, talk.language)
-    centre.history.open(
-        recall.id,
-        now,
-        channel=info.channel,
-        channel_class=info.channel_class,
-        origin=number,
-        target=info.target,
-        recall_of=info.id,
-    )
+    begin(centre, recall, talk.language, recall_of=info.id)
+    centre.state.callbacks[callbacks.key_of(number, queue)] = recall.id
     return recall
 
 

@@ -1,5 +1,7 @@
 """Which agent spoke with a customer last, or tried to reach them: a bounded memory."""
 
+from collections.abc import Iterable
+
 from ccd.runtime.state import Spoken
 
 MOST_REMEMBERED = 20_000
@@ -16,11 +18,11 @@ def remember(spoken: dict[str, Spoken], customer: str, agent: str, now: float) -
     spoken[customer] = Spoken(agent, now)
 
 
-def last_with(spoken: dict[str, Spoken], customer: str, since: float, number: str = "") -> str:
+def last_with(spoken: dict[str, Spoken], names: Iterable[str], since: float) -> str:
     """The agent who spoke with the customer, or dialled them, last, not before `since`; empty: nobody.
 
-    `number`: the customer's address in E.164, where the channel writes it in another way.
+    `names`: those by which the customer is known, as the address, that in E.164, and who was identified.
     """
-    known = [each for each in (spoken.get(customer), spoken.get(number)) if each is not None]
+    known = [each for each in map(spoken.get, names) if each is not None]
     last = max(known, key=lambda each: each.at, default=None)
     return last.agent if last is not None and last.at >= since else ""

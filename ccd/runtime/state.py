@@ -13,6 +13,8 @@ from ccd.model.profiles import ProfileOn
 from ccd.model.rules import Rules, Target
 from ccd.routing.state import RoutingState
 
+IDENTITY = "customer "
+"""Before the name of one who was identified: it is no number, and none of a channel's addresses."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -80,13 +82,29 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """How it is called back, or was."""
     questions: dict[str, Question] = {}
     """Those to services outside that stand, by their ids."""
+    message_path: str = ""
+    """File of the message that its customer left; empty: none was left."""
+    screen: dict[str, str] = {}
+    """What agents are shown with its offers: kept across overflow and transfer."""
     after_call: AfterCall | None = None
     """None: its queue has no flow for after the call."""
 
+    identified: str = ""
+    """Who its customer is, as a service said in a step `identify`; empty: nobody said."""
+
     @property
     def customer(self) -> str:
-        """How its customer is known again: the number in E.164; empty when it is withheld, or is none."""
-        return self.origin if _E164.fullmatch(self.origin) else ""
+        """How its customer is known again by one name: the number in E.164, without one who was identified.
+
+        The number goes first: a service that fails at the second call must not make a stranger of somebody.
+        """
+        return next(iter(self.known_as), "")
+
+    @property
+    def known_as(self) -> tuple[str, ...]:
+        """Every name by which its customer is known again; none: not at all."""
+        number = (self.origin,) if _E164.fullmatch(self.origin) else ()
+        return (*number, f"{IDENTITY}{self.identified}") if self.identified else number
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -170,5 +188,9 @@ class CentreState(msgspec.Struct):
     notices_made: int = 0
     saying: dict[str, Saying] = {}
     """By interaction, those to whom something is said first, the one whose time is over first first."""
+    deletions: list[tuple[float, str]] = []
+    """Heap of when which file of a message is to be deleted."""
+    deleting: list[str] = []
+    """Files that are being deleted."""
     draining: bool = False
     boot: str = ""

@@ -5,6 +5,7 @@ A survey is a flow with `survey` steps; `[surveys.NAME]` of the flow's name says
 
 import hashlib
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ccd.history import surveys
@@ -38,8 +39,8 @@ def not_asked(centre: "Centre", info: Interaction, flow: str, values: dict[str, 
         return ""
     if rule.only and not _holds(centre, info, flow, values, rule.only):
         return "only does not hold"
-    asked_at = centre.state.surveyed.get(info.customer)
-    if rule.quiet_days and asked_at is not None and centre.now - asked_at < rule.quiet_days * DAY_S:
+    asked_at = max((centre.state.surveyed.get(name, -inf) for name in info.known_as), default=-inf)
+    if rule.quiet_days and centre.now - asked_at < rule.quiet_days * DAY_S:
         return f"asked within {rule.quiet_days:g} days"
     return "" if drawn(rule, info) else f"not among the {rule.sample_pct:g} %"
 
@@ -69,7 +70,8 @@ def asked(centre: "Centre", want: do.Asked) -> None:
     if info is None or record is None:
         return
     if any(rule.quiet_days for rule in centre.state.rules.surveys.values()):
-        _remember(centre.state.surveyed, info.customer, centre.now)
+        for name in info.known_as:
+            _remember(centre.state.surveyed, name, centre.now)
     surveys.asked(centre.history.state, _key(want, record), centre.now)
     centre.history.note(info.id, centre.now, "asked", survey=want.survey, question=want.question)
 
@@ -119,9 +121,6 @@ def _key(want: do.Asked | do.Answered | do.Unanswered, record: Record) -> survey
 
 
 def _remember(surveyed: dict[str, float], customer: str, now: float) -> None:
-    """Nothing is kept of a customer who cannot be known again."""
-    if not customer:
-        return
     surveyed.pop(customer, None)
     if len(surveyed) >= MOST_REMEMBERED:
         del surveyed[next(iter(surveyed))]

@@ -31,6 +31,7 @@ from ccd.runtime import (
     outside_views,
     profile_verbs,
     views,
+    voicemail_verbs,
     wrap_up_verbs,
 )
 from ccd.runtime.asking import Args, Call, act, look, unknown
@@ -95,6 +96,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         **flow_verbs.verbs(doors.centre, doors.clock),
         **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **emergency_verbs.verbs(doors.runtime, doors.centre, doors.clock),
+        **voicemail_verbs.verbs(doors.centre, doors.clock),
         **wrap_up_verbs.verbs(doors.runtime, doors.centre, doors.clock),
     }
 

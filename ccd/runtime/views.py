@@ -299,6 +299,8 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,
         "callback": callbacks.view(centre, info, now),
         "voicemail": voicemail.view(centre, info, now),
+        "screen": dict(info.screen),
+        "customer": info.identified,
     }
 
 

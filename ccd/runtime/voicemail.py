@@ -47,6 +47,37 @@ def flow_of(target: Target) -> str:
     return target.flow or (flow_name(target.voicemail) if target.voicemail else "")
 
 
+def is_full(centre: "Centre", queue: str) -> bool:
+    """Whether a queue takes no further message."""
+    most = rule_of(centre, queue).most
+    if most is None:
+        return False
+    return sum(_queue_of(centre, name) == queue for name in centre.messages) >= most
+
+
+def _queue_of(centre: "Centre", name: str) -> str:
+    """Queue for which a message is spoken, waits or is heard; empty: there is none any more."""
+    talk, info = centre.talks.get(name), centre.state.interactions.get(name)
+    if talk is None or info is None or talk.message is None:
+        return ""
+    return talk.message.queue if talk.speaks else info.queue
+
+
+def note_full(centre: "Centre", info: Interaction, queue: str) -> None:
+    """For the timeline."""
+    centre.history.note(
+        info.id, centre.now, "voicemail full", queue=queue, most=rule_of(centre, queue).most or 0
+    )
+
+
+def target_of(centre: "Centre", info: Interaction, target: Target) -> Target:
+    """The target, or where its voicemail leads when that is full."""
+    if not target.voicemail or not is_full(centre, target.voicemail):
+        return target
+    note_full(centre, info, target.voicemail)
+    return rule_of(centre, target.voicemail).on_full
+
+
 # -- leaving one ----------------------------------------------------------------------------------
 
 
@@ -62,6 +93,9 @@ def waiting_key(centre: "Centre", talk: Talk, digit: str) -> bool:
         return False
     if talk.away or talk.customer.kind is not LegKind.AUDIO:
         return False
+    if voicemail.on_full == Target() and is_full(centre, info.queue):
+        note_full(centre, info, info.queue)
+        return True
     centre.history.note(info.id, centre.now, "asks for voicemail", queue=info.queue)
     centre.push(centre.router.withdraw(info.id, centre.now, Cause.TRANSFERRED))
     centre.push([dec.Overflow(info.id, info.queue, Target(voicemail=info.queue), "voicemail")])
@@ -78,7 +112,14 @@ def _take(centre: "Centre", want: do.TakeMessage) -> None:
     talk = centre.talks.get(want.interaction)
     if talk is not None:
         centre.history.note(want.interaction, centre.now, "speaks a message", queue=want.queue)
+        centre.messages[want.interaction] = None
         lines.take(centre.talks, talk, Message(want.queue, want.min_s, want.goodbye), want.silence_s)
+
+
+def _no_room(centre: "Centre", want: do.NoRoom) -> None:
+    info = centre.state.interactions.get(want.interaction)
+    if info is not None:
+        note_full(centre, info, want.queue)
 
 
 def _end(centre: "Centre", want: do.EndMessage) -> None:
@@ -97,6 +138,7 @@ def _spoken(centre: "Centre", event: ev.MessageSpoken) -> None:
         _keep(centre, info, talk, message)
         return
     talk.message = None
+    centre.messages.pop(info.id, None)
     spoken_s = round(event.spoken_s, 1)
     centre.history.note(info.id, centre.now, "no message", spoken_s=spoken_s)
     if talk.customer_gone:
@@ -110,7 +152,7 @@ def _keep(centre: "Centre", info: Interaction, talk: Talk, message: Message) -> 
     seconds = round(message.seconds, 1)
     centre.history.note(info.id, now, "voicemail kept", queue=queue, seconds=seconds, path=path)
     centre.flows.stop(info.id, now)
-    info.channel_class = ChannelClass.TASK
+    info.channel_class, info.message_path = ChannelClass.TASK, path
     talk.away = True  # so that no music begins
     kept = PlaceCallback(now + KEPT_S, now, now + GOODBYE_S, agent_first=True)
     centre.enqueue(info, message.queue, info.priority, callback=kept)
@@ -221,6 +263,23 @@ def view(centre: "Centre", info: Interaction, now: float) -> dict[str, Any] | No
     }
 
 
+def listing(centre: "Centre", now: float, queue: str = "") -> list[dict[str, Any]]:
+    """Messages that wait or are heard, the oldest first."""
+    rows = []
+    for name in centre.messages:
+        info, talk = centre.state.interactions.get(name), centre.talks.get(name)
+        if info is None or talk is None or talk.speaks or (queue and _queue_of(centre, name) != queue):
+            continue
+        told = view(centre, info, now)
+        if told is not None:
+            agent = talk.agent.agent if talk.agent is not None else ""
+            row = {"interaction": name, "queue": info.queue, "origin": info.origin, "display": info.display}
+            rows.append(
+                {**row, **told, "phase": talk.phase.value, "agent": agent, "age_s": now - info.arrived_at}
+            )
+    return sorted(rows, key=lambda row: (-row["age_s"], row["interaction"]))
+
+
 # -- recordings -----------------------------------------------------------------------------------
 
 
@@ -260,6 +319,7 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     do.Beep: _beep,
     do.TakeMessage: _take,
     do.EndMessage: _end,
+    do.NoRoom: _no_room,
     do.SwitchRecording: _switch,
     ev.MessageSpoken: _spoken,
     ev.MessageDone: _done,

@@ -9,6 +9,7 @@ from ccd.model.numbers import to_e164
 from ccd.runtime import callbacks, outside, secrets, surveys
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with
+from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
@@ -31,10 +32,12 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
     info = centre.state.interactions.get(want.interaction)
     if info is not None:
         info.requirement = want.requirement or info.requirement
+        _show(centre, info, want.screen)
         prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
         if not prefer and want.prefer_last_s:
             number = to_e164(info.origin, centre.state.rules.country)  # as an agent's phone would dial it
-            prefer = last_with(centre.state.spoken, info.origin, centre.now - want.prefer_last_s, number)
+            since, names = centre.now - want.prefer_last_s, (info.origin, number, *info.known_as)
+            prefer = last_with(centre.state.spoken, names, since)
         centre.enqueue(
             info,
             want.queue,
@@ -45,12 +48,28 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
         )
 
 
+def _show(centre: "Centre", info: Interaction, screen: dict[str, str]) -> None:
+    """Agents are shown this from here on; what is over keeps it in its record."""
+    if not screen:
+        return
+    info.screen = screen
+    record = centre.history.record(info.id)
+    if record is not None:
+        record.screen = screen
+
+
 def _transfer(centre: "Centre", want: do.TransferTo) -> None:
     talk = centre.talks.get(want.interaction)
     if talk is not None:
         centre.history.note(want.interaction, centre.now, "dial outside", address=want.address)
         until = centre.now + want.ring_timeout_s
         thirds.dial_out(centre.talks, talk, want.address, until, talk.origin)
+
+
+def _recognised(centre: "Centre", want: do.Recognised) -> None:
+    info = centre.state.interactions.get(want.interaction)
+    if info is not None:
+        info.identified = want.customer
 
 
 def _hangup(centre: "Centre", want: do.HangUp) -> None:
@@ -95,6 +114,7 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.CallBack: callbacks.wanted,
     do.Stay: callbacks.stays,
     do.Assigned: _assigned,
+    do.Recognised: _recognised,
     do.CollectSecretly: secrets.collect,
     do.Rejected: secrets.rejected,
     do.Forget: secrets.forget,

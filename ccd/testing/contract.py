@@ -114,6 +114,7 @@ def every_command(leg: str) -> list[AnyCommand]:
         do.PartLegs(leg),
         do.StartRecording("r1", leg, leg + "x"),
         do.StopRecording("r1", leg),
+        do.DeleteFiles(leg, ()),
         do.ReportTransfer(leg, True),
         do.SendText(leg, "m1", "hello"),
         do.AcknowledgeText(leg, "c1"),

@@ -19,6 +19,7 @@ from ccd.model.facts import (
     AgentDialled,
     AnyFact,
     DigitPressed,
+    FilesDeleted,
     LegAnswered,
     LegArrived,
     LegEnded,
@@ -390,6 +391,10 @@ class FakeChannel:
             seconds = 1.0 if legs[1] else self.spoken_s
             self._tell(RecordingEnded(command.recording, f"{command.recording}.wav", seconds))
 
+    def _delete_files(self, command: do.DeleteFiles) -> None:
+        if command.paths:
+            self._tell(FilesDeleted(command.paths))
+
     def _send(self, command: do.SendText) -> None:
         if command.leg in self.legs:
             self.sent.append((command.leg, command.text))
@@ -445,6 +450,7 @@ PERFORMS: dict[type[AnyCommand], Callable[[FakeChannel, Any], None]] = {
     do.RecordMessage: FakeChannel._record_message,
     do.MaskRecording: FakeChannel._mask,
     do.StopRecording: FakeChannel._stop_recording,
+    do.DeleteFiles: FakeChannel._delete_files,
     do.ReportTransfer: FakeChannel._nothing,
     do.SendText: FakeChannel._send,
     do.AcknowledgeText: FakeChannel._acknowledge,

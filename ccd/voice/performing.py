@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause, LegKind
-from ccd.voice import dialling, engine
+from ccd.voice import deleting, dialling, engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import refusal
 from ccd.voice.incoming import IncomingLeg
@@ -177,6 +177,7 @@ PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.RecordMessage: _record_message,
     cmd.MaskRecording: _mask,
     cmd.StopRecording: _stop_record,
+    cmd.DeleteFiles: deleting.delete,
     cmd.ReportTransfer: _report_transfer,
     cmd.SendText: _send_text,
     cmd.AcknowledgeText: _acknowledge,

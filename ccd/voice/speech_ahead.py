@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Final
 
 from ccd.model.rules import Rules
-from ccd.model.saying import fill, is_constant
+from ccd.model.saying import fill
 from ccd.model.settings import Settings
+from ccd.model.templates import is_constant
 from ccd.voice.speech_plan import MB, SpeechPlan, Texts
 
 MOST_AHEAD: Final = 500

@@ -95,7 +95,8 @@ class TextLeg:
             return
         card = self.card
         head = f"[{card.queue}] {card.caller_name or card.caller or 'visitor'} waits since {card.waited_s} s."
-        text = "\n".join([head + f" Answer to accept, {_REFUSE} to decline.", *opening])
+        screen = [f"{name}: {value}" for name, value in card.screen.items()]
+        text = "\n".join([head + f" Answer to accept, {_REFUSE} to decline.", *screen, *opening])
         for post in self.posts:
             post.send("offer", text)
 

@@ -244,9 +244,9 @@ def test_the_memory_of_conversations_is_bounded_and_survives_a_snapshot() -> Non
     remember(spoken, "", "bob", 1e6)
     remember(spoken, "+new", "ann", 1e6)
     assert len(spoken) == MOST_REMEMBERED
-    assert last_with(spoken, "+1", 0.0) == ""
-    assert last_with(spoken, "+0", 0.0) == "bob"
-    assert last_with(spoken, "", 0.0) == ""
+    assert last_with(spoken, ("+1",), 0.0) == ""
+    assert last_with(spoken, ("+1", "+0"), 0.0) == "bob"
+    assert last_with(spoken, ("",), 0.0) == ""
 
 
 def test_rules_of_entry_survive_the_ledger() -> None:

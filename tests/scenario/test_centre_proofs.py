@@ -43,6 +43,11 @@ def proving(step: Identify, **answers: Answers) -> SimulatedCentre:
     return sim
 
 
+def known_as(sim: SimulatedCentre, call: str) -> str:
+    """Who the centre takes the caller for, beyond this flow."""
+    return sim.centre.state.interactions[sim.interaction_of(call)].identified
+
+
 def try_pin(sim: SimulatedCentre, call: str, pin: str = "9172") -> None:
     sim.act(sim.voice.digit, call, pin + "#")
     sim.run(0.2)
@@ -53,12 +58,13 @@ def test_the_right_pin_makes_the_customer_known() -> None:
     call = sim.call()
     sim.run(0.2)
     assert prompts(sim, call) == ["identify/pin"]
-    assert variables(sim, call)["identified"] == ""
+    assert variables(sim, call)["identified"] == "" and known_as(sim, call) == ""
     sim.act(sim.voice.digit, call, "9172#")
     assert sim.outside.got[-1] == {"pin": "9172"}
     assert sim.outside.asked[-1].values == {"customer": "77"}
     sim.run(0.2)
     assert prompts(sim, call)[-1] == "known" and variables(sim, call)["identified"] == "pin"
+    assert known_as(sim, call) == "77"
     assert repr(sim.voice.secrets) == "<0 secrets>" and "9172" not in everything(sim)
     assert sim.centre.flows.state.failed == {}
     sim.check_replay()
@@ -75,6 +81,7 @@ def test_a_wrong_pin_is_asked_for_again_then_nobody_is_known(answer: Answers) ->
     try_pin(sim, call)
     assert prompts(sim, call)[-1] == "refused"
     assert not any(variables(sim, call).values()), "nothing of who it was not"
+    assert known_as(sim, call) == ""
     sim.check_replay()
     sim.hang_up(call)
     assert "not identified" in whats(sim, call)

@@ -25,7 +25,7 @@ VERBS = {
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
     "interaction.mask", "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "services", "devices",
-    "sip.trace", "report", "reload", "diff", "drain", "flow.stats",
+    "voicemail", "sip.trace", "report", "reload", "diff", "drain", "flow.stats",
 }  # fmt: skip
 
 

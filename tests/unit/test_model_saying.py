@@ -5,9 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccd.model.expression_text import ExpressionFault
-from ccd.model.saying import MOST_SAID, MOST_TEMPLATE, check_text, fill, is_constant, pieces, text_of
+from ccd.model.saying import MOST_SAID, fill, text_of
+from ccd.model.templates import MOST_CHARACTERS, check_template, is_constant, pieces
 
-VALUES = {"caller_name": "Ann", "var.balance": "12.50", "queue.sales.ewt_s": 100.0, "tags": ("vip", "new")}
+VALUES = {
+    "caller_name": "Ann",
+    "var.balance": "12.50",
+    "queue.sales.ewt_s": 100.0,
+    "tags": ("vip", "new"),
+    "var.card": "secret:4.s1",
+}
 
 
 def say(text: str, language: str = "en") -> str:
@@ -25,6 +32,7 @@ def say(text: str, language: str = "en") -> str:
         ("{tags}", "vip, new"),
         ("a {{b}} c", "a {b} c"),
         ("Dear {var.title}, hello {dialled}.", "Dear, hello."),
+        ("Card {var.card:digits}, PIN {var.card}.", "Card, PIN."),
         ("", ""),
     ],
 )
@@ -48,12 +56,12 @@ def test_values_are_put_in(text: str, said: str) -> None:
         ("{var.}", 2, 'unknown name "var."'),
         ("{queue.sale.free}", 2, 'there is no queue "sale"'),
         ("{queue.sales.fre}", 2, 'unknown figure "fre"'),
-        ("x" * (MOST_TEMPLATE + 1), MOST_TEMPLATE + 1, "longer than"),
+        ("x" * (MOST_CHARACTERS + 1), MOST_CHARACTERS + 1, "longer than"),
     ],
 )
 def test_a_fault_stands_at_its_column(text: str, column: int, problem: str) -> None:
     with pytest.raises(ExpressionFault) as caught:
-        check_text(text, ["sales"])
+        check_template(text, ["sales"])
     assert caught.value.column == column and caught.value.problem.startswith(problem)
     assert caught.value.cure
 

@@ -8,13 +8,21 @@ from ccd.model.answers import MOST_CHARACTERS, MOST_FIELDS, bounded, harmless
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.selects import fault_of_select, parameters_of
 from ccd.model.takes import fault_of_path, taken
-from ccd.model.templates import check_template, filled, names_of
+from ccd.model.templates import check_template, filled, pieces
 from ccd.outside.cache import MOST_KEPT, Answers
 from ccd.outside.circuit import Circuit
 
 # -- templates ---------------------------------------------------------------------------------------
 
-VALUES = {"caller": "+331", "var.n": 2.5, "tags": ("a", "b"), "queue.q.open": True, "language": "en"}
+VALUES = {
+    "caller": "+331",
+    "var.n": 2.5,
+    "tags": ("a", "b"),
+    "queue.q.open": True,
+    "language": "en",
+    "var.due": "12.5",
+    "var.pin": "secret:7.s1",
+}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +34,9 @@ VALUES = {"caller": "+331", "var.n": 2.5, "tags": ("a", "b"), "queue.q.open": Tr
         ("<{caller}|{var.n}|{tags}|{queue.q.open}|{dialled}>", "<+331|2.5|a,b|true|>"),
         ("{{caller}} }}{{", "{caller} }{"),
         ("{{{caller}}}", "{+331}"),
+        ("{ caller }", "+331"),
+        ("{var.due:money:EUR}", "€12.50"),
+        ("<{var.pin}|{var.pin:digits}>", "<|>"),
     ],
 )
 def test_templates_are_filled(text: str, said: str) -> None:
@@ -33,15 +44,26 @@ def test_templates_are_filled(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "column"), [("a{", 2), ("}", 1), ("{}", 1), ("ab{1 + 1}", 3), ("{a b}", 1), ("x" * 2001, 2000)]
+    ("text", "column"), [("a{", 2), ("}", 1), ("{}", 1), ("ab{{{ x{y}", 5), ("x" * 2001, 2001)]
 )
 def test_what_is_no_template_is_told_with_its_column(text: str, column: int) -> None:
     with pytest.raises(ExpressionFault) as caught:
-        names_of(text)
+        pieces(text)
     assert caught.value.column == column
 
 
-@pytest.mark.parametrize("text", ["{callr}", "{queue.none.open}", "{queue.q.colour}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{callr}",
+        "{queue.none.open}",
+        "{queue.q.colour}",
+        "{1 + 1}",
+        "{a b}",
+        "{caller:nmber}",
+        "{caller:money}",
+    ],
+)
 def test_names_are_checked(text: str) -> None:
     with pytest.raises(ExpressionFault):
         check_template(text, {"q"})

@@ -354,6 +354,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "mask": of(
         lambda c, a, b: facts.MaskAsked(str(a % (c.centre.state.interactions_made + 2)), b % 2 > 0, "test")
     ),
+    "deleted": of(lambda c, a, b: facts.FilesDeleted((f"{a}-{b}.wav",))),
     "drain": of(lambda c, a, b: facts.DrainAsked(a % 5 == 0, "test")),
     "profile": set_profile,
     "notice": of(

@@ -38,6 +38,15 @@ class Phone:
         """It is not kept here."""
 
 
+def test_the_offer_shows_what_the_flow_gave_along() -> None:
+    phone = Phone()
+    card = OfferCard("7", queue="Sales", waited_s=5, screen={"order": "17\x07", "url": "https://x/?c=1"})
+    leg = TextLeg(cast(VoiceChannel, phone), DialLeg("voice:d1", LegKind.TEXT, card, devices=("desk",)))
+    bound = cast(Bound, SimpleNamespace(device="desk", contact="sip:desk@192.0.2.7", flow=None, key="1"))
+    leg.open([bound], ("hello",))
+    assert phone.read[0].splitlines()[1:] == ["order: 17", "url: https://x/?c=1", "hello"]
+
+
 @pytest.mark.parametrize(
     ("by", "answered", "words"),
     [

@@ -1,0 +1,51 @@
+"""How every interaction begins: a customer's, an agent's own call, a recall."""
+
+from typing import TYPE_CHECKING
+
+from ccd.bridging import callbacks as lines
+from ccd.bridging.state import Talk
+from ccd.history.state import IN, Detail
+from ccd.runtime.state import Interaction
+
+if TYPE_CHECKING:
+    from ccd.runtime.centre import Centre
+
+
+def begin(
+    centre: "Centre",
+    info: Interaction,
+    language: str,
+    /,
+    *,
+    dialled_by: str = "",
+    direction: str = IN,
+    **told: Detail,
+) -> Talk:
+    """Enter an interaction into the centre, the engines and the history; it gets its id here.
+
+    One without a leg is of a customer who holds no line, and is called at its `origin`. `told` goes with
+    `arrived` in the timeline; `dialled_by` and `direction` are those of an own call.
+    """
+    state = centre.state
+    state.interactions_made += 1
+    info.id = str(state.interactions_made)
+    state.interactions[info.id] = info
+    if info.leg:
+        talk = centre.talks.arrive(
+            info.id, info.leg, info.kind, origin=info.origin, display=info.display, language=language
+        )
+        told["leg"] = info.leg
+    else:
+        talk = lines.begin(centre.talks, info.id, info.origin, info.display, language)
+    centre.history.open(
+        info.id,
+        centre.now,
+        channel=info.channel,
+        channel_class=info.channel_class,
+        origin=info.origin,
+        target=info.target,
+        dialled_by=dialled_by,
+        direction=direction,
+        **told,
+    )
+    return talk

@@ -1,0 +1,38 @@
+"""Deletes files of messages that were handled, in a thread: a slow disk holds up no packet and no call.
+
+Only recordings are deleted: WAV files below the folder of recordings, whatever is asked for.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccd.model import commands as cmd
+from ccd.model import facts
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+
+def delete(channel: "VoiceChannel", command: cmd.DeleteFiles) -> None:
+    """Begin; `FilesDeleted` tells what came of it."""
+    if not command.paths:
+        return
+    settings = channel.settings
+    base = Path(settings.media.recordings or Path(settings.daemon.state_dir) / "recordings")
+    task = asyncio.get_running_loop().run_in_executor(None, removed, base, command.paths)
+    task.add_done_callback(lambda done: channel.post(facts.FilesDeleted(command.paths, done.result())))
+
+
+def removed(base: Path, paths: tuple[str, ...]) -> str:
+    """Remove the files; one that is gone already is fine. In words what could not be removed."""
+    left = []
+    for path in map(Path, paths):
+        try:
+            if path.suffix != ".wav" or not path.resolve().is_relative_to(base.resolve()):
+                left.append(f"{path.name}: no recording")
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            left.append(f"{path.name}: {error.strerror}")
+    return "; ".join(left)
