@@ -49,6 +49,10 @@ class Mode(StrEnum):
     """The end of the message, and whether there is one."""
     RATING = "rating"
     """The answer to a question of a survey, while its prompt plays and after it."""
+    CALLING_BOT = "calling_bot"
+    """A bot to be there."""
+    WITH_BOT = "with_bot"
+    """The end of the conversation with a bot."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -65,6 +69,9 @@ class Event(StrEnum):
     NO_MESSAGE = "no_message"
     KEYED = "keyed"
     ANSWERED = "answered"
+    BOT_STARTED = "bot_started"
+    BOT_SAID = "bot_said"
+    BOT_ENDED = "bot_ended"
 
 
 class Frame(msgspec.Struct, omit_defaults=True):
@@ -110,7 +117,7 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     asks: int = 0
     """Questions to services outside so far; makes their ids."""
     ask: str = ""
-    """The question whose answer is awaited; empty: none."""
+    """The question whose answer is awaited, or the conversation with a bot; empty: none."""
     asked_by: str = ""
     """What it is asked by: `caller` or `number` (of `identify`)."""
     attempts: int = 0

@@ -16,6 +16,7 @@ from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime import (
     after_calls,
+    bots,
     callbacks,
     emergency,
     overflowing,
@@ -234,6 +235,8 @@ def _bridged(centre: "Centre", event: ev.Bridged) -> None:
         after_calls.remember(centre, info, talk)
     centre.flows.stop(event.interaction, centre.now)
     callbacks.over(centre, event.interaction)
+    if info is not None:
+        bots.let_go(centre, info)
     centre.push(centre.router.bridged(event.interaction, centre.now))
 
 
@@ -307,6 +310,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.flows.stop(info.id, centre.now)
     centre.state.saying.pop(info.id, None)
     callbacks.forget(centre, info)
+    bots.let_go(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)

@@ -12,6 +12,7 @@ from ccd.model.nouns import Availability, Cause, PromptPart
 from ccd.model.rules import Target, pause_names
 from ccd.runtime import (
     after_calls,
+    bots,
     callbacks,
     emergency,
     outside,
@@ -39,6 +40,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     written = centre.talks.restarted(centre.now)
     callbacks.restarted(centre)
     voicemail.restarted(centre)
+    bots.restarted(centre)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -423,5 +425,8 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.CallbackAsked: callbacks.asked,
     facts.OutsideAnswered: outside.answered,
     facts.MaskAsked: voicemail.mask_asked,
+    facts.BotStarted: bots.started,
+    facts.BotSaid: bots.said,
+    facts.BotEnded: bots.ended,
 }
 """Every fact has its function; a test holds the table whole."""

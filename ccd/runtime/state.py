@@ -39,6 +39,15 @@ class Question(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When it was put."""
 
 
+class BotTalk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A conversation that a bot leads now."""
+
+    conversation: str
+    bot: str
+    at: float
+    """When it was handed over."""
+
+
 class AfterCall(msgspec.Struct, omit_defaults=True):
     """What is kept during a conversation for the flow after it."""
 
@@ -78,6 +87,7 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """How it is called back, or was."""
     questions: dict[str, Question] = {}
     """Those to services outside that stand, by their ids."""
+    bot: BotTalk | None = None
     after_call: AfterCall | None = None
     """None: its queue has no flow for after the call."""
 

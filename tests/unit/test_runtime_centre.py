@@ -308,6 +308,13 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
             i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.a{b % 4}", b % 3 > 0, {"x": "7"}
         )
     ),
+    "bot": of(
+        lambda c, a, b: (
+            facts.BotStarted(i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.b{b % 4}"),
+            facts.BotSaid(i, f"{i}.b{b % 4}", "hello"),
+            facts.BotEnded(i, f"{i}.b{b % 4}", a % 2 > 0, "", {"x": "7"}),
+        )[b % 3]
+    ),
     "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "12394#"[b % 6])),
     "secret": of(lambda c, a, b: facts.SecretCollected(c.leg(a), f"secret:{b}.s1", b % 5, b % 2 == 0)),
     "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
