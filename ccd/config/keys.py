@@ -161,6 +161,7 @@ KEYS: dict[str, Key] = {
     "BotSettings.timeout_s": _seconds(60.0, low=0.5),
     "BotSettings.longest_s": _seconds(14_400.0, low=5.0),
     "BotSettings.most": Key(low=1, high=200),
+    "BotSettings.frame_ms": Key(low=20, high=200),
     "Bot.timeout_s": _seconds(60.0),
     "Bot.longest_s": _seconds(14_400.0),
     "Bot.leave_keys": Key(

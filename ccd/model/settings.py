@@ -253,8 +253,10 @@ class BotSettings(Frozen, frozen=True):
     """The bot must have taken the conversation within this time."""
     longest_s: float = 600.0
     """A conversation ends after so long."""
-    most: int = 50
+    most: int = 20
     """Conversations at a time; one more is a failure at once."""
+    frame_ms: int = 20
+    """What a caller says goes to the bot in pieces so long: larger ones cost the daemon less, and time."""
 
 
 class Settings(Frozen, frozen=True):

@@ -24,7 +24,10 @@ class Dialler:
     def __init__(self, user_agent: str) -> None:
         self._resolver = Resolver()
         self._authorities: dict[str, ssl.SSLContext] = {}
+        trace = aiohttp.TraceConfig()
+        trace.on_request_redirect.append(_refuse)
         self._session = aiohttp.ClientSession(
+            trace_configs=[trace],
             connector=aiohttp.TCPConnector(limit=0, resolver=self._resolver, ttl_dns_cache=60),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": user_agent},
@@ -77,3 +80,11 @@ class Dialler:
     async def close(self) -> None:
         await self._session.close()
         await self._resolver.close()
+
+
+async def _refuse(
+    _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """The client follows redirects when it opens a WebSocket, with all headers: not to strangers."""
+    params.response.close()
+    raise Misbehaved(f"it refused, status {params.response.status}: redirects are not followed")

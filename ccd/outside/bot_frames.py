@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ccd.channels.audio import RATE
 from ccd.model.bots import MOST_CHARACTERS
 from ccd.model.commands import StartBot
 from ccd.model.nouns import LegKind
@@ -71,9 +72,9 @@ def values_of(end: End) -> dict[str, str]:
     return taken(end.values, {})
 
 
-def start(command: StartBot) -> str:
+def start(command: StartBot, frame_ms: int) -> str:
     """The first frame."""
-    audio = {"audio": {"encoding": "mulaw", "rate": 8000, "frame_ms": 20}}
+    audio = {"audio": {"encoding": "mulaw", "rate": RATE, "frame_ms": frame_ms}}
     return _text(
         {
             "type": "start",

@@ -13,7 +13,7 @@ from typing import Final
 
 import aiohttp
 
-from ccd.channels.audio import AudioDoor, AudioLine
+from ccd.channels.audio import RATE, AudioDoor, AudioLine
 from ccd.channels.port import Post
 from ccd.clock import monotonic
 from ccd.model.commands import StartBot
@@ -44,14 +44,19 @@ _NOTE: Final = 200
 class BotTalk:
     """See the module. `tell`, `key` and `stop` are called on the loop's thread and never wait."""
 
-    def __init__(self, command: StartBot, dial: Dial, post: Post, door: AudioDoor | None) -> None:
-        """`door`: how it joins in a call."""
+    def __init__(
+        self, command: StartBot, dial: Dial, post: Post, door: AudioDoor | None, frame_ms: int = 20
+    ) -> None:
+        """`door`: how it joins in a call; it gets what is said there `frame_ms` at a time."""
         self.command = command
         self.conversation = command.leg.partition(":")[2]
         self._dial = dial
         self._post: Post | None = post
         self._door = door
         self._line: AudioLine | None = None
+        self._frame_ms = frame_ms
+        self._heard = bytearray()
+        self._piece = frame_ms * RATE // 1000
         self._out: deque[str | bytes] = deque()
         self._wake = asyncio.Event()
         self._unread = asyncio.Event()
@@ -89,6 +94,14 @@ class BotTalk:
             return
         self._out.append(frame)
         self._wake.set()
+
+    def _listen(self, audio: bytes) -> None:
+        """What the caller says."""
+        heard = self._heard
+        heard += audio
+        if len(heard) >= self._piece:
+            self._send(bytes(heard))
+            heard.clear()
 
     def _hang_up(self) -> None:
         line, self._line = self._line, None
@@ -145,12 +158,14 @@ class BotTalk:
 
     def _begin(self) -> None:
         command, post = self.command, self._post
-        said = [frames.start(command), *map(frames.text, command.written)]
+        said = [frames.start(command, self._frame_ms), *map(frames.text, command.written)]
         self._out.extendleft(reversed(said))
         if post is None:
             return  # stopped while it was dialled
         if command.kind is LegKind.AUDIO:
-            self._line = self._door.open_line(command.leg, command.party, self._send) if self._door else None
+            self._line = (
+                self._door.open_line(command.leg, command.party, self._listen) if self._door else None
+            )
             if self._line is None:
                 raise Misbehaved("the call is gone, or there is no room for media")
         post(BotStarted(command.interaction, self.conversation))
@@ -212,7 +227,7 @@ class BotTalk:
         line = self._line
         if line is None:
             return
-        if line.ahead_s + len(audio) / 8000 > MOST_AHEAD_S:
+        if line.ahead_s + len(audio) / RATE > MOST_AHEAD_S:
             raise Misbehaved(f"it floods: over {MOST_AHEAD_S:g} s of audio ahead")
         line.play(audio)
 

@@ -116,7 +116,7 @@ class BotChannel:
         talk_kind, dialler_kind = _load()
         if self._dialler is None:
             self._dialler = dialler_kind(self._user_agent)
-        talk = talk_kind(command, partial(self._dialler.dial, bot), self._tell, self._door)
+        talk = talk_kind(command, partial(self._dialler.dial, bot), self._tell, self._door, bot.frame_ms)
         self._running[bot.name] = self._running.get(bot.name, 0) + 1
         self._counted(bot.name)["talked"] += 1
         task = asyncio.get_running_loop().create_task(self._run(talk))
