@@ -235,8 +235,6 @@ def _bridged(centre: "Centre", event: ev.Bridged) -> None:
         after_calls.remember(centre, info, talk)
     centre.flows.stop(event.interaction, centre.now)
     callbacks.over(centre, event.interaction)
-    if info is not None:
-        bots.let_go(centre, info)
     centre.push(centre.router.bridged(event.interaction, centre.now))
 
 

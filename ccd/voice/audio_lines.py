@@ -85,8 +85,12 @@ class AudioLines:
         self._timer = None
         now = monotonic()
         for line in tuple(self._playing):
-            if not line.send(now):
-                self._playing.discard(line)
+            try:
+                if not line.send(now):
+                    self._playing.discard(line)
+            except Exception:  # a bug at one must not silence the others
+                self._channel.log.exception("audio line failed")
+                line.close()
         if not self._playing:
             return
         self._due += BEAT_S

@@ -524,3 +524,27 @@ async def test_certificates_are_verified(
         await site.fact(BotStarted)
     await site.channel.stop()
     await site.server.close()
+
+
+# -- the page -----------------------------------------------------------------------------------------
+
+
+async def test_the_bot_of_the_page_works(site: Site) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bots.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0].partition("app = ")[0]
+    space: dict[str, Any] = {}
+    exec(code, space)  # noqa: S102  it is our own page
+    site.server.answer = space["clerk"]
+    await site.open()
+    leg = site.begin()
+    site.channel.perform(TellBot(leg, "hello"))
+    assert (await site.fact(BotSaid)).text == "You wrote: hello"
+    site.channel.perform(TellBot(leg, "bye"))
+    ended = await site.fact(BotEnded)
+    assert (ended.ok, ended.step, ended.values) == (True, "people", {"topic": "bye"})
+    site.begin(2, LegKind.AUDIO)
+    await site.fact(BotStarted, 2)
+    site.door.wires[0].hear(b"\x11" * 160)
+    async with asyncio.timeout(ENOUGH_S):
+        while site.door.wires[0].audio != b"\x11" * 160:
+            await asyncio.sleep(0.002)
