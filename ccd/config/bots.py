@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -27,8 +26,6 @@ def check_bots(reader: Reader, settings: Settings) -> None:
         path: Path = ("bots", bot.name)
         _url(reader, (*path, "url"), bot)
         _headers(reader, path, bot)
-        if find_spec("aiohttp") is None:
-            reader.fault(path, "needs aiohttp, which is not installed", "pip install 'ccd[services]'")
     for flow in settings.rules.flows.values():
         raw = reader.document.get(("flows", flow.name, "steps"))
         if isinstance(raw, list) and len(raw) == len(flow.steps):

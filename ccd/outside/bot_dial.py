@@ -3,88 +3,43 @@
 import asyncio
 import ssl
 from typing import Final
-
-import aiohttp
+from urllib.parse import urlsplit
 
 from ccd.model.settings import BotSettings
-from ccd.outside.asker import Unanswered
 from ccd.outside.bot_frames import Misbehaved
-from ccd.outside.http import Resolver, trusting
+from ccd.outside.websocket import WebSocket, connect
 
-MOST_BYTES: Final = 65_536
-"""Of one frame that a bot sends; the rest of a larger one is not read."""
-HEARTBEAT_S: Final = 10.0
-"""A bot is pinged this often, and gone if it does not answer within half of it."""
 PROTOCOL: Final = "ccd.bot.v1"
 
 
 class Dialler:
-    """One for the channel; made on the loop."""
+    """One for the channel; keeps whom it trusts."""
 
     def __init__(self, user_agent: str) -> None:
-        self._resolver = Resolver()
-        self._authorities: dict[str, ssl.SSLContext] = {}
-        trace = aiohttp.TraceConfig()
-        trace.on_request_redirect.append(_refuse)
-        self._session = aiohttp.ClientSession(
-            trace_configs=[trace],
-            connector=aiohttp.TCPConnector(limit=0, resolver=self._resolver, ttl_dns_cache=60),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": user_agent},
-            trust_env=False,
-        )
+        self._user_agent = user_agent
+        self._trusted: dict[str, ssl.SSLContext] = {}
 
-    async def dial(self, bot: BotSettings) -> aiohttp.ClientWebSocketResponse:
+    async def dial(self, bot: BotSettings) -> WebSocket:
         """Raises `Misbehaved`, in words for people; the caller bounds the time."""
         headers = {
+            "User-Agent": self._user_agent,
             **bot.headers,
             **{name: secret.reveal() for name, secret in bot.secret_headers.items()},
         }
-        try:
-            tls: ssl.SSLContext | bool = await self._trusted(bot.ca) if bot.ca else True
-            return await self._session.ws_connect(
-                bot.url,
-                headers=headers,
-                protocols=(PROTOCOL,),
-                ssl=tls,
-                heartbeat=HEARTBEAT_S,
-                max_msg_size=MOST_BYTES,
-                compress=0,
-                autoclose=True,
-                autoping=True,
-            )
-        except Unanswered as error:
-            raise Misbehaved(error.message) from error
-        except aiohttp.ClientConnectorCertificateError as error:
-            why = getattr(error.certificate_error, "verify_message", "") or "not verified"
-            raise Misbehaved(f"its certificate is not to be trusted: {why}") from error
-        except aiohttp.ClientConnectorDNSError as error:
-            raise Misbehaved(f"its name {error.host} cannot be resolved") from error
-        except aiohttp.ClientConnectorError as error:
-            raise Misbehaved(f"no connection: {error.strerror or type(error).__name__}") from error
-        except aiohttp.WSServerHandshakeError as error:
-            raise Misbehaved(f"it refused, status {error.status}") from error
-        except (aiohttp.ClientError, ValueError, OSError, EOFError) as error:
-            raise Misbehaved(f"no connection ({type(error).__name__})") from error
+        trust = await self._trust(bot.ca) if urlsplit(bot.url).scheme == "wss" else None
+        return await connect(bot.url, headers, PROTOCOL, trust)
 
-    async def _trusted(self, ca: str) -> ssl.SSLContext:
-        known = self._authorities.get(ca)
+    async def _trust(self, ca: str) -> ssl.SSLContext:
+        known = self._trusted.get(ca)
         if known is None:
-            known = self._authorities[ca] = await asyncio.to_thread(trusting, ca)
+            try:
+                known = await asyncio.to_thread(ssl.create_default_context, cafile=ca or None)
+            except (OSError, ssl.SSLError) as error:
+                why = error.strerror or "no PEM"
+                raise Misbehaved(f"the file of its authority {ca} cannot be used: {why}") from error
+            self._trusted[ca] = known
         return known
 
     def forget(self) -> None:
         """Read the files of authorities anew."""
-        self._authorities.clear()
-
-    async def close(self) -> None:
-        await self._session.close()
-        await self._resolver.close()
-
-
-async def _refuse(
-    _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestRedirectParams
-) -> None:
-    """The client follows redirects when it opens a WebSocket, with all headers: not to strangers."""
-    params.response.close()
-    raise Misbehaved(f"it refused, status {params.response.status}: redirects are not followed")
+        self._trusted.clear()

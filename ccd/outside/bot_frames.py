@@ -54,7 +54,7 @@ class Misbehaved(Exception):
     """The bot is not there, or did what it may not; the message says what, for people."""
 
 
-def read(data: str) -> FromBot:
+def read(data: bytes) -> FromBot:
     """One frame. Raises `Misbehaved`."""
     try:
         frame: FromBot = _DECODER.decode(data)

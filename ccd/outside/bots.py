@@ -18,6 +18,8 @@ from ccd.model.commands import AnyCommand, StartBot, StopBot, TellBot
 from ccd.model.facts import BotEnded
 from ccd.model.nouns import ChannelClass
 from ccd.model.settings import BotSettings
+from ccd.outside.bot_dial import Dialler
+from ccd.outside.bot_talk import BotTalk
 
 log = structlog.get_logger("ccd.bot")
 GOODBYE_S: Final = 2.0
@@ -31,10 +33,9 @@ class BotChannel:
         """`door`: how bots join in calls; without one they only write."""
         self._bots = dict(bots)
         self._door = door
-        self._user_agent = user_agent
         self._post: Post | None = None
-        self._dialler: Any = None
-        self._talks: dict[str, tuple[Any, asyncio.Task[None]]] = {}
+        self._dialler = Dialler(user_agent)
+        self._talks: dict[str, tuple[BotTalk, asyncio.Task[None]]] = {}
         """By leg: the conversation and its task."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: dict[str, int] = {}
@@ -50,8 +51,6 @@ class BotChannel:
 
     async def start(self, post: Post) -> None:
         self._post = post
-        if self._bots:
-            await asyncio.to_thread(_load)
 
     def perform(self, command: AnyCommand) -> None:
         if isinstance(command, StartBot):
@@ -69,10 +68,7 @@ class BotChannel:
     def reload(self, settings: Any) -> None:
         """Follow the bots of new settings; conversations that run end as they began."""
         self._bots = dict(settings.bots)
-        if self._dialler is not None:
-            self._dialler.forget()
-        if self._bots:
-            asyncio.get_running_loop().run_in_executor(None, _load)
+        self._dialler.forget()
 
     def report(self, topic: str, _argument: str = "") -> Any:
         """`bots`: one row each."""
@@ -94,9 +90,6 @@ class BotChannel:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._talks.clear()
-        if self._dialler is not None:
-            await self._dialler.close()
-            self._dialler = None
 
     # -- within ----------------------------------------------------------------------------------------
 
@@ -113,10 +106,7 @@ class BotChannel:
         if self._running.get(bot.name, 0) >= bot.most:
             self._refuse(command, f"{bot.most} conversations run already")
             return
-        talk_kind, dialler_kind = _load()
-        if self._dialler is None:
-            self._dialler = dialler_kind(self._user_agent)
-        talk = talk_kind(command, partial(self._dialler.dial, bot), self._tell, self._door, bot.frame_ms)
+        talk = BotTalk(command, partial(self._dialler.dial, bot), self._tell, self._door, bot.frame_ms)
         self._running[bot.name] = self._running.get(bot.name, 0) + 1
         self._counted(bot.name)["talked"] += 1
         task = asyncio.get_running_loop().create_task(self._run(talk))
@@ -124,8 +114,8 @@ class BotChannel:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, talk: Any) -> None:
-        command: StartBot = talk.command
+    async def _run(self, talk: BotTalk) -> None:
+        command = talk.command
         try:
             await talk.run()
         except Exception as error:  # a bug of ours costs this one conversation
@@ -156,11 +146,3 @@ class BotChannel:
             asyncio.get_running_loop().call_later(GOODBYE_S, task.cancel)
         else:
             task.cancel()
-
-
-def _load() -> tuple[Any, Any]:
-    """The HTTP client is loaded only where there is a bot; it takes a while, so first in a thread."""
-    from ccd.outside.bot_dial import Dialler
-    from ccd.outside.bot_talk import BotTalk
-
-    return BotTalk, Dialler

@@ -47,7 +47,7 @@ class HttpAsker:
         }
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
-        self._resolver: Resolver | None = None
+        self._resolver: _Resolver | None = None
 
     async def ask(self, values: Mapping[str, str], timeout_s: float) -> dict[str, Any] | list[Any] | None:
         del timeout_s
@@ -111,8 +111,8 @@ class HttpAsker:
             if self._session is None:
                 tls: ssl.SSLContext | bool = True
                 if self._settings.ca:
-                    tls = await asyncio.to_thread(trusting, self._settings.ca)
-                self._resolver = Resolver()
+                    tls = await asyncio.to_thread(_trusting, self._settings.ca)
+                self._resolver = _Resolver()
                 connector = aiohttp.TCPConnector(
                     limit=self._settings.most,
                     ssl=tls,
@@ -137,15 +137,14 @@ class HttpAsker:
             await self._resolver.close()
 
 
-def trusting(ca: str) -> ssl.SSLContext:
-    """Trust this authority alone. Raises `Unanswered` when its file cannot be used."""
+def _trusting(ca: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
         raise Unanswered(f"the file of its authority {ca} cannot be used: {error.strerror}") from error
 
 
-class Resolver(AbstractResolver):
+class _Resolver(AbstractResolver):
     """Looks names up in a thread of its own: a name server that hangs must not hold up other work."""
 
     def __init__(self) -> None:

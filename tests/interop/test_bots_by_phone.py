@@ -24,15 +24,27 @@ BOT = "+33123456790"
 SPEAKS, LEFT, FAILED, SALES = 850, 1250, 1650, 2050
 """Hz of the bot and of three prompts."""
 FLOW = """
-[flows.bot]
-steps = [
-  {{ do = "bot", bot = "clerk", values = {{ number = "{{caller}}" }}, may = ["sales"],
-    on_leave = "left", on_failure = "failed" }},
-  {{ do = "hangup" }},
-  {{ do = "hangup", id = "left", prompt = "left" }},
-  {{ do = "hangup", id = "failed", prompt = "failed" }},
-  {{ do = "hangup", id = "sales", prompt = "sales" }},
-]
+[[flows.bot.steps]]
+do = "bot"
+bot = "clerk"
+values = {{ number = "{{caller}}" }}
+may = ["sales"]
+on_leave = "left"
+on_failure = "failed"
+[[flows.bot.steps]]
+do = "hangup"
+[[flows.bot.steps]]
+do = "hangup"
+id = "left"
+prompt = "left"
+[[flows.bot.steps]]
+do = "hangup"
+id = "failed"
+prompt = "failed"
+[[flows.bot.steps]]
+do = "hangup"
+id = "sales"
+prompt = "sales"
 [bots.clerk]
 url = "{url}"
 timeout_s = 2.0

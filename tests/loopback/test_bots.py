@@ -306,7 +306,7 @@ async def test_it_sends_somewhere_else(site: Site) -> None:
     site.server.answer = elsewhere
     await site.open()
     site.begin()
-    assert await site.failed() == "it refused, status 302: redirects are not followed"
+    assert await site.failed() == "it refused, status 302"
     assert seen == ["/clerk"]
 
 
@@ -430,6 +430,7 @@ async def test_it_floods_with_tiny_frames(site: Site) -> None:
     async def flood(talk: Talk) -> None:
         while not talk.over.is_set():
             await talk.socket.send_bytes(b"\x11")
+            await asyncio.sleep(0)  # it has the loop of what it floods
 
     site.server.plot = flood
     await site.open()
@@ -445,6 +446,8 @@ async def test_it_does_not_read(site: Site, monkeypatch: pytest.MonkeyPatch) -> 
     for _ in range(4000):
         site.channel.perform(TellBot(leg, "x" * 4000))
         await asyncio.sleep(0)
+        if site.row()["failed"]:
+            break
     assert await site.failed() == "it does not read what it is sent"
     (await site.server.talk()).over.set()
 
