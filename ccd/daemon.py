@@ -29,6 +29,7 @@ from ccd.ids import FastChance, SystemChance
 from ccd.model import facts
 from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings
+from ccd.outside.bots import BotChannel
 from ccd.outside.channel import OutsideChannel
 from ccd.runtime import garbage
 from ccd.runtime.centre import Centre
@@ -91,7 +92,9 @@ class Daemon:
             self._behind,
         )
         self.outside = OutsideChannel(settings.services, self.voice.secrets, f"ccd/{__version__}")
-        self.channels: dict[str, Channel] = {self.voice.name: self.voice, self.outside.name: self.outside}
+        self.bots = BotChannel(settings.bots, self.voice.lines, f"ccd/{__version__}")
+        built_in: tuple[Channel, ...] = (self.voice, self.outside, self.bots)
+        self.channels = {channel.name: channel for channel in built_in}
         for name, each in settings.channels.items():
             spec = _adapter(each.adapter)
             self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
@@ -221,7 +224,7 @@ class Daemon:
         for name, channel in self.channels.items():
             if isinstance(channel, Reloads):
                 options = fresh.channels[name].options if name in fresh.channels else None
-                channel.reload(fresh if name in (self.voice.name, self.outside.name) else options)
+                channel.reload(options if name in fresh.channels else fresh)
         await self.runtime.settled()
         late = [line for line in changes if line[2:].startswith(NEEDS_RESTART)]
         log.info("reloaded", by=by, changes=len(changes), needs_restart=late)

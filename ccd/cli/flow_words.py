@@ -69,6 +69,7 @@ KINDS: dict[str, Kind] = {
     "confirm": Kind("Confirm", _PURPLE, _KEYS),
     "record": Kind("Record", _GREY, _DOT),
     "voicemail": Kind("Voicemail", _GREEN, _BUBBLE),
+    "bot": Kind("Bot", _TEAL, _BUBBLE),
     "survey": Kind("Survey", _PURPLE, _BUBBLE),
     "pay": Kind("Pay", _TEAL, _LINK),
 }

@@ -1,4 +1,4 @@
-"""`ccctl services`: what flows ask outside, and how it answers."""
+"""`ccctl services` and `ccctl bots`: what flows ask outside and hand conversations to, and how that goes."""
 
 from typing import Any
 
@@ -11,10 +11,13 @@ HEADS = (
     "SERVICE", "KIND", "STATE", "ASKED", "ANSWERED", "CACHED", "FAILED", "PASSED OVER", "P50", "P99", "NOTE",
 )  # fmt: skip
 
+BOT_HEADS = ("BOT", "RUNNING", "TALKED", "ENDED", "STOPPED", "FAILED")
+
 
 def register(app: typer.Typer) -> None:
-    """`services`."""
+    """`services` and `bots`."""
     app.command("services")(services)
+    app.command("bots")(bots)
 
 
 def services(context: typer.Context, json: Json = False) -> None:
@@ -30,6 +33,28 @@ def services(context: typer.Context, json: Json = False) -> None:
       ccctl services --json | jq '.[] | select(.passed_over)'
     """
     session_of(context).show("services", json, _lines)
+
+
+def bots(context: typer.Context, json: Json = False) -> None:
+    """List the bots that flows hand conversations to.
+
+    Conversations RUNNING now, and since the daemon was started: how many there were (TALKED), how many the
+    bot ENDED itself, how many were STOPPED (the customer left, or it took too long), how many FAILED. Why one
+    failed stands in `ccctl interaction explain`.
+
+    \b
+    Example:
+      ccctl bots
+      ccctl bots --json
+    """
+    session_of(context).show("bots", json, _bot_lines)
+
+
+def _bot_lines(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["no bots"]
+    heads = tuple(head.lower() for head in BOT_HEADS)
+    return table(BOT_HEADS, [tuple(row[head] for head in heads) for row in rows], BOT_HEADS[1:])
 
 
 def _lines(rows: list[dict[str, Any]]) -> list[str]:

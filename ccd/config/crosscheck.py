@@ -3,6 +3,7 @@
 import msgspec
 
 from ccd.config import profiles
+from ccd.config.bots import check_bots, with_limits
 from ccd.config.callbacks import check_callbacks
 from ccd.config.faults import Path
 from ccd.config.network import check_network
@@ -36,6 +37,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_voicemail(reader, settings)
     check_scripts(reader, settings)
     check_outside(reader, settings)
+    check_bots(reader, settings)
     check_surveys(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
@@ -85,7 +87,8 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     rules = settings.rules
     queues = {name: _queue(queue, country) for name, queue in rules.queues.items()}
     flows = {
-        name: with_timeouts(_flow(flow, country), settings.services) for name, flow in rules.flows.items()
+        name: with_limits(with_timeouts(_flow(flow, country), settings.services), settings.bots)
+        for name, flow in rules.flows.items()
     }
     agents = {name: _agent(agent, country) for name, agent in rules.agents.items()}
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}

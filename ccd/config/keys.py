@@ -156,6 +156,17 @@ KEYS: dict[str, Key] = {
     "OutsideSettings.most": Key(low=1, high=1000),
     "OutsideSettings.failures": Key(low=1, high=1000),
     "OutsideSettings.rest_s": _seconds(3600.0, low=1.0),
+    "BotSettings.name": _named("The bot"),
+    "BotSettings.ca": Key(path=True),
+    "BotSettings.timeout_s": _seconds(60.0, low=0.5),
+    "BotSettings.longest_s": _seconds(14_400.0, low=5.0),
+    "BotSettings.most": Key(low=1, high=200),
+    "BotSettings.frame_ms": Key(low=20, high=200),
+    "Bot.timeout_s": _seconds(60.0),
+    "Bot.longest_s": _seconds(14_400.0),
+    "Bot.leave_keys": Key(
+        pattern=r"[0-9*#]{0,12}", must="keys one after the other", cure='write e.g. leave_keys = "0*"'
+    ),
     "Lookup.service": Key(doc=_SERVICE),
     "Lookup.timeout_s": _seconds(60.0),
     "Hook.service": Key(doc=_SERVICE),

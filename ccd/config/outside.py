@@ -26,8 +26,10 @@ from ccd.model.takes import fault_of_path
 from ccd.model.templates import check_template
 
 _PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+IN_CLEAR = ("authorization", "cookie", "proxy-authorization", "x-api-key")
+"""Headers that hold a secret."""
 _OF_KIND = {HTTP: ("url", "headers", "secret_headers", "ca"), SQL: ("database", "dsn", "select")}
 _NEEDS = {HTTP: "aiohttp", SQL: "psycopg"}
 _EXTRA = {HTTP: "services", SQL: "postgresql"}
@@ -110,10 +112,10 @@ def _http(reader: Reader, path: Path, service: OutsideSettings) -> None:
         reader.fault(here, "has a brace that is no {NAME}", "names are letters, digits and _")
     for key in ("headers", "secret_headers"):
         for name in getattr(service, key):
-            if not _HEADER.fullmatch(name):
+            if not HEADER.fullmatch(name):
                 reader.fault((*path, key, name), "is no name of a header", "write e.g. X-Api-Key")
     for name in service.headers:
-        if name.lower() in ("authorization", "cookie", "proxy-authorization", "x-api-key"):
+        if name.lower() in IN_CLEAR:
             cure = f'write secret_headers = {{ {name} = "env:NAME" }}'
             reader.fault((*path, "headers", name), "holds a secret in clear", cure)
 
@@ -177,7 +179,7 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep) -> None
 def _values(reader: Reader, path: Path, values: Mapping[str, str], queues: Collection[str]) -> None:
     for name, text in values.items():
         here: Path = (*path, "values", name)
-        if not _PARAMETER.fullmatch(name):
+        if not PARAMETER.fullmatch(name):
             reader.fault(here, f'"{name}" is no name of a value', "use letters, digits and _")
         check_text(reader, here, text, queues)
 

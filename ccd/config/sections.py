@@ -10,7 +10,7 @@ from ccd.channels.port import AdapterSpec
 from ccd.config import calendars, profiles
 from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
-from ccd.model import outside
+from ccd.model import bots, outside
 from ccd.model.hours import CalendarRule
 from ccd.model.rules import (
     AgentRule,
@@ -24,6 +24,7 @@ from ccd.model.rules import (
     SurveyRule,
 )
 from ccd.model.settings import (
+    BotSettings,
     ChannelSettings,
     ControlSettings,
     DaemonSettings,
@@ -40,6 +41,7 @@ from ccd.model.settings import (
 GROUP = "ccd.adapters"
 
 SERVICES = "services"
+BOTS = "bots"
 
 PLAIN: dict[str, type] = {
     "daemon": DaemonSettings,
@@ -60,6 +62,7 @@ NAMED: dict[str, type] = {
     "surveys": SurveyRule,
     profiles.SECTION: ProfileRule,
     SERVICES: OutsideSettings,
+    BOTS: BotSettings,
 }
 WORDS = ("numbers",)
 PAUSES = "pause_reasons"
@@ -68,7 +71,7 @@ LANGUAGE = "language"
 SECTIONS = (LANGUAGE, *PLAIN, *NAMED, calendars.SECTION, CHANNELS, *WORDS, PAUSES)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-RESERVED_CHANNELS = frozenset({"voice", "sip", "core", outside.CHANNEL})
+RESERVED_CHANNELS = frozenset({"voice", "sip", "core", outside.CHANNEL, bots.CHANNEL})
 
 
 def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) -> Settings:
@@ -107,6 +110,7 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         devices=named["devices"],
         channels=_channels(reader, specs),
         services=named[SERVICES],
+        bots=named[BOTS],
         sources=tuple(reader.document.sources),
     )
 

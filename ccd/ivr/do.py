@@ -6,7 +6,7 @@ interaction's timeline (`Chose`, `Missed`, `Assigned`). Every one names its inte
 
 import msgspec
 
-from ccd.model.nouns import Cause, PromptPart
+from ccd.model.nouns import Cause, LegKind, PromptPart
 
 
 class Do(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -264,3 +264,43 @@ class Hold(Do, frozen=True):
     """Play music while a service is asked; without music: stop what plays."""
 
     music: str = ""
+
+
+class StartBot(Do, frozen=True):
+    """Hand the conversation to a bot; `bot_started` and `bot_ended` of it are awaited."""
+
+    step: str
+    conversation: str
+    """Unique among all conversations with bots."""
+    bot: str
+    kind: LegKind
+    language: str
+    values: dict[str, str]
+    timeout_s: float
+    longest_s: float
+
+
+class TellBot(Do, frozen=True):
+    """Pass on what the customer wrote, or a key."""
+
+    conversation: str
+    text: str = ""
+    digit: str = ""
+
+
+class StopBot(Do, frozen=True):
+    """Take the conversation away from the bot: one that comes late is ignored."""
+
+    conversation: str
+    why: str
+
+
+class BotOver(Do, frozen=True):
+    """The flow goes on without the bot (timeline)."""
+
+    step: str
+    conversation: str
+    bot: str
+    how: str
+    """`ended`, `left`, `failed` or `too long`."""
+    why: str = ""

@@ -24,7 +24,7 @@ from ccd.ivr.keying import Told
 from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
 from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
 from ccd.ivr.state import Event, FlowState
-from ccd.model.facts import OutsideAnswered
+from ccd.model.facts import BotEnded, BotSaid, BotStarted, OutsideAnswered
 from ccd.model.nouns import Cause, LegKind
 from ccd.model.steps import AnyStep
 from ccd.model.steps_calling import Call
@@ -182,6 +182,18 @@ class Flows(Scripts):
     def answered(self, interaction: str, answer: OutsideAnswered, now: float) -> list[Do]:
         """A service outside answered, or could not be asked; ignored unless this answer is awaited."""
         return self._event(interaction, Event.ANSWERED, answer, now)
+
+    def bot_started(self, fact: BotStarted, now: float) -> list[Do]:
+        """The bot is there."""
+        return self._event(fact.interaction, Event.BOT_STARTED, fact, now)
+
+    def bot_said(self, fact: BotSaid, now: float) -> list[Do]:
+        """The bot wrote."""
+        return self._event(fact.interaction, Event.BOT_SAID, fact, now)
+
+    def bot_ended(self, fact: BotEnded, now: float) -> list[Do]:
+        """The bot is done, or it failed."""
+        return self._event(fact.interaction, Event.BOT_ENDED, fact, now)
 
     def stop(self, interaction: str, now: float) -> None:
         """The interaction left the flow (ended, was accepted). Idempotent."""

@@ -3,6 +3,7 @@
 from ccd.model.key_checks import check
 from ccd.model.step import Step
 from ccd.model.steps import Menu
+from ccd.model.steps_bots import Bot
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Identify
 from ccd.model.templates import SECRET
@@ -66,6 +67,8 @@ def means_choice(step: Step, text: str) -> bool:
         return bool(step.valid) and len(text) >= step.least and check(text, step.valid) is not None
     if isinstance(step, Identify):  # a customer number, not a greeting
         return any(map(str.isdecimal, text)) and " " not in text
+    if isinstance(step, Bot):  # it reads all
+        return True
     return isinstance(step, Menu) and choice(step, written_key(step, text)) is not None
 
 

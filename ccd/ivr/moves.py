@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ccd.ivr import (
     answering,
     asking,
+    bots,
     calling,
     collecting,
     deciding,
@@ -34,6 +35,7 @@ from ccd.model.steps import (
     Transfer,
 )
 from ccd.model.steps import CallBack as StepCallBack
+from ccd.model.steps_bots import Bot
 from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
@@ -99,6 +101,16 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.SENDING, Event.DEADLINE): proving.late,
     (Mode.COMPARING, Event.COMPARED): proving.compared,
     (Mode.COMPARING, Event.DEADLINE): proving.not_compared,
+    (Mode.CALLING_BOT, Event.DIGIT): bots.key,
+    (Mode.CALLING_BOT, Event.TEXT): bots.written,
+    (Mode.CALLING_BOT, Event.BOT_STARTED): bots.started,
+    (Mode.CALLING_BOT, Event.BOT_ENDED): bots.ended,
+    (Mode.CALLING_BOT, Event.DEADLINE): bots.too_late,
+    (Mode.WITH_BOT, Event.DIGIT): bots.key,
+    (Mode.WITH_BOT, Event.TEXT): bots.written,
+    (Mode.WITH_BOT, Event.BOT_SAID): bots.said,
+    (Mode.WITH_BOT, Event.BOT_ENDED): bots.ended,
+    (Mode.WITH_BOT, Event.DEADLINE): bots.too_long,
     (Mode.LEAVING, Event.PROMPT_ENDED): speaking.left,
     (Mode.LEAVING, Event.DEADLINE): speaking.leave_lost,
     (Mode.KEEPING, Event.REFUSED): parting.refused,
@@ -117,7 +129,7 @@ MOVES: dict[tuple[Mode, Event], Move | None] = {
 }
 """What each event does in each mode; None: it crossed with a move of ours and is ignored."""
 
-LEAVING_STEPS = (Enqueue, Voicemail, Transfer, Hangup)
+LEAVING_STEPS = (Enqueue, Voicemail, Transfer, Hangup, Bot)
 """Steps that mean nothing while the customer waits in a queue: there the flow ends, and the wait goes on."""
 
 Run = Callable[["Flows", FlowState, Any, float, list[Do]], int]
@@ -147,5 +159,6 @@ STEPS: dict[type[AnyStep], Run] = {
     Send: outside.do_send,
     Survey: surveying.do_survey,
     Pay: paying.do_pay,
+    Bot: bots.do_bot,
 }
 """What executes each step: returns the index of the next, `WAITS` or `ENDS`."""

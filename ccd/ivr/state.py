@@ -61,6 +61,10 @@ class Mode(StrEnum):
     """Whether a service has sent a one-time code."""
     COMPARING = "comparing"
     """Whether the code that was keyed is the one that was sent."""
+    CALLING_BOT = "calling_bot"
+    """A bot to be there."""
+    WITH_BOT = "with_bot"
+    """The end of the conversation with a bot."""
     LEAVING = "leaving"
     """The end of the goodbye prompt."""
 
@@ -78,6 +82,9 @@ class Event(StrEnum):
     KEYED = "keyed"
     ANSWERED = "answered"
     COMPARED = "compared"
+    BOT_STARTED = "bot_started"
+    BOT_SAID = "bot_said"
+    BOT_ENDED = "bot_ended"
 
 
 class Frame(msgspec.Struct, omit_defaults=True):
@@ -123,7 +130,7 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     asks: int = 0
     """Questions to services outside so far; makes their ids."""
     ask: str = ""
-    """The question whose answer is awaited; empty: none."""
+    """The question whose answer is awaited, or the conversation with a bot; empty: none."""
     asked_by: str = ""
     """What it is asked by: `caller` or `number` (of `identify`)."""
     attempts: int = 0

@@ -263,6 +263,46 @@ class AskOutside(Command, frozen=True):
     new_code_digits: int = 6
 
 
+class StartBot(Command, frozen=True):
+    """Hand a conversation to a bot. `BotStarted` says that it is there; ends with `BotEnded`, once, unless
+    `StopBot` came first."""
+
+    leg: str
+    """`bot:CONVERSATION`: the built-in channel that talks with bots, and the id of the conversation."""
+    interaction: str
+    bot: str
+    """Name of a `[bots.NAME]`."""
+    kind: LegKind
+    party: str
+    """The customer's leg: on audio the bot hears and speaks to it."""
+    language: str
+    caller: str
+    dialled: str
+    values: dict[str, str]
+    timeout_s: float
+    """To be there."""
+    longest_s: float
+    """For all of it, from then on."""
+    written: tuple[str, ...] = ()
+    """What the customer wrote before."""
+
+
+class TellBot(Command, frozen=True):
+    """Pass on what the customer wrote, or a key."""
+
+    leg: str
+    text: str = ""
+    digit: str = ""
+
+
+class StopBot(Command, frozen=True):
+    """End a conversation with a bot; nothing more is heard of it. Idempotent."""
+
+    leg: str
+    why: str = ""
+    """Told to the bot."""
+
+
 AnyCommand = (
     AnswerLeg
     | RingLeg
@@ -288,5 +328,8 @@ AnyCommand = (
     | AcknowledgeText
     | TellPosition
     | AskOutside
+    | StartBot
+    | TellBot
+    | StopBot
 )
 """Every command, for decoding."""

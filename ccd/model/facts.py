@@ -402,6 +402,35 @@ class MaskAsked(Fact, frozen=True):
     by: str
 
 
+class BotStarted(Fact, frozen=True):
+    """A bot is there and has the conversation."""
+
+    interaction: str
+    conversation: str
+
+
+class BotSaid(Fact, frozen=True):
+    """A bot wrote to its customer."""
+
+    interaction: str
+    conversation: str
+    text: str
+
+
+class BotEnded(Fact, frozen=True):
+    """A conversation with a bot is over; once for each, unless it was taken away from the bot."""
+
+    interaction: str
+    conversation: str
+    ok: bool
+    """The bot ended it itself; else it could not be reached, broke off or misbehaved."""
+    step: str = ""
+    """Step of the flow that the bot names as the next."""
+    values: dict[str, str] = {}
+    note: str = ""
+    """The bot's reason, or what went wrong, for people."""
+
+
 AnyFact = (
     DaemonStarted
     | DaemonStopped
@@ -445,5 +474,8 @@ AnyFact = (
     | OutsideAnswered
     | MaskAsked
     | FilesDeleted
+    | BotStarted
+    | BotSaid
+    | BotEnded
 )
 """Every fact, for decoding."""

@@ -237,6 +237,28 @@ class OutsideSettings(Frozen, frozen=True):
     """For so long; then one request tries it."""
 
 
+class BotSettings(Frozen, frozen=True):
+    """[bots.NAME]: a bot outside to which flows hand conversations, over WebSocket (`docs/bots.md`)."""
+
+    name: str
+    url: str
+    """`wss://bots.example/clerk`; `ws://` only for this machine."""
+    headers: dict[str, str] = {}
+    """Sent when the connection is opened."""
+    secret_headers: dict[str, Secret] = {}
+    """Headers whose whole value is a secret, `{ Authorization = "env:BOT_TOKEN" }`."""
+    ca: str = ""
+    """File (PEM) of the authority that signed the bot's certificate; empty: the system's."""
+    timeout_s: float = 5.0
+    """The bot must have taken the conversation within this time."""
+    longest_s: float = 600.0
+    """A conversation ends after so long."""
+    most: int = 20
+    """Conversations at a time; one more is a failure at once."""
+    frame_ms: int = 20
+    """What a caller says goes to the bot in pieces so long: larger ones cost the daemon less, and time."""
+
+
 class Settings(Frozen, frozen=True):
     """Everything a configuration says."""
 
@@ -251,5 +273,6 @@ class Settings(Frozen, frozen=True):
     devices: dict[str, DeviceSettings] = {}
     channels: dict[str, ChannelSettings] = {}
     services: dict[str, OutsideSettings] = {}
+    bots: dict[str, BotSettings] = {}
     sources: tuple[str, ...] = ()
     """Files it was read from."""

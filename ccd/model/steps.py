@@ -6,6 +6,7 @@ from typing import ClassVar
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
 from ccd.model.step import HANG_UP, Key, Say, Step, set_ones
+from ccd.model.steps_bots import Bot
 from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
@@ -268,4 +269,5 @@ AnyStep = (
     | Record
     | Survey
     | Pay
+    | Bot
 )

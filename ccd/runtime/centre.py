@@ -22,6 +22,7 @@ from ccd.history.history import History
 from ccd.ivr.flows import Flows
 from ccd.model import commands as cmd
 from ccd.model import facts
+from ccd.model.bots import CHANNEL
 from ccd.model.entry import NOTHING, Weighed, both, weigh
 from ccd.model.nouns import Cause
 from ccd.model.rules import QueueRule, Target
@@ -139,7 +140,9 @@ class Centre:
             self.work.clear()
             begun, _ = self.talks.take()
             self._rescue = [*self.out, *begun, *self.talks.discard(talk)]  # type: ignore[list-item]
-            self.state.interactions.pop(talk.interaction, None)
+            gone = self.state.interactions.pop(talk.interaction, None)
+            if gone is not None and gone.bot is not None:
+                self._rescue.append(cmd.StopBot(f"{CHANNEL}:{gone.bot.conversation}"))
 
     def next_deadline(self) -> float | None:
         """When a `TimePassed` is due."""

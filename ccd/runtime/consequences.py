@@ -16,6 +16,7 @@ from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime import (
     after_calls,
+    bots,
     callbacks,
     deletions,
     emergency,
@@ -312,6 +313,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.messages.pop(info.id, None)
     deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
     callbacks.forget(centre, info)
+    bots.let_go(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)

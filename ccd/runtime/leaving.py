@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ccd.bridging.state import Talk
 from ccd.model.nouns import Cause
 from ccd.routing.phases import Phase
-from ccd.runtime import own_calls
+from ccd.runtime import bots, own_calls
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def leave(centre: "Centre", info: Interaction, talk: Talk, cause: Cause, *, sent
     """
     centre.talks.end(talk, cause, centre.now)
     centre.flows.stop(info.id, centre.now)
+    bots.let_go(centre, info)
     place = centre.router.state.places.get(info.id)
     if place is not None and place.phase is Phase.CONNECTED:
         centre.push(centre.router.finish(info.id, centre.now))

@@ -13,6 +13,7 @@ from ccd.model.rules import Target, pause_names
 from ccd.runtime import (
     after_calls,
     asides,
+    bots,
     callbacks,
     deletions,
     emergency,
@@ -44,6 +45,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     callbacks.restarted(centre)
     voicemail.restarted(centre)
     deletions.restarted(centre)
+    bots.restarted(centre)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -419,5 +421,8 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.OutsideAnswered: outside.answered,
     facts.MaskAsked: voicemail.mask_asked,
     facts.FilesDeleted: deletions.done,
+    facts.BotStarted: bots.started,
+    facts.BotSaid: bots.said,
+    facts.BotEnded: bots.ended,
 }
 """Every fact has its function; a test holds the table whole."""

@@ -43,6 +43,15 @@ class Question(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When it was put."""
 
 
+class BotTalk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A conversation that a bot leads now."""
+
+    conversation: str
+    bot: str
+    at: float
+    """When it was handed over."""
+
+
 class AfterCall(msgspec.Struct, omit_defaults=True):
     """What is kept during a conversation for the flow after it."""
 
@@ -86,6 +95,7 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """File of the message that its customer left; empty: none was left."""
     screen: dict[str, str] = {}
     """What agents are shown with its offers: kept across overflow and transfer."""
+    bot: BotTalk | None = None
     after_call: AfterCall | None = None
     """None: its queue has no flow for after the call."""
 

@@ -87,6 +87,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "interaction.hangup": act(console.hangup, _Hangup),
         "trunks": look(console.trunks, _None),
         "services": look(console.services, _None),
+        "bots": look(console.bots, _None),
         "devices": look(console.devices, _None),
         "sip.trace": look(console.trace, _Trace),
         "report": look(console.report, _None),
@@ -260,6 +261,10 @@ class Console:
     def services(self, _asked: _None) -> list[views.View]:
         """Services that flows ask outside, with how they answer."""
         return self._gather("services")
+
+    def bots(self, _asked: _None) -> list[views.View]:
+        """Bots that flows hand conversations to."""
+        return self._gather("bots")
 
     def devices(self, _asked: _None) -> list[views.View]:
         """Agents' devices with their bindings, and whose they are."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ccd.bridging import thirds
 from ccd.ivr import do
 from ccd.model.numbers import to_e164
-from ccd.runtime import callbacks, outside, secrets, surveys
+from ccd.runtime import bots, callbacks, outside, secrets, surveys
 from ccd.runtime.leaving import leave
 from ccd.runtime.spoken import last_with
 from ccd.runtime.state import Interaction
@@ -122,5 +122,6 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.Remarked: secrets.remarked,
     **outside.WANTS,
     **surveys.WANTS,
+    **bots.WANTS,
 }
 """They are part of `ccd.runtime.consequences.CONSEQUENCES`."""

@@ -33,6 +33,7 @@ from ccd.runtime.centre import Centre
 from ccd.runtime.replay import replay
 from ccd.storage.memory import MemoryLedger
 from ccd.testing import invariants
+from ccd.testing.bots import FakeBots
 from ccd.testing.clock import VirtualClock
 from ccd.testing.fake_channel import FakeLeg
 from ccd.testing.outside import FakeOutside
@@ -75,6 +76,8 @@ class SimulatedCentre:
         self.voice.bridged = self._bridged
         self.outside = FakeOutside(self._post, self.later, self.voice.secrets)
         """The services outside."""
+        self.bots = FakeBots(self._post, self.later)
+        """The bots outside."""
         self.tell(facts.DaemonStarted("test", "b1"))
         self.tell(facts.RulesLoaded(rules, "test"))
 
@@ -162,6 +165,9 @@ class SimulatedCentre:
             self.commands.append(command)
             if isinstance(command, cmd.AskOutside):
                 self.outside.perform(command)
+                continue
+            if isinstance(command, cmd.StartBot | cmd.TellBot | cmd.StopBot):
+                self.bots.perform(command)
                 continue
             leg = command.a if isinstance(command, cmd.BridgeLegs) else command.leg
             channel = self.channels.get(leg.partition(":")[0])

@@ -119,6 +119,9 @@ def every_command(leg: str) -> list[AnyCommand]:
         do.SendText(leg, "m1", "hello"),
         do.AcknowledgeText(leg, "c1"),
         do.TellPosition(leg, 2),
+        do.StartBot(leg, "1", "clerk", LegKind.TEXT, leg, "en", "", "", {}, 1.0, 60.0),
+        do.TellBot(leg, "hello"),
+        do.StopBot(leg),
         do.AskOutside(leg, "1", "crm", {"number": "1"}, 1.0),
         do.ReleaseLeg(leg, Cause.NORMAL),
     ]

@@ -456,5 +456,8 @@ PERFORMS: dict[type[AnyCommand], Callable[[FakeChannel, Any], None]] = {
     do.AcknowledgeText: FakeChannel._acknowledge,
     do.TellPosition: FakeChannel._nothing,
     do.AskOutside: FakeChannel._nothing,
+    do.StartBot: FakeChannel._nothing,
+    do.TellBot: FakeChannel._nothing,
+    do.StopBot: FakeChannel._nothing,
 }
 """What carries out each command."""

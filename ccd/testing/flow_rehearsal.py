@@ -47,7 +47,7 @@ class Caller(msgspec.Struct, frozen=True):
     keys: tuple[str, ...] = ()
     """One each time that the flow listens: a key, `wait` or `hangup`."""
     answers: dict[str, Any] = {}
-    """Service → the fields that it answers; None: it fails. One that is not named fails, too."""
+    """Service or bot → the fields that it answers; None: it fails. One that is not named fails, too."""
     figures: dict[str, float] = {}
     """Figures of queues as the flow sees them, in place of those of the empty centre: `queue.sales.ewt_s`."""
 
@@ -308,6 +308,18 @@ def _asks(sim: FlowCentre, command: Any) -> None:
         sim.later(ANSWER_S, lambda: sim.tell(told))
 
 
+def _bot(sim: FlowCentre, command: Any) -> None:
+    """A bot gets the conversation: it ends it with what the caller's `answers` have for it; `step` is where
+    it sends the caller."""
+    sim.happens("asks", command.bot, ", ".join(f"{key} {value}" for key, value in command.values.items()))
+    answer = sim.caller.answers.get(command.bot)
+    values = {key: str(value) for key, value in answer.items()} if isinstance(answer, dict) else {}
+    note = "" if answer is not None else "no answer is given for it"
+    conversation, step = command.leg.partition(":")[2], values.pop("step", "")
+    told = facts.BotEnded(command.interaction, conversation, answer is not None, step, values, note)
+    sim.later(ANSWER_S, lambda: sim.tell(told))
+
+
 def _secret(sim: FlowCentre, command: Any) -> None:
     """Keys that only the channel sees: those up to the end key, or as many as may be."""
     if command.for_nobody:
@@ -344,6 +356,7 @@ TOLD: dict[str, Callable[[FlowCentre, Any], None]] = {
     "CollectSecret": _secret,
     "CompareSecrets": _silent,
     "ForgetSecrets": _silent,
+    "StartBot": _bot,
 }
 """What is told of a command to the caller's leg, and what the outside answers, by the command's name: a new
 command needs a line here only if its name and values do not say enough, or somebody has to answer it."""

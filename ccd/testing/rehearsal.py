@@ -5,8 +5,8 @@ patience ends, talk as long as they have to talk; agents log in, take what rings
 between is decided by `Centre` under the rules: the engines of the daemon, not a model of them.
 
 What is assumed: an agent takes what rings after `Arrival.answer_s`; one part of a prompt lasts `PROMPT_S`;
-outside addresses answer, services fail at once; patience counts anew after each conversation. Deferred
-writing is closed by the agent, all else ends with the customer.
+outside addresses answer, services and bots fail at once; patience counts anew after each conversation.
+Deferred writing is closed by the agent, all else ends with the customer.
 """
 
 import gc
@@ -27,6 +27,7 @@ from ccd.model.nouns import Availability, Cause, ChannelClass
 from ccd.model.rules import FlowRule, Rules
 from ccd.model.steps import Answer, Enqueue
 from ccd.routing.state import WrapUpStage
+from ccd.testing.bots import BotEnds, Plays
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.day import Arrival, Day, Presence, Reach, Stage
 from ccd.testing.outside import Answers
@@ -140,6 +141,8 @@ class DayCentre(SimulatedCentre):
         """Agents of whose phones the day tells."""
         super().__init__(with_direct_flows(rules), check=check, begins_at=min([day.begins_at, *first]))
         self.day = day
+        no_bot = BotEnds(ok=False, note="no bot answers in a rehearsal", after=0.1)
+        self.bots.otherwise = Plays(starts=False, ends=no_bot)
         self.outside.otherwise = Answers(ok=False, note="no service answers in a rehearsal")
 
     def play(self) -> Rehearsed:

@@ -38,6 +38,7 @@ from ccd.sip.endpoint import (
 from ccd.sip.message import Request, Response
 from ccd.sip.uri import SipUri
 from ccd.voice import arrivals, engine
+from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import ALLOW, CallLeg
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.limits import Behind, Door
@@ -81,6 +82,8 @@ class VoiceChannel:
         self.secrets = Secrets()
         """What was keyed in secret; an adapter that passes it on is given the same object."""
         self.secret_keys = SecretKeys(self)
+        self.lines = AudioLines(self)
+        """How another channel joins in a call."""
         self.texts: dict[str, TextLeg] = {}
         self._correspondents: dict[str, TextLeg] = {}
         self._former: OrderedDict[str, TextLeg] = OrderedDict()

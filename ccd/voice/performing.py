@@ -158,6 +158,10 @@ def _ask_outside(channel: "VoiceChannel", command: cmd.AskOutside) -> None:
     """The channel `outside` asks; no leg of ours is meant."""
 
 
+def _bot(channel: "VoiceChannel", command: cmd.StartBot | cmd.TellBot | cmd.StopBot) -> None:
+    """The channel `bot` talks with bots; no leg of ours is meant."""
+
+
 PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.AnswerLeg: _answer,
     cmd.RingLeg: _ring,
@@ -183,5 +187,8 @@ PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.AcknowledgeText: _acknowledge,
     cmd.TellPosition: _position,
     cmd.AskOutside: _ask_outside,
+    cmd.StartBot: _bot,
+    cmd.TellBot: _bot,
+    cmd.StopBot: _bot,
 }
 """Every command has its function; a test holds the table whole."""

@@ -103,6 +103,7 @@ class PhoneChannel(FakeChannel):
                 | {"asked": 9, "answered": 3, "cached": 1, "failed": 5, "passed": 2, "in_row": 5}
                 | {"p50_ms": 12.4, "p99_ms": None, "note": "status 500"}
             ],
+            "bots": [{"bot": "clerk", "running": 1, "talked": 7, "ended": 3, "stopped": 2, "failed": 1}],
             "sip trace": [message for message in TRACE if argument in ("", "voice:traced")],
             "sip": {"transactions": 0, "refused": {}},
         }

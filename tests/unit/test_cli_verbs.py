@@ -84,7 +84,8 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "interactions, interaction show, interaction explain, interaction change, "
         "interaction callback, interaction disposition, interaction mask, interaction hangup, "
         "voicemail list, "
-        "profile list, profile show, profile on, profile off, trunks, services, devices, sip trace, report, "
+        "profile list, profile show, profile on, profile off, trunks, services, bots, devices, sip trace, "
+        "report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
         "prompts list, completion, flow check, flow draw, flow rehearse, flow test, flow stats"
     )

@@ -24,7 +24,7 @@ VERBS = {
     "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show",
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
     "interaction.mask", "interaction.hangup", "profiles", "profile.show",
-    "profile.on", "profile.off", "trunks", "services", "devices",
+    "profile.on", "profile.off", "trunks", "services", "bots", "devices",
     "voicemail", "sip.trace", "report", "reload", "diff", "drain", "flow.stats",
 }  # fmt: skip
 
@@ -77,7 +77,7 @@ async def test_every_looking_verb_gives_json(room: Room) -> None:
     await room.call(display="é")
     for verb in (
         "status", "top", "agents", "queues", "interactions", "interactions.ended",
-        "trunks", "services", "devices", "report", "flow.stats",
+        "trunks", "services", "bots", "devices", "report", "flow.stats",
     ):  # fmt: skip
         assert json.loads(json.dumps(await room.ask(verb))), verb
     for verb in ("interaction.show", "interaction.explain", "sip.trace"):
@@ -558,6 +558,12 @@ async def test_an_acting_verb_answers_under_steady_traffic() -> None:
         assert facts.AvailabilityAsked("alice", Availability.READY, by=BY) in stored(
             room, facts.AvailabilityAsked
         )
+
+
+async def test_bots_are_listed_with_their_counts(room: Room) -> None:
+    (row,) = await room.ask("bots")
+    del row["channel"]
+    assert row == {"bot": "clerk", "running": 1, "talked": 7, "ended": 3, "stopped": 2, "failed": 1}
 
 
 async def test_a_service_that_is_passed_over_is_an_alarm(room: Room) -> None:

@@ -14,6 +14,7 @@ _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
 GUIDES = [
+    "bots.md",
     "first-trunk.md",
     "first-queue.md",
     "keys.md",

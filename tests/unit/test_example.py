@@ -56,7 +56,7 @@ def test_both_languages_and_every_service_are_rehearsed() -> None:
 def test_it_uses_nearly_every_step() -> None:
     used = {type(step) for flow in _settings(EXAMPLE).rules.flows.values() for step in flow.steps}
     left_out = {str(kind.__struct_config__.tag) for kind in AnyStep.__args__ if kind not in used}
-    assert left_out == {"hook", "pay", "record", "transfer"}
+    assert left_out == {"bot", "hook", "pay", "record", "transfer"}
 
 
 @pytest.mark.parametrize("flow", PICTURES)

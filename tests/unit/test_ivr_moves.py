@@ -11,7 +11,7 @@ from ccd.ivr.moves import MOVES, STEPS
 from ccd.ivr.state import Event, Mode
 from ccd.model import rules as model
 from ccd.model.calendar import Cause as Closing
-from ccd.model.facts import OutsideAnswered
+from ccd.model.facts import BotEnded, BotSaid, BotStarted, OutsideAnswered
 from ccd.model.hours import CalendarRule, Span
 from ccd.model.nouns import Cause, LegKind
 from ccd.model.proofs import OneTimeCode, Pin
@@ -30,6 +30,7 @@ from ccd.model.steps import (
     Set,
     Transfer,
 )
+from ccd.model.steps_bots import Bot
 from ccd.model.steps_keys import Collect
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_pay import Pay
@@ -65,6 +66,7 @@ STEPS_FOR = (
         id="coded",
         timeout_s=2.0,
     ),
+    Bot(bot="clerk", id="bot", on_end="play", on_leave="menu", on_failure="collect"),
 )
 SECRETLY = Collect(variable="card", prompt="card", id="secretly", secret=True, bad_input_limit=1)
 
@@ -83,6 +85,8 @@ def in_mode(mode: Mode) -> Flows:
         Mode.KEYING: "secretly",
         Mode.RATING: "survey",
         Mode.KEEPING: "callback",
+        Mode.CALLING_BOT: "bot",
+        Mode.WITH_BOT: "bot",
         Mode.REFUSING: "callback",
         Mode.AWAITING: "lookup",
         Mode.RECOGNISING: "recognise",
@@ -114,6 +118,8 @@ def in_mode(mode: Mode) -> Flows:
         flows.prompt_ended("7", "7.p1", True, T0)
     if mode is Mode.SPEAKING:
         flows.prompt_ended("7", "7.p2", True, T0)
+    if mode is Mode.WITH_BOT:
+        flows.bot_started(BotStarted("7", "7.b1"), T0)
     assert flows.state.running["7"].mode is mode
     return flows
 
@@ -140,6 +146,12 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
     if event is Event.COMPARED:
         keyed = flows.state.running["7"].given.get("code", "secret:7.s1")
         return list(flows.secrets_compared("7", keyed, True, now))
+    if event is Event.BOT_STARTED:
+        return list(flows.bot_started(BotStarted("7", "7.b1"), now))
+    if event is Event.BOT_SAID:
+        return list(flows.bot_said(BotSaid("7", "7.b1", "hello"), now))
+    if event is Event.BOT_ENDED:
+        return list(flows.bot_ended(BotEnded("7", "7.b1", True), now))
     if event is Event.NO_MESSAGE:
         return list(flows.no_message("7", now))
     return list(flows.expire(now + 10_000))
@@ -194,6 +206,11 @@ MOVED = {
     (Mode.SENDING, Event.DEADLINE): Mode.ASKING,
     (Mode.COMPARING, Event.COMPARED): Mode.ANSWERING,
     (Mode.COMPARING, Event.DEADLINE): Mode.ASKING,
+    (Mode.CALLING_BOT, Event.BOT_STARTED): Mode.WITH_BOT,
+    (Mode.CALLING_BOT, Event.BOT_ENDED): Mode.PLAYING,
+    (Mode.CALLING_BOT, Event.DEADLINE): Mode.COLLECTING,
+    (Mode.WITH_BOT, Event.BOT_ENDED): Mode.PLAYING,
+    (Mode.WITH_BOT, Event.DEADLINE): Mode.COLLECTING,
     (Mode.LEAVING, Event.PROMPT_ENDED): None,
     (Mode.LEAVING, Event.DEADLINE): None,
 }
@@ -202,6 +219,8 @@ STAYS = {
     (Mode.AWAITING, Event.DIGIT),
     (Mode.AWAITING, Event.PROMPT_ENDED),
     (Mode.IDENTIFYING, Event.PROMPT_ENDED),
+    (Mode.CALLING_BOT, Event.DIGIT),
+    (Mode.WITH_BOT, Event.DIGIT),
 }
 """Pairs that are taken notice of without another mode: a key ahead, music from here on, time for the keys."""
 
@@ -304,6 +323,9 @@ a_step = st.one_of(
         bad_input_limit=st.integers(0, 3),
         on_none=targets,
     ),
+    st.builds(
+        Bot, bot=st.just("b"), may=st.just(("s1",)), on_end=targets, on_leave=targets, on_failure=targets
+    ),
     st.builds(Hangup, prompt=st.sampled_from(["", "bye"])),
     st.builds(
         Collect,
@@ -336,6 +358,7 @@ an_input = st.one_of(
     st.tuples(st.just("text"), st.text(max_size=5)),
     st.tuples(st.just("ended"), st.booleans()),
     st.tuples(st.just("resume"), st.just("full")),
+    st.tuples(st.just("bot"), st.sampled_from(["starts", "says", "", "s1", "nowhere"])),
     st.tuples(st.just("expire"), st.floats(0, 700)),
     st.tuples(st.just("answered"), st.sampled_from(["", "s1", "nowhere"])),
     st.tuples(st.just("refuse"), st.sampled_from(["denied", "already", "full"])),
@@ -389,6 +412,13 @@ def test_any_script_under_any_input_waits_or_ends(
         elif what == "answered" and (run := flows.state.running.get("7")):
             fields = {"step": str(value), "customer": str(value)}
             out = list(flows.answered("7", OutsideAnswered("7", run.ask, bool(value), fields), now))
+        elif what == "bot" and (run := flows.state.running.get("7")):
+            if value == "starts":
+                out = list(flows.bot_started(BotStarted("7", run.ask), now))
+            elif value == "says":
+                out = list(flows.bot_said(BotSaid("7", run.ask, "hello"), now))
+            else:
+                out = list(flows.bot_ended(BotEnded("7", run.ask, value != "", str(value)), now))
         elif what == "resume":
             out = list(flows.resume("7", "full", now))
         elif what == "refuse":

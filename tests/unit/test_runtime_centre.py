@@ -27,6 +27,7 @@ from ccd.model.rules import (
     Target,
 )
 from ccd.model.steps import CallBack, Enqueue, Hangup, Menu, Play, Transfer
+from ccd.model.steps_bots import Bot
 from ccd.model.steps_surveys import Survey
 from ccd.model.steps_voicemail import Record, Voicemail
 from ccd.model.voicemail_rules import VoicemailRule
@@ -146,13 +147,14 @@ def make_rules(variant: int) -> Rules:
             ),
         ),
         "again": FlowRule(name="again", steps=(Survey(name="happy", kind="csat"), Enqueue(queue="sales"))),
+        "bot": FlowRule(name="bot", steps=(Bot(bot="clerk", on_leave="s"), Enqueue(queue="sales", id="s"))),
         "straight": FlowRule(name="straight", steps=(Enqueue(queue="sales"), Enqueue(queue="help"))),
     }
     return Rules(
         agents=agents,
         queues=queues,
         flows=flows,
-        numbers={"+331": "ivr", "+332": "full", "+333": "straight", "+334": "message"},
+        numbers={"+331": "ivr", "+332": "full", "+333": "straight", "+334": "message", "+335": "bot"},
         surveys={
             "rate": SurveyRule(
                 "rate", sample_pct=80.0, quiet_days=0.01, alert_below={"nps": 7}, recall_queue="help"
@@ -243,7 +245,7 @@ class Chaos:
 def arrive(chaos: Chaos, a: int, b: int) -> None:
     leg = chaos.fresh(a)
     text = leg.startswith("web")
-    target = ("+331", "+331", "+332", "+333", "+333", "+339", "+334", "+334")[b % 8]
+    target = ("+331", "+331", "+332", "+333", "+333", "+339", "+334", "+335")[b % 8]
     chaos.tell(
         facts.LegArrived(
             leg,
@@ -307,6 +309,13 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
         lambda c, a, b: facts.OutsideAnswered(
             i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.a{b % 4}", b % 3 > 0, {"x": "7"}
         )
+    ),
+    "bot": of(
+        lambda c, a, b: (
+            facts.BotStarted(i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.b{b % 4}"),
+            facts.BotSaid(i, f"{i}.b{b % 4}", "hello"),
+            facts.BotEnded(i, f"{i}.b{b % 4}", a % 2 > 0, "", {"x": "7"}),
+        )[b % 3]
     ),
     "digit": of(lambda c, a, b: facts.DigitPressed(c.leg(a), "12394#"[b % 6])),
     "secret": of(lambda c, a, b: facts.SecretCollected(c.leg(a), f"secret:{b}.s1", b % 5, b % 2 == 0)),

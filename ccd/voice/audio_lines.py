@@ -1,0 +1,205 @@
+"""Lines into calls for other channels: a leg of the media engine whose far end is a socket of ours.
+
+The engine needs no change for it: packets go over loopback between its worker and this process (RFC 3550,
+payload type 0), the worker relays and transcodes. One beat every 20 ms serves all lines that play; a line
+with nothing to play costs nothing. What is played keeps absolute time: a beat that comes late is made up for.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from ccd.channels.audio import FRAME, RATE, Hear
+from ccd.clock import monotonic
+from ccd.media.packet import HEADER, HEADER_SIZE, MARKER, PLAIN, SEQUENCE_MASK, TIMESTAMP_MASK
+from ccd.voice import engine
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+CODEC: Final = "PCMU"
+PAYLOAD: Final = 0
+DIGITS: Final = 101
+"""Telephone events are agreed on so that the worker listens for no tones; they are not heard here."""
+SILENCE: Final = b"\xff"
+"""A sample of µ-law silence."""
+BEAT_S: Final = FRAME / RATE
+MOST_LATE_S: Final = 0.2
+"""What is later than this is not made up for: the far end has long played silence."""
+MOST_READ: Final = 8
+"""Packets taken at a time from one line, before others have their turn."""
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  what is looked for
+
+
+class AudioLines:
+    """All lines of the voice channel; an `AudioDoor`."""
+
+    def __init__(self, channel: "VoiceChannel") -> None:
+        self._channel = channel
+        self._playing: set[Line] = set()
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.opened = 0
+
+    def open_line(self, name: str, party: str, hear: Hear) -> "Line | None":
+        """See `AudioDoor`."""
+        media = self._channel.engine
+        if party not in self._channel.legs:
+            return None
+        place = media.take_port(party)
+        if place is None:
+            return None
+        host, port = _EVERYWHERE.get(place[0], place[0]), place[1]
+        ours = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            ours.setblocking(False)
+            ours.bind((host, 0))
+            ours.connect((host, port))  # nobody else gets a word in
+        except OSError:
+            ours.close()
+            return None
+        stream = engine.Stream(CODEC, PAYLOAD, DIGITS, host, ours.getsockname()[1])
+        media.perform(engine.OpenLeg(name, port, stream))
+        media.perform(engine.Join(party, name))
+        self.opened += 1
+        return Line(self, media, name, ours, hear)
+
+    def begin(self, line: "Line") -> None:
+        """A line has something to play."""
+        if line in self._playing:
+            return
+        self._playing.add(line)
+        if self._timer is None:
+            self._due = monotonic()
+            self._timer = asyncio.get_running_loop().call_soon(self._beat)  # type: ignore[assignment]
+
+    def end(self, line: "Line") -> None:
+        """A line has nothing to play any more."""
+        self._playing.discard(line)
+
+    def _beat(self) -> None:
+        self._timer = None
+        now = monotonic()
+        for line in tuple(self._playing):
+            try:
+                if not line.send(now):
+                    self._playing.discard(line)
+            except Exception:  # a bug at one must not silence the others
+                self._channel.log.exception("audio line failed")
+                line.close()
+        if not self._playing:
+            return
+        self._due += BEAT_S
+        if self._due < now - MOST_LATE_S:
+            self._due = now
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(0.0, self._due - now), self._beat)
+
+
+class Line:
+    """One line; an `AudioLine`."""
+
+    __slots__ = (
+        "_audio",
+        "_hear",
+        "_lines",
+        "_media",
+        "_name",
+        "_sent_at",
+        "_sequence",
+        "_socket",
+        "_ssrc",
+        "_taken",
+        "_timestamp",
+        "_waiting",
+    )
+
+    def __init__(
+        self, lines: AudioLines, media: engine.MediaEngine, name: str, ours: socket.socket, hear: Hear
+    ) -> None:
+        """`ours`: connected to the leg's port of the media engine."""
+        self._lines = lines
+        self._media = media
+        self._name = name
+        self._socket: socket.socket | None = ours
+        self._hear = hear
+        self._audio = bytearray()
+        self._taken = 0
+        """Bytes that were played or given up."""
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        chance = int.from_bytes(os.urandom(10), "big")
+        self._ssrc = chance & 0xFFFFFFFF
+        self._sequence = (chance >> 32) & SEQUENCE_MASK
+        self._timestamp = (chance >> 48) & TIMESTAMP_MASK
+        self._sent_at = 0.0
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._read)
+
+    @property
+    def ahead_s(self) -> float:
+        return len(self._audio) / RATE
+
+    def play(self, audio: bytes) -> None:
+        if self._socket is not None and audio:
+            self._audio += audio
+            self._lines.begin(self)
+
+    def when_played(self, happen: Callable[[], None]) -> None:
+        if self._audio:
+            self._waiting.append((self._taken + len(self._audio), happen))
+        else:
+            happen()
+
+    def stop(self) -> None:
+        self._lines.end(self)
+        self._take(len(self._audio))
+
+    def close(self) -> None:
+        ours, self._socket = self._socket, None
+        if ours is None:
+            return
+        self._waiting.clear()
+        self._audio.clear()
+        self._lines.end(self)
+        asyncio.get_running_loop().remove_reader(ours.fileno())
+        ours.close()
+        self._media.perform(engine.CloseLeg(self._name))
+
+    def send(self, now: float) -> bool:
+        """The next 20 ms; whether there is more."""
+        ours, audio = self._socket, self._audio
+        if ours is None or not audio:
+            return False
+        frame = bytes(audio[:FRAME])
+        gap = round((now - self._sent_at) * RATE) if self._sent_at else 0
+        first = gap > 3 * FRAME or not self._sent_at  # after a pause: the time went on meanwhile
+        self._timestamp = (self._timestamp + (max(gap, FRAME) if first else FRAME)) & TIMESTAMP_MASK
+        self._sent_at = now
+        second = PAYLOAD | (MARKER if first else 0)
+        head = HEADER.pack(PLAIN, second, self._sequence, self._timestamp, self._ssrc)
+        self._sequence = (self._sequence + 1) & SEQUENCE_MASK
+        with contextlib.suppress(OSError):  # RTP loses packets
+            ours.send(head + frame.ljust(FRAME, SILENCE))
+        self._take(len(frame))
+        return bool(self._audio)
+
+    def _take(self, size: int) -> None:
+        del self._audio[:size]
+        self._taken += size
+        while self._waiting and self._waiting[0][0] <= self._taken:
+            self._waiting.popleft()[1]()
+
+    def _read(self) -> None:
+        for _ in range(MOST_READ):
+            ours = self._socket
+            if ours is None:
+                return
+            try:
+                packet = ours.recv(2048)
+            except OSError:
+                return
+            if len(packet) > HEADER_SIZE and packet[0] == PLAIN and packet[1] & 0x7F == PAYLOAD:
+                self._hear(packet[HEADER_SIZE:])

@@ -1,0 +1,221 @@
+"""Bots with a real phone and a real visitor: PJSIP and an aiohttp bot hear each other's tones."""
+
+import asyncio
+import audioop
+import math
+import signal
+import struct
+import wave
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.interop.daemon_site import Site
+from tests.interop.test_chat import visiting
+from tests.interop.test_softphones import CALLER, customer, until_ended
+from tests.loopback.bot_server import BotServer, Talk
+from tests.peers.pjsip import PjsipPhone
+from tests.peers.tones import heard_ms, longest_gap_ms, read_wav, span_ms, write_tone
+
+Make = Callable[..., Any]
+BOT = "+33123456790"
+SPEAKS, LEFT, FAILED, SALES = 850, 1250, 1650, 2050
+"""Hz of the bot and of three prompts."""
+FLOW = """
+[[flows.bot.steps]]
+do = "bot"
+bot = "clerk"
+values = {{ number = "{{caller}}" }}
+may = ["sales"]
+on_leave = "left"
+on_failure = "failed"
+[[flows.bot.steps]]
+do = "hangup"
+[[flows.bot.steps]]
+do = "hangup"
+id = "left"
+prompt = "left"
+[[flows.bot.steps]]
+do = "hangup"
+id = "failed"
+prompt = "failed"
+[[flows.bot.steps]]
+do = "hangup"
+id = "sales"
+prompt = "sales"
+[bots.clerk]
+url = "{url}"
+timeout_s = 2.0
+longest_s = {longest_s}
+secret_headers = {{ Authorization = "env:CCD_INTEROP_PASSWORD" }}
+"""
+
+
+def tone(hertz: int, seconds: float) -> bytes:
+    """µ-law."""
+    samples = [int(9000 * math.sin(2 * math.pi * hertz * at / 8000)) for at in range(int(8000 * seconds))]
+    return audioop.lin2ulaw(struct.pack(f"<{len(samples)}h", *samples), 2)
+
+
+def heard_by(talk: Talk, folder: Path) -> tuple[list[float], int]:
+    """What the bot heard."""
+    path = folder / "bot.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(audioop.ulaw2lin(bytes(talk.audio), 2))
+    return read_wav(path)
+
+
+@pytest.fixture
+async def bot() -> AsyncIterator[BotServer]:
+    server = BotServer()
+    await server.open()
+    yield server
+    await server.close()
+
+
+async def site_of(
+    make_site: Make, bot: BotServer, folder: Path, longest_s: float = 30.0, **more: Any
+) -> Site:
+    for name, hertz in (("left", LEFT), ("failed", FAILED), ("sales", SALES)):
+        path = folder / "prompts" / "en" / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_tone(path, hertz, 1.5)
+    tables = {"numbers": {BOT: "bot"}, "media": {"prompts": [str(folder / "prompts")]}}
+    if more.get("chat"):
+        tables["channels.web"] = {"flow": "bot"}
+    extra = FLOW.format(url=bot.url, longest_s=longest_s)
+    site: Site = await make_site(agents=1, tables=tables, extra=extra, **more)
+    return site
+
+
+def ms(phone: PjsipPhone, hertz: int) -> int:
+    samples, rate = read_wav(phone.heard())
+    return heard_ms(samples, hertz, rate)
+
+
+@pytest.mark.parametrize("codec", ["pcmu", "pcma"])
+async def test_the_bot_hears_the_caller_and_the_caller_the_bot(
+    make_site: Make, bot: BotServer, tmp_path: Path, codec: str
+) -> None:
+    site = await site_of(make_site, bot, tmp_path)
+    async with customer(site, tmp_path, codecs=(codec,)) as outside:
+        await outside.dial(BOT)
+        talk = await bot.talk()
+        start = await talk.get("start")
+        assert start["values"] == {"number": "+33140000009"} and talk.headers["Authorization"] == "interop-1"
+        await talk.play(tone(SPEAKS, 2.0))
+        await talk.send("mark", name="said")
+        await talk.get("mark")
+        await asyncio.sleep(0.5)
+        await talk.play(tone(SPEAKS, 1.0))
+        await talk.send("end", step="sales", values={"topic": "invoice"})
+        await until_ended(outside)
+        (record,) = await site.until_records(1)
+    samples, rate = read_wav(outside.heard())
+    assert 2800 <= heard_ms(samples, SPEAKS, rate) <= 3200, "all of it, though it was sent at once"
+    assert 1200 <= heard_ms(samples, SALES, rate) <= 1700, "the flow went on where the bot said"
+    first, last = span_ms(samples[: int(rate * 2.6)], SPEAKS, rate) or (0, 0)
+    assert longest_gap_ms(samples[first * rate // 1000 : (first + 1900) * rate // 1000], SPEAKS, rate) <= 40
+    assert last > first
+    samples, rate = heard_by(talk, tmp_path)
+    assert heard_ms(samples, CALLER, rate) >= 2800, "the caller, all the time"
+    assert heard_ms(samples, SPEAKS, rate) == 0, "not itself"
+    notes = {note.what: note.details for note in record.timeline}
+    assert notes["bot over"]["how"] == "ended" and notes["set"]["topic"] == "invoice"
+    assert not site.complaints()
+
+
+async def test_the_caller_cuts_in_and_then_leaves_by_a_key(
+    make_site: Make, bot: BotServer, tmp_path: Path
+) -> None:
+    site = await site_of(make_site, bot, tmp_path)
+    async with customer(site, tmp_path) as outside:
+        await outside.dial(BOT)
+        talk = await bot.talk()
+        await talk.get("start")
+        await talk.play(tone(SPEAKS, 10.0))
+        await outside.state("CONFIRMED")
+        await asyncio.sleep(1.0)
+        await outside.press("5")
+        assert (await talk.get("digit"))["digit"] == "5"
+        await talk.send("stop")
+        await asyncio.sleep(1.0)
+        await talk.play(tone(SPEAKS, 10.0))
+        await asyncio.sleep(0.5)
+        await outside.press("0")
+        assert (await talk.get("end"))["reason"] == "left"
+        await until_ended(outside)
+    assert 1000 <= ms(outside, SPEAKS) <= 2400, "twice cut off"
+    assert ms(outside, LEFT) >= 1200
+
+
+@pytest.mark.parametrize("how", ["dies", "never ends", "refuses"])
+async def test_a_bot_that_fails_leaves_the_caller_to_the_flow(
+    make_site: Make, bot: BotServer, tmp_path: Path, how: str
+) -> None:
+    longest_s = 5.0
+    site = await site_of(make_site, bot, tmp_path, longest_s=longest_s)
+    if how == "refuses":
+        await bot.close()
+    async with customer(site, tmp_path) as outside:
+        await outside.dial(BOT)
+        if how != "refuses":
+            talk = await bot.talk()
+            await talk.get("start")
+            await talk.play(tone(SPEAKS, 8.0))
+            if how == "dies":
+                await asyncio.sleep(1.0)
+                talk.socket._req.transport.abort()  # type: ignore[union-attr]
+        await until_ended(outside)
+        (record,) = await site.until_records(1)
+    assert ms(outside, FAILED) >= 1200
+    (over,) = [note.details["how"] for note in record.timeline if note.what == "bot over"]
+    assert over == ("too long" if how == "never ends" else "failed")
+
+
+async def test_the_caller_hangs_up_and_a_drain_waits_for_a_bot(
+    make_site: Make, bot: BotServer, tmp_path: Path
+) -> None:
+    site = await site_of(make_site, bot, tmp_path)
+    async with customer(site, tmp_path) as outside:
+        await outside.dial(BOT)
+        talk = await bot.talk()
+        await outside.state("CONFIRMED")
+        await outside.hangup()
+        assert (await talk.get("end"))["reason"] == "left"
+        await until_ended(outside)
+        await site.until_idle()
+        await outside.dial(BOT)
+        talk = await bot.talk(2)
+        await talk.get("start")
+        site.process.process.send_signal(signal.SIGTERM)
+        assert (await talk.get("end"))["reason"] in ("restart", "left"), "after drain_s"
+        await asyncio.wait_for(site.process.process.wait(), 10)
+    assert not site.complaints()
+
+
+async def test_a_visitor_writes_with_a_bot_and_the_daemon_is_killed(
+    make_site: Make, bot: BotServer, tmp_path: Path
+) -> None:
+    site = await site_of(make_site, bot, tmp_path, chat=True)
+    async with visiting(site) as visitor:
+        await visitor.hello(name="Ada")
+        await visitor.send("text", text="Where is my parcel?", id="m1")
+        talk = await bot.talk()
+        assert (await talk.get("start"))["kind"] == "text"
+        assert (await talk.get("text"))["text"] == "Where is my parcel?"
+        await talk.send("text", text="At your door.")
+        assert (await visitor.get("text"))["text"] == "At your door."
+        await visitor.send("text", text="Thanks", id="m2")
+        await talk.get("text", 2)
+        await site.kill()
+        await asyncio.wait_for(talk.over.wait(), 5)
+        await site.start()
+        async with visiting(site) as again:
+            await again.hello(visitor.token)
+            await again.get("ended")
+            (record,) = await site.until_records(1)
+    assert [note.details["how"] for note in record.timeline if note.what == "bot over"] == ["failed"]
