@@ -218,3 +218,35 @@ async def test_a_masked_part_is_silent_in_the_recording_and_the_rest_is_not(
     notes = {note.what: note.details["by"] for note in record.timeline if "masked" in note.what}
     assert notes["recording masked"].startswith("ccctl:") and notes["recording unmasked"] == "phone:a1"
     assert not check_heard(outside.heard(), FIRST, [CALLER], at_least_ms=5000), "they talk all the while"
+
+
+async def test_the_file_of_a_message_is_deleted_once_it_was_heard_and_kept_long_enough(
+    make_site: Make, tmp_path: Path
+) -> None:
+    tables = {
+        "numbers": {LEAVE: "leave"},
+        "queues.sales": {"load": {"task": 100}},
+        "queues.sales.voicemail": {"keep_days": 0.0},
+    }
+    site: Site = await make_site(agents=1, tables=tables, extra=FLOW)
+    async with agent_phone(site, tmp_path) as agent, customer(site, tmp_path) as outside:
+        name = await speaks(site, outside)
+        await asyncio.sleep(2.5)
+        await outside.press("#")
+        await kept(site, name)
+        (file,) = site.recordings()
+        assert str(file) in await ccctl(site, "voicemail", "list", "--queue", "sales")
+        await site.login("a1")
+        await agent.event("CALL_INCOMING")
+        await agent.accept()
+        await agent.event("CALL_ESTABLISHED")
+        assert site.recordings() == [file]
+        await agent.press("#")
+        await agent.event("CALL_CLOSED")
+        await site.until_records(1)
+
+        async def gone() -> bool:
+            return not site.recordings()
+
+        await site.until("the file is deleted", gone)
+        assert "no messages" in await ccctl(site, "voicemail", "list")
