@@ -30,7 +30,7 @@ class Shutting(CallingBack):
         for place, callback in resting:  # closed before: they rest until the new end
             callback.rests_until = _earlier(rests_until, callback.until)
             self._matching.timing.begin(place)
-        self._matching.timing.shut(queue)
+        self._matching.timing.close_anew(queue)
         return self.expire(now)
 
     def reopen(self, queue: str, now: float) -> list[Decision]:
@@ -42,6 +42,7 @@ class Shutting(CallingBack):
         if index is None:
             return out
         index.closure = None
+        self._matching.timing.close_anew(queue)
         for place, _ in sorted(resting, key=lambda each: (each[0].entered_at, each[0].seq)):
             self._matching.rouse(place, now, out)
         return out

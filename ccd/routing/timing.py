@@ -89,8 +89,11 @@ class Timing:
         if at is not None:
             self.deadlines.push(at, Due.STAGE, place.interaction)
 
-    def shut(self, queue: str) -> None:
-        """A queue was closed by hand: when that sends away, or puts to rest, those who are in it."""
+    def close_anew(self, queue: str) -> None:
+        """A queue was closed by hand, or is so no longer: when it closes on those who are in it.
+
+        While it was closed by hand its hours' own closing did not hold, and may have been dropped.
+        """
         for place in self.state.places.values():
             if place.queue == queue and place.phase is not Phase.CONNECTED and not place.late:
                 closing = self.closing(place)
