@@ -60,7 +60,7 @@ def same_uri(ours: Uri, theirs: sipmessage.URI) -> None:
 
 
 def same_address(ours: Address, theirs: sipmessage.Address) -> None:
-    # spaces between the words of a name mean one space (RFC 3261 §25.1, LWS); the oracle folds them, we keep them
+    # spaces between words mean one space (RFC 3261 §25.1, LWS): the oracle folds them, we keep them
     assert ours.display.split() == theirs.name.split()
     same_uri(ours.uri, theirs.uri)
     assert ours.params.keys() == lower(theirs.parameters).keys()
