@@ -8,6 +8,7 @@ straight down its column within a layer, and bends only in the gap between two.
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import fsum
 
 import msgspec
 
@@ -260,19 +261,22 @@ def _crossed(left: Sequence[Cell], right: Sequence[Cell]) -> int:
     return sum(one.at > other.at for one in left for other in right)
 
 
+# `fsum`, not `sum`, which rounds otherwise since Python 3.12: a picture is the same everywhere
+
+
 def _mean_at(cells: Sequence[Cell], otherwise: float) -> float:
-    return sum(cell.at for cell in cells) / len(cells) if cells else otherwise
+    return fsum(cell.at for cell in cells) / len(cells) if cells else otherwise
 
 
 def _mean_x(cells: Sequence[Cell], otherwise: float) -> float:
-    return sum(cell.x for cell in cells) / len(cells) if cells else otherwise
+    return fsum(cell.x for cell in cells) / len(cells) if cells else otherwise
 
 
 def _mean_port(cell: Cell) -> float:
     """The middle of where a passing line comes from and goes to."""
     ends = [_port(each, cell, each.below) if each.fixed else each.x for each in cell.above]
     ends += [_port(each, cell, each.above) if each.fixed else each.x for each in cell.below]
-    return sum(ends) / len(ends)
+    return fsum(ends) / len(ends)
 
 
 def _spread(layer: Sequence[Cell], wanted: Sequence[float], weights: Sequence[float] = ()) -> None:

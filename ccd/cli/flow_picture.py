@@ -175,7 +175,7 @@ def path_of(points: Sequence[Point]) -> str:
     out = f"M{x:.1f} {y:.1f}"
     for place in range(1, len(points)):
         (to_x, to_y), (from_x, from_y) = points[place], points[place - 1]
-        if place % 2 or from_x == to_x:
+        if place % 2 or abs(from_x - to_x) < 0.05:
             out += f"L{to_x:.1f} {to_y:.1f}"
         else:
             half = (from_y + to_y) / 2

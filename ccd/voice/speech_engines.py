@@ -203,14 +203,15 @@ def _answer(link: "http.client.HTTPConnection", deadline: float, host: str, time
         if response.status != 200:
             raise TryLater("speech", f"{host} answered {response.status} {response.reason}")
         data = bytearray()
-        while True:
+        while not response.isclosed():  # since Python 3.13 the last byte closes it, and with it the socket
             plug.settimeout(_left(deadline, host, timeout_s))
             chunk = response.read1(CHUNK)
             if not chunk:
-                return bytes(data)
+                break
             data += chunk
             if len(data) > MOST_BYTES:
                 raise _large(host)
+        return bytes(data)
 
 
 def _left(deadline: float, host: str, timeout_s: float) -> float:
