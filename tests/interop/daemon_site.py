@@ -24,7 +24,7 @@ import msgspec
 import pytest
 
 from ccd.history.state import Record
-from tests.peers.ports import free_port
+from tests.peers.ports import WORKER, WORKERS, free_port
 from tests.peers.process import PeerMissing, PeerProcess, program
 
 READY_S = 15.0
@@ -331,7 +331,8 @@ class Site:
         return self.process.tail(lines)
 
 
-_MEDIA = range(61_000, 65_400)
+_EACH = 4_400 // WORKERS // 200 * 200
+_MEDIA = range(61_000 + WORKER * _EACH, 61_000 + (WORKER + 1) * _EACH)
 """Above the ports that the kernel gives; each daemon begins where the former one ended."""
 _blocks = itertools.count(random.Random(os.getpid()).randrange(20))
 

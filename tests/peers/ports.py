@@ -1,17 +1,23 @@
 """Free ports of the loopback, for peers that must be told theirs before they start.
 
 Ports are taken below the kernel's ephemeral range, so that no client socket grabs one in between, and
-are handed out once a process of ours, so that two peers started together never meet.
+are handed out once a process of ours, so that two peers started together never meet. Test processes that run
+beside each other (pytest-xdist) share the range out among them.
 """
 
 import os
 import random
 import socket
 
-LOW = 20000
-HIGH = 32000
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""How many test processes there are, and which one this is."""
+_EACH = 12_000 // WORKERS & ~1
+LOW = 20_000 + WORKER * _EACH
+HIGH = LOW + _EACH
 
-_given: set[int] = set()
+_given: dict[int, None] = {}
+"""In the order in which they were given."""
 _chance = random.Random(os.getpid())
 
 
@@ -33,12 +39,15 @@ def free_block(size: int, host: str = "127.0.0.1") -> int:
 
     Raises OSError when the loopback is full.
     """
-    for _ in range(2000):
-        first = _chance.randrange(LOW, HIGH - size, 2)
-        block = range(first, first + size)
-        if _given.isdisjoint(block) and all(_is_free(host, port) for port in block):
-            _given.update(block)
-            return first
+    for _ in range(3):
+        for _ in range(1000):
+            first = _chance.randrange(LOW, HIGH - size, 2)
+            block = range(first, first + size)
+            if _given.keys().isdisjoint(block) and all(_is_free(host, port) for port in block):
+                _given.update(dict.fromkeys(block))
+                return first
+        for port in list(_given)[: len(_given) // 2]:  # nearly all were given: the older half may be again
+            del _given[port]
     raise OSError(f"no {size} neighbouring free ports on {host} between {LOW} and {HIGH}")
 
 
