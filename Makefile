@@ -19,7 +19,7 @@ DEMO_S ?= 120
 QUICK_TESTS = tests/architecture tests/unit tests/scenario tests/contract
 TESTS ?= tests/loopback tests/interop
 PYTEST_FLAGS ?=
-# one test process a core; those on the wire mostly wait, and each process has ports of its own
+# the quick tests on all cores; those on the wire listen to audio in real time and run one after another
 WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
 
 .PHONY: help venv demo test check format lint types quicktests bench bench-quick soak install uninstall clean distclean
@@ -50,7 +50,7 @@ demo: venv ## a centre on loopback takes scripted calls over real SIP and RTP (n
 
 test: venv ## every test this machine can run; says what it skipped and how to get it
 	@$(PY) -m pytest -q -n $(WORKERS) $(PYTEST_FLAGS) $(QUICK_TESTS)
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_FLAGS) $(TESTS)
+	@$(PY) -m pytest -q $(PYTEST_FLAGS) $(TESTS)
 
 check: format lint types quicktests ## format, lint, types, architecture, unit, scenario, contract: under a minute
 
