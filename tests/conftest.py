@@ -4,18 +4,16 @@ A test marked `needs("sipp", "baresip", …)` is skipped where one is missing, w
 it; with CI set in the environment it fails instead: there, nothing may be skipped.
 """
 
-import os
-
 import pytest
 from hypothesis import settings
 
 from tests.peers import digits_pcap, netns, pjsip, process
+from tests.peers.missing import lacking
 
 settings.register_profile("ccd", deadline=None)
 settings.load_profile("ccd")
 """A machine that is busy is no fault: no example has to be over in time."""
 
-IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 _missing: dict[str, str] = {}
 
 
@@ -47,10 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         problems = [problem for problem in map(what_is_missing, mark.args) if problem]
-        if problems and IN_CI:
-            pytest.fail("nothing may be skipped in CI: " + "; ".join(problems), pytrace=False)
         if problems:
-            pytest.skip("; ".join(problems))
+            lacking("; ".join(problems))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -38,6 +38,7 @@ from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, FIRST, softphone, until_ended
 from tests.interop.wire_capture import Capture, Packet, can_capture
 from tests.peers.digits_pcap import can_play, write_tones
+from tests.peers.missing import lacking
 from tests.peers.pjsip import PjsipPhone, have_pjsua
 from tests.peers.sipp import Sipp
 from tests.peers.tones import heard_ms, read_wav
@@ -56,7 +57,7 @@ LATE_S = 0.1
 def _programs() -> None:
     need("espeak-ng", "baresip")
     if not have_pjsua():
-        pytest.skip("pjsua2 is missing")
+        lacking("pjsua2 is missing")
 
 
 @asynccontextmanager
@@ -250,7 +251,7 @@ async def test_the_french_way_by_events_and_by_tones_to_the_survey_and_with_a_se
     assert told(second, "asked outside", "outcome")[-1] == "failed"
 
     if pressed is None:
-        pytest.skip("SIPp plays captures only with CAP_NET_RAW: all but the tones was seen")
+        lacking("SIPp plays captures only with CAP_NET_RAW: all but the tones was seen")
     assert told(pressed, "chose", "key") == ["2", "2"]
     assert (pressed.outcome, pressed.agents, pressed.queue) == ("handled", ["driss"], "outages")
 
@@ -331,7 +332,7 @@ async def test_the_english_way_by_info_to_a_callback_and_a_key_that_cuts_a_promp
     assert heard_ms(samples, FIRST, rate) >= 1200, "the adviser who called back"
 
     if captured is None:
-        pytest.skip("capturing needs CAP_NET_RAW: all but the key that cuts a prompt was seen")
+        lacking("capturing needs CAP_NET_RAW: all but the key that cuts a prompt was seen")
     must_cut(captured)
 
 

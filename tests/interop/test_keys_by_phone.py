@@ -13,6 +13,7 @@ from tests.interop.daemon_site import PRESS, Site, need
 from tests.interop.parties import caller
 from tests.interop.wire import Rtp, sdp
 from tests.peers.digits_pcap import can_play, write_tones
+from tests.peers.missing import lacking
 from tests.peers.sipp import SCENARIOS, Sipp
 from tests.unit.tone_keys import linear, silence, tone
 
@@ -65,7 +66,7 @@ async def speak(rtp: Rtp, to: tuple[str, int], sound: list[float], kind: int = 0
 async def test_sipp_walks_a_menu_by_tones(make_site: Make, tmp_path: Path) -> None:
     need("sipp")
     if not can_play():
-        pytest.skip("SIPp plays captures only with CAP_NET_RAW")
+        lacking("SIPp plays captures only with CAP_NET_RAW")
     site: Site = await make_site(agents=1)
     capture = tmp_path / "tones.pcap"
     seconds = write_tones(capture, "2")

@@ -19,7 +19,7 @@ from ccd.media.inband import ToneEar
 from tests.interop.daemon_site import DIRECT, PASSWORD, Site
 from tests.interop.parties import bridged, caller, phone
 from tests.interop.wire import Call, Rtp, Ua, sdp
-from tests.peers.pjsip import PjsipPhone, have_pjsua
+from tests.peers.pjsip import PjsipPhone
 from tests.unit.tone_keys import linear, silence, tone
 
 Make = Callable[..., Any]
@@ -134,7 +134,7 @@ async def until_step(site: Site, *wanted: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.skipif(not have_pjsua(), reason="pjsua2-python is not installed")
+@pytest.mark.needs("pjsua2")
 async def test_a_phone_proves_itself_and_pays_and_nothing_is_left(make_site: Make, tmp_path: Path) -> None:
     services = Services()
     base = await services.start()

@@ -14,6 +14,7 @@ from ccd.media.resample import resample
 from ccd.media.wav import read
 from tests.interop.daemon_site import Site, need
 from tests.loopback.webchat_visitor import Visitor
+from tests.peers.missing import lacking
 from tests.peers.pjsip import PjsipPhone, have_pjsua
 from tests.peers.tones import read_wav
 
@@ -50,7 +51,7 @@ DUE = "Vous devez quatre mille sept cent onze euros."
 def _programs() -> None:
     need("espeak-ng")
     if not have_pjsua():
-        pytest.skip("pjsua2 is missing")
+        lacking("pjsua2 is missing")
 
 
 def rendered(text: str) -> bytes:

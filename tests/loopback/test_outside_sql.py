@@ -19,6 +19,7 @@ from ccd.model.commands import AskOutside
 from ccd.model.facts import AnyFact, OutsideAnswered
 from ccd.model.settings import OutsideSettings, Secret
 from ccd.outside.channel import OutsideChannel
+from tests.peers.missing import lacking
 
 SELECT = "SELECT name, tier, NULL AS gone, 3 AS n FROM customers WHERE phone = :number -- not :this"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS c FROM n"
@@ -127,14 +128,14 @@ def postgresql() -> Iterator[str]:
     pytest.importorskip("psycopg")
     initdb, postgres = _program("initdb"), _program("postgres")
     if initdb is None or postgres is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+        lacking("PostgreSQL is not installed: apt-get install postgresql")
     user: dict[str, Any] = {}
     name = pwd.getpwuid(os.getuid()).pw_name
     if os.getuid() == 0:
         try:
             known = pwd.getpwnam("postgres")
         except KeyError:
-            pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
+            lacking("PostgreSQL does not run as root, and there is no user postgres")
         user, name = {"user": known.pw_uid, "group": known.pw_gid, "extra_groups": []}, "postgres"
     folder = Path(tempfile.mkdtemp(prefix="ccd-pg-"))
     if user:

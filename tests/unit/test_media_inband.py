@@ -3,7 +3,6 @@
 import itertools
 import math
 import random
-import shutil
 import subprocess
 import wave
 from pathlib import Path
@@ -121,7 +120,7 @@ def test_sung_vowels_and_sweeps_are_no_keys() -> None:
     assert hear(sound) == [], f"seed {SEED}"
 
 
-@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="speech: apt-get install espeak-ng")
+@pytest.mark.needs("espeak-ng")
 def test_ten_minutes_of_speech_hold_no_key(tmp_path: Path) -> None:
     """Our own documents read aloud, English and French, men and women."""
     docs = Path(__file__).parents[2] / "docs"

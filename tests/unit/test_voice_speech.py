@@ -1,7 +1,6 @@
 """The speech engines and the cache: what they take, refuse and give up, and what goes first."""
 
 import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -88,7 +87,7 @@ def test_http_refusals_are_named_without_the_text(engine: tuple[type[Engine], st
     assert "private" not in str(caught.value)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+@pytest.mark.needs("openssl")
 def test_a_certificate_that_nobody_vouches_for_gets_no_secret(
     engine: tuple[type[Engine], str], tmp_path: Path
 ) -> None:
