@@ -9,6 +9,7 @@ answer to where packets really come from.
 Times: `now` in seconds, `clock` the same instant in units of the RTP clock (8 kHz).
 """
 
+import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -32,10 +33,13 @@ RELATCH_S: Final = 0.5
 """A new source with another SSRC is believed only after the old one was silent this long."""
 FORMER_S: Final = 0.5
 """After the address was negotiated anew, packets of the former source do not latch this long."""
+FRAME_PACKET: Final = HEADER_SIZE + FRAME
+"""Size of a packet of what we play."""
 MAX_JUMP: Final = 3000
 """A larger step in sequence is a restart of the sender, not loss (RFC 3550 A.1)."""
 
 _PACK: Final = HEADER.pack_into
+_PACK_FRAME: Final = struct.Struct(f"{HEADER.format}{FRAME}s").pack_into
 _UNPACK: Final = HEADER.unpack_from
 
 Source = tuple[str, int] | tuple[str, int, int, int]
@@ -463,17 +467,13 @@ class Leg:
             self.timestamp = (self.timestamp + self._elapsed(now)) & TIMESTAMP_MASK
         else:
             self.timestamp = (self.timestamp + FRAME) & TIMESTAMP_MASK
-        buffer[HEADER_SIZE : HEADER_SIZE + FRAME] = frame
+        sequence = self.sequence
+        _PACK_FRAME(buffer, 0, PLAIN, second, sequence, self.timestamp, self.ssrc, frame)
+        self.sequence = (sequence + 1) & SEQUENCE_MASK
         self.sent_at = now
-        return self._emit(buffer, FRAME, second)
-
-    def _emit(self, buffer: bytearray, octets: int, second: int) -> int:
-        """Put the header of our own next packet before the payload that stands in the buffer."""
-        _PACK(buffer, 0, PLAIN, second, self.sequence, self.timestamp, self.ssrc)
-        self.sequence = (self.sequence + 1) & SEQUENCE_MASK
         self.sent += 1
-        self.octets += octets
-        return HEADER_SIZE + octets
+        self.octets += FRAME
+        return FRAME_PACKET
 
     def _tick_digit(self, mouth: DigitMouth, buffer: bytearray, now: float) -> int:
         """One step of the digits in the queue; audio waits for them (RFC 4733 §2.5.1.2)."""
@@ -489,5 +489,10 @@ class Leg:
             self.sent_at = now
         if not self.sends or self.address is None:
             return 0
+        second = self.digits | (MARKER if begins else 0)
+        _PACK(buffer, 0, PLAIN, second, self.sequence, self.timestamp, self.ssrc)
         buffer[HEADER_SIZE : HEADER_SIZE + EVENT_SIZE] = payload
-        return self._emit(buffer, EVENT_SIZE, self.digits | (MARKER if begins else 0))
+        self.sequence = (self.sequence + 1) & SEQUENCE_MASK
+        self.sent += 1
+        self.octets += EVENT_SIZE
+        return HEADER_SIZE + EVENT_SIZE

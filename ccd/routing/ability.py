@@ -11,6 +11,7 @@ from ccd.model.expression_text import tokens
 from ccd.model.expression_tree import And, Compare, Literal, Name, Node, Not, Or
 from ccd.model.requirement_terms import HIGHEST_LEVEL
 from ccd.model.requirements import MOST_CHARACTERS, Requirement
+from ccd.model.trace import Passed
 
 Bits = int
 
@@ -44,7 +45,7 @@ class Ability:
         self.requirement = requirement
         self.mask = bits.to_bytes(width, "little")
         """Bit N stands in byte N >> 3."""
-        self.unable: dict[int, tuple[str, float]] = {}
+        self.unable: dict[int, tuple[Passed, float]] = {}
         """What some who are not in it lack, and from how many seconds of waiting on that is no matter."""
         self._by_level: list[Bits] | None = None
 

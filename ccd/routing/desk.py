@@ -5,7 +5,7 @@ from ccd.model.rules import AgentRule
 from ccd.model.trace import Passed
 from ccd.routing.ability import Bits
 from ccd.routing.line import Line
-from ccd.routing.queues import Bucket, Kind
+from ccd.routing.queues import Kind, Shelf
 from ccd.routing.state import AgentState, Place
 
 _READY = Availability.READY
@@ -30,6 +30,7 @@ class Desk:
     """One agent with its rule and its place in the index."""
 
     __slots__ = (
+        "away",
         "bit",
         "byte",
         "byte_bit",
@@ -54,16 +55,18 @@ class Desk:
         self.byte, self.byte_bit = number >> 3, 1 << (number & 7)
         self.special = bool(rule.load or rule.most)
         """Whether more than capacity and load decide what it has room for."""
+        self.away: Passed | None = None
+        """That the agent is logged out or in a pause, in a trace's words; made as `full` is."""
         self.full: Passed | None = None
         """That it has no room, in a trace's words; made when first asked for, until it is seated anew."""
         self.room_for = 0
         """Bit K: has room for work of kind K now."""
         self.seats: dict[str, Seat] = {}
         """Where it sits in the line of the free, by name of the order."""
-        self.serves: list[Bucket] = []
-        """Buckets whose work the agent is able to take, of those that it has looked at."""
+        self.serves: list[Shelf] = []
+        """Shelves of buckets whose work the agent is able to take, of those that it has looked at."""
         self.looked_at = (0, 0)
-        """Epoch of the buckets, and how many of them the agent has looked at."""
+        """Epoch of the shelves, and how many of them the agent has looked at."""
         self.kept: dict[str, Place] = {}
         """Waiting for this agent before all others."""
 

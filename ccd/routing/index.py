@@ -18,14 +18,14 @@ from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.line import Line
 from ccd.routing.opening import calendar_of
 from ccd.routing.phases import Phase
-from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies, Turn
+from ccd.routing.queues import Bucket, Kind, QueueIndex, Shelf, Strategies
 from ccd.routing.served import measured
 from ccd.routing.stages import Stages
+from ccd.routing.standing import Turn
 from ccd.routing.state import Place, RoutingState
 
 FIRST = 9
 """So many members a trace looks at: one more than it names, as one may be the chosen."""
-
 MOST_ROOM_MASKS = 4096
 """More amounts of room than this are not remembered."""
 MOST_NEW = 32
@@ -38,8 +38,7 @@ class Index:
     """All queues and desks."""
 
     __slots__ = (
-        "_first",
-        "buckets",
+        "by_ability",
         "by_number",
         "choosing",
         "desks",
@@ -63,7 +62,6 @@ class Index:
         """Build everything; agents of the rules must have a state. Walks all there is."""
         self.state = state
         self.places = state.places
-        self._first: dict[str, list[Desk]] = {}
         self.kinds: list[Kind] = []
         self.desks: dict[str, Desk] = {}
         for number, name in enumerate(sorted(state.agents)):
@@ -77,9 +75,9 @@ class Index:
         """Capacity left → kinds that fit, for agents without loads and ceilings of their own."""
         self.reserving = [queue for queue in self.queues.values() if queue.rule.reserve]
         self.leaving = [queue for queue in self.queues.values() if queue.rule.leave_empty != EMPTY_NEVER]
-        self.buckets: list[Bucket] = []
-        """All of all queues, in the order in which they were made."""
-        self.shelves: dict[Ability, list[Bucket]] = {}
+        self.shelves: list[Shelf] = []
+        """All buckets of all queues, in the order in which their shelves were made."""
+        self.by_ability: dict[Ability, list[Shelf]] = {}
         """The same by who is able: channel classes of a queue mostly ask for the same."""
         self.epoch = 1
         """Goes up when some are forgotten: desks look at them anew."""
@@ -139,15 +137,21 @@ class Index:
         """Interactions asked for ever other things besides: forget what nobody asks for now."""
         queue.buckets = {key: bucket for key, bucket in queue.buckets.items() if bucket.head is not None}
         found = [bucket for each in self.queues.values() for bucket in each.buckets.values()]
-        self.buckets.clear()
         self.shelves.clear()
+        self.by_ability.clear()
         for bucket in found:
             self._shelve(bucket)
         self.epoch += 1
 
     def _shelve(self, bucket: Bucket) -> None:
-        self.buckets.append(bucket)
-        self.shelves.setdefault(bucket.ability, []).append(bucket)
+        shelves = self.by_ability.setdefault(bucket.ability, [])
+        if shelves and shelves[-1].takes(bucket):
+            shelves[-1].add(bucket)
+            return
+        bucket.shelf = Shelf(bucket)
+        bucket.shelf.renew()
+        shelves.append(bucket.shelf)
+        self.shelves.append(bucket.shelf)
 
     def step_out(self, queue: QueueIndex, place: Place) -> None:
         """Take a place out of the waiting."""
@@ -193,7 +197,7 @@ class Index:
         return found
 
     def _set_room(self, desk: Desk, room_for: int) -> None:
-        desk.full = None
+        desk.full = desk.away = None
         changed = room_for ^ desk.room_for
         if changed:
             bit, roomy = desk.bit, self.roomy
@@ -297,20 +301,28 @@ class Index:
 
     def best_work(self, desk: Desk, now: float) -> Place | None:
         """The first in the order of all that the agent may take and has room for."""
-        room_for = desk.room_for
-        if not room_for:
+        if not desk.room_for:
             return None
         best: Turn | None = None
-        for bucket in self.serves(desk):
-            turn = bucket.head
-            if turn is None or not room_for >> bucket.kind & 1:
+        room_for = desk.room_for
+        for shelf in self.serves(desk):
+            turn = shelf.top
+            if turn is None:
                 continue
-            rate = bucket.rate
+            rate = shelf.rate
             if rate:
                 turn = (turn[0] - rate * now, *turn[1:])
             if best is not None and best < turn:
                 continue
-            if bucket.guarded and not self._may_begin(desk, bucket):
+            if not room_for >> shelf.kind & 1:
+                turn = shelf.first_for(room_for)
+                if turn is None:
+                    continue
+                if rate:
+                    turn = (turn[0] - rate * now, *turn[1:])
+                if best is not None and best < turn:
+                    continue
+            if shelf.guarded and not self._may_begin(desk, shelf.buckets[0]):
                 continue
             best = turn
         if best is not None and desk.state.name in self.places[best[3]].missed:
@@ -319,16 +331,16 @@ class Index:
             best = self._first_kept(desk, best, now)
         return None if best is None else self.places[best[3]]
 
-    def serves(self, desk: Desk) -> list[Bucket]:
-        """Buckets whose work the agent is able to take."""
+    def serves(self, desk: Desk) -> list[Shelf]:
+        """Shelves of buckets whose work the agent is able to take."""
         epoch, count = desk.looked_at
-        buckets = self.buckets
-        if epoch != self.epoch or len(buckets) - count > MOST_NEW:
+        shelves = self.shelves
+        if epoch != self.epoch or len(shelves) - count > MOST_NEW:
             self._look_at_all(desk)
-        elif count < len(buckets):
+        elif count < len(shelves):
             byte, byte_bit = desk.byte, desk.byte_bit
-            desk.serves += [each for each in buckets[count:] if each.ability.mask[byte] & byte_bit]
-            desk.looked_at = (epoch, len(buckets))
+            desk.serves += [each for each in shelves[count:] if each.ability.mask[byte] & byte_bit]
+            desk.looked_at = (epoch, len(shelves))
         return desk.serves
 
     def _look_at_all(self, desk: Desk) -> None:
@@ -337,14 +349,14 @@ class Index:
         neighbours = self.by_number[first : first + 8]
         for each in neighbours:
             each.serves = []
-            each.looked_at = (self.epoch, len(self.buckets))
+            each.looked_at = (self.epoch, len(self.shelves))
         byte = desk.byte
-        for ability, shelf in self.shelves.items():
+        for ability, shelves in self.by_ability.items():
             able = ability.mask[byte]
             if able:
                 for each in neighbours:
                     if able & each.byte_bit:
-                        each.serves += shelf
+                        each.serves += shelves
 
     def _may_begin(self, desk: Desk, bucket: Bucket) -> bool:
         """Whether the limits of its queue let a free agent take the head of a bucket."""
@@ -355,7 +367,7 @@ class Index:
         """The first that the agent did not miss just now (few: one a ring). Looks at all it serves."""
         best: Turn | None = None
         places, name = self.places, desk.state.name
-        for bucket in self.serves(desk):
+        for bucket in [each for shelf in self.serves(desk) for each in shelf.buckets]:
             if bucket.head is None or not desk.room_for >> bucket.kind & 1:
                 continue
             if bucket.guarded and not self._may_begin(desk, bucket):
@@ -380,10 +392,9 @@ class Index:
         """How many could take a place now, if it is kept for nobody and the queue is not full."""
         return self.candidates(queue, place).bit_count()
 
-    def first_members(self, queue: QueueIndex) -> list[Desk]:
+    def first_members(self, queue: QueueIndex) -> tuple[Desk, ...]:
         """The first nine members in the queue's own order: those it names, then those by skill."""
-        found = self._first.get(queue.rule.name)
-        if found is None:
+        if queue.first is None:
             numbers = list(islice(queue.stages.listed, FIRST))
             rest = queue.stages.members
             for number in numbers:
@@ -391,9 +402,8 @@ class Index:
             while rest and len(numbers) < FIRST and len(queue.stages.listed) < FIRST:
                 numbers.append((rest & -rest).bit_length() - 1)
                 rest &= rest - 1
-            found = [self.by_number[number] for number in numbers]
-            self._first[queue.rule.name] = found
-        return found
+            queue.first = tuple([self.by_number[number] for number in numbers])
+        return queue.first
 
     def members(self, queue: QueueIndex) -> list[Desk]:
         """All members in the queue's own order. For people, not for the hot path."""

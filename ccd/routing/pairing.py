@@ -21,10 +21,11 @@ from ccd.routing.index import Index
 from ccd.routing.opening import calendar_of
 from ccd.routing.passed import make_trace
 from ccd.routing.phases import Event, Phase, next_phase
-from ccd.routing.queues import QueueIndex, Strategies, Turn, strategy_of
+from ccd.routing.queues import QueueIndex, Strategies, strategy_of
 from ccd.routing.redial import Redial
 from ccd.routing.ringing import Ringing
 from ccd.routing.stages import conditional, stage_at
+from ccd.routing.standing import Turn
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
 from ccd.routing.timing import Timing
 

@@ -1,5 +1,6 @@
 """Who was passed over and why: the trace of one pass, bounded whatever the size of the queue."""
 
+from collections.abc import Iterable
 from itertools import islice
 
 from ccd.model.nouns import Availability
@@ -19,6 +20,7 @@ MOST_UNABLE = 256
 
 _LOGGED_OUT, _PAUSED = Availability.LOGGED_OUT, Availability.PAUSED
 _LATER, _LOAD = Why.LATER_IN_ORDER, Why.LOAD
+_GONE = frozenset({Why.LOGGED_OUT, Why.REMOVED})
 
 
 def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: Ability) -> Passed:
@@ -26,11 +28,14 @@ def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: 
 
     `ability`: who is able to take the place at its present stage.
     """
+    if desk.away is not None and desk.away.why in _GONE:
+        return desk.away
     agent = desk.state
     name = agent.name
     availability = agent.availability
     if availability is _LOGGED_OUT:
-        return Passed(name, Why.REMOVED if agent.removed else Why.LOGGED_OUT, agent.since)
+        desk.away = Passed(name, Why.REMOVED if agent.removed else Why.LOGGED_OUT, agent.since)
+        return desk.away
     if place.prefer:
         if place.prefer != name:
             return Passed(name, Why.PREFERRED, place.prefer_until, place.prefer)
@@ -39,7 +44,8 @@ def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: 
     if queue.rings_all and place.interaction in agent.held:
         return Passed(name, Why.RINGS)
     if availability is _PAUSED:
-        return Passed(name, Why.PAUSED, agent.since, agent.reason)
+        desk.away = Passed(name, Why.PAUSED, agent.since, agent.reason)
+        return desk.away
     if agent.pending is not None:
         return Passed(name, Why.PENDING, 0.0, agent.pending.reason or agent.pending.availability.value)
     if not agent.reachable:
@@ -87,10 +93,13 @@ def _unable(queue: QueueIndex, desk: Desk, place: Place, ability: Ability) -> Pa
     if found is None:
         if len(ability.unable) >= MOST_UNABLE:
             ability.unable.clear()
-        found = ability.unable[desk.number] = _lacks(queue, desk, place, ability)
-    lacking, after_s = found
-    until = place.enqueued_at + after_s if after_s else 0.0
-    return Passed(desk.state.name, Why.SKILL if lacking else Why.TIER, until, lacking)
+        lacking, after_s = _lacks(queue, desk, place, ability)
+        passed = Passed(desk.state.name, Why.SKILL if lacking else Why.TIER, 0.0, lacking)
+        found = ability.unable[desk.number] = (passed, after_s)
+    passed, after_s = found
+    if not after_s:
+        return passed
+    return Passed(passed.agent, passed.why, place.enqueued_at + after_s, passed.detail)
 
 
 def _lacks(queue: QueueIndex, desk: Desk, place: Place, ability: Ability) -> tuple[str, float]:
@@ -118,12 +127,13 @@ def make_trace(
 
     Named are first those who missed it, then members in the queue's own order.
     """
-    listed = [desk for desk in index.first_members(queue) if desk is not chosen][:LISTED]
+    first = index.first_members(queue)
+    listed = first[:LISTED] if chosen not in first else tuple([each for each in first if each is not chosen])
     if place.missed:
         listed = _missed_first(index, queue, place, listed)
     ability = queue.stages.ability(place.stage, place.requirement)
-    members = queue.stages.members
-    counted = members.bit_count() - (chosen is not None and bool(members & chosen.bit))
+    stages = queue.stages
+    counted = stages.count - (chosen is not None and chosen.is_in(stages.mask))
     return Trace(
         at=now,
         what=what,
@@ -131,18 +141,37 @@ def make_trace(
         agent="" if chosen is None else chosen.state.name,
         offer=offer,
         cue=cue,
-        passed=tuple([why_not(index, queue, desk, place, ability) for desk in listed]),
+        passed=tuple(_passed(index, queue, listed, place, ability)),
         others=counted - len(listed),
         free=index.count_free(queue, place),
         position=queue.rank(place, now),
     )
 
 
-def _missed_first(index: Index, queue: QueueIndex, place: Place, members: list[Desk]) -> list[Desk]:
+def _passed(
+    index: Index, queue: QueueIndex, listed: Iterable[Desk], place: Place, ability: Ability
+) -> list[Passed]:
+    """Why each was not chosen. Most are away or have no room, whatever is asked: said once until they are
+    seated anew, and found here without a look at the agent."""
+    if place.missed or place.prefer or queue.rings_all:
+        return [why_not(index, queue, desk, place, ability) for desk in listed]
+    kind, mask = queue.kinds[place.channel_class], ability.mask
+    found = []
+    for desk in listed:
+        said = desk.away or (None if desk.room_for >> kind & 1 or desk.special else desk.full)
+        if said is None or not mask[desk.byte] & desk.byte_bit:
+            said = why_not(index, queue, desk, place, ability)
+        found.append(said)
+    return found
+
+
+def _missed_first(
+    index: Index, queue: QueueIndex, place: Place, members: tuple[Desk, ...]
+) -> tuple[Desk, ...]:
     """Members to name: the latest to miss it, then the first of the queue's own order."""
     missed = (index.desks[name] for name in reversed(place.missed) if name in index.desks)
     listed = list(islice((desk for desk in missed if queue.stages.members & desk.bit), LISTED))
     for desk in members:
         if len(listed) < LISTED and desk not in listed:
             listed.append(desk)
-    return listed
+    return tuple(listed)

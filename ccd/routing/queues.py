@@ -8,6 +8,7 @@ changes among themselves: ageing is the same for all of them. Only the heads of 
 import sys
 from heapq import heappush
 from math import inf
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,11 +20,12 @@ from ccd.model.rules import CLOSE_OVERFLOW, QueueRule
 from ccd.routing.ability import Ability
 from ccd.routing.line import Line
 from ccd.routing.stages import Stages
+from ccd.routing.standing import Standing, Turn
 from ccd.routing.state import Place
 from ccd.routing.strategies import BY_CANDIDATE, BY_STATE, RING_ALL, STRATEGIES, Strategy
 
-Turn = tuple[float, float, int, str]
-"""(order within the bucket, entered_at, seq, interaction): the smallest is served first."""
+if TYPE_CHECKING:
+    from ccd.routing.desk import Desk
 
 Key = tuple[ChannelClass, int, str]
 """What a bucket holds: channel class, stage, own requirement."""
@@ -32,6 +34,10 @@ Since = tuple[float, int, str]
 """(entered_at, seq, interaction)."""
 
 Strategies = dict[str, Strategy]
+
+
+MOST_ON_SHELF = 6
+"""So many buckets stand on one shelf: when a head changes all of them are looked at."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -46,7 +52,7 @@ class Kind(msgspec.Struct, frozen=True):
 class Bucket:
     """Interactions in one line. `head` is kept so that many buckets are compared without a call."""
 
-    __slots__ = ("ability", "guarded", "head", "key", "kind", "line", "queue", "rate")
+    __slots__ = ("ability", "guarded", "head", "key", "kind", "line", "queue", "rate", "shelf")
 
     def __init__(self, queue: "QueueIndex", key: Key, ability: Ability) -> None:
         self.queue = queue
@@ -58,6 +64,57 @@ class Bucket:
         self.head: Turn | None = None
         self.guarded = queue.rule.max_active is not None or bool(queue.rule.reserve)
         """Whether something else than room and ability may keep a free agent from it."""
+        self.shelf = Shelf(self)
+
+    def set_head(self, turn: Turn | None) -> None:
+        """This is the first of it from now on; None: it is empty."""
+        self.head = turn
+        self.shelf.renew()
+
+
+class Shelf:
+    """Buckets that the same agents are able to take and that age alike: mostly those of one queue.
+
+    Who seeks work compares the tops of shelves and looks at their buckets only where one is better than
+    what it has found. A bucket that is guarded stands alone.
+    """
+
+    __slots__ = ("ability", "buckets", "guarded", "kind", "rate", "top")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.ability = bucket.ability
+        self.rate = bucket.rate
+        self.guarded = bucket.guarded
+        self.buckets = [bucket]
+        self.top: Turn | None = None
+        """The first of all its buckets; None: they are empty."""
+        self.kind = 0
+        """The kind of work that the top is."""
+
+    def takes(self, bucket: Bucket) -> bool:
+        """Whether a bucket of the same ability may stand here too."""
+        alike = bucket.rate == self.rate and not bucket.guarded and not self.guarded
+        return alike and len(self.buckets) < MOST_ON_SHELF
+
+    def add(self, bucket: Bucket) -> None:
+        """Let another bucket stand here."""
+        self.buckets.append(bucket)
+        bucket.shelf = self
+        self.renew()
+
+    def renew(self) -> None:
+        """A head of it is another one."""
+        top: Turn | None = None
+        for bucket in self.buckets:
+            head = bucket.head
+            if head is not None and (top is None or head < top):
+                top, self.kind = head, bucket.kind
+        self.top = top
+
+    def first_for(self, room_for: int) -> Turn | None:
+        """The first of those of its buckets whose kind of work there is room for (bit K: kind K)."""
+        heads = [bucket.head for bucket in self.buckets if bucket.head and room_for >> bucket.kind & 1]
+        return min(heads, default=None)
 
 
 class QueueIndex:
@@ -72,17 +129,17 @@ class QueueIndex:
         "closes",
         "closure",
         "estimates",
+        "first",
         "kept",
         "kinds",
         "measures",
         "oldest",
         "rates",
-        "resting",
-        "ringing",
         "rings_all",
         "rule",
         "speaks",
         "stages",
+        "standings",
         "talking",
         "watches",
     )
@@ -121,10 +178,10 @@ class QueueIndex:
         """Also those that are empty for now: they are filled again soon."""
         self.kept: dict[float, Line[Turn]] = {}
         """Those kept for one agent, by their rate: in no bucket, but they have their place."""
-        self.ringing: dict[float, Line[Turn]] = {}
-        """Those in a live or accepted offer, by their rate: they keep their place but are not matched."""
-        self.resting: dict[float, Line[Turn]] = {}
-        """Callbacks whose time has not come, by their rate: they keep their place but are not matched."""
+        self.standings = Standing()
+        """All who wait, also who is in an offer or rests: they keep their place but are not matched."""
+        self.first: tuple[Desk, ...] | None = None
+        """The members that a trace looks at; None: nobody asked yet."""
         self.oldest: list[Since] | None = None
         """Heap of since when those who hold the line wait, also some who do no longer; None: nobody asked."""
         self.talking = 0
@@ -158,21 +215,11 @@ class QueueIndex:
 
     def waiting(self) -> int:
         """How many wait, those in an offer included."""
-        return sum(len(line) for _, line in self._lines())
+        return len(self.standings)
 
     def rank(self, place: Place, now: float) -> int:
         """1 = next."""
-        turn = self.turn_of(place)
-        rate = self.rates[place.channel_class]
-        rank = 1
-        for bucket in self.buckets.values():
-            if bucket.head is not None and (bucket.rate != rate or bucket.head < turn):
-                rank += bucket.line.rank(turn if bucket.rate == rate else _aged(turn, rate, bucket.rate, now))
-        for lines in (self.ringing, self.kept, self.resting):
-            for other, line in lines.items():
-                if line:
-                    rank += line.rank(turn if other == rate else _aged(turn, rate, other, now))
-        return rank
+        return self.standings.rank(self.turn_of(place), self.rates[place.channel_class], now)
 
     def newcomer(self, now: float) -> Place:
         """A call that arrives now with the queue's own priority: for questions, it never lines up."""
@@ -182,7 +229,7 @@ class QueueIndex:
 
     def order(self, now: float) -> list[str]:
         """The waiting in order. Walks all: for people, not for the hot path."""
-        turns = [(turn[0] - rate * now, *turn[1:]) for rate, line in self._lines() for turn in line]
+        turns = [(turn[0] - rate * now, *turn[1:]) for rate, turn in self.standings]
         return [turn[3] for turn in sorted(turns)]
 
     def lined_up(self) -> list[str]:
@@ -190,57 +237,55 @@ class QueueIndex:
         lines = [*(bucket.line for bucket in self.buckets.values()), *self.kept.values()]
         return [turn[3] for line in lines for turn in line]
 
-    def _lines(self) -> list[tuple[float, Line[Turn]]]:
-        lines = [(bucket.rate, bucket.line) for bucket in self.buckets.values()]
-        lines.extend(self.ringing.items())
-        lines.extend(self.kept.items())
-        lines.extend(self.resting.items())
-        return lines
-
     # -- lining up -----------------------------------------------------------------------------
 
     def line_up(self, place: Place) -> None:
         """Put a place among the waiting; its bucket is there, or it is kept for one agent."""
-        turn = self.turn_of(place)
+        turn, rate = self.turn_of(place), self.rates[place.channel_class]
+        self.standings.step_in(turn, rate)
         if self.oldest is not None:
             self._remember(place)
         if place.prefer:
-            self._of_rate(self.kept, place).add(turn)
+            line = self.kept.get(rate)
+            if line is None:
+                line = self.kept[rate] = Line()
+            line.add(turn)
             return
         bucket = self.buckets[(place.channel_class, place.stage, place.requirement)]
         bucket.line.add(turn)
         if bucket.head is None or turn < bucket.head:
-            bucket.head = turn
+            bucket.set_head(turn)
 
     def step_out(self, place: Place) -> None:
         """Take a place out of the waiting."""
-        turn = self.turn_of(place)
+        turn, rate = self.turn_of(place), self.rates[place.channel_class]
+        self.standings.step_out(turn, rate)
         if place.prefer:
-            self.kept[self.rates[place.channel_class]].remove(turn)
+            self.kept[rate].remove(turn)
             return
         bucket = self.buckets[(place.channel_class, place.stage, place.requirement)]
         bucket.line.remove(turn)
         if turn == bucket.head:
-            bucket.head = bucket.line.first()
+            bucket.set_head(bucket.line.first())
 
     def lay_aside(self, place: Place) -> None:
         """A callback rests: it keeps its place and is not matched."""
-        self._of_rate(self.resting, place).add(self.turn_of(place))
+        self.standings.step_in(self.turn_of(place), self.rates[place.channel_class])
 
     def rouse(self, place: Place) -> None:
         """It does no longer; it stands in no line."""
-        self.resting[self.rates[place.channel_class]].remove(self.turn_of(place))
+        self.standings.step_out(self.turn_of(place), self.rates[place.channel_class])
 
     def begin_ring(self, place: Place) -> None:
         """A phone rings for a place."""
-        self._of_rate(self.ringing, place).add(self.turn_of(place))
+        self.standings.step_in(self.turn_of(place), self.rates[place.channel_class])
         if self.oldest is not None:
             self._remember(place)  # it may never have lined up, or its customer holds the line again
         self.active += 1
 
     def end_ring(self, place: Place) -> None:
         """It does no longer, or the conversation begins."""
-        self.ringing[self.rates[place.channel_class]].remove(self.turn_of(place))
+        self.standings.step_out(self.turn_of(place), self.rates[place.channel_class])
         self.active -= 1
 
     def _remember(self, place: Place) -> None:
@@ -250,22 +295,10 @@ class QueueIndex:
         else:
             heappush(heap, (place.entered_at, place.seq, place.interaction))
 
-    def _of_rate(self, lines: dict[float, Line[Turn]], place: Place) -> Line[Turn]:
-        rate = self.rates[place.channel_class]
-        line = lines.get(rate)
-        if line is None:
-            line = lines[rate] = Line()
-        return line
-
     def full(self) -> bool:
         """Whether `max_active` is reached: then nothing more of it is offered."""
         most = self.rule.max_active
         return most is not None and self.active >= most
-
-
-def _aged(turn: Turn, rate: float, other: float, now: float) -> Turn:
-    """Where a turn would stand at `now` among those that age at another rate."""
-    return (turn[0] - rate * now + other * now, *turn[1:])
 
 
 def _kind(rule: QueueRule, channel_class: ChannelClass) -> Kind:

@@ -15,8 +15,9 @@ from ccd.model.entry import QUEUES
 from ccd.routing.ability import Bits
 from ccd.routing.decisions import Decision, Relaxed
 from ccd.routing.phases import Phase
-from ccd.routing.queues import QueueIndex, Turn
+from ccd.routing.queues import QueueIndex
 from ccd.routing.resting import Resting
+from ccd.routing.standing import Turn
 from ccd.routing.state import Place
 from ccd.routing.views import Figure, view_figure
 

@@ -64,7 +64,9 @@ class Stages:
         "_row",
         "_table",
         "conditional",
+        "count",
         "listed",
+        "mask",
         "members",
         "reach",
         "steps",
@@ -94,6 +96,9 @@ class Stages:
             self.reach |= self.ability(number, "").bits
         self.members: Bits = _bits(named) | (self.reach if rule.by_skill else 0)
         """Those named, and with `by_skill` those who meet what is asked at some stage."""
+        self.count = self.members.bit_count()
+        self.mask = self.members.to_bytes(table.width, "little")
+        """The members as `Ability.mask` has them."""
 
     def ability(self, stage: int, own: str) -> Ability:
         """Who is able to take an interaction that has come to a stage and asks for `own` besides."""

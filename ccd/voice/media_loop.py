@@ -15,7 +15,7 @@ from typing import Any, Final
 from ccd.clock import SystemClock, monotonic
 from ccd.errors import PeerBroke
 from ccd.media.g711 import RATE
-from ccd.media.leg import Leg
+from ccd.media.leg import FRAME_PACKET, Leg
 from ccd.media.packet import MAX_PACKET
 from ccd.voice.audio_files import Library
 from ccd.voice.engine import LegClosed
@@ -185,11 +185,13 @@ class MediaLoop:
     def _play(self, now: float) -> None:
         """The packets whose beat has come."""
         buffer, view, pace = self._buffer, self._view, self._legs.pace
+        frame = view[:FRAME_PACKET]
         for leg in pace.due(now):
             try:
                 size = leg.tick(buffer, now)
                 if size:
-                    leg.port.send(view[:size], leg.address)  # type: ignore[attr-defined]
+                    data = frame if size == FRAME_PACKET else view[:size]
+                    leg.port.send(data, leg.address)  # type: ignore[attr-defined]
                 elif not leg.paced:
                     pace.remove(leg)
             except OSError:
