@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from ccd.bridging.talks import Talks
 
 
+Comfort = tuple[tuple[PromptPart, ...], ...]
+
+
 def announce(
-    talks: "Talks", talk: Talk, position: int, wait_s: float | None = None, comfort: tuple[str, ...] = ()
+    talks: "Talks", talk: Talk, position: int, wait_s: float | None = None, comfort: Comfort = ()
 ) -> None:
     """Tell the waiting customer its place (0: not) and wait (None: not); music goes on afterwards.
 
-    Before it a caller hears one of the prompts of `comfort`, in turn.
+    Before it a caller hears one of `comfort`, in turn; one of which nothing is left is passed over.
     """
     if talk.away or talk.asking:
         return
@@ -28,7 +31,7 @@ def announce(
         return
     parts: tuple[PromptPart, ...] = ()
     if comfort:
-        parts += (PromptPart(comfort[talk.comforted % len(comfort)]),)
+        parts += comfort[talk.comforted % len(comfort)]
         talk.comforted += 1
     if position:
         parts += (PromptPart("queue/position"), PromptPart(number=position))

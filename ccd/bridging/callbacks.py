@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 GOODBYE_S = 15.0
 """Longest goodbye to one who leaves the line."""
+AFTER_S = 180.0
+"""Longest flow after that was settled: then the line is taken down, and the place counts."""
 KEPT = (PromptPart("callback/kept"),)
 HERE = (PromptPart("callback/here"),)
 RINGBACK = "tone:ringback"
@@ -45,6 +47,19 @@ def leave_line(
     talk.playing = talks.play_id()
     talks.set_deadline(talk, now + GOODBYE_S)
     talks.commands.append(cmd.PlayPrompt(talk.customer.leg, talk.playing, goodbye, talk.language))
+
+
+def stay_on(talks: "Talks", talk: Talk, number: str, now: float) -> bool:
+    """Let a flow talk on to a customer who is to be called back; whether there still is one."""
+    talk.number, talk.away = number, True
+    if talk.customer_gone:
+        talk.asking = False
+        talks.events.append(ev.LineLeft(talk.interaction))
+        return False
+    talk.asking, talk.playing = True, ""
+    talks.answer(talk)
+    talks.set_deadline(talk, now + AFTER_S)
+    return True
 
 
 def begin(talks: "Talks", interaction: str, number: str, display: str, language: str) -> Talk:
@@ -80,7 +95,7 @@ def line_down(talks: "Talks", talk: Talk, cause: Cause) -> None:
 
 
 def _line_left(talks: "Talks", talk: Talk) -> None:
-    talk.customer_gone, talk.playing = True, ""
+    talk.customer_gone, talk.playing, talk.asking = True, "", False
     talks.set_deadline(talk, 0.0)
     talks.events.append(ev.LineLeft(talk.interaction))
 
@@ -190,6 +205,7 @@ def restarted(talks: "Talks", talk: Talk) -> bool:
         if party is not None:
             talks.legs.pop(party.leg, None)
     talk.phase, talk.away, talk.customer_gone = Phase.WAITING, True, True
+    talk.asking = False
     talk.agent, talk.reserved, talk.also_ringing = None, None, []
     talk.playing = talk.whispering = ""
     talks.set_deadline(talk, 0.0)

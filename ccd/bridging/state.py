@@ -19,6 +19,7 @@ import msgspec
 from ccd.errors import IllegalMove
 from ccd.model.commands import DialLeg
 from ccd.model.nouns import Cause, LegKind
+from ccd.model.step import Say
 
 
 class Phase(StrEnum):
@@ -140,6 +141,8 @@ class Message(msgspec.Struct, omit_defaults=True):
     """With less of it spoken it is none."""
     goodbye: str = ""
     """Prompt said to the customer when it is kept."""
+    goes_on: bool = False
+    """In place of that the flow goes on."""
     recording: str = ""
     path: str = ""
     """Its file; empty: the customer still speaks."""
@@ -173,6 +176,8 @@ class Talk(msgspec.Struct, omit_defaults=True):
     origin: str = ""
     display: str = ""
     whisper: str = ""
+    whisper_say: Say = ""
+    """Said to the agent after it, in the agent's language."""
     record: bool = False
     playing: str = ""
     """Id of the prompt that plays to the customer, empty: none."""

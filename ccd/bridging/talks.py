@@ -19,6 +19,7 @@ from ccd.bridging import events as ev
 from ccd.bridging.state import HEARS_MUSIC, BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind, OfferEnd, PromptPart
+from ccd.model.step import Say
 
 ENDING_S = 10.0
 WHISPER_S = 15.0
@@ -99,12 +100,12 @@ class Talks:
         talk.playing = play
         self.commands.append(cmd.PlayPrompt(talk.customer.leg, play, parts, language, barge))
 
-    def wait(self, talk: Talk, music: str, *, whisper: str, record: bool) -> None:
-        """The interaction waits in a queue."""
+    def wait(self, talk: Talk, music: str, *, whisper: str, record: bool, whisper_say: Say = "") -> None:
+        """The interaction waits in a queue; the whispers are for its agent, before the bridge."""
         if talk.phase in {Phase.TALKING, Phase.TRANSFERRING}:
             talk.masked = talk.masked_by_flow  # a mask is the conversation's
         talk.move(Move.QUEUE)
-        talk.music, talk.whisper, talk.comforted = music, whisper, 0
+        talk.music, talk.whisper, talk.whisper_say, talk.comforted = music, whisper, whisper_say, 0
         talk.record = record if talk.record_by_flow is None else talk.record_by_flow
         self.answer(talk)
         self.start_music(talk)
@@ -166,16 +167,17 @@ class Talks:
         talk.whispering, talk.pending = "", []
         self.set_deadline(talk, 0.0)
 
-    def connect(self, talk: Talk, now: float) -> None:
-        """The accepted offer holds: whisper to the agent if asked, then bridge."""
+    def connect(
+        self, talk: Talk, now: float, whisper: tuple[PromptPart, ...] = (), language: str = ""
+    ) -> None:
+        """The accepted offer holds: whisper to the agent if there is anything to say, then bridge."""
         agent = talk.agent
         if agent is None:
             return
-        if talk.whisper and agent.kind is LegKind.AUDIO:
+        if whisper and agent.kind is LegKind.AUDIO:
             talk.whispering = self.play_id()
             self.set_deadline(talk, now + WHISPER_S)
-            parts = (PromptPart(talk.whisper),)
-            self.commands.append(cmd.PlayPrompt(agent.leg, talk.whispering, parts, talk.language))
+            self.commands.append(cmd.PlayPrompt(agent.leg, talk.whispering, whisper, language))
         else:
             self.bridge(talk)
 
@@ -313,7 +315,7 @@ class Talks:
                 voicemail.played(self, talk, completed, note)
         elif role is Role.CUSTOMER and play == talk.playing:
             talk.playing = ""
-            if talk.away and talk.phase is not Phase.ENDING:
+            if talk.away and not talk.asking and talk.phase is not Phase.ENDING:
                 callbacks.hang_up(self, talk)
             elif talk.asking:
                 self.events.append(ev.PromptOver(talk.interaction, play, completed, note))

@@ -12,8 +12,10 @@ from ccd.config.opening import TARGETS
 from ccd.config.outside import check_outside, with_timeouts
 from ccd.config.own_calls import check_own_calls
 from ccd.config.people import check_people, must_be_known, must_be_number
+from ccd.config.queue_texts import check_queue_texts
 from ccd.config.queues import check_queues
 from ccd.config.scripts import check_scripts
+from ccd.config.shared_entry import check_shared_entry
 from ccd.config.sounds import SHIPPED, check_sounds
 from ccd.config.speech import check_speech, preload
 from ccd.config.surveys import check_surveys
@@ -32,6 +34,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_people(reader, settings)
     check_own_calls(reader, settings)
     check_queues(reader, settings)
+    check_shared_entry(reader, settings)
     check_wrap_ups(reader, settings)
     check_callbacks(reader, settings)
     check_voicemail(reader, settings)
@@ -42,6 +45,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_network(reader, settings)
     check_sounds(reader, settings)
     check_speech(reader, settings.speech)
+    check_queue_texts(reader, settings.rules)
     preload(settings.rules)
     _channels(reader, settings)
     numbers = _numbers(reader, settings)

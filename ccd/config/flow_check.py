@@ -16,6 +16,7 @@ from ccd.config.values import Reader
 from ccd.errors import Refused
 from ccd.ivr.calling import MOST_CALLS
 from ccd.ivr.graph import Graph
+from ccd.ivr.moves import ELSEWHERE_STEPS
 from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
 from ccd.model.steps import Enqueue, Menu
@@ -95,6 +96,23 @@ def _shape(reader: Reader, path: Path, graph: Graph) -> None:
         elif isinstance(step, Enqueue) and at + 1 == len(flow.steps) and _gives_back(reader, step):
             cure = "add steps that say why and what to do, or give the queue an overflow"
             _warn(reader, here, "hangs up without a word when the queue gives the caller back", cure)
+        if (kept := getattr(step, "on_kept", "")) and (late := _led_elsewhere(graph, kept)) is not None:
+            cure = "let the steps after it speak, ask or hang up; at such a step the line goes down"
+            problem = (
+                f"leads to {label_of(flow, late)}, which means nothing once callback or message are kept"
+            )
+            _warn(reader, (*here, "on_kept"), problem, cure)
+
+
+def _led_elsewhere(graph: Graph, start: str) -> int | None:
+    """A step that can be come to from one, and that takes nobody whose place is kept; None: there is none."""
+    seen, left = set(), [graph.ids[start]]
+    while left:
+        at = left.pop()
+        if at not in seen:
+            seen.add(at)
+            left += graph.next(at)
+    return min((at for at in seen if isinstance(graph.flow.steps[at], ELSEWHERE_STEPS)), default=None)
 
 
 def _menu(reader: Reader, path: Path, graph: Graph, at: int, step: Menu) -> None:
@@ -109,9 +127,11 @@ def _menu(reader: Reader, path: Path, graph: Graph, at: int, step: Menu) -> None
 
 
 def _gives_back(reader: Reader, step: Enqueue) -> bool:
-    """Whether the queue has no target of its own for those whom it cannot serve."""
-    raw = reader.document.get(("queues", step.queue))
-    return isinstance(raw, dict) and not raw.get("overflow")
+    """Whether a queue has no target of its own for those whom it cannot serve, or none may be found."""
+    if step.among and not step.on_unknown:
+        return True
+    found = [reader.document.get(("queues", name)) for name in step.queues()]
+    return any(isinstance(raw, dict) and not raw.get("overflow") for raw in found)
 
 
 def label_of(flow: FlowRule, at: int) -> str:

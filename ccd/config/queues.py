@@ -13,7 +13,7 @@ from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import ChannelClass
 from ccd.model.requirement_terms import HIGHEST_LEVEL, LOWEST_LEVEL
 from ccd.model.requirements import parse_requirement
-from ccd.model.rules import AgentRule, QueueRule
+from ccd.model.rules import AgentRule, EntryRule, QueueRule
 from ccd.model.settings import Settings
 from ccd.routing.stages import MOST_CONDITIONS
 from ccd.routing.strategies import RING_ALL, STRATEGIES
@@ -148,12 +148,18 @@ def _by_skill(reader: Reader, settings: Settings, path: Path, queue: QueueRule) 
 
 def _entry(reader: Reader, settings: Settings, path: Path, queue: QueueRule, skills: Collection[str]) -> None:
     for at, rule in enumerate(queue.entry):
-        here: Path = (*path, "entry", at)
-        if rule.when:
-            check_condition(reader, (*here, "when"), rule.when, settings.rules.queues)
-        check_requirement(reader, (*here, "requirement"), rule.requirement, skills)
-        if not rule.add and not rule.requirement and not reader.document.get((*here, "add")):
-            reader.fault(here, "changes nothing", "set add or requirement")
+        check_entry_rule(reader, settings, (*path, "entry", at), rule, skills)
+
+
+def check_entry_rule(
+    reader: Reader, settings: Settings, path: Path, rule: EntryRule, skills: Collection[str]
+) -> None:
+    """Condition and requirement ask about what is there, and the rule changes something."""
+    if rule.when:
+        check_condition(reader, (*path, "when"), rule.when, settings.rules.queues)
+    check_requirement(reader, (*path, "requirement"), rule.requirement, skills)
+    if not rule.add and not rule.requirement and not reader.document.get((*path, "add")):
+        reader.fault(path, "changes nothing", "set add or requirement")
 
 
 def _relax(reader: Reader, settings: Settings, path: Path, queue: QueueRule, skills: Collection[str]) -> None:

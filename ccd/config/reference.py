@@ -16,10 +16,21 @@ from msgspec import inspect
 from ccd.config.calendars import CalendarKeys, ClosedKeys, ExceptionKeys, HolidayKeys, OpenKeys
 from ccd.config.keys import key_of
 from ccd.config.sections import NAMED, PLAIN
+from ccd.config.shared_entry import SECTION as ENTRY
 from ccd.config.values import TAG
 from ccd.model.callback_rules import CallbackRule, RetryAfter
 from ccd.model.proofs import OneTimeCode, Pin
-from ccd.model.rules import EntryRule, PauseReason, Relax, Rules, Share, Suspension, Target, Tier
+from ccd.model.rules import (
+    EntryRule,
+    PauseReason,
+    Relax,
+    Rules,
+    Share,
+    SharedEntryRule,
+    Suspension,
+    Target,
+    Tier,
+)
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 from ccd.model.steps import AnyStep, Branch, Case
 from ccd.model.steps_outside import Identify
@@ -90,11 +101,13 @@ def reference() -> str:
             parts += ["### overflow, closed_to\n", _intro(Target), _table(Target)]
             parts += ["### share\n", _intro(Share), _table(Share)]
             parts += ["### entry\n", _intro(EntryRule), _table(EntryRule)]
+            shared = [f"## [[{ENTRY}]]\n", _intro(SharedEntryRule), _table(SharedEntryRule)]
             parts += ["### callback\n", _intro(CallbackRule), _table(CallbackRule)]
             parts += ["### callback.retry_s\n", _intro(RetryAfter), _table(RetryAfter)]
             parts += ["### voicemail\n", _intro(VoicemailRule), _table(VoicemailRule)]
             parts += ["### keys\n", _intro(WaitingKey), _table(WaitingKey)]
             parts += ["### relax\n", _intro(Relax), _table(Relax), "### tiers\n", _intro(Tier), _table(Tier)]
+            parts += shared
         if name == "flows":
             parts += _steps()
         if name == "profiles":
@@ -149,7 +162,15 @@ def words(kind: type, field: str) -> str:
 
 @cache
 def _docs(kind: type) -> dict[str, str]:
-    """Field → the docstring under it."""
+    """Field → the docstring under it, those of the struct that it is made from among them."""
+    docs: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if issubclass(base, msgspec.Struct) and base is not msgspec.Struct:
+            docs |= _own_docs(base)
+    return docs
+
+
+def _own_docs(kind: type) -> dict[str, str]:
     (body,) = ast.parse(textwrap.dedent(source.getsource(kind))).body
     assert isinstance(body, ast.ClassDef)  # noqa: S101  a struct is a class
     docs: dict[str, str] = {}

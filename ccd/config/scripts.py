@@ -1,6 +1,7 @@
 """Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
 
 from ccd.config.calls import Haste, check_calls
+from ccd.config.computed import check_queue, check_values
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.keyed import check_collect
 from ccd.config.people import must_be_known, must_be_number
@@ -69,7 +70,7 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
         case Confirm():
             check_confirm(reader, path, step)
         case Enqueue():
-            must_be_known(reader, (*path, "queue"), step.queue, "queues")
+            check_queue(reader, path, step)
             check_requirement(reader, (*path, "requirement"), step.requirement, all_skills(settings))
             check_screen(reader, path, step)
             if step.prefer:
@@ -86,19 +87,20 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep, graph: 
             _hours(reader, path, step)
         case Call():
             must_be_known(reader, (*path, "flow"), step.flow, "flows")
+            check_values(reader, path, step)
         case Set():
-            _set(reader, path, step)
+            check_values(reader, path, step)
         case Collect():
             check_collect(reader, path, step)
 
 
 def _call_back(reader: Reader, rules: Rules, path: Path, step: CallBack) -> None:
     if step.queue or not asked_aside(rules, path[1]):
-        must_be_known(reader, (*path, "queue"), step.queue, "queues")
+        check_queue(reader, path, step)
     if step.calendar:
         must_be_known(reader, (*path, "calendar"), step.calendar, "calendars")
-    queue = rules.queues.get(step.queue)
-    if step.at and not step.calendar and not (queue is not None and queue.calendar):
+    queues = [rules.queues.get(name) for name in step.queues()] or [None]
+    if step.at and not step.calendar and not all(queue is not None and queue.calendar for queue in queues):
         cure = 'set calendar here or for the queue, e.g. calendar = "office"'
         reader.fault((*path, "at"), "is a time of no calendar, so of no time zone", cure)
 
@@ -134,13 +136,6 @@ def _hours(reader: Reader, path: Path, step: Hours) -> None:
     if not step.open and not step.closed and not step.closed_by:
         cure = "name a step for open, closed or both; the other goes on with the next step"
         reader.fault(path, "goes on alike whether it is open or closed", cure)
-
-
-def _set(reader: Reader, path: Path, step: Set) -> None:
-    priority = step.values.get("priority")
-    if priority is not None and not priority.removeprefix("-").isdecimal():
-        here: Path = (*path, "values", "priority")
-        reader.fault(here, f'must be a whole number, is "{priority}"', 'write e.g. priority = "5"')
 
 
 def _paths(reader: Reader, path: Path, graph: Graph) -> None:

@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from ccd.channels.port import AdapterSpec
-from ccd.config import calendars, profiles
+from ccd.config import calendars, profiles, shared_entry
 from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
 from ccd.model import bots, outside
@@ -68,7 +68,7 @@ WORDS = ("numbers",)
 PAUSES = "pause_reasons"
 CHANNELS = "channels"
 LANGUAGE = "language"
-SECTIONS = (LANGUAGE, *PLAIN, *NAMED, calendars.SECTION, CHANNELS, *WORDS, PAUSES)
+SECTIONS = (LANGUAGE, *PLAIN, *NAMED, calendars.SECTION, CHANNELS, *WORDS, PAUSES, shared_entry.SECTION)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED_CHANNELS = frozenset({"voice", "sip", "core", outside.CHANNEL, bots.CHANNEL})
@@ -99,6 +99,7 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         features=plain.pop("features"),
         own_calls=plain.pop("own_calls"),
         language=language,
+        entry=shared_entry.shared_entry(reader),
         profiles={
             name: profiles.refine(reader, profile) for name, profile in named[profiles.SECTION].items()
         },

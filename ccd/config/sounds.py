@@ -126,7 +126,8 @@ def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: 
         for key, prompt in step.says():
             sounds.prompt((*path, *key), prompt, spoken)
         if isinstance(step, Enqueue):
-            sounds.whisper((*path, "whisper"), step.whisper, step.queue, rules)
+            for queue in step.queues():
+                sounds.whisper((*path, "whisper"), step.whisper, queue, rules)
         if isinstance(step, Lookup | Hook | Identify):
             sounds.music((*path, "music"), step.music)
         must_be_translated(sounds.reader, path, step, spoken, language)

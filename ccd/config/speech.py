@@ -7,10 +7,12 @@ from ccd.config.faults import Path, listed
 from ccd.config.values import Reader
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.numbers import country_of
+from ccd.model.queue_texts import said_by_queues
 from ccd.model.rules import Rules
 from ccd.model.settings import SpeechSettings
 from ccd.model.step import Key, Say, Step
-from ccd.model.steps import Enqueue, Menu, Play
+from ccd.model.steps import Enqueue, Menu, Play, Set
+from ccd.model.steps_calling import Call
 from ccd.model.steps_outside import ASKING_STEPS
 from ccd.model.steps_speech import Confirm, Language
 from ccd.model.templates import check_template
@@ -24,7 +26,7 @@ _SAMPLES = {"date": "2026-01-02", "time": "09:05", "digits": "+33123456789"}
 def check_says(reader: Reader, path: Path, step: Step, queues: Collection[str]) -> None:
     """Every text of a step can be said: names and kinds are known, braces in pairs."""
     for key, say in step.texts():
-        for place, text in _each(key, say):
+        for place, text in each_text(key, say):
             try:
                 check_template(text, queues)
             except ExpressionFault as fault:
@@ -47,7 +49,8 @@ def check_whole(reader: Reader, path: Path, step: Step) -> None:
             reader.faults.add(reader.document.place(path), (*path, key), "is missing", cure)
 
 
-def _each(key: Key, say: Say) -> Iterator[tuple[Key, str]]:
+def each_text(key: Key, say: Say) -> Iterator[tuple[Key, str]]:
+    """The texts of one key: where, and which."""
     if isinstance(say, str):
         yield key, say
     else:
@@ -139,14 +142,17 @@ def check_speech(reader: Reader, speech: SpeechSettings) -> None:
 def preload(rules: Rules) -> None:
     """Load now what texts with values need: on the loop, it would hold up everybody for 0.1 s once."""
     steps = [step for flow in rules.flows.values() for step in flow.steps]
-    said = [text for step in steps for _, say in step.texts() for _, text in _each((), say)]
+    said = [text for step in steps for _, say in step.texts() for _, text in each_text((), say)]
     said += [text for step in steps if isinstance(step, ASKING_STEPS) for text in step.values.values()]
     said += [text for step in steps if isinstance(step, Enqueue) for text in step.screen.values()]
+    said += [text for step in steps if isinstance(step, Set) for text in step.values.values()]
+    said += [text for step in steps if isinstance(step, Call) for text in step.arguments.values()]
+    said += [text for _, say in said_by_queues(rules) for _, text in each_text((), say)]
     if any("{" in text for text in said):
         languages = {rules.language, *(flow.language for flow in rules.flows.values())}
-        languages |= {
-            key for step in steps for _, say in step.texts() if isinstance(say, dict) for key in say
-        }
+        texts = [say for step in steps for _, say in step.texts()] + [say for _, say in said_by_queues(rules)]
+        languages |= {key for say in texts if isinstance(say, dict) for key in say}
+        languages |= {agent.language for agent in rules.agents.values()}
         for language in sorted(languages - {""}):
             for kind in KINDS:
                 sample = _SAMPLES.get(kind, "1")

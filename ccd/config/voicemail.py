@@ -1,7 +1,8 @@
 """Checks of voicemail and of masking: their keys on the telephone, and times that leave no room to speak."""
 
+from ccd.config.computed import check_queue
 from ccd.config.faults import Path
-from ccd.config.people import check_target, must_be_known
+from ccd.config.people import check_target
 from ccd.config.values import Reader
 from ccd.model.rules import QueueRule, Target
 from ccd.model.settings import Settings
@@ -22,7 +23,10 @@ def check_voicemail(reader: Reader, settings: Settings) -> None:
 
 def check_step(reader: Reader, path: Path, step: Voicemail) -> None:
     """Checks of one step."""
-    must_be_known(reader, (*path, "queue"), step.queue, "queues")
+    check_queue(reader, path, step)
+    if step.on_kept and reader.document.get((*path, "goodbye")):
+        cure = "remove one of them: let the steps after on_kept say goodbye"
+        reader.fault((*path, "goodbye"), "is never said: the flow goes on at on_kept", cure)
     _times(reader, path, step)
 
 

@@ -51,7 +51,9 @@ RELAXED = "relaxed"
 """Note of what a condition of its queue gave it, and what the figures were."""
 PRESSED = "pressed"
 """Note of a key that its customer pressed while waiting, and what that does."""
-_AMONG_DECISIONS = frozenset({ENTRY_RULES, ASKED_OUTSIDE, RELAXED, PRESSED})
+NO_QUEUE = "no queue of this step"
+"""Note of a computed queue that is none of those that the step may lead to."""
+_AMONG_DECISIONS = frozenset({ENTRY_RULES, ASKED_OUTSIDE, RELAXED, PRESSED, NO_QUEUE})
 """Notes that stand among the decisions."""
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ccd.ivr.do import Chose, Do, Missed
 from ccd.ivr.input import TEXT_WAIT_S, choice, written_key
-from ccd.ivr.scripts import WAITS
+from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind, PromptPart
 from ccd.model.steps import Menu
@@ -44,7 +44,7 @@ def choose(flows: "Flows", run: FlowState, key: str, now: float, out: list[Do]) 
     run.bad_input += 1
     out.append(Missed(run.interaction, flows.label(run), key, run.bad_input))
     if run.bad_input < menu.bad_input_limit:
-        _ask(flows, run, menu, menu.bad_input_prompt, now, out)
+        _ask(flows, run, menu, Words(menu.bad_input_prompt, menu.bad_input_say), now, out)
     else:
         _give_up(flows, run, menu.on_bad_input, "too many wrong keys", now, out)
 
@@ -54,7 +54,7 @@ def no_input(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) 
     run.no_input += 1
     out.append(Missed(run.interaction, flows.label(run), "", run.no_input))
     if run.no_input < menu.no_input_limit:
-        _ask(flows, run, menu, menu.no_input_prompt, now, out)
+        _ask(flows, run, menu, Words(menu.no_input_prompt, menu.no_input_say), now, out)
     else:
         _give_up(flows, run, menu.on_no_input, "no key pressed", now, out)
 
@@ -67,16 +67,16 @@ def do_menu(flows: "Flows", run: FlowState, step: Menu, now: float, out: list[Do
         run.typed = typed[1:]
         out.append(Chose(run.interaction, flows.label(run), typed[0]))
         return flows.index(run, target)
-    _ask(flows, run, step, "", now, out)
+    _ask(flows, run, step, None, now, out)
     return WAITS
 
 
-def _ask(flows: "Flows", run: FlowState, menu: Menu, first: str, now: float, out: list[Do]) -> None:
+def _ask(flows: "Flows", run: FlowState, menu: Menu, first: Words | None, now: float, out: list[Do]) -> None:
     """Play a menu's prompt and say its text, after `first` if that is set."""
     run.mode = Mode.ASKING
-    prompts = tuple([name for name in (first, menu.prompt) if name])
+    prompts = (menu.prompt,) if menu.prompt else ()
     labels = shown_labels(menu) if run.kind is LegKind.TEXT else ()
-    said = flows.say(run, prompts, True, now, out, say=menu.say, more=labels)
+    said = flows.say(run, prompts, True, now, out, say=menu.say, more=labels, first=first)
     if not said:
         flows.answer(run, out)
     if not said or run.kind is LegKind.TEXT:

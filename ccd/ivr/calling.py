@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ccd.ivr.do import Assigned, Do
+from ccd.ivr.filling import assigned
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Frame
 from ccd.model.nouns import Cause
@@ -21,7 +22,7 @@ def do_call(flows: "Flows", run: FlowState, step: Call, _now: float, out: list[D
         return _cannot(flows, run, f"there is no flow {step.flow!r} to call", out)
     if len(run.calls) >= MOST_CALLS:
         return _cannot(flows, run, f"calls are {MOST_CALLS} deep already, {step.flow!r} is not called", out)
-    names, variables = step.arguments, run.variables
+    names, variables = assigned(flows, run, step.arguments), run.variables
     kept = {name: variables[name] for name in names if name in variables}
     run.calls = [*run.calls, Frame(run.script, run.at, kept, tuple(names))]
     if names:

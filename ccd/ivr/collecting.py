@@ -8,7 +8,7 @@ from ccd.ivr import keying
 from ccd.ivr.do import Assigned, Do, Missed, Rejected
 from ccd.ivr.input import TEXT_WAIT_S, hidden
 from ccd.ivr.keying import NOT_VALID, TOO_SHORT, Told
-from ccd.ivr.scripts import WAITS
+from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.key_checks import LONGEST, check
 from ccd.model.nouns import LegKind
@@ -82,18 +82,20 @@ def do_collect(flows: "Flows", run: FlowState, step: Collect, now: float, out: l
     if step.secret and run.kind is LegKind.TEXT:  # what is written in a chat is no secret any more
         out.append(Missed(run.interaction, flows.label(run), "", 1))
         return flows.index(run, step.on_none) if step.on_none else run.at + 1
-    _ask(flows, run, step, "", now, out)
+    _ask(flows, run, step, None, now, out)
     return WAITS
 
 
-def _ask(flows: "Flows", run: FlowState, step: Collect, first: str, now: float, out: list[Do]) -> None:
+def _ask(
+    flows: "Flows", run: FlowState, step: Collect, first: Words | None, now: float, out: list[Do]
+) -> None:
     run.typed, run.until, run.play = "", 0.0, ""
-    prompts = tuple([name for name in (first, step.prompt) if name])
+    prompts = (step.prompt,) if step.prompt else ()
     if step.secret:
-        _ask_secretly(flows, run, step, prompts, now, out)
+        _ask_secretly(flows, run, step, first, now, out)
         return
     run.mode = Mode.COLLECTING
-    said = flows.say(run, prompts, True, now, out, say=step.say)
+    said = flows.say(run, prompts, True, now, out, say=step.say, first=first)
     if not said or run.kind is LegKind.TEXT:
         flows.answer(run, out)
         wait_s = step.first_wait_s or step.wait_s
@@ -101,9 +103,10 @@ def _ask(flows: "Flows", run: FlowState, step: Collect, first: str, now: float, 
 
 
 def _ask_secretly(
-    flows: "Flows", run: FlowState, step: Collect, prompts: tuple[str, ...], now: float, out: list[Do]
+    flows: "Flows", run: FlowState, step: Collect, first: Words | None, now: float, out: list[Do]
 ) -> None:
     run.mode = Mode.KEYING
+    prompts = (step.prompt,) if step.prompt else ()
     wanted = keying.Keys(
         step.least,
         step.most,
@@ -113,7 +116,7 @@ def _ask_secretly(
         step.total_s,
         step.valid,
     )
-    keying.ask(flows, run, wanted, prompts, now, out, step.say)
+    keying.ask(flows, run, wanted, prompts, now, out, step.say, first)
 
 
 def _wait(flows: "Flows", run: FlowState, step: Collect, wait_s: float, now: float) -> None:
@@ -127,7 +130,7 @@ def _none(flows: "Flows", run: FlowState, step: Collect, now: float, out: list[D
     run.no_input += 1
     out.append(Missed(run.interaction, flows.label(run), "", run.no_input))
     if run.no_input < step.no_input_limit:
-        _ask(flows, run, step, step.no_input_prompt, now, out)
+        _ask(flows, run, step, Words(step.no_input_prompt, step.no_input_say), now, out)
     else:
         _leave(flows, run, step.on_none, now, out)
 
@@ -136,7 +139,7 @@ def _bad(flows: "Flows", run: FlowState, step: Collect, told: Rejected, now: flo
     run.bad_input += 1
     out.append(msgspec.structs.replace(told, count=run.bad_input))
     if run.bad_input < step.bad_input_limit:
-        _ask(flows, run, step, step.bad_input_prompt, now, out)
+        _ask(flows, run, step, Words(step.bad_input_prompt, step.bad_input_say), now, out)
     else:
         _leave(flows, run, step.on_bad_input or step.on_none, now, out)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ccd.ivr.do import Assigned, Branched, Do
+from ccd.ivr.filling import assigned
 from ccd.ivr.hours import NOTED, look_up
 from ccd.ivr.state import FlowState
 from ccd.model.entry import condition_of
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def do_set(flows: "Flows", run: FlowState, step: Set, _now: float, out: list[Do]) -> int:
-    run.variables = run.variables | step.values
-    run.language = step.values.get("language", run.language)
-    out.append(Assigned(run.interaction, flows.label(run), step.values))
+    values = assigned(flows, run, step.values)
+    run.variables = run.variables | values
+    run.language = values.get("language", run.language)
+    out.append(Assigned(run.interaction, flows.label(run), values))
     return run.at + 1
 
 

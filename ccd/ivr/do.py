@@ -7,6 +7,7 @@ interaction's timeline (`Chose`, `Missed`, `Assigned`). Every one names its inte
 import msgspec
 
 from ccd.model.nouns import Cause, LegKind, PromptPart
+from ccd.model.step import Say
 
 
 class Do(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -49,6 +50,8 @@ class Queue(Do, frozen=True):
     """What the agent hears instead of the queue's whisper."""
     screen: dict[str, str] = {}
     """What the agent is shown with the offer; empty: as before."""
+    whisper_say: Say = ""
+    """What is said to the agent, after `whisper`, instead of the queue's."""
 
 
 class CallBack(Do, frozen=True):
@@ -62,6 +65,15 @@ class CallBack(Do, frozen=True):
     """The time that the customer would like, as it was said; empty: in turn."""
     calendar: str = ""
     """Whose time that is; empty: that of the queue's calendar."""
+    goes_on: bool = False
+    """Once it is kept, `kept` goes on with the flow; `LeaveLine` follows."""
+
+
+class LeaveLine(Do, frozen=True):
+    """A customer whose callback, or message, is kept has heard all there is: take the line down."""
+
+    note: str = ""
+    """Why, where it is a fault."""
 
 
 class Stay(Do, frozen=True):
@@ -82,6 +94,8 @@ class TakeMessage(Do, frozen=True):
     silence_s: float
     min_s: float
     goodbye: str
+    goes_on: bool = False
+    """Once it is kept, `kept` goes on with the flow in place of the goodbye; `LeaveLine` follows."""
 
 
 class NoRoom(Do, frozen=True):

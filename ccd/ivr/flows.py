@@ -21,9 +21,9 @@ from ccd.ivr.do import (
 )
 from ccd.ivr.input import means_choice
 from ccd.ivr.keying import Told
-from ccd.ivr.moves import LEAVING_STEPS, MOVES, STEPS
+from ccd.ivr.moves import ELSEWHERE_STEPS, LEAVING_STEPS, MOVES, STEPS
 from ccd.ivr.scripts import ASKS, ELSEWHERE, ENDS, HUNG_UP, NOWHERE, RETURNED, WAITS, Scripts
-from ccd.ivr.state import Event, FlowState
+from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model.facts import BotEnded, BotSaid, BotStarted, OutsideAnswered
 from ccd.model.nouns import Cause, LegKind
 from ccd.model.steps import AnyStep
@@ -139,6 +139,16 @@ class Flows(Scripts):
     def refuse(self, interaction: str, why: str, now: float) -> list[Do]:
         """A callback cannot be kept: say why, then go on."""
         return self._event(interaction, Event.REFUSED, why, now)
+
+    def kept(self, interaction: str, values: dict[str, str], now: float) -> list[Do]:
+        """A callback or a message is kept, and the customer still there: go on beside it. `values`: variables
+        that say how."""
+        run = self.state.running.get(interaction)
+        self.now = now
+        outer = run.outer if run is not None else None
+        if outer is not None:  # the wait is over, and so is the flow that waits for it
+            self.depart(outer, ASKS[Mode.QUEUED])
+        return self._event(interaction, Event.KEPT, values, now)
 
     def no_message(self, interaction: str, now: float) -> list[Do]:
         """There was no message, or too short a one."""
@@ -259,6 +269,9 @@ class Flows(Scripts):
             run.at, run.moved_at, before = at, now, label
             if run.aside and isinstance(step, LEAVING_STEPS):
                 self.end(run, out)
+                return
+            if run.kept and isinstance(step, ELSEWHERE_STEPS):
+                self.end(run, out, note=f"{label} means nothing once the customer is to be served later")
                 return
             at = STEPS[type(step)](self, run, step, now, out)
             if at == WAITS:

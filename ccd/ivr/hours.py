@@ -23,9 +23,10 @@ def look_up(step: Hours, calendar: CalendarRule | None, now: float) -> tuple[str
         return step.open, {HOURS: "open"}
     noted = {HOURS: "closed", REASON: state.why}
     if state.until is not None:
-        noted[OPENING] = _local(calendar, state.until)
+        noted[OPENING] = local_time(calendar, state.until)
     return step.closed_by.get(state.cause, step.closed), noted
 
 
-def _local(calendar: CalendarRule, at: float) -> str:
+def local_time(calendar: CalendarRule, at: float) -> str:
+    """The time that it is then where the calendar counts: `2026-12-24 14:30`."""
     return f"{datetime.fromtimestamp(at, timetable_of(calendar).zone):%Y-%m-%d %H:%M}"

@@ -12,7 +12,7 @@ from ccd.ivr.do import AskLost, Do, Recognised, Rejected
 from ccd.ivr.input import TEXT_WAIT_S
 from ccd.ivr.keying import NOT_VALID
 from ccd.ivr.proving import CUSTOMER, CUSTOMER_NAME, IDENTIFIED
-from ccd.ivr.scripts import WAITS
+from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.answers import bounded
 from ccd.model.facts import OutsideAnswered
@@ -39,7 +39,7 @@ def do_identify(flows: "Flows", run: FlowState, step: Identify, now: float, out:
     if step.caller_service and _PHONE.fullmatch(caller):
         _ask(flows, run, step, BY_CALLER, caller, now, out)
     elif step.number_service:
-        _ask_number(flows, run, step, "", now, out)
+        _ask_number(flows, run, step, None, now, out)
     else:
         return _unknown(flows, run, step)
     return WAITS
@@ -62,7 +62,7 @@ def _told(
     """A service says who it is; one that fails says nothing, and nobody is asked twice for that."""
     step = flows.step(run, Identify)
     run.ask = ""
-    outside.quiet(run, step.music, out)
+    outside.quiet(run, bool(step.music), out)
     by, run.asked_by = run.asked_by, ""
     customer = fields.pop(CUSTOMER, "")
     if customer:
@@ -76,9 +76,9 @@ def _told(
             out.append(Recognised(run.interaction, customer[: proving.MOST_KEY]))
             flows.run(run, flows.index(run, step.on_known) if step.on_known else run.at + 1, now, out)
     elif by == BY_CALLER and step.number_service:
-        _ask_number(flows, run, step, "", now, out)
+        _ask_number(flows, run, step, None, now, out)
     elif by == BY_NUMBER and ok and run.attempts < step.attempts:
-        _ask_number(flows, run, step, step.retry_prompt, now, out)
+        _ask_number(flows, run, step, Words(step.retry_prompt, step.retry_say), now, out)
     else:
         flows.run(run, _unknown(flows, run, step), now, out)
 
@@ -102,12 +102,12 @@ def _ask(
 
 
 def _ask_number(
-    flows: "Flows", run: FlowState, step: Identify, first: str, now: float, out: list[Do]
+    flows: "Flows", run: FlowState, step: Identify, first: Words | None, now: float, out: list[Do]
 ) -> None:
     run.mode = Mode.IDENTIFYING
     run.typed = ""
-    prompts = tuple([name for name in (first, step.prompt) if name])
-    said = flows.say(run, prompts, True, now, out, say=step.say)
+    prompts = (step.prompt,) if step.prompt else ()
+    said = flows.say(run, prompts, True, now, out, say=step.say, first=first)
     if not said or run.kind is LegKind.TEXT:
         flows.answer(run, out)
         flows.wait(run, now + (step.wait_s if run.kind is LegKind.AUDIO else TEXT_WAIT_S))
@@ -144,6 +144,6 @@ def keyed(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> 
     if valid is not None:
         _ask(flows, run, step, BY_NUMBER, valid, now, out)
     elif run.attempts < step.attempts:
-        _ask_number(flows, run, step, step.retry_prompt, now, out)
+        _ask_number(flows, run, step, Words(step.retry_prompt, step.retry_say), now, out)
     else:
         flows.run(run, _unknown(flows, run, step), now, out)

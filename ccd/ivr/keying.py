@@ -6,7 +6,7 @@ import msgspec
 
 from ccd.ivr.do import CollectSecretly, Do, Forget
 from ccd.ivr.input import secret_name
-from ccd.ivr.scripts import PLAY_LIMIT_S
+from ccd.ivr.scripts import PLAY_LIMIT_S, Words
 from ccd.ivr.state import FlowState
 from ccd.model.step import Say
 
@@ -51,12 +51,13 @@ def ask(
     now: float,
     out: list[Do],
     say: Say = "",
+    first: Words | None = None,
 ) -> None:
     """Have them collected; `run.play` is the reference that the channel answers with."""
     flows.answer(run, out)
     secret, play, at = _name(run), flows.next_play(run), len(out)
     run.play = ""
-    said = flows.say(run, prompts, True, now, out, say=say)
+    said = flows.say(run, prompts, True, now, out, say=say, first=first)
     if not said:
         run.plays += 1
     out.insert(  # before its prompt: a key on the heels of that is secret already

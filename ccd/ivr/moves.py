@@ -114,6 +114,7 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.LEAVING, Event.PROMPT_ENDED): speaking.left,
     (Mode.LEAVING, Event.DEADLINE): speaking.leave_lost,
     (Mode.KEEPING, Event.REFUSED): parting.refused,
+    (Mode.KEEPING, Event.KEPT): parting.kept,
     (Mode.GREETING, Event.DIGIT): voicemail.key,
     (Mode.GREETING, Event.PROMPT_ENDED): voicemail.greeted,
     (Mode.GREETING, Event.DEADLINE): voicemail.greeting_lost,
@@ -122,6 +123,7 @@ AWAITED: dict[tuple[Mode, Event], Move] = {
     (Mode.SPEAKING, Event.DIGIT): voicemail.spoken,
     (Mode.SPEAKING, Event.DEADLINE): voicemail.long_enough,
     (Mode.SPEAKING, Event.NO_MESSAGE): voicemail.no_message,
+    (Mode.SPEAKING, Event.KEPT): parting.kept,
 }
 """What each event that a mode waits for does in it."""
 MOVES: dict[tuple[Mode, Event], Move | None] = {
@@ -131,6 +133,8 @@ MOVES: dict[tuple[Mode, Event], Move | None] = {
 
 LEAVING_STEPS = (Enqueue, Voicemail, Transfer, Hangup, Bot)
 """Steps that mean nothing while the customer waits in a queue: there the flow ends, and the wait goes on."""
+ELSEWHERE_STEPS = (Enqueue, StepCallBack, Voicemail, Transfer, Bot)
+"""Steps that mean nothing once a callback or a message of the customer is kept: there the flow ends."""
 
 Run = Callable[["Flows", FlowState, Any, float, list[Do]], int]
 

@@ -15,6 +15,7 @@ from ccd.model.answers import bounded, harmless
 from ccd.model.facts import OutsideAnswered
 from ccd.model.nouns import LegKind
 from ccd.model.outside import STEP_FIELD
+from ccd.model.step import Say
 from ccd.model.steps_outside import Hook, Identify, Lookup, Send
 from ccd.model.steps_pay import Pay
 from ccd.model.templates import filled
@@ -28,13 +29,13 @@ DEFAULT_TIMEOUT_S = 2.0
 
 def do_lookup(flows: "Flows", run: FlowState, step: Lookup, now: float, out: list[Do]) -> int:
     ask(flows, run, step, step.service, values_of(flows, run, step.values), now, out)
-    hold(flows, run, step.prompt, step.music, now, out)
+    hold(flows, run, step.prompt, step.music, now, out, step.say)
     return WAITS
 
 
 def do_hook(flows: "Flows", run: FlowState, step: Hook, now: float, out: list[Do]) -> int:
     ask(flows, run, step, step.service, values_of(flows, run, step.values), now, out)
-    hold(flows, run, step.prompt, step.music, now, out)
+    hold(flows, run, step.prompt, step.music, now, out, step.say)
     return WAITS
 
 
@@ -106,14 +107,15 @@ def pose(
     return question, timeout_s
 
 
-def hold(flows: "Flows", run: FlowState, prompt: str, music: str, now: float, out: list[Do]) -> None:
+def hold(
+    flows: "Flows", run: FlowState, prompt: str, music: str, now: float, out: list[Do], say: Say = ""
+) -> None:
     """Say or play something to one who waits for an answer; the deadline of the question stays."""
-    if run.kind is not LegKind.AUDIO or not (prompt or music):
+    if run.kind is not LegKind.AUDIO or not (prompt or music or say):
         return
     until = run.deadline
-    if prompt:
-        flows.say(run, (prompt,), False, now, out)
-    else:
+    spoken = bool(prompt or say) and flows.say(run, (prompt,) if prompt else (), False, now, out, say=say)
+    if not spoken and music:
         flows.answer(run, out)
         out.append(Hold(run.interaction, music))
     if until is not None:
@@ -155,11 +157,11 @@ def _go_on(flows: "Flows", run: FlowState, answer: OutsideAnswered, now: float, 
     if isinstance(step, Send):
         target = "" if answer.ok else step.on_failure
     elif isinstance(step, Hook):
-        quiet(run, step.prompt or step.music, out)
+        quiet(run, bool(step.prompt or step.music or step.say), out)
         target = _way(flows, run, step, fields, answer.ok, out)
     else:
         step = flows.step(run, Lookup)
-        quiet(run, step.prompt or step.music, out)
+        quiet(run, bool(step.prompt or step.music or step.say), out)
         keep(flows, run, step.default | _prefixed(step.prefix, fields), out)
         target = step.on_failure if not answer.ok else step.on_found if fields else step.on_missing
     if target:
@@ -194,7 +196,7 @@ def _prefixed(prefix: str, fields: Mapping[str, str]) -> dict[str, str]:
     return {prefix + name: value for name, value in fields.items()}
 
 
-def quiet(run: FlowState, played: str, out: list[Do]) -> None:
+def quiet(run: FlowState, played: bool, out: list[Do]) -> None:
     """What was played meanwhile stops; its end, still to be told, is no longer awaited."""
     if played and run.kind is LegKind.AUDIO:
         run.play = ""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ccd.ivr.callbacks import ASK_AGAIN, SAID
 from ccd.ivr.do import Assigned, CallBack, Do, Queue, TransferTo
+from ccd.ivr.filling import queue_of, unknown_queue
 from ccd.ivr.input import open_value, whole
 from ccd.ivr.screens import screen_of
 from ccd.ivr.scripts import WAITS
@@ -11,6 +12,7 @@ from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
 from ccd.model.steps import CallBack as StepCallBack
 from ccd.model.steps import Enqueue, Transfer
+from ccd.model.steps_voicemail import Voicemail
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
@@ -48,6 +50,9 @@ def refusal_lost(flows: "Flows", run: FlowState, _: str, now: float, out: list[D
 
 
 def do_queue(flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: list[Do]) -> int:
+    queue = queue_of(flows, run, step)
+    if queue is None:
+        return unknown_queue(flows, run, step, out)
     if step.tags:
         known = run.variables.get(TAGS, "").replace(",", " ").split()
         tags = {TAGS: " ".join([*known, *(tag for tag in step.tags if tag not in known)])}
@@ -64,7 +69,7 @@ def do_queue(flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: li
     out.append(
         Queue(
             run.interaction,
-            step.queue,
+            queue,
             priority,
             step.requirement,
             prefer,
@@ -72,19 +77,34 @@ def do_queue(flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: li
             kept,
             step.whisper,
             screen_of(step.screen, flows.look(run.interaction), run.language) if step.screen else {},
+            step.whisper_say,
         )
     )
     return WAITS
 
 
-def do_call_back(_flows: "Flows", run: FlowState, step: StepCallBack, _now: float, out: list[Do]) -> int:
+def do_call_back(flows: "Flows", run: FlowState, step: StepCallBack, _now: float, out: list[Do]) -> int:
+    queue = queue_of(flows, run, step)
+    if queue is None:
+        return unknown_queue(flows, run, step, out)
     run.mode = Mode.KEEPING
     run.typed = ""
     priority = whole(run.variables.get("priority", ""))
     number = open_value(run.variables, step.number)
     at = open_value(run.variables, step.at)
-    out.append(CallBack(run.interaction, step.queue, number, priority, at, step.calendar))
+    goes_on = bool(step.on_kept)
+    out.append(CallBack(run.interaction, queue, number, priority, at, step.calendar, goes_on))
     return WAITS
+
+
+def kept(flows: "Flows", run: FlowState, values: dict[str, str], now: float, out: list[Do]) -> None:
+    """The place is safe, and the customer still there: the flow says what it has to say, beside it."""
+    step = flows.step_of(run)
+    run.kept, run.aside, run.outer = True, False, None
+    if values:
+        run.variables = run.variables | values
+        out.append(Assigned(run.interaction, flows.label(run), values))
+    flows.go(run, step.on_kept if isinstance(step, StepCallBack | Voicemail) else "", now, out)
 
 
 def do_transfer(_flows: "Flows", run: FlowState, step: Transfer, _now: float, out: list[Do]) -> int:

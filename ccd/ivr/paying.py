@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from ccd.ivr import keying, outside
 from ccd.ivr.do import AskLost, Do, Missed, NotAsked, Rejected
-from ccd.ivr.scripts import WAITS
+from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.answers import bounded
 from ccd.model.facts import OutsideAnswered
 from ccd.model.key_checks import EXPIRY
 from ccd.model.nouns import LegKind
-from ccd.model.steps_pay import Pay
+from ccd.model.step import own_prompt
+from ccd.model.steps_pay import USUAL, Pay
 
 if TYPE_CHECKING:
     from ccd.ivr.flows import Flows
@@ -44,7 +45,7 @@ def do_pay(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do])
         out.append(NotAsked(run.interaction, flows.label(run), step.service, why))
         _keep(flows, run, step, {}, NONE, out)
         return flows.index(run, step.on_failure) if step.on_failure else run.at + 1
-    _ask(flows, run, step, CARD, "", now, out)
+    _ask(flows, run, step, CARD, None, now, out)
     return WAITS
 
 
@@ -65,7 +66,7 @@ def keyed(flows: "Flows", run: FlowState, told: keying.Told, now: float, out: li
         run.given = run.given | {run.part: told.secret}
         left = [part for part in PARTS if part not in run.given]
         if left:
-            _ask(flows, run, step, left[0], "", now, out)
+            _ask(flows, run, step, left[0], None, now, out)
         else:
             _charge(flows, run, step, now, out)
 
@@ -105,19 +106,23 @@ def _values(flows: "Flows", run: FlowState, step: Pay) -> dict[str, str]:
     return outside.values_of(flows, run, step.values | {AMOUNT: step.amount, CURRENCY: step.currency})
 
 
-def _ask(flows: "Flows", run: FlowState, step: Pay, part: str, first: str, now: float, out: list[Do]) -> None:
+def _ask(
+    flows: "Flows", run: FlowState, step: Pay, part: str, first: Words | None, now: float, out: list[Do]
+) -> None:
     if part != run.part or not first:
         run.no_input = run.bad_input = 0
     run.mode, run.part = Mode.PAYING, part
     if part == CARD:
-        prompt, least, most, valid = step.card_prompt, 12, 19, "luhn"
+        prompt, say, least, most, valid = step.prompt_of("card"), step.card_say, 12, 19, "luhn"
     elif part == EXPIRES:
         month = datetime.fromtimestamp(now - WEST_S, UTC)
-        prompt, least, most, valid = step.expiry_prompt, 4, 4, f"{EXPIRY}:{month:%y%m}"
+        prompt, say = step.prompt_of("expiry"), step.expiry_say
+        least, most, valid = 4, 4, f"{EXPIRY}:{month:%y%m}"
     else:
-        prompt, least, most, valid = step.security_code_prompt, 3, 4, ""
+        prompt, say = step.prompt_of("security_code"), step.security_code_say
+        least, most, valid = 3, 4, ""
     keys = keying.Keys(least, most, "#", step.first_wait_s, step.wait_s, step.total_s, valid)
-    keying.ask(flows, run, keys, tuple([name for name in (first, prompt) if name]), now, out)
+    keying.ask(flows, run, keys, (prompt,) if prompt else (), now, out, say, first)
 
 
 def _missed(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do]) -> None:
@@ -130,7 +135,7 @@ def _missed(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do]
 def _again(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do]) -> None:
     if run.no_input + run.bad_input < step.input_limit:
         misses = run.no_input, run.bad_input
-        _ask(flows, run, step, run.part, step.again_prompt, now, out)
+        _ask(flows, run, step, run.part, Words(step.prompt_of("again"), step.again_say), now, out)
         run.no_input, run.bad_input = misses
         return
     keying.forget(run, out)
@@ -146,19 +151,19 @@ def _charge(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do]
     secrets = dict(run.given)
     keying.drop(run, out)
     outside.ask(flows, run, step, step.service, values, now, out, Mode.CHARGING, secrets)
-    outside.hold(flows, run, step.prompt, "", now, out)
+    outside.hold(flows, run, own_prompt(step.prompt, step.say, USUAL["wait"]), "", now, out, step.say)
 
 
 def _over(flows: "Flows", run: FlowState, fields: dict[str, str], now: float, out: list[Do]) -> None:
     step, run.ask = flows.step(run, Pay), ""
     keying.forget(run, out)
-    outside.quiet(run, step.prompt, out)
+    outside.quiet(run, bool(step.prompt or step.say), out)
     result = {"true": PAID, "false": REFUSED}.get(fields.get("paid", ""), UNKNOWN)
     _keep(flows, run, step, fields, result, out)
     if result == REFUSED:
         run.tries += 1
         if run.tries < step.attempts:
-            _ask(flows, run, step, CARD, step.refused_prompt, now, out)
+            _ask(flows, run, step, CARD, Words(step.prompt_of("refused"), step.refused_say), now, out)
         else:
             _go(flows, run, step.on_refused or step.on_failure, now, out)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ccd.ivr import keying, locks, outside
 from ccd.ivr.do import AskLost, Assigned, Compare, Do, Missed, Recognised, Rejected, Remarked
 from ccd.ivr.input import secret_name
+from ccd.ivr.scripts import Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.answers import bounded
 from ccd.model.facts import OutsideAnswered
@@ -51,7 +52,7 @@ def begin(
         _refuse(flows, run, step, "what is written is no secret", now, out)
     elif step.pin is not None:
         _enter(run, PIN)
-        _ask(flows, run, step, "", now, out)
+        _ask(flows, run, step, None, now, out)
     else:
         _enter(run, CODE)
         _send(flows, run, step, now, out)
@@ -112,7 +113,7 @@ def sent(flows: "Flows", run: FlowState, answer: OutsideAnswered, now: float, ou
         _refuse(flows, run, step, "the code could not be sent", now, out)
         return
     run.code_until = now + _code(step).valid_s
-    _ask(flows, run, step, "", now, out)
+    _ask(flows, run, step, None, now, out)
 
 
 def late(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
@@ -149,20 +150,22 @@ def _enter(run: FlowState, part: str) -> None:
     run.part, run.tries, run.no_input = part, 0, 0
 
 
-def _ask(flows: "Flows", run: FlowState, step: Identify, first: str, now: float, out: list[Do]) -> None:
+def _ask(
+    flows: "Flows", run: FlowState, step: Identify, first: Words | None, now: float, out: list[Do]
+) -> None:
     if locks.locked(flows.state.failed, _names(flows, run), step.lock_after, now):
         _refuse(flows, run, step, "locked", now, out)
         return
     run.mode = Mode.PROVING
     if run.part == PIN:
         assert step.pin is not None  # noqa: S101  # begun only with one
-        prompt = step.pin.prompt
+        prompt, say = step.pin.prompts()[0], step.pin.say
         keys = keying.Keys(step.pin.least, step.pin.most, "#", PIN_WAIT_S, KEY_WAIT_S, TOTAL_S)
     else:
         code = _code(step)
-        prompt = code.prompt
+        prompt, say = code.prompts()[0], code.say
         keys = keying.Keys(code.digits, code.digits, "#", code.wait_s, KEY_WAIT_S, code.wait_s + TOTAL_S)
-    keying.ask(flows, run, keys, tuple([name for name in (first, prompt) if name]), now, out)
+    keying.ask(flows, run, keys, (prompt,) if prompt else (), now, out, say, first)
 
 
 def _judge(flows: "Flows", run: FlowState, step: Identify, now: float, out: list[Do]) -> None:
@@ -238,7 +241,7 @@ def _wrong(flows: "Flows", run: FlowState, step: Identify, now: float, out: list
     assert proof is not None  # noqa: S101  # begun only with one
     run.tries += 1
     if run.tries < proof.attempts:
-        _ask(flows, run, step, proof.wrong_prompt, now, out)
+        _ask(flows, run, step, Words(proof.prompts()[1], proof.wrong_say), now, out)
     else:
         _refuse(flows, run, step, "too many attempts", now, out)
 

@@ -5,10 +5,10 @@ Nothing here runs a step; `ccd.ivr.flows` does.
 
 import heapq
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ccd.ivr.callbacks import scripts_for
-from ccd.ivr.do import Answer, Do, HangUp, PlayParts, Stay
+from ccd.ivr.do import Answer, Do, HangUp, LeaveLine, PlayParts, Stay
 from ccd.ivr.input import hidden
 from ccd.ivr.state import FlowsState, FlowState, Mode
 from ccd.ivr.voicemail_scripts import message_flows
@@ -26,6 +26,13 @@ ENDS = NOWHERE - 1
 """What a step returns after which the flow is over."""
 WAITS = -1
 """What a step returns that waits for something."""
+
+
+class Words(NamedTuple):
+    """A prompt, and a text after it: what is said before a question is asked again."""
+
+    prompt: str
+    say: Say
 
 
 Look = Callable[[str], Callable[[str], Any]]
@@ -199,14 +206,17 @@ class Scripts:
         digits: str = "",
         say: Say = "",
         more: tuple[PromptPart, ...] = (),
+        first: "Words | None" = None,
     ) -> bool:
         """Play prompts, speak digits one by one, say a text, then `more`; whether there is anything of it.
+
+        `first`: what is said before all that.
 
         Its end is awaited on audio legs; on text legs it is shown, and over at once.
         """
         heard = run.kind is LegKind.AUDIO
         parts = _audible(prompts, digits) if heard else self._written(run, prompts, digits)
-        parts += self.said(run, say) + more
+        parts = self._before(run, first) + parts + self.said(run, say) + more
         if not parts:
             return False
         self.answer(run, out)
@@ -217,6 +227,13 @@ class Scripts:
             run.play = play
             self.wait(run, now + PLAY_LIMIT_S)
         return True
+
+    def _before(self, run: FlowState, first: "Words | None") -> tuple[PromptPart, ...]:
+        if first is None:
+            return ()
+        prompts = (first.prompt,) if first.prompt else ()
+        parts = _audible(prompts, "") if run.kind is LegKind.AUDIO else self._written(run, prompts, "")
+        return parts + self.said(run, first.say)
 
     def said(self, run: FlowState, say: Say) -> tuple[PromptPart, ...]:
         """A text with its values in, in the language of the flow at this point."""
@@ -247,7 +264,7 @@ class Scripts:
             return
         self.depart(run, ENDED)
         self.state.running.pop(run.interaction, None)
-        out.append(HangUp(run.interaction, cause, note))
+        out.append(LeaveLine(run.interaction, note) if run.kept else HangUp(run.interaction, cause, note))
 
     def depart(self, run: FlowState, how: str) -> None:
         """Tell the watch that the run is over."""

@@ -78,6 +78,7 @@ class Event(StrEnum):
     RESUME = "resume"
     DEADLINE = "deadline"
     REFUSED = "refused"
+    KEPT = "kept"
     NO_MESSAGE = "no_message"
     KEYED = "keyed"
     ANSWERED = "answered"
@@ -156,6 +157,8 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     """It runs while the customer waits in a queue: at its end the wait goes on."""
     outer: "FlowState | None" = None
     """The flow that waits for the queue meanwhile."""
+    kept: bool = False
+    """A callback or a message is kept: it runs beside that, and at its end the line goes down."""
     calls: list[Frame] = []
     """Flows that called, the outermost first."""
     entry: str = ""

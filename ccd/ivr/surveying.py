@@ -7,7 +7,7 @@ before the question are not taken: nobody answers what was not asked.
 from typing import TYPE_CHECKING
 
 from ccd.ivr.do import Answered, Asked, Do, Missed, Unanswered
-from ccd.ivr.scripts import WAITS
+from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
 from ccd.model.steps_surveys import CHOICE, FREE, NPS, SCALES, SKIP, Survey
@@ -26,7 +26,7 @@ def do_survey(flows: "Flows", run: FlowState, step: Survey, now: float, out: lis
         return run.at + 1
     run.no_input = run.bad_input = 0
     out.append(Asked(run.interaction, _survey(flows, run), step.name, step.kind))
-    _ask(flows, run, step, "", now, out)
+    _ask(flows, run, step, None, now, out)
     return WAITS
 
 
@@ -66,7 +66,7 @@ def waited(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) ->
         run.no_input += 1
         out.append(Missed(run.interaction, flows.label(run), "", run.no_input))
         if run.kind is LegKind.AUDIO and run.no_input < step.no_input_limit:
-            _ask(flows, run, step, step.no_input_prompt, now, out)
+            _ask(flows, run, step, Words(step.no_input_prompt, step.no_input_say), now, out)
         else:
             _give_up(flows, run, step, NO_INPUT, now, out)
 
@@ -83,13 +83,18 @@ def answer_of(step: Survey, said: str) -> str:
     return str(int(said)) if plain and low <= int(said) <= high else ""
 
 
-def _ask(flows: "Flows", run: FlowState, step: Survey, first: str, now: float, out: list[Do]) -> None:
+def _ask(
+    flows: "Flows", run: FlowState, step: Survey, first: Words | None, now: float, out: list[Do]
+) -> None:
     """Put the question, after `first` if that is set."""
     run.mode = Mode.RATING
     run.typed = ""
     heard = run.kind is LegKind.AUDIO
-    prompts = tuple([name for name in (first, step.question()) if name]) if heard else ()
-    said = flows.say(run, prompts, True, now, out, say="" if heard and step.prompt else step.say)
+    question = step.question() if heard else ""
+    prompts = (question,) if question else ()
+    say = "" if heard and step.prompt else step.say
+    first = first if heard or first is None else Words("", first.say)
+    said = flows.say(run, prompts, True, now, out, say=say, first=first)
     if not (said and heard):
         flows.answer(run, out)
         _listen(flows, run, now)
@@ -115,7 +120,7 @@ def _take(flows: "Flows", run: FlowState, step: Survey, said: str, now: float, o
     run.bad_input += 1
     out.append(Missed(run.interaction, flows.label(run), said[:1], run.bad_input))
     if run.bad_input < step.bad_input_limit:
-        _ask(flows, run, step, step.bad_input_prompt, now, out)
+        _ask(flows, run, step, Words(step.bad_input_prompt, step.bad_input_say), now, out)
     else:
         _give_up(flows, run, step, BAD_INPUT, now, out)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ccd.ivr.do import Beep, Do, EndMessage, NoRoom, SwitchRecording, TakeMessage
+from ccd.ivr.filling import queue_of, unknown_queue
 from ccd.ivr.scripts import WAITS
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
@@ -21,13 +22,15 @@ def do_voicemail(flows: "Flows", run: FlowState, step: Voicemail, now: float, ou
     run.typed = ""
     if run.kind is LegKind.TEXT:
         return flows.index(run, step.on_empty) if step.on_empty else run.at + 1
-    if flows.full(step.queue):
-        out.append(NoRoom(run.interaction, flows.label(run), step.queue))
+    queue = queue_of(flows, run, step)
+    if queue is None:
+        return unknown_queue(flows, run, step, out)
+    if flows.full(queue):
+        out.append(NoRoom(run.interaction, flows.label(run), queue))
         return flows.index(run, step.on_full) if step.on_full else run.at + 1
-    if step.prompt:
-        run.mode = Mode.GREETING
-        flows.say(run, (step.prompt,), True, now, out)
-    else:
+    run.mode = Mode.GREETING
+    prompt = step.greeting()
+    if not flows.say(run, (prompt,) if prompt else (), True, now, out, say=step.say):
         flows.answer(run, out)
         _beep(flows, run, now, out)
     return WAITS
@@ -70,7 +73,10 @@ def beep_lost(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do])
 def _speak(flows: "Flows", run: FlowState, now: float, out: list[Do]) -> None:
     step = flows.step(run, Voicemail)
     run.mode, run.play = Mode.SPEAKING, ""
-    out.append(TakeMessage(run.interaction, step.queue, step.silence_s, step.min_s, step.goodbye))
+    # nothing was set since the step began: it is the queue of then
+    queue = queue_of(flows, run, step) or step.queue
+    goodbye, goes_on = step.goodbye, bool(step.on_kept)
+    out.append(TakeMessage(run.interaction, queue, step.silence_s, step.min_s, goodbye, goes_on))
     flows.wait(run, now + step.max_s)
 
 

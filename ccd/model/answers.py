@@ -26,8 +26,13 @@ def bounded(values: Mapping[str, str]) -> dict[str, str]:
         if len(out) >= MOST_FIELDS:
             break
         if _NAME.fullmatch(name):
-            out[name] = _CONTROL.sub(" ", value[:MOST_CHARACTERS])
+            out[name] = one_line(value)
     return out
+
+
+def one_line(value: str) -> str:
+    """The text on one line, no longer than a value may be."""
+    return _CONTROL.sub(" ", value[:MOST_CHARACTERS])
 
 
 def harmless(variables: Mapping[str, str]) -> dict[str, str]:

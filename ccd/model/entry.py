@@ -1,6 +1,7 @@
 """Conditions of entry rules and of branches, and what they may ask about.
 
-Entry rules (`[[queues.Q.entry]]`) say what is worth how much when it enters a queue, and asks for what.
+Entry rules (`[[queues.Q.entry]]`, and `[[entry]]` for several queues) say what is worth how much when it
+enters a queue, and asks for what.
 
 Each rule whose condition holds adds its points to the priority and its requirement to what is asked.
 Nothing of it is carried to the next queue, which has rules of its own. A condition looks at the interaction
@@ -17,7 +18,7 @@ from ccd.model.expression_compiler import condition
 from ccd.model.expression_text import ExpressionFault, nearest, shown
 from ccd.model.expression_tree import Name, walk
 from ccd.model.expressions import parse
-from ccd.model.rules import EntryRule
+from ccd.model.rules import EntryRule, QueueRule, SharedEntryRule
 
 NAMES = ("caller", "caller_name", "channel", "channel_class", "dialled", "flow", "language", "tags")
 """What a condition may ask about, besides what the flow set."""
@@ -42,6 +43,13 @@ class Weighed(msgspec.Struct, frozen=True):
 
 
 NOTHING = Weighed()
+
+
+def entry_rules(shared: tuple[SharedEntryRule, ...], queue: QueueRule) -> tuple[EntryRule, ...]:
+    """The rules of a queue: those written once for several, then its own."""
+    if not shared:
+        return queue.entry
+    return (*(rule for rule in shared if not rule.queues or queue.name in rule.queues), *queue.entry)
 
 
 def weigh(rules: tuple[EntryRule, ...], look_up: Callable[[str], Any]) -> Weighed:

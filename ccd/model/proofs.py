@@ -4,6 +4,9 @@ Both are keyed in secret; what is right is judged outside the flow, which learns
 """
 
 from ccd.model.frozen import Frozen
+from ccd.model.step import Say, own_prompt
+
+WRONG_PROMPT = "identify/wrong"
 
 
 class Pin(Frozen, frozen=True):
@@ -14,14 +17,23 @@ class Pin(Frozen, frozen=True):
     answer has the field `customer` with this customer in it."""
     prompt: str = "identify/pin"
     """Asks for the PIN."""
-    wrong_prompt: str = "identify/wrong"
+    say: Say = ""
+    """Text that asks for it: in place of the usual prompt, after one of your own."""
+    wrong_prompt: str = WRONG_PROMPT
     """Said before asking again."""
+    wrong_say: Say = ""
+    """Text said before asking again: in place of the usual prompt, after one of your own."""
     least: int = 4
     """Fewer keys are bad input, of which the service hears nothing."""
     most: int = 8
     """So many keys end it by themselves; else `#` does."""
     attempts: int = 3
     """So often in one call, keys that are none among them."""
+
+    def prompts(self) -> tuple[str, str]:
+        """The prompt that asks, and the one before asking again, where texts leave them."""
+        asks = own_prompt(self.prompt, self.say, "identify/pin")
+        return asks, own_prompt(self.wrong_prompt, self.wrong_say, WRONG_PROMPT)
 
 
 class OneTimeCode(Frozen, frozen=True):
@@ -41,11 +53,20 @@ class OneTimeCode(Frozen, frozen=True):
     """It counts for so long after the service sent it."""
     prompt: str = "identify/code"
     """Asks for the code."""
-    wrong_prompt: str = "identify/wrong"
+    say: Say = ""
+    """Text that asks for it: in place of the usual prompt, after one of your own."""
+    wrong_prompt: str = WRONG_PROMPT
     """Said before asking again."""
+    wrong_say: Say = ""
+    """Text said before asking again: in place of the usual prompt, after one of your own."""
     attempts: int = 3
     """So often in one call a code may be wrong."""
     resends: int = 1
     """So often a new code is sent: to who keys nothing, or one key and `#`."""
     wait_s: float = 60.0
     """Time for the first key."""
+
+    def prompts(self) -> tuple[str, str]:
+        """The prompt that asks, and the one before asking again, where texts leave them."""
+        asks = own_prompt(self.prompt, self.say, "identify/code")
+        return asks, own_prompt(self.wrong_prompt, self.wrong_say, WRONG_PROMPT)

@@ -11,6 +11,7 @@ from ccd.model.callback_rules import CallbackRule
 from ccd.model.frozen import Frozen
 from ccd.model.hours import CalendarRule
 from ccd.model.nouns import ChannelClass, OfferEnd
+from ccd.model.step import Say
 from ccd.model.steps import AnyStep
 from ccd.model.targets import Share as Share  # noqa: PLC0414 (found here too)
 from ccd.model.targets import Target as Target  # noqa: PLC0414 (found here too)
@@ -98,6 +99,13 @@ class EntryRule(Frozen, frozen=True):
     """How the timeline calls the rule."""
 
 
+class SharedEntryRule(EntryRule, frozen=True):
+    """[[entry]]: an entry rule of several queues, written once; those of a queue itself come after it."""
+
+    queues: tuple[str, ...] = ()
+    """Queues that it is for; empty: all."""
+
+
 class QueueRule(Frozen, frozen=True):
     """A waiting place with rules. `None` for a limit means no limit."""
 
@@ -144,6 +152,8 @@ class QueueRule(Frozen, frozen=True):
     comfort: tuple[str, ...] = ()
     """Prompts for waiting callers: the first on entry, then one each `announce_every_s`, in turn, before the
     place and the wait."""
+    comfort_say: tuple[Say, ...] = ()
+    """Texts for them, told in turn after those prompts: each one text, or language → text."""
     max_wait_s: float | None = None
     max_length: int | None = None
     overflow: Target = Target()
@@ -152,6 +162,9 @@ class QueueRule(Frozen, frozen=True):
     miss_pause_reason: str = "missed"
     whisper: str = ""
     """Prompt played to the agent alone before the bridge."""
+    whisper_say: Say = ""
+    """Text said to the agent alone, after `whisper`, in the agent's language, with values in as in `say` of a
+    flow: one text, or language → text."""
     record: bool = False
     service_level_s: float = 20.0
     requirement: str = ""
@@ -316,6 +329,8 @@ class Rules(Frozen, frozen=True):
     features: FeatureCodes = FeatureCodes()
     own_calls: OwnCalls = OwnCalls()
     language: str = "en"
+    entry: tuple[SharedEntryRule, ...] = ()
+    """Entry rules of several queues."""
     profiles: dict[str, ProfileRule] = {}
     """What can be turned on over these rules; `model.profiles` applies it."""
     diverted: dict[str, str] = {}

@@ -17,6 +17,18 @@ Say = str | dict[str, str]
 
 
 HANG_UP = "hang up"
+SAY_KEYS = (
+    "say",
+    "no_input_say",
+    "bad_input_say",
+    "retry_say",
+    "card_say",
+    "expiry_say",
+    "security_code_say",
+    "again_say",
+    "refused_say",
+)
+"""Keys of steps that hold a text for the customer."""
 
 
 class Step(Frozen, frozen=True):
@@ -43,13 +55,24 @@ class Step(Frozen, frozen=True):
 
     def texts(self) -> Iterator[tuple[Key, Say]]:
         """Texts of its own that it may say: where, and the text."""
-        say = getattr(self, "say", "")
-        if say:
-            yield ("say",), say
+        for key in SAY_KEYS:
+            say = getattr(self, key, "")
+            if say:
+                yield (key,), say
 
     def speaks(self, language: str) -> Iterator[str]:
         """Languages that the flow may be in after it."""
         yield language
+
+
+def own_prompt(prompt: str, say: Say, usual: str) -> str:
+    """The prompt that is played beside a text: the usual one, which ships, gives way to it."""
+    return "" if say and prompt == usual else prompt
+
+
+def queues_among(queue: str, among: tuple[str, ...]) -> tuple[str, ...]:
+    """The queues that a step may lead to: the one that it names, or those of which one is computed."""
+    return among or ((queue,) if queue else ())
 
 
 def set_ones(**targets: str) -> dict[Key, str]:

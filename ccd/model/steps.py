@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ccd.model.calendar import Cause
 from ccd.model.frozen import Frozen
-from ccd.model.step import HANG_UP, Key, Say, Step, set_ones
+from ccd.model.step import HANG_UP, Key, Say, Step, queues_among, set_ones
 from ccd.model.steps_bots import Bot
 from ccd.model.steps_calling import Call, Return
 from ccd.model.steps_keys import Collect
@@ -57,7 +57,11 @@ class Menu(Step, frozen=True, tag="menu"):
     no_input_limit: int = 3
     bad_input_limit: int = 3
     no_input_prompt: str = ""
+    no_input_say: Say = ""
+    """Text said before asking again when no key came, after `no_input_prompt`."""
     bad_input_prompt: str = ""
+    bad_input_say: Say = ""
+    """Text said before asking again after a wrong key, after `bad_input_prompt`."""
     on_no_input: str = ""
     """Step to go to at the limit; empty: hang up."""
     on_bad_input: str = ""
@@ -84,6 +88,8 @@ class Set(Step, frozen=True, tag="set"):
     """Set variables of the interaction (`language`, `priority` act; others are kept for the record)."""
 
     values: dict[str, str]
+    """Name → value, with `{caller}`, `{dialled}`, `{var.NAME}` and what else conditions know, all as they
+    were before the step. What was keyed in secret gives nothing. A `language` is written out."""
     id: str = ""
 
     instant: ClassVar[bool] = True
@@ -96,7 +102,12 @@ class Enqueue(Step, frozen=True, tag="queue"):
     """Wait in a queue. The flow goes on only if the queue overflows into no target of its own."""
 
     queue: str
+    """Name of the queue, or how it is computed: `"{var.team}"`, which must be one of `among`."""
     id: str = ""
+    among: tuple[str, ...] = ()
+    """Queues that a computed one may be."""
+    on_unknown: str = ""
+    """Step to go to when what is computed is none of them; empty: the next one."""
     priority: int | None = None
     requirement: str = ""
     """What this interaction asks for besides the queue's requirement."""
@@ -113,23 +124,41 @@ class Enqueue(Step, frozen=True, tag="queue"):
     """Words added to the variable `tags`, for the entry rules of the queue and for whoever looks at it."""
     whisper: str = ""
     """Prompt played to the agent alone before the bridge, instead of the queue's."""
+    whisper_say: Say = ""
+    """Text said to the agent alone, after `whisper`, in the agent's language; instead of the queue's."""
     screen: dict[str, str] = {}
     """Name → what the agent is shown with the offer: `{ order = "{var.order}" }`. In what begins with https://
     the values are percent-encoded."""
 
+    def targets(self) -> dict[Key, str]:
+        return set_ones(on_unknown=self.on_unknown)
+
     def leaves(self) -> dict[str, str]:
         return {"an agent takes it": ""}
+
+    def queues(self) -> tuple[str, ...]:
+        """Where it may lead."""
+        return queues_among(self.queue, self.among)
 
 
 class CallBack(Step, frozen=True, tag="callback"):
     """Keep a callback, say goodbye and hang up: the caller has a place in the queue and is called back.
 
-    The flow goes on when that cannot be, after a prompt that says why.
+    The flow goes on when that cannot be, after a prompt that says why. Once it is kept the variables
+    `callback_number` and `callback_at` (local time as `2026-12-24 14:30`; empty: in turn) say how.
     """
 
     queue: str = ""
-    """Where the place is. In a flow that a key began while waiting: always the queue of the wait."""
+    """Where the place is, named or computed as in `queue`. In a flow that a key began while waiting: always
+    the queue of the wait."""
     id: str = ""
+    among: tuple[str, ...] = ()
+    """Queues that a computed one may be."""
+    on_unknown: str = ""
+    """Step to go to when what is computed is none of them; empty: the next one."""
+    on_kept: str = ""
+    """Step to go to when it is kept, with the caller still on the line: the place is safe whatever is said or
+    keyed from there on, and the end of the flow hangs up. Empty: goodbye."""
     number: str = ""
     """Variable with the number; empty, or the variable is not set: the number that the caller calls from."""
     at: str = ""
@@ -141,10 +170,14 @@ class CallBack(Step, frozen=True, tag="callback"):
     """Step to go to when this number, or this time, cannot be; empty, or kept already: the next one."""
 
     def targets(self) -> dict[Key, str]:
-        return set_ones(on_refused=self.on_refused)
+        return set_ones(on_kept=self.on_kept, on_refused=self.on_refused, on_unknown=self.on_unknown)
 
     def leaves(self) -> dict[str, str]:
-        return {"kept": ""}
+        return {} if self.on_kept else {"kept": ""}
+
+    def queues(self) -> tuple[str, ...]:
+        """Where it may lead; none: to that of the wait."""
+        return queues_among(self.queue, self.among)
 
 
 class Transfer(Step, frozen=True, tag="transfer"):

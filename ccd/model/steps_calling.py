@@ -15,7 +15,7 @@ class Call(Step, frozen=True, tag="call"):
     """Name of the other flow."""
     id: str = ""
     arguments: dict[str, str] = {}
-    """Variables that are set while it runs, and put back as they were after it."""
+    """Variables that are set while it runs, and put back as they were after it; values as in `set`."""
 
     instant: ClassVar[bool] = True
 

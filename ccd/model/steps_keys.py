@@ -39,7 +39,11 @@ class Collect(Step, frozen=True, tag="collect"):
     bad_input_limit: int = 3
     """After so many times bad input: `on_bad_input`."""
     no_input_prompt: str = ""
+    no_input_say: Say = ""
+    """Text said before asking again when no key came, after `no_input_prompt`."""
     bad_input_prompt: str = ""
+    bad_input_say: Say = ""
+    """Text said before asking again after bad input, after `bad_input_prompt`."""
     on_none: str = ""
     """Step to go to when no key came; empty: the next one."""
     on_bad_input: str = ""

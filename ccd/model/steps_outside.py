@@ -30,6 +30,8 @@ class Lookup(Step, frozen=True, tag="lookup"):
     """The answer is waited for so long; 0: as long as the service says."""
     prompt: str = ""
     """Said meanwhile."""
+    say: Say = ""
+    """Text said meanwhile, after the prompt: one text, or language → text."""
     music: str = ""
     """Played meanwhile, after the prompt."""
 
@@ -65,6 +67,8 @@ class Hook(Step, frozen=True, tag="hook"):
     """The answer is waited for so long; 0: as long as the service says."""
     prompt: str = ""
     """Said meanwhile."""
+    say: Say = ""
+    """Text said meanwhile, after the prompt: one text, or language → text."""
     music: str = ""
     """Played meanwhile, after the prompt."""
 
@@ -103,6 +107,8 @@ class Identify(Step, frozen=True, tag="identify"):
     """Text said after the prompt: one text, or language → text."""
     retry_prompt: str = ""
     """Said before asking again; empty: `prompt` alone."""
+    retry_say: Say = ""
+    """Text said before asking again, after `retry_prompt`."""
     attempts: int = 3
     """So often a customer number may be keyed."""
     wait_s: float = 5.0
@@ -142,8 +148,16 @@ class Identify(Step, frozen=True, tag="identify"):
         yield ("retry_prompt",), self.retry_prompt
         for key, proof in (("pin", self.pin), ("one_time_code", self.one_time_code)):
             if proof is not None:
-                yield (key, "prompt"), proof.prompt
-                yield (key, "wrong_prompt"), proof.wrong_prompt
+                asks, wrong = proof.prompts()
+                yield (key, "prompt"), asks
+                yield (key, "wrong_prompt"), wrong
+
+    def texts(self) -> Iterator[tuple[Key, Say]]:
+        yield from super().texts()
+        for key, proof in (("pin", self.pin), ("one_time_code", self.one_time_code)):
+            for name in ("say", "wrong_say") if proof is not None else ():
+                if say := getattr(proof, name):
+                    yield (key, name), say
 
 
 class Send(Step, frozen=True, tag="send"):

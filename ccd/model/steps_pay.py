@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 
-from ccd.model.step import Key, Step, set_ones
+from ccd.model.step import Key, Say, Step, own_prompt, set_ones
+
+USUAL = {
+    "card": "pay/card",
+    "expiry": "pay/expiry",
+    "security_code": "pay/security-code",
+    "again": "pay/again",
+    "refused": "pay/refused",
+    "wait": "pay/wait",
+}
+"""Prompts that ship, by what they are for."""
 
 
 class Pay(Step, frozen=True, tag="pay"):
@@ -38,16 +48,28 @@ class Pay(Step, frozen=True, tag="pay"):
     """The answer is waited for so long; 0: as long as the service says."""
     card_prompt: str = "pay/card"
     """Asks for the number of the card."""
+    card_say: Say = ""
+    """Text said for it: in place of the usual prompt, after one of your own."""
     expiry_prompt: str = "pay/expiry"
     """Asks for month and year of the expiry."""
+    expiry_say: Say = ""
+    """Text said for it: in place of the usual prompt, after one of your own."""
     security_code_prompt: str = "pay/security-code"
     """Asks for the security code."""
+    security_code_say: Say = ""
+    """Text said for it: in place of the usual prompt, after one of your own."""
     again_prompt: str = "pay/again"
     """Said before asking again for what was no good."""
+    again_say: Say = ""
+    """Text said for it: in place of the usual prompt, after one of your own."""
     refused_prompt: str = "pay/refused"
     """Said before asking for another card."""
+    refused_say: Say = ""
+    """Text said for it: in place of the usual prompt, after one of your own."""
     prompt: str = "pay/wait"
     """Said while the service is asked."""
+    say: Say = ""
+    """Text said for it: in place of the usual prompt, after one of your own."""
     on_paid: str = ""
     """Step to go to when it is paid; empty: the next one."""
     on_refused: str = ""
@@ -69,9 +91,13 @@ class Pay(Step, frozen=True, tag="pay"):
         return not (self.on_paid and self.on_failure)
 
     def says(self) -> Iterator[tuple[Key, str]]:
-        yield ("card_prompt",), self.card_prompt
-        yield ("expiry_prompt",), self.expiry_prompt
-        yield ("security_code_prompt",), self.security_code_prompt
-        yield ("again_prompt",), self.again_prompt
-        yield ("refused_prompt",), self.refused_prompt
-        yield ("prompt",), self.prompt
+        yield ("card_prompt",), self.prompt_of("card")
+        yield ("expiry_prompt",), self.prompt_of("expiry")
+        yield ("security_code_prompt",), self.prompt_of("security_code")
+        yield ("again_prompt",), self.prompt_of("again")
+        yield ("refused_prompt",), self.prompt_of("refused")
+        yield ("prompt",), own_prompt(self.prompt, self.say, USUAL["wait"])
+
+    def prompt_of(self, what: str) -> str:
+        """The prompt of that name before `_prompt`, where a text leaves it."""
+        return own_prompt(getattr(self, f"{what}_prompt"), getattr(self, f"{what}_say"), USUAL[what])

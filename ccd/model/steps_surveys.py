@@ -43,8 +43,12 @@ class Survey(Step, frozen=True, tag="survey"):
     """After so many answers that are none it is given up."""
     no_input_prompt: str = ""
     """Said before asking again when no key came."""
+    no_input_say: Say = ""
+    """Text said then, after `no_input_prompt`."""
     bad_input_prompt: str = ""
     """Said before asking again after a wrong key."""
+    bad_input_say: Say = ""
+    """Text said then, after `bad_input_prompt`."""
     on_none: str = ""
     """Step to go to when it was given up; empty: the next one."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ccd.model.step import Key, Step, set_ones
+from ccd.model.step import Key, Say, Step, own_prompt, queues_among, set_ones
 from ccd.model.voicemail_rules import KEPT_PROMPT, LEAVE_PROMPT
 
 
@@ -15,10 +15,16 @@ class Voicemail(Step, frozen=True, tag="voicemail"):
     """
 
     queue: str
-    """Where the message waits."""
+    """Where the message waits: the name of a queue, or how it is computed, `"{var.team}"`."""
     id: str = ""
+    among: tuple[str, ...] = ()
+    """Queues that a computed one may be."""
+    on_unknown: str = ""
+    """Step to go to when what is computed is none of them; empty: the next one."""
     prompt: str = LEAVE_PROMPT
     """Prompt that asks for it; a key cuts it. Empty: only the beep."""
+    say: Say = ""
+    """Text that asks for it: in place of the usual prompt, after one of your own."""
     beep: bool = True
     """Whether a beep says when to speak."""
     max_s: float = 180.0
@@ -33,16 +39,33 @@ class Voicemail(Step, frozen=True, tag="voicemail"):
     """Step to go to when the queue has as many messages as it takes (`most`); empty: the next one."""
     goodbye: str = KEPT_PROMPT
     """Prompt before hanging up."""
+    on_kept: str = ""
+    """Step to go to when a message was left, with the customer still on the line: it is safe whatever is said
+    or keyed from there on, and the end of the flow hangs up. Empty: `goodbye`."""
 
     def targets(self) -> dict[Key, str]:
-        return set_ones(on_empty=self.on_empty, on_full=self.on_full)
+        return set_ones(
+            on_kept=self.on_kept, on_empty=self.on_empty, on_full=self.on_full, on_unknown=self.on_unknown
+        )
 
     def goes_on(self) -> bool:
-        return not (self.on_empty and self.on_full)
+        return not (self.on_empty and self.on_full and (self.on_unknown or not self.among))
+
+    def leaves(self) -> dict[str, str]:
+        return {} if self.on_kept else {"a message was left": ""}
 
     def says(self) -> Iterator[tuple[Key, str]]:
-        yield ("prompt",), self.prompt
-        yield ("goodbye",), self.goodbye
+        yield ("prompt",), self.greeting()
+        if not self.on_kept:
+            yield ("goodbye",), self.goodbye
+
+    def greeting(self) -> str:
+        """The prompt that asks for it; the usual one gives way to a text."""
+        return own_prompt(self.prompt, self.say, LEAVE_PROMPT)
+
+    def queues(self) -> tuple[str, ...]:
+        """Where the message may wait."""
+        return queues_among(self.queue, self.among)
 
 
 RECORD_ON, RECORD_OFF, RECORD_MASK, RECORD_UNMASK = "on", "off", "mask", "unmask"

@@ -1,6 +1,7 @@
 """Rules of voicemail: how messages are taken for a queue, and how long one that is put off rests."""
 
 from ccd.model.frozen import Frozen
+from ccd.model.step import Say
 from ccd.model.targets import Target
 
 LEAVE_PROMPT, KEPT_PROMPT = "voicemail/leave", "voicemail/kept"
@@ -15,6 +16,8 @@ class VoicemailRule(Frozen, frozen=True):
     """Key pressed while waiting that leads to leaving a message; empty: no key does."""
     prompt: str = LEAVE_PROMPT
     """Prompt that asks for the message."""
+    say: Say = ""
+    """Text that asks for it: in place of the usual prompt, after one of your own."""
     max_s: float = 180.0
     """Longest message."""
     silence_s: float = 5.0

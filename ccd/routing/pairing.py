@@ -230,5 +230,5 @@ class Pairing(Ringing):
             return
         position = queue.rank(place, now)
         wait_s = self.expecting.tell(queue, place, position, now) if rule.announce_wait else None
-        if rule.announce_position or wait_s is not None or rule.comfort:
+        if rule.announce_position or wait_s is not None or rule.comfort or rule.comfort_say:
             out.append(Position(place.interaction, position if rule.announce_position else 0, wait_s))

@@ -165,7 +165,7 @@ class QueueIndex:
         """Whether some condition asks for its service level."""
         self.watches = bool(stages.conditional)
         """Whether it relaxes on a condition."""
-        self.speaks = rule.announce_position or rule.announce_wait or bool(rule.comfort)
+        self.speaks = rule.announce_position or rule.announce_wait or bool(rule.comfort or rule.comfort_say)
         """Whether it tells its waiting customers anything."""
         self.stages = stages
         self.by_state, self.by_candidate = strategy_of(rule, own)

@@ -54,6 +54,7 @@ def _texts(rules: Rules) -> Iterable[str]:
     for queue in rules.queues.values():
         yield from _own(queue)
         yield from (entry.when for entry in queue.entry)
+    yield from (entry.when for entry in rules.entry)
     for flow in rules.flows.values():
         for step in flow.steps:
             if isinstance(step, Branch):

@@ -12,6 +12,7 @@ from ccd.bridging.state import Phase, Talk
 from ccd.history.state import Detail
 from ccd.ivr import do
 from ccd.ivr.callbacks import ALREADY, CLOSED_THEN, DENIED, NO_NUMBER, NO_TIME, TOO_LATE, script_of
+from ccd.ivr.hours import local_time
 from ccd.model import facts
 from ccd.model.calendar import is_open
 from ccd.model.callback_rules import CallbackRule, RetryAfter
@@ -30,6 +31,8 @@ from ccd.runtime.state import Callback, Interaction
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
+NUMBER, AT = "callback_number", "callback_at"
+"""Variables that say how a callback is kept."""
 LONGEST_AHEAD_S = 31 * 86_400.0
 """So far ahead a callback may be asked for."""
 _IN_LINE = (Phase.WAITING, Phase.OFFERED)
@@ -128,7 +131,7 @@ def wanted(centre: "Centre", want: do.CallBack) -> None:
         centre.push(centre.flows.refuse(info.id, why, centre.now))
     else:
         info.priority = info.priority if want.priority is None else want.priority
-        keep(centre, info, talk, queue, number, wished_at=at)
+        keep(centre, info, talk, queue, number, wished_at=at, goes_on=want.goes_on, calendar=want.calendar)
 
 
 def wished(centre: "Centre", queue: str, want: do.CallBack) -> tuple[float, str]:
@@ -174,28 +177,62 @@ def keep(
     number: str,
     by: str = "",
     wished_at: float = 0.0,
+    goes_on: bool = False,
+    calendar: str = "",
 ) -> None:
-    """The customer leaves the line and keeps the place, or begins one; until `wished_at` the place rests."""
+    """The customer leaves the line and keeps the place, or begins one; until `wished_at` the place rests.
+
+    `goes_on`: the flow has more to say before the line goes down. `calendar`: whose time it tells.
+    """
     rule, now = rule_of(centre, queue), centre.now
-    until, rests_until = max(now, wished_at) + rule.valid_s, max(now + callbacks.GOODBYE_S, wished_at)
+    longest_s = callbacks.AFTER_S if goes_on else callbacks.GOODBYE_S
+    until, rests_until = max(now, wished_at) + rule.valid_s, max(now + longest_s, wished_at)
     info.callback = Callback(number, now, queue, wished_at=wished_at)
     centre.state.callbacks[key_of(number, queue)] = info.id
     details: dict[str, Detail] = {"by": by} if by else {}
     if wished_at:
         details["in_s"] = round(wished_at - now)
     centre.history.note(info.id, now, "callback kept", number=number, queue=queue, **details)
-    centre.flows.stop(info.id, now)
     if talk.phase is Phase.FLOW:
         talk.away = True  # so that no music begins
         centre.enqueue(info, queue, info.priority, callback=PlaceCallback(until, now, rests_until))
     else:
         centre.push(centre.router.call_back(info.id, until, rests_until, now))
-    callbacks.leave_line(centre.talks, talk, number, now)
+    if goes_on:
+        told = {NUMBER: number, AT: _local(centre, queue, calendar, wished_at)}
+        go_on(centre, info, talk, number, told)
+    else:
+        centre.flows.stop(info.id, now)  # not sooner: entry rules ask for what it set
+        callbacks.leave_line(centre.talks, talk, number, now)
+
+
+def _local(centre: "Centre", queue: str, calendar: str, at: float) -> str:
+    rules = centre.state.rules
+    rule = rules.calendars.get(calendar or rules.queues[queue].calendar)
+    return local_time(rule, at) if at and rule is not None else ""
+
+
+def go_on(centre: "Centre", info: Interaction, talk: Talk, number: str, told: dict[str, str]) -> None:
+    """Callback or message are kept: the flow goes on beside the place, for those who are still there."""
+    if callbacks.stay_on(centre.talks, talk, number, centre.now):
+        centre.push(centre.flows.kept(info.id, told, centre.now))
+    else:
+        centre.flows.stop(info.id, centre.now)
+
+
+def leaves(centre: "Centre", want: do.LeaveLine) -> None:
+    """The flow beside a callback or a message is over."""
+    talk = centre.talks.get(want.interaction)
+    if want.note:
+        centre.history.note(want.interaction, centre.now, "flow ended", note=want.note)
+    if talk is not None and talk.asking and talk.away and not talk.customer_gone:
+        callbacks.hang_up(centre.talks, talk)
 
 
 def line_left(centre: "Centre", event: ev.LineLeft) -> None:
     """The customer's line is down: from now on it may be that customer's turn."""
     centre.history.note(event.interaction, centre.now, "left the line")
+    centre.flows.stop(event.interaction, centre.now)
     info = centre.state.interactions.get(event.interaction)
     if info is None or info.callback is None or info.callback.wished_at <= centre.now:
         centre.push(centre.router.wake(event.interaction, centre.now))
@@ -356,6 +393,7 @@ def restarted(centre: "Centre") -> None:
         talk = centre.talks.get(name)
         if place is None or talk is None or not talk.away:
             continue
+        centre.flows.stop(name, centre.now)
         if place.phase is PlacePhase.RESTING:
             kept = centre.state.interactions[name].callback
             if kept is not None and kept.last is None and kept.wished_at <= centre.now:

@@ -23,9 +23,10 @@ from ccd.ivr.flows import Flows
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.bots import CHANNEL
-from ccd.model.entry import NOTHING, Weighed, both, weigh
+from ccd.model.entry import NOTHING, Weighed, both, entry_rules, weigh
 from ccd.model.nouns import Cause
 from ccd.model.rules import QueueRule, Target
+from ccd.model.step import Say
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
@@ -207,12 +208,13 @@ class Centre:
         prefer: str = "",
         prefer_wait_s: float = 0.0,
         whisper: str = "",
+        whisper_say: Say = "",
         callback: Callback | None = None,
     ) -> None:
         """Let an interaction wait in a queue; its first entry keeps its place.
 
         `again`: out of a conversation, which ends for its agent in the same move. `callback`: its customer
-        holds no line. `whisper`: instead of the queue's.
+        holds no line. `whisper`, `whisper_say`: instead of the queue's.
         """
         talk = self.talks.get(info.id)
         rule = self.state.rules.queues.get(queue)
@@ -232,7 +234,9 @@ class Centre:
             worth = (rule.priority if worth is None else worth) + weighed.added
         if not talk.away:
             recalls.called_again(self, info)
-        self.talks.wait(talk, rule.music, whisper=whisper or rule.whisper, record=rule.record)
+        if not (whisper or whisper_say):
+            whisper, whisper_say = rule.whisper, rule.whisper_say
+        self.talks.wait(talk, rule.music, whisper=whisper, record=rule.record, whisper_say=whisper_say)
         self.history.queued(info.id, queue, self.now, worth or 0)
         self._note_weighed(info, weighed)
         if profiles := self.in_force.changed.get(queue):
@@ -261,9 +265,10 @@ class Centre:
             self.history.note(info.id, self.now, ENTRY_RULES, rules=rules, add=added, requirement=asked)
 
     def _weigh(self, info: Interaction, rule: QueueRule) -> Weighed:
-        if not rule.entry:
+        rules = entry_rules(self.state.rules.entry, rule)
+        if not rules:
             return NOTHING
-        return weigh(rule.entry, self._look(info.id))
+        return weigh(rules, self._look(info.id))
 
     def _look(self, interaction: str) -> Callable[[str], Any]:
         """What conditions about an interaction look names up with, now."""

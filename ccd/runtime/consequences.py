@@ -29,6 +29,7 @@ from ccd.runtime import (
 )
 from ccd.runtime.filing import record_row
 from ccd.runtime.leaving import leave
+from ccd.runtime.saying import comfort_of, whisper
 from ccd.runtime.spoken import remember
 from ccd.runtime.wants import WANTS
 
@@ -93,7 +94,7 @@ def _position(centre: "Centre", decision: dec.Position) -> None:
     talk = centre.talks.get(decision.interaction)
     if talk is not None:
         rule = centre.state.rules.queues.get(centre.state.interactions[decision.interaction].queue)
-        comfort = rule.comfort if rule is not None else ()
+        comfort = comfort_of(centre, talk, rule) if rule is not None else ()
         announce(centre.talks, talk, decision.position, decision.wait_s, comfort)
 
 
@@ -158,7 +159,9 @@ def _changed(centre: "Centre", decision: dec.Changed) -> None:
     if decision.queue != info.queue:
         info.queue = decision.queue
         rule = centre.state.rules.queues[decision.queue]
-        centre.talks.wait(talk, rule.music, whisper=rule.whisper, record=rule.record)
+        centre.talks.wait(
+            talk, rule.music, whisper=rule.whisper, record=rule.record, whisper_say=rule.whisper_say
+        )
         centre.history.queued(info.id, info.queue, centre.now, info.priority or 0)
 
 
@@ -221,7 +224,7 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     elif talk.away:
         voicemail.answered(centre, talk)
     else:
-        centre.talks.connect(talk, centre.now)
+        centre.talks.connect(talk, centre.now, *whisper(centre, talk))
     centre.push(decisions)
 
 

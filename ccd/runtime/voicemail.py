@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ccd.bridging import events as ev
 from ccd.bridging import recording
 from ccd.bridging import voicemail as lines
-from ccd.bridging.callbacks import GOODBYE_S
+from ccd.bridging.callbacks import AFTER_S, GOODBYE_S
 from ccd.bridging.state import Message, Phase, Talk
 from ccd.ivr import do
 from ccd.ivr.callbacks import DENIED, NO_NUMBER
@@ -113,7 +113,8 @@ def _take(centre: "Centre", want: do.TakeMessage) -> None:
     if talk is not None:
         centre.history.note(want.interaction, centre.now, "speaks a message", queue=want.queue)
         centre.messages[want.interaction] = None
-        lines.take(centre.talks, talk, Message(want.queue, want.min_s, want.goodbye), want.silence_s)
+        message = Message(want.queue, want.min_s, want.goodbye, goes_on=want.goes_on)
+        lines.take(centre.talks, talk, message, want.silence_s)
 
 
 def _no_room(centre: "Centre", want: do.NoRoom) -> None:
@@ -151,13 +152,19 @@ def _keep(centre: "Centre", info: Interaction, talk: Talk, message: Message) -> 
     now, queue, path = centre.now, message.queue, message.path
     seconds = round(message.seconds, 1)
     centre.history.note(info.id, now, "voicemail kept", queue=queue, seconds=seconds, path=path)
-    centre.flows.stop(info.id, now)
+    goes_on = message.goes_on and not talk.customer_gone
     info.channel_class, info.message_path = ChannelClass.TASK, path
     talk.away = True  # so that no music begins
-    kept = PlaceCallback(now + KEPT_S, now, now + GOODBYE_S, agent_first=True)
+    rests_until = now + (AFTER_S if goes_on else GOODBYE_S)
+    kept = PlaceCallback(now + KEPT_S, now, rests_until, agent_first=True)
     centre.enqueue(info, message.queue, info.priority, callback=kept)
-    if talk.phase is Phase.WAITING:  # else its queue is gone
-        lines.keep(centre.talks, talk, to_e164(info.origin, centre.state.rules.country), now)
+    number = to_e164(info.origin, centre.state.rules.country)
+    if goes_on and talk.phase is Phase.WAITING:  # else its queue is gone
+        callbacks.go_on(centre, info, talk, number, {})
+        return
+    centre.flows.stop(info.id, now)  # not sooner: entry rules ask for what it set
+    if talk.phase is Phase.WAITING:
+        lines.keep(centre.talks, talk, number, now)
 
 
 # -- hearing it -----------------------------------------------------------------------------------
@@ -240,6 +247,7 @@ def restarted(centre: "Centre") -> None:
         place = centre.router.state.places.get(name)
         if talk.message is None or not talk.away or place is None:
             continue
+        centre.flows.stop(name, centre.now)
         if place.phase in (PlacePhase.OFFERED, PlacePhase.ACCEPTED):
             centre.push(centre.router.rest(name, centre.now, "restart", centre.now))
 

@@ -45,6 +45,7 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
             prefer=prefer,
             prefer_wait_s=want.prefer_wait_s,
             whisper=want.whisper,
+            whisper_say=want.whisper_say,
         )
 
 
@@ -112,6 +113,7 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     do.Missed: _missed,
     do.Branched: _branched,
     do.CallBack: callbacks.wanted,
+    do.LeaveLine: callbacks.leaves,
     do.Stay: callbacks.stays,
     do.Assigned: _assigned,
     do.Recognised: _recognised,

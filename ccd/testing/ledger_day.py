@@ -138,7 +138,8 @@ class _Seen:
         """Ringing until it was taken; a whisper before the bridge is none of it."""
         rules = self.people.rules
         rule = rules.queues.get(stay.queue) if rules is not None else None
-        whisper_s = PROMPT_S if rule is not None and rule.whisper else 0.0
+        whispers = (rule.whisper, rule.whisper_say) if rule is not None else ()
+        whisper_s = PROMPT_S * sum(map(bool, whispers))
         return max(0.5, stay.answer_s - whisper_s)
 
     def like(self, known: dict[str, list[float]], queue: str, kind: ChannelClass) -> list[float]:

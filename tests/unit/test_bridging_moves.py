@@ -111,7 +111,7 @@ def test_two_answers_are_one_acceptance() -> None:
 def test_the_whisper_has_a_deadline() -> None:
     hall = Hall().offered(whisper="psst")
     hall.talks.answered("voice:d1", "phone")
-    hall.talks.connect(hall.talk, NOW)
+    hall.talks.connect(hall.talk, NOW, (PromptPart("psst"),), "en")
     commands, _ = hall.step()
     assert commands == [cmd.PlayPrompt("voice:d1", hall.talk.whispering, (PromptPart("psst"),), "en")]
     assert hall.talks.next_deadline() == NOW + WHISPER_S

@@ -17,6 +17,7 @@ STRUCTS = [
     *NAMED.values(),
     rules.Target,
     rules.Relax,
+    rules.SharedEntryRule,
     rules.Tier,
     settings.TransportSettings,
     proofs.Pin,

@@ -17,6 +17,7 @@ GUIDES = [
     "bots.md",
     "first-trunk.md",
     "first-queue.md",
+    "flow-values.md",
     "keys.md",
     "payments.md",
     "peak-mode.md",

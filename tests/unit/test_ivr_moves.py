@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccd.ivr.do import CallBack as StepsCallBack
-from ccd.ivr.do import CollectSecretly, HangUp, PlayParts, Queue, Stay, TransferTo
+from ccd.ivr.do import CollectSecretly, HangUp, LeaveLine, PlayParts, Queue, Stay, TransferTo
 from ccd.ivr.flows import Flows
 from ccd.ivr.moves import MOVES, STEPS
 from ccd.ivr.state import Event, Mode
@@ -47,8 +47,8 @@ STEPS_FOR = (
     Menu(prompt="m", choices={"1": "queue"}, id="menu", no_input_limit=2, bad_input_limit=2),
     Hangup(prompt="bye", id="leave"),
     Collect(variable="number", prompt="keys", id="collect", most=1),
-    CallBack(queue="q", id="callback", on_refused="collect"),
-    Voicemail(queue="q", id="voicemail", on_empty="menu"),
+    CallBack(queue="q", id="callback", on_refused="collect", on_kept="play"),
+    Voicemail(queue="q", id="voicemail", on_empty="menu", on_kept="play"),
     Play(prompts=("p",)),
     Lookup(service="crm", prompt="wait", id="lookup", timeout_s=2.0),
     Identify(caller_service="crm", on_known="queue", id="recognise", timeout_s=2.0),
@@ -152,6 +152,8 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
         return list(flows.bot_said(BotSaid("7", "7.b1", "hello"), now))
     if event is Event.BOT_ENDED:
         return list(flows.bot_ended(BotEnded("7", "7.b1", True), now))
+    if event is Event.KEPT:
+        return list(flows.kept("7", {"callback_number": "+331"}, now))
     if event is Event.NO_MESSAGE:
         return list(flows.no_message("7", now))
     return list(flows.expire(now + 10_000))
@@ -175,6 +177,7 @@ MOVED = {
     (Mode.KEYING, Event.KEYED): Mode.KEEPING,
     (Mode.KEYING, Event.DEADLINE): Mode.KEEPING,
     (Mode.KEEPING, Event.REFUSED): Mode.REFUSING,
+    (Mode.KEEPING, Event.KEPT): Mode.PLAYING,
     (Mode.REFUSING, Event.PROMPT_ENDED): Mode.GREETING,
     (Mode.REFUSING, Event.DEADLINE): Mode.GREETING,
     (Mode.AWAITING, Event.ANSWERED): Mode.RECOGNISING,
@@ -191,6 +194,7 @@ MOVED = {
     (Mode.BEEPING, Event.DEADLINE): Mode.SPEAKING,
     (Mode.SPEAKING, Event.DEADLINE): Mode.SPEAKING,
     (Mode.SPEAKING, Event.NO_MESSAGE): Mode.ASKING,
+    (Mode.SPEAKING, Event.KEPT): Mode.PLAYING,
     (Mode.RATING, Event.DIGIT): Mode.PLAYING,
     (Mode.RATING, Event.PROMPT_ENDED): Mode.RATING,
     (Mode.RATING, Event.DEADLINE): Mode.RATING,
@@ -297,12 +301,19 @@ a_step = st.one_of(
         say=st.sampled_from(["", "which?", {"fr": "laquelle ?", "en": "which?"}]),
         choices=st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["fr", "en"]), max_size=2),
     ),
-    st.builds(Set, values=st.just({"language": "fr"})),
+    st.builds(Set, values=st.sampled_from([{"language": "fr"}, {"number": "{var.card}{var.number}"}])),
     st.builds(Enqueue, queue=st.just("q")),
+    st.builds(Enqueue, queue=st.just("{var.number}"), among=st.just(("q", "1")), on_unknown=targets),
     st.builds(Transfer, address=st.just("+331")),
     st.builds(Goto, step=targets),
     st.builds(
-        Voicemail, queue=st.just("q"), prompt=st.sampled_from(["", "p"]), beep=st.booleans(), on_empty=targets
+        Voicemail,
+        queue=st.just("q"),
+        prompt=st.sampled_from(["", "p"]),
+        say=st.sampled_from(["", "speak"]),
+        beep=st.booleans(),
+        on_empty=targets,
+        on_kept=st.sampled_from(IDS),
     ),
     st.builds(Record, switch=st.sampled_from(["on", "off", "mask", "unmask"])),
     st.builds(
@@ -344,7 +355,13 @@ a_step = st.one_of(
         on_none=targets,
         on_bad_input=targets,
     ),
-    st.builds(CallBack, queue=st.just("q"), number=st.sampled_from(["", "number"]), on_refused=targets),
+    st.builds(
+        CallBack,
+        queue=st.just("q"),
+        number=st.sampled_from(["", "number"]),
+        on_refused=targets,
+        on_kept=st.sampled_from(IDS),
+    ),
     st.builds(
         Branch,
         cases=st.lists(
@@ -362,6 +379,7 @@ an_input = st.one_of(
     st.tuples(st.just("expire"), st.floats(0, 700)),
     st.tuples(st.just("answered"), st.sampled_from(["", "s1", "nowhere"])),
     st.tuples(st.just("refuse"), st.sampled_from(["denied", "already", "full"])),
+    st.tuples(st.just("kept"), st.just("")),
     st.tuples(st.just("keyed"), st.sampled_from([0, 4, -4])),
     st.tuples(st.just("expire"), st.floats(0, 1400)),
 )
@@ -373,7 +391,7 @@ an_input = st.one_of(
     kind=st.sampled_from(LegKind),
     aside=st.booleans(),
 )
-def test_any_script_under_any_input_waits_or_ends(
+def test_any_script_under_any_input_waits_or_ends(  # noqa: PLR0915  (one line an input)
     steps: list[AnyStep], inputs: list[tuple[str, object]], kind: LegKind, aside: bool
 ) -> None:
     """Every turn ends, waits for one thing at most, and never without a deadline of ours or of the queue."""
@@ -391,12 +409,12 @@ def test_any_script_under_any_input_waits_or_ends(
     play = secret = ""
     for what, value in inputs:
         for do in out[:-1]:
-            alone = isinstance(do, HangUp | Queue | TransferTo | Stay | StepsCallBack)
+            alone = isinstance(do, HangUp | Queue | TransferTo | Stay | StepsCallBack | LeaveLine)
             assert not alone, "only the last outcome of a turn waits"
         play = next((do.play for do in out if isinstance(do, PlayParts)), play)
         secret = next((do.secret for do in out if isinstance(do, CollectSecretly)), secret)
         run = flows.state.running.get("7")
-        assert (run is None) == (bool(out) and isinstance(out[-1], HangUp | Stay)) or not out
+        assert (run is None) == (bool(out) and isinstance(out[-1], HangUp | Stay | LeaveLine)) or not out
         if run is None:
             assert flows.next_deadline() is None
             return
@@ -423,6 +441,8 @@ def test_any_script_under_any_input_waits_or_ends(
             out = list(flows.resume("7", "full", now))
         elif what == "refuse":
             out = list(flows.refuse("7", str(value), now))
+        elif what == "kept":
+            out = list(flows.kept("7", {"callback_number": "+331"}, now))
         elif what == "keyed":
             length = int(str(value))
             out = list(flows.secret_collected("7", secret, abs(length), length > 0, "", now))

@@ -16,9 +16,10 @@ import pytest
 from ccd.errors import CcdError, Misconfigured, TryLater
 from ccd.media.tones import sine
 from ccd.media.wav import write
-from ccd.model.rules import FlowRule, Rules
+from ccd.model.rules import FlowRule, QueueRule, Rules
 from ccd.model.settings import DaemonSettings, Secret, Settings, SpeechSettings
-from ccd.model.steps import Hangup, Play
+from ccd.model.steps import Enqueue, Hangup, Play
+from ccd.model.voicemail_rules import VoicemailRule
 from ccd.voice.audio_files import MOST_SAID, SAY, Library, keys_of
 from ccd.voice.media_protocol import Begin, Unpacker, WorkerCommand, pack
 from ccd.voice.speech import REST_S, Speech, prune
@@ -257,6 +258,19 @@ def test_constant_texts_of_flows_are_known_ahead() -> None:
     )
     rules = Rules(flows={"in": FlowRule(name="in", steps=steps, language="en")}, language="fr")
     assert texts_ahead(rules) == (("en", "Hello."), ("fr", "Bonjour."), ("en", "Moment please."))
+
+
+def test_constant_texts_of_queues_are_known_ahead() -> None:
+    queue = QueueRule(
+        name="q",
+        whisper_say={"en": "A call.", "fr": "{caller}"},
+        comfort_say=("Merci.", {"en": "Thanks."}),
+        voicemail=VoicemailRule(say="Parlez."),
+    )
+    flow = FlowRule(name="in", steps=(Enqueue(queue="q", whisper_say="Un appel."),), language="en")
+    rules = Rules(flows={"in": flow}, queues={"q": queue}, language="fr")
+    texts = (("en", "A call."), ("fr", "Merci."), ("en", "Thanks."), ("fr", "Parlez."), ("fr", "Un appel."))
+    assert texts_ahead(rules) == texts
 
 
 def test_the_plan_travels_to_the_worker_and_shows_no_secret() -> None:
