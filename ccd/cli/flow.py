@@ -166,6 +166,11 @@ def rehearse(
         list[str] | None,
         typer.Option("--figure", help="A figure of a queue; repeatable.", metavar="queue.NAME.ewt_s=420"),
     ] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option("--history", help="Of the caller; repeatable.", metavar="contacts_7d=3"),
+    ] = None,
+    notice: Annotated[str, typer.Option("--notice", help="Text of a notice that is in force.")] = "",
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
@@ -177,10 +182,11 @@ def rehearse(
       ccctl flow rehearse welcome --at "2026-12-25 10:00" --keys wait,9
       ccctl flow rehearse --dialled +33123456789 --answer 'crm={"tier": "gold"}'
       ccctl flow rehearse welcome --keys 2 --figure queue.sales.ewt_s=420
+      ccctl flow rehearse welcome --history contacts_7d=3
     """
     from ccd.cli.flow_words import texts_of
     from ccd.clock import SystemClock
-    from ccd.testing.flow_cases import flow_of, moment_of
+    from ccd.testing.flow_cases import flow_of, history_of, moment_of
     from ccd.testing.flow_rehearsal import Caller, rehearse_call
 
     session = session_of(context)
@@ -190,7 +196,16 @@ def rehearse(
     zone = zone_of(settings.rules)
     when = moment.replace(tzinfo=zone).timestamp() if moment else SystemClock().now()
     name = flow_of(settings.rules, flow, dialled)
-    who = Caller(name, caller, dialled, _keys(keys), _answers(answer or []), _figures(figure or []))
+    who = Caller(
+        name,
+        caller,
+        dialled,
+        _keys(keys),
+        _answers(answer or []),
+        _figures(figure or []),
+        history_of(_history(history or [])),
+        notice,
+    )
     played = rehearse_call(settings.rules, who, when)
     shown = {
         "flow": name,
@@ -249,12 +264,23 @@ def _figures(pairs: list[str]) -> dict[str, float]:
     return found
 
 
-def zone_of(rules: "Rules") -> tzinfo | None:
-    """The zone of the calendars if they have one in common; None: this machine's."""
-    from zoneinfo import ZoneInfo
+def _history(pairs: list[str]) -> dict[str, Any]:
+    """`contacts_7d=3` is a number, `last_queue=sales` a text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not text:
+            raise Misconfigured("flow.history", f"--history {pair!r} — write e.g. contacts_7d=3")
+        number = not name.startswith("last_") and text.replace(".", "", 1).isdecimal()
+        found[name] = float(text) if number else text
+    return found
 
-    zones = {calendar.zone for calendar in rules.calendars.values()}
-    return ZoneInfo(zones.pop()) if len(zones) == 1 else None
+
+def zone_of(rules: "Rules") -> tzinfo | None:
+    """The centre's zone: `daemon.zone`, or that of the calendars if it is one; None: this machine's."""
+    from ccd.model.clock_figures import Clock
+
+    return Clock(rules.zone, rules.calendars).zone
 
 
 def _lines(played: dict[str, Any], texts: dict[str, dict[str, str]], language: str) -> Iterator[str]:

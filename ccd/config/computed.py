@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from ccd.config.clock_names import clock_names
 from ccd.config.faults import Path
 from ccd.config.people import known, must_be_known
 from ccd.config.values import Reader
@@ -56,7 +57,7 @@ def check_queue(reader: Reader, path: Path, step: Enqueue | CallBack | Voicemail
 def _is_computed(reader: Reader, path: Path, text: str, queues: Collection[str]) -> bool:
     """Whether something is put into it; a fault, with the column, for what is no template."""
     try:
-        check_template(text, queues)
+        check_template(text, queues, clock_names(reader))
     except ExpressionFault as fault:
         reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)
         return True

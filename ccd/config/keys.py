@@ -74,6 +74,7 @@ KEYS: dict[str, Key] = {
         choices=("debug", "info", "warning", "error"), doc="Least level that is logged."
     ),
     "DaemonSettings.drain_s": _seconds(),
+    "DaemonSettings.history_days": Key(low=0.0, high=400.0),
     "LedgerSettings.path": Key(path=True),
     "LedgerSettings.sync": Key(choices=("normal", "full")),
     "LedgerSettings.commit_every_ms": Key(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ccd.config.faults import Path, written
 from ccd.config.numbers import is_country
 from ccd.config.people import must_be_number
+from ccd.config.times import time_zone
 from ccd.config.values import Reader
 from ccd.model.settings import Settings, TrunkSettings
 
@@ -21,6 +22,8 @@ def check_network(reader: Reader, settings: Settings) -> None:
     """All checks of this file."""
     if not is_country(settings.daemon.country):
         _country(reader, ("daemon", "country"), settings.daemon.country)
+    if settings.daemon.zone:
+        time_zone(reader, ("daemon", "zone"), settings.daemon.zone)
     _control(reader, settings)
     _sip(reader, settings)
     _media(reader, settings)

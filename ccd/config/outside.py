@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ccd.config.clock_names import clock_names
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.keyed import check_valid
 from ccd.config.payments import PAY_GIVES, check_codes, check_pay, check_proofs, proofs_ask
@@ -221,6 +222,6 @@ def _service(reader: Reader, settings: Settings, path: Path, name: str, given: C
 def check_text(reader: Reader, path: Path, text: str, queues: Collection[str]) -> None:
     """Fault, with the column, unless the text is a template about what is there."""
     try:
-        check_template(text, queues)
+        check_template(text, queues, clock_names(reader))
     except ExpressionFault as fault:
         reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from ccd.config.clock_names import clock_names
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.opening import check_closing_circles, check_opening
 from ccd.config.strategies import installed
 from ccd.config.values import Reader
 from ccd.config.waiting_keys import check_waiting_keys
 from ccd.errors import Misconfigured
+from ccd.model.clock_figures import ClockNames
 from ccd.model.entry import check_relax_when, check_when
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import ChannelClass
@@ -61,11 +63,11 @@ def check_condition(
     path: Path,
     text: str,
     queues: Collection[str],
-    check: Callable[[str, Collection[str]], None] = check_when,
+    check: Callable[[str, Collection[str], ClockNames], None] = check_when,
 ) -> None:
     """Fault, with the column, unless the text is a condition about what is there."""
     try:
-        check(text, queues)
+        check(text, queues, clock_names(reader))
     except ExpressionFault as fault:
         reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)
 

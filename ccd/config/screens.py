@@ -2,6 +2,7 @@
 
 import re
 
+from ccd.config.clock_names import clock_names
 from ccd.config.faults import Path
 from ccd.config.values import Reader
 from ccd.ivr.screens import MOST_SHOWN
@@ -23,6 +24,6 @@ def check_screen(reader: Reader, path: Path, step: Enqueue) -> None:
         if at == MOST_SHOWN:
             reader.fault(here, f"is one value too many: at most {MOST_SHOWN} are shown", "remove some")
         try:
-            check_template(text, queues if isinstance(queues, dict) else ())
+            check_template(text, queues if isinstance(queues, dict) else (), clock_names(reader))
         except ExpressionFault as fault:
             reader.fault(here, f"column {fault.column}: {fault.problem}", fault.cure)

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 
+from ccd.config.clock_names import clock_names
 from ccd.config.faults import Path, listed
 from ccd.config.values import Reader
 from ccd.model.expression_text import ExpressionFault
@@ -28,7 +29,7 @@ def check_says(reader: Reader, path: Path, step: Step, queues: Collection[str]) 
     for key, say in step.texts():
         for place, text in each_text(key, say):
             try:
-                check_template(text, queues)
+                check_template(text, queues, clock_names(reader))
             except ExpressionFault as fault:
                 reader.fault((*path, *place), f"column {fault.column}: {fault.problem}", fault.cure)
 

@@ -7,6 +7,7 @@ interaction (closed already, or never opened) is counted in the figures but gets
 from collections.abc import Mapping
 
 from ccd.history import own_calls
+from ccd.history.customers import Customers
 from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
 from ccd.history.flow_figures import FlowFold
 from ccd.history.own_calls import KEEP_DAYS, OwnReport
@@ -32,13 +33,14 @@ FIRST_TRACES, LAST_TRACES = 4, 28
 class History:
     """The folds over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
-    __slots__ = ("_day", "_today", "flows", "state")
+    __slots__ = ("_day", "_today", "customers", "flows", "state")
 
     def __init__(self, state: HistoryState | None = None) -> None:
         self.state = HistoryState() if state is None else state
         self._day = -1
         self._today: dict[str, Figures] = {}
         self.flows = FlowFold(self.state.flows)
+        self.customers = Customers(self.state.customers)
 
     # -- records -------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ccd.history.customers import Contacts
 from ccd.history.flow_state import FlowFigures
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd
 from ccd.model.trace import Trace
@@ -174,3 +175,5 @@ class HistoryState(msgspec.Struct):
     """By day and agent; a call belongs to the day on which it ended. The oldest go."""
     flows: dict[int, dict[str, FlowFigures]] = {}
     """By day and flow: the steps that were taken. The oldest go."""
+    customers: dict[str, Contacts] = {}
+    """By the name that a customer is known by; bounded by `ccd.history.customers`."""

@@ -6,7 +6,7 @@ from ccd.ivr.do import Assigned, Branched, Do
 from ccd.ivr.filling import assigned
 from ccd.ivr.hours import NOTED, look_up
 from ccd.ivr.state import FlowState
-from ccd.model.entry import condition_of
+from ccd.model.entry import condition_of, told
 from ccd.model.steps import Branch, Goto, Hours, Set
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def do_branch(flows: "Flows", run: FlowState, step: Branch, _now: float, out: li
     look_up = flows.look(run.interaction)
     for case in step.cases:
         if condition_of(case.when)(look_up):
-            out.append(Branched(run.interaction, flows.label(run), case.when))
+            out.append(Branched(run.interaction, flows.label(run), case.when, told(case.when, look_up)))
             return flows.index(run, case.step)
     out.append(Branched(run.interaction, flows.label(run), ""))
     return flows.index(run, step.otherwise) if step.otherwise else run.at + 1

@@ -4,6 +4,8 @@ The runtime maps them to commands (`PlayParts` → `PlayPrompt` or a text) and t
 interaction's timeline (`Chose`, `Missed`, `Assigned`). Every one names its interaction.
 """
 
+from typing import Any
+
 import msgspec
 
 from ccd.model.nouns import Cause, LegKind, PromptPart
@@ -200,6 +202,8 @@ class Branched(Do, frozen=True):
     step: str
     case: str
     """The condition that held; empty: none did."""
+    was: dict[str, Any] = {}
+    """What it saw of figures, times, history and notices."""
 
 
 class Asked(Do, frozen=True):

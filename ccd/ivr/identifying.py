@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ccd.ivr import outside, proving
-from ccd.ivr.do import AskLost, Do, Recognised, Rejected
+from ccd.ivr.do import AskLost, Do, Rejected
 from ccd.ivr.input import TEXT_WAIT_S
 from ccd.ivr.keying import NOT_VALID
 from ccd.ivr.proving import CUSTOMER, CUSTOMER_NAME, IDENTIFIED
@@ -32,7 +32,7 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 def do_identify(flows: "Flows", run: FlowState, step: Identify, now: float, out: list[Do]) -> int:
     if run.variables.get(CUSTOMER):
-        out.append(Recognised(run.interaction, ""))
+        proving.recognise(run, "", out)
     run.variables = run.variables | {CUSTOMER: "", CUSTOMER_NAME: "", IDENTIFIED: ""}
     run.attempts = 0
     caller = outside.values_of(flows, run, {BY_CALLER: "{caller}"})[BY_CALLER]
@@ -73,7 +73,7 @@ def _told(
         if proving.wanted(step):
             proving.begin(flows, run, step, tuple(values), now, out)
         else:
-            out.append(Recognised(run.interaction, customer[: proving.MOST_KEY]))
+            proving.recognise(run, customer, out)
             flows.run(run, flows.index(run, step.on_known) if step.on_known else run.at + 1, now, out)
     elif by == BY_CALLER and step.number_service:
         _ask_number(flows, run, step, None, now, out)

@@ -261,9 +261,15 @@ def _proved(flows: "Flows", run: FlowState, step: Identify, now: float, out: lis
         _send(flows, run, step, now, out)
         return
     out.append(Assigned(run.interaction, flows.label(run), {IDENTIFIED: run.variables[IDENTIFIED]}))
-    out.append(Recognised(run.interaction, run.variables.get(CUSTOMER, "")[:MOST_KEY]))
+    recognise(run, run.variables.get(CUSTOMER, ""), out)
     _leave(run)
     flows.run(run, flows.index(run, step.on_known) if step.on_known else run.at + 1, now, out)
+
+
+def recognise(run: FlowState, customer: str, out: list[Do]) -> None:
+    """Say who it is; the next step may ask at once, before anybody has heard it. Empty: nobody known."""
+    run.recognised = customer[:MOST_KEY]
+    out.append(Recognised(run.interaction, run.recognised))
 
 
 def _refuse(flows: "Flows", run: FlowState, step: Identify, why: str, now: float, out: list[Do]) -> None:

@@ -159,6 +159,11 @@ class Scripts:
         run = self.state.running.get(interaction)
         return dict(run.variables) if run is not None else {}
 
+    def recognised(self, interaction: str) -> str | None:
+        """Who the customer is, as its flow found; None: it has not asked, or is over."""
+        run = self.state.running.get(interaction)
+        return run.recognised if run is not None else None
+
     def shown(self, interaction: str) -> dict[str, str]:
         """The same for people: of secret keys only how many they are."""
         run = self.state.running.get(interaction)

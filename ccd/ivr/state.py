@@ -112,6 +112,8 @@ class FlowState(msgspec.Struct, omit_defaults=True):
     mode: Mode = Mode.PLAYING
     answered: bool = False
     variables: dict[str, str] = {}
+    recognised: str | None = None
+    """Who the customer is, as the last step `identify` found; empty: nobody known; None: none has asked."""
     plays: int = 0
     """Prompts asked for so far; makes the ids of plays."""
     play: str = ""

@@ -70,6 +70,14 @@ class NoticeRemoved(Fact, frozen=True):
     by: str
 
 
+class CustomerForgotten(Fact, frozen=True):
+    """Somebody at the console makes the centre forget a customer."""
+
+    customer: str
+    """A number, or how a customer is identified."""
+    by: str
+
+
 class QueueClosed(Fact, frozen=True):
     """Somebody at the console closes a queue: as if its calendar were closed."""
 
@@ -438,6 +446,7 @@ AnyFact = (
     | ProfileSet
     | NoticeSet
     | NoticeRemoved
+    | CustomerForgotten
     | QueueClosed
     | QueueOpened
     | DrainAsked

@@ -337,6 +337,12 @@ class Rules(Frozen, frozen=True):
     """Channel → flow that takes all its new interactions. Never in a file: profiles that are on fill it."""
     country: str = ""
     """Region of numbers without country code. Never in a file here: it is `daemon.country`."""
+    zone: str = ""
+    """Time zone of the centre, as the IANA database names it; empty: that of its calendars, if they have one
+    in common. Never in a file here: it is `daemon.zone`."""
+    history_days: float = 30.0
+    """So long a customer's contacts are remembered for conditions; 0: not at all. Never in a file here: it is
+    `daemon.history_days`."""
     texts: dict[str, dict[str, str]] = {}
     """Language → prompt that a flow plays → what it says, for text legs. From `texts.toml` of the prompts."""
 

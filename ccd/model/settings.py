@@ -48,6 +48,10 @@ class DaemonSettings(Frozen, frozen=True):
     """SIGTERM: longest wait for running interactions before they are ended."""
     country: str = "FR"
     """Region (ISO 3166) for numbers written without country code."""
+    zone: str = ""
+    """Time zone of `time.…` in conditions; empty: that of the calendars, if they have one in common."""
+    history_days: float = 30.0
+    """So long a customer's contacts are remembered for `history.…` of conditions; 0: not at all."""
 
 
 class LedgerSettings(Frozen, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ccd.model.clock_figures import NO_CLOCK, ClockNames
 from ccd.model.entry import check_name
 from ccd.model.expression_text import ExpressionFault, nearest, shown
 from ccd.model.wording import KINDS, figures, is_currency
@@ -71,11 +72,11 @@ def _slot(inside: str, column: int) -> Slot:
     return Slot(name, kind, argument, column)
 
 
-def check_template(text: str, queues: Collection[str]) -> None:
+def check_template(text: str, queues: Collection[str], clock: ClockNames = NO_CLOCK) -> None:
     """Raises `ExpressionFault`, with the column, for what is no template or asks for what is not there."""
     for piece in pieces(text):
         if isinstance(piece, Slot):
-            check_name(piece.name, piece.column + 1, queues)
+            check_name(piece.name, piece.column + 1, queues, clock)
             _check_kind(piece)
 
 

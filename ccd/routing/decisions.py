@@ -77,7 +77,7 @@ class Relaxed(Decided, frozen=True):
     interaction: str
     queue: str
     relax: Relax
-    was: dict[str, float | bool | None]
+    was: dict[str, float | bool | str | None]
     """Figure → what it was; None: unknown."""
 
 

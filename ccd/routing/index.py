@@ -10,6 +10,7 @@ over agents or waiting.
 from collections.abc import Iterator
 from itertools import islice
 
+from ccd.model.clock_figures import Clock
 from ccd.model.nouns import Availability, ChannelClass
 from ccd.model.rules import EMPTY_LOGGED_OUT, EMPTY_NEVER, AgentRule, Rules
 from ccd.routing.ability import Ability, Bits, SkillTable, all_numbers_of, numbers_of
@@ -41,6 +42,7 @@ class Index:
         "by_ability",
         "by_number",
         "choosing",
+        "clock",
         "desks",
         "epoch",
         "kinds",
@@ -61,6 +63,7 @@ class Index:
     def __init__(self, rules: Rules, state: RoutingState, own: Strategies) -> None:
         """Build everything; agents of the rules must have a state. Walks all there is."""
         self.state = state
+        self.clock = Clock(rules.zone, rules.calendars)
         self.places = state.places
         self.kinds: list[Kind] = []
         self.desks: dict[str, Desk] = {}

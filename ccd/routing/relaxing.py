@@ -1,11 +1,12 @@
 """Relaxations on a condition: when a queue looks, and what its line is given.
 
-A condition is about figures of queues, so it holds for a whole queue or for none of it. A queue looks at its
-conditions when an interaction enters it, when one has waited as long as a condition with `after_s` asks, and
-every 5 s while somebody stands in its line; never otherwise, so a queue without conditions, or with an empty
-line, costs nothing. What is given to one that stands in the line stays given to it while it is in this queue:
-the customer whom an agent is about to take is not taken back because the figure fell by one. Those who ring,
-are kept for one agent, or rest as callbacks, are given nothing meanwhile, but once they stand in the line.
+A condition is about figures of queues and the clock, so it holds for a whole queue or for none of it. A
+queue looks at its conditions when an interaction enters it, when one has waited as long as a condition with
+`after_s` asks, and every 5 s while somebody stands in its line; never otherwise, so a queue without
+conditions, or with an empty line, costs nothing. What is given to one that stands in the line stays given to
+it while it is in this queue: the customer whom an agent is about to take is not taken back because the figure
+fell by one. Those who ring, are kept for one agent, or rest as callbacks, are given nothing meanwhile, but
+once they stand in the line.
 """
 
 from itertools import islice
@@ -61,6 +62,9 @@ class Relaxing(Resting):
         """The conditions that hold now. A place that looks at them stands in its line, or not yet."""
         figures: dict[str, Figure] = {}
         for name, figure in queue.asks():
+            if not name:
+                figures[figure] = self.index.clock.figure(figure, now)
+                continue
             of = self.index.queues.get(name)
             value = None if of is None else self._figure(of, figure, now)
             figures[f"{QUEUES}{name}.{figure}"] = value
@@ -107,14 +111,16 @@ class Relaxing(Resting):
         for at, each in enumerate(stages.conditional):
             if fresh >> at & 1:
                 place.given = (*place.given, each.key)
-                was = {
-                    figure if name == place.queue else f"{name} {figure}": holding.figures[
-                        f"{QUEUES}{name}.{figure}"
-                    ]
-                    for name, figure in each.asks
-                }
+                was = dict([_was(place.queue, name, figure, holding) for name, figure in each.asks])
                 out.append(Relaxed(place.interaction, place.queue, each.relax, was))
         place.stage = stages.given(place.stage, fresh)
+
+
+def _was(own: str, queue: str, figure: str, holding: Holding) -> tuple[str, Figure]:
+    """What a condition saw, by the name that people are told. `queue`: empty for the clock."""
+    if not queue:
+        return figure, holding.figures[figure]
+    return figure if queue == own else f"{queue} {figure}", holding.figures[f"{QUEUES}{queue}.{figure}"]
 
 
 def _first(found: tuple[Turn, Place]) -> Turn:

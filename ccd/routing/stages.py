@@ -32,7 +32,7 @@ class Conditional(msgspec.Struct, frozen=True):
     """How a place remembers that it was given: the same after a reload that keeps its condition."""
     holds: Callable[[Callable[[str], Any]], bool]
     asks: tuple[tuple[str, str], ...]
-    """(queue, figure) that the condition asks about."""
+    """(queue, figure) that the condition asks about; of the clock: empty, and the whole name."""
 
 
 class Stage:

@@ -19,7 +19,7 @@ from ccd.routing.served import service_level_pct
 from ccd.routing.shares import ShareView, view_shares
 from ccd.routing.state import AgentState, AgentTotals, Place, QueueTotals, RoutingState, WrapUp
 
-Figure = float | bool | None
+Figure = float | bool | str | None
 
 
 class QueueView(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ccd.bridging import callbacks as lines
 from ccd.bridging.state import Talk
 from ccd.history.state import IN, Detail
+from ccd.runtime import customers
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -48,4 +49,6 @@ def begin(
         direction=direction,
         **told,
     )
+    if not dialled_by:
+        customers.came(centre, info)
     return talk

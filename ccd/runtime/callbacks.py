@@ -17,7 +17,7 @@ from ccd.model import facts
 from ccd.model.calendar import is_open
 from ccd.model.callback_rules import CallbackRule, RetryAfter
 from ccd.model.moment import moment
-from ccd.model.nouns import Cause, ChannelClass, LegKind
+from ccd.model.nouns import Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.numbers import to_e164
 from ccd.model.timetable import timetable_of
 from ccd.routing import decisions as dec
@@ -303,8 +303,11 @@ def reached(centre: "Centre", event: ev.CustomerReached) -> None:
         return
     centre.history.note(info.id, centre.now, "customer reached", agent=event.agent)
     centre.push(centre.router.reached(info.id, centre.now))
-    devices = rule.devices if rule is not None else ()
-    centre.talks.offer(talk, event.offer, event.agent, devices, centre.card(info), centre.now)
+    if rule is None:  # a reload took the agent away while the customer's phone rang
+        centre.talks.offer_over(talk)
+        centre.push(centre.router.missed(event.offer, OfferEnd.WITHDRAWN, centre.now))
+        return
+    centre.talks.offer(talk, event.offer, event.agent, rule.devices, centre.card(info), centre.now)
 
 
 def failed(centre: "Centre", event: ev.CallFailed) -> None:

@@ -20,9 +20,11 @@ from ccd.errors import Refused
 from ccd.history.explain import ENTRY_RULES
 from ccd.history.history import History
 from ccd.ivr.flows import Flows
+from ccd.ivr.scripts import Look
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.bots import CHANNEL
+from ccd.model.clock_figures import Clock
 from ccd.model.entry import NOTHING, Weighed, both, entry_rules, weigh
 from ccd.model.nouns import Cause
 from ccd.model.rules import QueueRule, Target
@@ -37,6 +39,7 @@ from ccd.runtime.entry import seen
 from ccd.runtime.leaving import leave
 from ccd.runtime.profiles import InForce, end_due, next_end
 from ccd.runtime.reactions import FACTS
+from ccd.runtime.relaxations import in_words
 from ccd.runtime.state import STATE_VERSION, CentreState, Interaction
 
 
@@ -56,6 +59,8 @@ class Centre:
         self.flows = Flows(
             rules, state.flows, self._look, self.history.flows, lambda queue: voicemail.is_full(self, queue)
         )
+        self.look: Look = self._look
+        """What conditions of entry rules look names up with; a rehearsal puts its own in place."""
         self.talks = Talks(state.bridging)
         state.routing, state.flows = self.router.state, self.flows.state
         state.bridging, state.history = self.talks.state, self.history.state
@@ -75,7 +80,7 @@ class Centre:
         self.index_rules()
 
     def index_rules(self) -> None:
-        """Rebuild what is looked up by device, extension or queue, and when a profile ends."""
+        """Rebuild what is looked up by device, extension or queue, the clock, and when a profile ends."""
         rules = self.state.rules
         self.owners = {device: agent.name for agent in rules.agents.values() for device in agent.devices}
         self.extensions: dict[str, Target] = {
@@ -85,6 +90,7 @@ class Centre:
             {queue.extension: Target(queue=queue.name) for queue in rules.queues.values() if queue.extension}
         )
         self.in_force = InForce(self.state)
+        self.clock = Clock(rules.zone, rules.calendars)
 
     # -- what the runtime needs --------------------------------------------------------------------
 
@@ -262,21 +268,23 @@ class Centre:
     def _note_weighed(self, info: Interaction, weighed: Weighed) -> None:
         if weighed.held:
             rules, added, asked = ", ".join(weighed.held), weighed.added, weighed.requirement
-            self.history.note(info.id, self.now, ENTRY_RULES, rules=rules, add=added, requirement=asked)
+            was = {"was": in_words(weighed.was)} if weighed.was else {}
+            self.history.note(
+                info.id, self.now, ENTRY_RULES, rules=rules, add=added, requirement=asked, **was
+            )
 
     def _weigh(self, info: Interaction, rule: QueueRule) -> Weighed:
         rules = entry_rules(self.state.rules.entry, rule)
         if not rules:
             return NOTHING
-        return weigh(rules, self._look(info.id))
+        return weigh(rules, self.look(info.id))
 
     def _look(self, interaction: str) -> Callable[[str], Any]:
         """What conditions about an interaction look names up with, now."""
-        flows, now = self.flows, self.now
+        flows = self.flows
         flow = flows.where(interaction).partition("/")[0]
-        info = self.state.interactions[interaction]
         variables = {"language": flows.language(interaction), **flows.variables(interaction)}
-        return seen(info, flow, variables, lambda queue, figure: self.router.queue_figure(queue, figure, now))
+        return seen(self, self.state.interactions[interaction], flow, variables)
 
     def card(self, info: Interaction) -> cmd.OfferCard:
         """What an offer of this interaction shows."""

@@ -18,6 +18,7 @@ from ccd.runtime import (
     after_calls,
     bots,
     callbacks,
+    customers,
     deletions,
     emergency,
     overflowing,
@@ -322,6 +323,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
+    customers.ended(centre, info, record)
     if info.id in centre.router.state.lost:
         centre.history.keep_lost(record)
     centre.records.append(record_row(record))

@@ -114,7 +114,7 @@ def end_due(centre: "Centre") -> None:
 def begin_flow(centre: "Centre", info: Interaction, flow: str, language: str) -> None:
     """Begin the flow of one who has just arrived, after the notices that are for it."""
     talk = centre.talks.state.talks[info.id]
-    notices = [each for each in centre.state.notices.values() if _is_for(each, info, flow)]
+    notices = [each for each in centre.state.notices.values() if _is_for(each, info, (flow,))]
     for each in notices:
         words = each.text or f"prompt {each.prompt}"
         centre.history.note(info.id, centre.now, "notice", notice=each.notice, said=words, by=each.by)
@@ -168,9 +168,18 @@ def _say(centre: "Centre", info: Interaction, talk: Talk, saying: Saying) -> Non
         overflowing.send_on(centre, info, talk, saying.target, saying.why)
 
 
-def _is_for(notice: Notice, info: Interaction, flow: str) -> bool:
+def in_force(state: CentreState, info: Interaction, flow: str) -> list[Notice]:
+    """The notices that are for an interaction now: for all, for its number, for the flow that answers that,
+    or for the one that it is in."""
+    if not state.notices:
+        return []
+    flows = (flow, state.rules.numbers.get(info.target, ""))
+    return [each for each in state.notices.values() if _is_for(each, info, flows)]
+
+
+def _is_for(notice: Notice, info: Interaction, flows: tuple[str, ...]) -> bool:
     everybody = not notice.numbers and not notice.flows
-    return everybody or info.target in notice.numbers or flow in notice.flows
+    return everybody or info.target in notice.numbers or any(flow in notice.flows for flow in flows)
 
 
 def _part(text: str, prompt: str) -> PromptPart:

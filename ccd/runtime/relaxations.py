@@ -1,5 +1,6 @@
 """What a relaxation on a condition gave an interaction, in words for its timeline."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ccd.history.explain import RELAXED
@@ -16,12 +17,16 @@ def relaxed(centre: "Centre", decision: dec.Relaxed) -> None:
     given, when = _given(relax), relax.when
     if relax.after_s:
         when = f"{when}, and it waited {relax.after_s:g} s"
-    figures = decision.was
-    told = {name: _told(value) for name, value in figures.items()}
-    was = ", ".join(told.values() if len(told) == 1 else [f"{name} {value}" for name, value in told.items()])
+    was = in_words(decision.was)
     centre.history.note(
         decision.interaction, centre.now, RELAXED, queue=queue, given=given, when=when, was=was
     )
+
+
+def in_words(was: Mapping[str, float | bool | str | None]) -> str:
+    """What a condition saw: `212`, or each by its name where it saw several."""
+    told = {name: _told(value) for name, value in was.items()}
+    return ", ".join(told.values() if len(told) == 1 else [f"{name} {value}" for name, value in told.items()])
 
 
 def _given(relax: Relax) -> str:
@@ -32,9 +37,11 @@ def _given(relax: Relax) -> str:
     return "; ".join(found)
 
 
-def _told(value: float | bool | None) -> str:
+def _told(value: float | bool | str | None) -> str:
     if value is None:
         return "unknown"
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.1f}".removesuffix(".0")

@@ -113,8 +113,13 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     @property
     def known_as(self) -> tuple[str, ...]:
         """Every name by which its customer is known again; none: not at all."""
-        number = (self.origin,) if _E164.fullmatch(self.origin) else ()
-        return (*number, f"{IDENTITY}{self.identified}") if self.identified else number
+        return known_names(self.origin, self.identified)
+
+
+def known_names(origin: str, identified: str) -> tuple[str, ...]:
+    """Every name by which one is known again who calls from `origin` and is `identified` (empty: is not)."""
+    number = (origin,) if _E164.fullmatch(origin) else ()
+    return (*number, f"{IDENTITY}{identified}") if identified else number
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):

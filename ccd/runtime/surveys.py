@@ -54,9 +54,8 @@ def drawn(rule: SurveyRule, info: Interaction) -> bool:
 
 
 def _holds(centre: "Centre", info: Interaction, flow: str, values: dict[str, str], only: str) -> bool:
-    now, router = centre.now, centre.router
     variables = {"language": centre.talks.state.talks[info.id].language, **values}
-    look_up = seen(info, flow, variables, lambda queue, figure: router.queue_figure(queue, figure, now))
+    look_up = seen(centre, info, flow, variables)
     talked_s = int(values.get("talked_s", "0"))
     return bool(condition_of(only)(lambda name: talked_s if name == "var.talked_s" else look_up(name)))
 

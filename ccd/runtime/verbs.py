@@ -26,6 +26,7 @@ from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
 from ccd.runtime import (
     callbacks,
+    customer_verbs,
     emergency_verbs,
     flow_verbs,
     outside_views,
@@ -37,6 +38,7 @@ from ccd.runtime import (
 from ccd.runtime.asking import Args, Call, act, look, unknown
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
+from ccd.runtime.process import memory_mb
 
 MOST_TRACED = 200
 """SIP messages shown unless more are asked for."""
@@ -47,7 +49,6 @@ MOST_ENDED = 50
 ENDED_LIMIT = 1000
 """And never more: the ledger's thread, which has calls to write, reads them."""
 _TOPICS = ("sip", "media", "counters")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Doors(msgspec.Struct, frozen=True):
@@ -95,6 +96,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "diff": look(console.diff, _None),
         "drain": act(console.drain, _OnOff),
         **flow_verbs.verbs(doors.centre, doors.clock),
+        **customer_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **emergency_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **voicemail_verbs.verbs(doors.centre, doors.clock),
@@ -473,7 +475,7 @@ class Console:
             "pid": os.getpid(),
             "up_s": max(0.0, self._doors.clock.now() - self._since),
             "cpu_s": cpu_seconds(),
-            "memory_mb": _memory_mb(),
+            "memory_mb": memory_mb(),
             "behind_s": pressure.oldest_s,
             "waiting_facts": pressure.waiting,
             "channels": {name: channel.channel_class.value for name, channel in self._doors.channels.items()},
@@ -489,12 +491,3 @@ class Console:
                 topics = {topic: channel.report(topic) for topic in _TOPICS}
                 told[name] = {topic: each for topic, each in topics.items() if each}
         return told
-
-
-def _memory_mb() -> float:
-    """Resident memory of this process, MB; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as statm:
-            return int(statm.read().split()[1]) * _PAGE / 1e6
-    except (OSError, ValueError, IndexError):
-        return 0.0

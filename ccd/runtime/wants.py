@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from ccd.bridging import thirds
 from ccd.ivr import do
 from ccd.model.numbers import to_e164
-from ccd.runtime import bots, callbacks, outside, secrets, surveys
+from ccd.runtime import bots, callbacks, customers, outside, secrets, surveys
 from ccd.runtime.leaving import leave
+from ccd.runtime.relaxations import in_words
 from ccd.runtime.spoken import last_with
 from ccd.runtime.state import Interaction
 
@@ -71,6 +72,7 @@ def _recognised(centre: "Centre", want: do.Recognised) -> None:
     info = centre.state.interactions.get(want.interaction)
     if info is not None:
         info.identified = want.customer
+        customers.came(centre, info)
 
 
 def _hangup(centre: "Centre", want: do.HangUp) -> None:
@@ -93,7 +95,8 @@ def _missed(centre: "Centre", want: do.Missed) -> None:
 
 def _branched(centre: "Centre", want: do.Branched) -> None:
     case = want.case or "none of its cases"
-    centre.history.note(want.interaction, centre.now, "branched", step=want.step, case=case)
+    was = {"was": in_words(want.was)} if want.was else {}
+    centre.history.note(want.interaction, centre.now, "branched", step=want.step, case=case, **was)
 
 
 def _assigned(centre: "Centre", want: do.Assigned) -> None:

@@ -22,6 +22,8 @@ import msgspec
 
 from ccd.config.positions import key_lines
 from ccd.errors import CcdError, Misconfigured
+from ccd.model.entry import PAST
+from ccd.model.expression_text import nearest
 from ccd.model.frozen import Frozen
 from ccd.model.rules import Rules
 from ccd.testing.flow_rehearsal import Caller, Played, rehearse_call
@@ -31,6 +33,7 @@ MOST_BYTES = 4_000_000
 
 
 _KEYS = frozenset("0123456789*#")
+_WORDS = frozenset({"last_agent", "last_outcome", "last_queue"})
 
 
 class Expected(Frozen, frozen=True):
@@ -58,6 +61,10 @@ class Case(Frozen, frozen=True):
     answers: dict[str, Any] = {}
     figures: dict[str, float] = {}
     """Figures of queues as the flow sees them: `{ "queue.sales.ewt_s" = 420 }`."""
+    history: dict[str, Any] = {}
+    """What is remembered of the caller: `{ contacts_7d = 3, last_queue = "sales" }`."""
+    notice: str = ""
+    """Text of a notice that is in force."""
     expect: Expected = Expected()
 
 
@@ -115,7 +122,14 @@ def judge(
             rules = rules_at(moment)
             flow = flow_of(rules, case.flow, case.dialled)
             caller = Caller(
-                flow, case.caller, case.dialled, one_by_one(case.keys), case.answers, case.figures
+                flow,
+                case.caller,
+                case.dialled,
+                one_by_one(case.keys),
+                case.answers,
+                case.figures,
+                history_of(case.history),
+                case.notice,
             )
             played = rehearse_call(rules, caller, moment.replace(tzinfo=zone(rules)).timestamp())
         except CcdError as error:
@@ -132,6 +146,19 @@ def moment_of(text: str) -> datetime:
     except ValueError:
         cure = 'write e.g. "2026-12-25 10:00"'
         raise Misconfigured("flow.at", f"{text!r} is no date and time — {cure}") from None
+
+
+def history_of(given: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered of a caller, looked at: known names, numbers and texts. Raises `Misconfigured`."""
+    for name, value in given.items():
+        if name not in PAST:
+            cure = nearest(name, PAST, f"there are: {', '.join(PAST)}")
+            raise Misconfigured("flow.history", f"history: there is no {name!r} — {cure}")
+        text = name in _WORDS
+        if not isinstance(value, str if text else int | float):
+            cure = 'write it in quotes, as last_queue = "sales"' if text else "write a number, as 3"
+            raise Misconfigured("flow.history", f"history: {name} is {value!r} — {cure}")
+    return given
 
 
 def flow_of(rules: Rules, flow: str, dialled: str) -> str:

@@ -18,6 +18,7 @@ from ccd.ivr.moves import AWAITED
 from ccd.ivr.scripts import Look
 from ccd.ivr.state import Event, FlowState, Mode
 from ccd.model import facts
+from ccd.model.entry import HISTORY
 from ccd.model.facts import AnyFact
 from ccd.model.nouns import Cause
 from ccd.model.rules import Rules
@@ -50,6 +51,10 @@ class Caller(msgspec.Struct, frozen=True):
     """Service or bot → the fields that it answers; None: it fails. One that is not named fails, too."""
     figures: dict[str, float] = {}
     """Figures of queues as the flow sees them, in place of those of the empty centre: `queue.sales.ewt_s`."""
+    history: dict[str, Any] = {}
+    """What is remembered of the caller, `contacts_7d` → 3; what is not named is that of a new customer."""
+    notice: str = ""
+    """Text of a notice that is in force for all who call; empty: there is none."""
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -128,11 +133,12 @@ class FlowCentre(SimulatedCentre):
             self.login(agent.name)
         self._done = len(self.commands)
         self.centre.flows.watch = _Watch(self)
-        self.centre.flows.look = self._see(self.centre.flows.look)
+        self.centre.flows.look = self.centre.look = self._see(self.centre.look)
 
     def _see(self, look: Look) -> Look:
         """What conditions and texts look names up with: the figures that are given go first."""
-        figures = self.caller.figures
+        past = {f"{HISTORY}{name}": value for name, value in self.caller.history.items()}
+        figures = self.caller.figures | past
 
         def seen(interaction: str) -> Callable[[str], Any]:
             known = look(interaction)
@@ -143,6 +149,9 @@ class FlowCentre(SimulatedCentre):
     def play(self) -> Played:
         """The whole call."""
         caller = self.caller
+        if caller.notice:
+            self.tell(facts.NoticeSet("rehearsal", self.now + 2 * LONGEST_S, caller.notice))
+            self._done = len(self.commands)
         self.leg = self.voice.arrive(origin=caller.caller, target=caller.dialled, flow=caller.flow)
         self._drain()
         self._look()

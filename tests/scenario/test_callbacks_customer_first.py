@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from ccd.bridging.callbacks import GOODBYE_S
 from ccd.model import facts
 from ccd.model.nouns import Availability
@@ -57,6 +59,28 @@ def test_a_customer_who_is_there_goes_before_all_others_when_the_agent_misses() 
     line.sim.login("bob")
     line.sim.run(4)
     assert line.phase(c) == "talking"
+    line.sim.check_replay()
+
+
+def test_an_agent_whom_a_reload_takes_away_meanwhile_is_not_rung_and_another_is() -> None:
+    line = first(agents=("ann", "bob"))
+    a = line.call(ANN_CALLS)
+    line.sim.behaviours[ANN_CALLS] = Behaviour(answers_after=6.0)
+    line.leave(a)
+    line.end_first()
+    assert line.phase(a) == "calling"
+    rules = line.sim.centre.state.rules
+    agents = {name: agent for name, agent in rules.agents.items() if name != "ann"}
+    queues = {
+        name: msgspec.structs.replace(queue, agents=tuple(each for each in queue.agents if each != "ann"))
+        for name, queue in rules.queues.items()
+    }
+    line.sim.tell(facts.RulesLoaded(msgspec.structs.replace(rules, agents=agents, queues=queues), "test"))
+    line.sim.run(7)
+    assert line.phase(a) == "waiting", "on the line, and first in it"
+    line.sim.login("bob")
+    line.sim.run(4)
+    assert (line.phase(a), line.sim.centre.talks.state.talks[a].agent.agent) == ("talking", "bob")  # type: ignore[union-attr]
     line.sim.check_replay()
 
 

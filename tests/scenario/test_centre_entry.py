@@ -158,7 +158,9 @@ def test_a_branch_goes_where_the_first_case_that_holds_leads(when: str, queue: s
     assert sim.centre.router.state.places[name].queue == queue
     sim.hang_up(call)
     told = next(note.details for note in sim.record(call).timeline if note.what == "branched")
+    was = told.pop("was", "")
     assert told == {"step": "which", "case": when if queue == "help" else "none of its cases"}
+    assert bool(was) is (queue == "help" and "queue." in when), "what it saw of figures"
     sim.check_replay()
 
 

@@ -51,6 +51,7 @@ NEEDS = {
     "code": "1",
     "queue": "sales",
     "notice": "n1",
+    "customer": "+33612345678",
 }
 OPTIONS = {
     ("agent", "wrap-up"): ["--end"],
@@ -83,7 +84,7 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "queues, queue close, queue open, flow notice add, flow notice list, flow notice remove, "
         "interactions, interaction show, interaction explain, interaction change, "
         "interaction callback, interaction disposition, interaction mask, interaction hangup, "
-        "voicemail list, "
+        "voicemail list, customer show, customer forget, "
         "profile list, profile show, profile on, profile off, trunks, services, bots, devices, sip trace, "
         "report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "

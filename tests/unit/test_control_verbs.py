@@ -15,6 +15,8 @@ from ccd.model.settings import LedgerSettings
 from tests.unit.control_room import BY, DISPOSITIONS, RULES, Room, until
 
 VERBS = {
+    "customer.forget",
+    "customer.show",
     "notices",
     "notice.add",
     "notice.remove",

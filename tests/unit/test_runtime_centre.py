@@ -369,6 +369,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "notice": of(
         lambda c, a, b: facts.NoticeSet("test", c.now + b - 1, "outage", numbers=("+331",) if a % 2 else ())
     ),
+    "forget": of(lambda c, a, b: facts.CustomerForgotten(("+33612345678", "c-7", "")[a % 3], "test")),
     "no notice": of(lambda c, a, b: facts.NoticeRemoved(f"n{a}", "test")),
     "close": of(
         lambda c, a, b: facts.QueueClosed(
