@@ -36,7 +36,7 @@ def announce(
     if position:
         parts += (PromptPart("queue/position"), PromptPart(number=position))
     if minutes:
-        parts += (PromptPart("queue/wait"), PromptPart(number=minutes))
+        parts += (PromptPart("queue/wait"), PromptPart(number=minutes, unit="minute"))
     if not parts:
         return
     talk.playing = talks.play_id()

@@ -77,6 +77,18 @@ class MessagePutOff(Event, frozen=True):
     """The agent pressed no key after the message."""
 
 
+class AnswerSpoken(Event, frozen=True):
+    """A spoken answer is over; `path` is empty when there is none to be kept."""
+
+    survey: str
+    question: str
+    recording: str
+    path: str
+    seconds: float
+    unwanted: str = ""
+    """What is on disk all the same, to be deleted."""
+
+
 class PromptOver(Event, frozen=True):
     """A prompt of the flow ended."""
 
@@ -139,6 +151,7 @@ AnyEvent = (
     | MessageSpoken
     | MessageDone
     | MessagePutOff
+    | AnswerSpoken
     | PromptOver
     | OutsideFailed
     | OwnAnswered

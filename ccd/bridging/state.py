@@ -121,6 +121,8 @@ class Party(msgspec.Struct, omit_defaults=True):
     answered: bool = False
     held: bool = False
     early_media: bool = False
+    language: str = ""
+    """Of an agent: what is whispered is in it; empty: in that of the customer."""
     opened: int = 0
     """How many of the kept texts the offer has shown; the rest follows when it is taken."""
 
@@ -153,6 +155,18 @@ class Message(msgspec.Struct, omit_defaults=True):
     """This agent heard it to its end."""
     asked: bool = False
     """What plays to this agent is not the message itself."""
+
+
+class SpokenAnswer(msgspec.Struct, omit_defaults=True):
+    """The answer to a question that the customer speaks now, or whose recording is being closed."""
+
+    survey: str
+    question: str
+    min_s: float
+    """With less of it spoken there is none."""
+    recording: str = ""
+    dropped: bool = False
+    """The customer does not want it kept."""
 
 
 HEARS_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.CONNECTING)
@@ -199,6 +213,8 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """Each conversation begins masked."""
     message: Message | None = None
     """The message that the customer speaks, or left and that no agent has dealt with yet."""
+    answer: SpokenAnswer | None = None
+    """None: no answer to a question is being recorded."""
     ended_at: float = 0.0
     cause: Cause = Cause.NORMAL
     texts: list[str] = []

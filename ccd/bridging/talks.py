@@ -124,10 +124,11 @@ class Talks:
         devices: tuple[str, ...],
         card: cmd.OfferCard,
         now: float,
+        language: str = "",
     ) -> str:
         """Ring an agent's devices, beside those of others that ring already; the leg."""
         kind = talk.customer.kind
-        party = Party(leg=self.leg_id(), kind=kind, agent=agent, offer=offer)
+        party = Party(leg=self.leg_id(), kind=kind, agent=agent, offer=offer, language=language)
         if talk.phase is Phase.OFFERED:
             talk.also_ringing = [*talk.also_ringing, party]
         else:
@@ -348,8 +349,8 @@ class Talks:
                 self._close(talk)
             elif talk.phase is Phase.CONNECTING:
                 self.bridge(talk)
-            elif talk.speaks:
-                voicemail.never_closed(self, talk)
+            elif talk.speaks or talk.answer is not None:
+                recording.never_closed(self, talk)
             elif talk.phase is Phase.LISTENING:
                 voicemail.no_key(self, talk)
             elif talk.away:

@@ -66,12 +66,6 @@ def caller_gone(talks: "Talks", talk: Talk, now: float) -> None:
     talks.set_deadline(talk, now + ENDING_S)
 
 
-def never_closed(talks: "Talks", talk: Talk) -> None:
-    """The end of the recording was not reported."""
-    if talk.message is not None:
-        recording.ended(talks, talk.message.recording, "", 0.0, "its end was never reported", 0.0)
-
-
 # -- an agent hears it ----------------------------------------------------------------------------
 
 
@@ -98,7 +92,8 @@ def say(talks: "Talks", talk: Talk, parts: tuple[PromptPart, ...]) -> None:
     """Say something to the agent who listens, in place of what plays."""
     if talk.agent is not None and talk.message is not None:
         talk.whispering, talk.message.asked = talks.play_id(), True
-        talks.commands.append(cmd.PlayPrompt(talk.agent.leg, talk.whispering, parts, talk.language))
+        language = talk.agent.language or talk.language
+        talks.commands.append(cmd.PlayPrompt(talk.agent.leg, talk.whispering, parts, language))
 
 
 def played(talks: "Talks", talk: Talk, completed: bool, note: str) -> None:

@@ -151,7 +151,7 @@ def rehearse(
     context: typer.Context,
     flow: Annotated[str, typer.Argument(help="Name of the flow; or give --dialled.")] = "",
     keys: Annotated[
-        str, typer.Option("--keys", help="1,2,#: one each time it listens; wait: none; hangup.")
+        str, typer.Option("--keys", help="1,2,#: one each time it listens; wait: none; hangup; silent.")
     ] = "",
     caller: Annotated[str, typer.Option("--caller", help="The number that calls.")] = "+33612345678",
     dialled: Annotated[str, typer.Option("--dialled", help="The number that is called.")] = "",
@@ -224,16 +224,16 @@ def _plain(played: "Played") -> dict[str, Any]:
 
 def _keys(text: str) -> tuple[str, ...]:
     """`1,22,wait` is 1, 2, 2 and no key."""
-    from ccd.testing.flow_rehearsal import HANGS_UP, NO_KEY
+    from ccd.testing.flow_rehearsal import HANGS_UP, NO_KEY, SILENT
 
     found: list[str] = []
     for part in filter(None, (each.strip() for each in text.split(","))):
-        if part in (NO_KEY, HANGS_UP):
+        if part in (NO_KEY, HANGS_UP, SILENT):
             found.append(part)
         elif all(key in "0123456789*#" for key in part):
             found += part
         else:
-            cure = "give keys of a telephone, wait or hangup, apart by commas"
+            cure = "give keys of a telephone, wait, hangup or silent, apart by commas"
             raise Misconfigured("flow.keys", f"--keys: {part!r} is no key — {cure}")
     return tuple(found)
 

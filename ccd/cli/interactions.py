@@ -290,10 +290,16 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
         yield from table(("SCREEN", ""), [(clean(name), clean(value)) for name, value in screen.items()])
     if record.get("answers"):
         yield ""
-        said = [(each["survey"], each["question"], clean(each["answer"])) for each in record["answers"]]
+        said = [(each["survey"], each["question"], _answer(each)) for each in record["answers"]]
         yield from table(("SURVEY", "QUESTION", "ANSWER"), said)
     yield ""
     yield from (clean(line) for line in answer["timeline"])
+
+
+def _answer(each: dict[str, Any]) -> str:
+    """What was keyed or written; of a spoken answer its length and its file."""
+    path = each.get("path")
+    return clean(f"spoken, {duration(each['seconds'])}, {path}" if path else each["answer"])
 
 
 def _party(party: dict[str, Any]) -> tuple[str, ...]:

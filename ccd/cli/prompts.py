@@ -18,10 +18,11 @@ Language = Annotated[str, typer.Option("--language", "-l", help="Only this langu
 
 
 def register(app: typer.Typer) -> None:
-    """`prompts build` and `prompts list`."""
+    """`prompts build`, `prompts list` and `prompts pieces`."""
     prompts = typer.Typer(no_args_is_help=True, help="Recorded and spoken prompts.", rich_markup_mode=None)
     prompts.command("build")(build)
     prompts.command("list")(list_prompts)
+    prompts.command("pieces")(pieces)
     app.add_typer(prompts, name="prompts")
 
 
@@ -72,6 +73,42 @@ def list_prompts(
         for row in rows
     ]
     session.tell(rows, table(("LANGUAGE", "NAME", "STATE", "TEXT"), body) if rows else ["no prompts"])
+
+
+def pieces(
+    context: typer.Context,
+    language: Annotated[str, typer.Argument(help="en, fr, es or de.")],
+    folder: Folder = None,
+    json: Json = False,
+) -> None:
+    """List the recorded pieces of numbers. What places and waits are made of in a language, and their words.
+
+    \b
+    Example:
+      ccctl prompts pieces es
+      ccctl prompts pieces de /etc/ccd/prompts
+    """
+    from ccd.model.pieces import every, text_of
+    from ccd.model.wording import SPOKEN
+
+    session = session_of(context)
+    session.json = json
+    names = list(every(language))
+    if not names:
+        cure = f"those with a grammar of their own are {', '.join(SPOKEN)}"
+        raise Refused("prompts.language", f"there are no pieces for {language!r} — {cure}")
+    place = (folder or _shipped()) / language
+    rows = [
+        {
+            "language": language,
+            "name": name,
+            "recorded": (place / f"{name}.wav").is_file(),
+            "text": text_of(name, language),
+        }
+        for name in names
+    ]
+    body = [(f"{row['name']}.wav", "recorded" if row["recorded"] else "MISSING", row["text"]) for row in rows]
+    session.tell(rows, table(("FILE", "STATE", "TEXT"), body))
 
 
 def _shipped() -> Path:

@@ -7,6 +7,7 @@ configured prompt folders and of the shipped set; music is looked for in the sam
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 
+from ccd.config.announced import check_announcements
 from ccd.config.calls import called_by
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.leading import entries
@@ -51,9 +52,6 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
     for queue in rules.queues.values():
         path: Path = ("queues", queue.name)
         sounds.music((*path, "music"), queue.music)
-        sounds.prompt((*path, "announce_wait"), "queue/wait" if queue.announce_wait else "", rules.language)
-        for at, name in enumerate(queue.comfort):
-            sounds.prompt((*path, "comfort", at), name, rules.language)
         said = CALLBACK_PROMPTS if queue.callback is not None else ()
         for name in said:
             sounds.prompt((*path, "callback"), name, rules.language)
@@ -74,6 +72,7 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
         if _is_whole(reader, flow) and (flow.name in led_to or flow.name not in called):
             whole = {name: each for name, each in rules.flows.items() if _is_whole(reader, each)}
             _flow(sounds, rules, whole, flow.name)
+    check_announcements(reader, rules, settings.speech, sounds.folders, sounds.prompt, sounds.waits)
 
 
 def _languages(sounds: "_Sounds", flow: FlowRule) -> None:
@@ -128,6 +127,7 @@ def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: 
         if isinstance(step, Enqueue):
             for queue in step.queues():
                 sounds.whisper((*path, "whisper"), step.whisper, queue, rules)
+                sounds.waits.setdefault(queue, set()).add(spoken)
         if isinstance(step, Lookup | Hook | Identify):
             sounds.music((*path, "music"), step.music)
         must_be_translated(sounds.reader, path, step, spoken, language)
@@ -148,19 +148,21 @@ def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: 
 class _Sounds:
     """What can be played."""
 
-    __slots__ = ("_folders", "_music", "reader")
+    __slots__ = ("_music", "folders", "reader", "waits")
 
     def __init__(self, reader: Reader, settings: Settings, shipped: FilePath) -> None:
         self.reader = reader
         media = settings.media
-        self._folders = [*map(FilePath, media.prompts), shipped]
+        self.folders = [*map(FilePath, media.prompts), shipped]
+        self.waits: dict[str, set[str]] = {}
+        """Queue → languages in which flows lead to it."""
         self._music = [*map(FilePath, media.music), shipped / MUSIC]
 
     def language(self, path: Path, language: str) -> bool:
         """Fault unless a folder of prompts has the language; nothing to say is fine."""
-        if not language or any((folder / language).is_dir() for folder in self._folders):
+        if not language or any((folder / language).is_dir() for folder in self.folders):
             return True
-        found = {child.name for folder in self._folders for child in _folders_in(folder)}
+        found = {child.name for folder in self.folders for child in _folders_in(folder)}
         languages = sorted(found - {MUSIC, "__pycache__"})
         cure = f"build them by `ccctl prompts build`, or use one of: {listed(languages)}"
         self.reader.fault(path, f'there are no prompts in the language "{language}"', cure)
@@ -168,12 +170,12 @@ class _Sounds:
 
     def prompt(self, path: Path, name: str, language: str) -> None:
         """Fault unless there is a WAV for the prompt in the language."""
-        if not name or not any((folder / language).is_dir() for folder in self._folders):
+        if not name or not any((folder / language).is_dir() for folder in self.folders):
             return  # that the language has no prompts at all is told where it is set
-        if any(_wav(folder / language, name) for folder in self._folders):
+        if any(_wav(folder / language, name) for folder in self.folders):
             return
-        names = {found for folder in self._folders for found in _names(folder / language)}
-        where = f"looked for {language}/{name}.wav in {listed(map(str, self._folders))}"
+        names = {found for folder in self.folders for found in _names(folder / language)}
+        where = f"looked for {language}/{name}.wav in {listed(map(str, self.folders))}"
         cure = did_you_mean(name, names, "build it by `ccctl prompts build`, or put the WAV there")
         self.reader.fault(path, f'there is no prompt "{name}" in "{language}" ({where})', cure)
 

@@ -79,11 +79,20 @@ def _questions(reader: Reader, flow: FlowRule) -> None:
             reader.fault((*path, "name"), problem, 'choose another name, e.g. name = "recommend"')
         _choices(reader, path, step)
         if not step.question() and not step.say:
-            needs = "say: it is answered in writing only" if step.kind == FREE else "prompt, say or both"
-            reader.fault(path, "asks nothing", f"set {needs}")
-        if step.kind == FREE and step.prompt:
-            cure = "remove it, and set say: words of one's own are taken in writing only"
-            reader.fault((*path, "prompt"), "can never be heard", cure)
+            reader.fault(path, "asks nothing", "set prompt, say or both")
+        _aloud(reader, path, step)
+
+
+def _aloud(reader: Reader, path: Path, step: Survey) -> None:
+    """What is said of spoken answers fits together."""
+    if step.kind != FREE:
+        return
+    if step.prompt and not step.spoken:
+        cure = "remove it and set say, or remove spoken = false"
+        reader.fault((*path, "prompt"), "can never be heard: the question is asked in writing only", cure)
+    if step.min_s >= step.max_s:
+        problem = f"throws every spoken answer away: none is longer than max_s, {step.max_s:g}"
+        reader.fault((*path, "min_s"), problem, "lower min_s, or raise max_s")
 
 
 def _choices(reader: Reader, path: Path, step: Survey) -> None:

@@ -34,9 +34,14 @@ class SurveyAnswer(msgspec.Struct, frozen=True):
     question: str
     kind: str
     answer: str
+    """The score, the word of the choice, or what was written; of a spoken one the name of its recording."""
     queue: str
     agent: str
     """Who spoke with the customer last."""
+    path: str = ""
+    """File of a spoken answer; empty: it was keyed or written."""
+    seconds: float = 0.0
+    """Its length."""
 
 
 class Record(msgspec.Struct, omit_defaults=True):

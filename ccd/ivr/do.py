@@ -235,6 +235,22 @@ class Unanswered(Do, frozen=True):
     """`skipped`, `no input` or `bad input`."""
 
 
+class TakeAnswer(Do, frozen=True):
+    """Record the answer to a question of a survey from now on; `answer_spoken` tells what came of it."""
+
+    survey: str
+    question: str
+    silence_s: float
+    min_s: float
+
+
+class EndAnswer(Do, frozen=True):
+    """The customer has said it all, or spoken long enough."""
+
+    dropped: bool = False
+    """What was said is not to be kept."""
+
+
 class Assigned(Do, frozen=True):
     """Variables of the interaction were set (timeline)."""
 

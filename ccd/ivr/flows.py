@@ -154,6 +154,10 @@ class Flows(Scripts):
         """There was no message, or too short a one."""
         return self._event(interaction, Event.NO_MESSAGE, "", now)
 
+    def answer_spoken(self, interaction: str, answer: str, now: float) -> list[Do]:
+        """A spoken answer is whole, `answer` names its recording; empty: nothing was said."""
+        return self._event(interaction, Event.SPOKEN, answer, now)
+
     def digit(self, interaction: str, digit: str, now: float) -> list[Do]:
         """A key was pressed."""
         return self._event(interaction, Event.DIGIT, digit, now)

@@ -1,12 +1,15 @@
 """The step `survey`: one question, one answer.
 
 A score of one digit counts at once; where the scale goes to 10, `1` waits a moment for its `0`. Keys pressed
-before the question are not taken: nobody answers what was not asked.
+before the question are not taken: nobody answers what was not asked. By telephone words of one's own are
+spoken after a tone (`ccd.ivr.spoken_answers`).
 """
 
 from typing import TYPE_CHECKING
 
-from ccd.ivr.do import Answered, Asked, Do, Missed, Unanswered
+from ccd.ivr import spoken_answers
+from ccd.ivr.do import Answered, Asked, Do, Missed
+from ccd.ivr.giving_up import BAD_INPUT, NO_INPUT, SKIPPED, give_up, survey_of, unanswered
 from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.nouns import LegKind
@@ -17,15 +20,15 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 1000
 """Of a written answer that are kept."""
-SKIPPED, NO_INPUT, BAD_INPUT = "skipped", "no input", "bad input"
 
 
 def do_survey(flows: "Flows", run: FlowState, step: Survey, now: float, out: list[Do]) -> int:
     run.typed = ""
-    if not step.can_ask(in_writing=run.kind is LegKind.TEXT):
-        return run.at + 1
+    in_writing = run.kind is LegKind.TEXT
+    if not step.can_ask(in_writing=in_writing) or (step.kind == FREE and run.aside and not in_writing):
+        return run.at + 1  # beside a queue or a conversation, somebody else may have the line at any moment
     run.no_input = run.bad_input = 0
-    out.append(Asked(run.interaction, _survey(flows, run), step.name, step.kind))
+    out.append(Asked(run.interaction, survey_of(flows, run), step.name, step.kind))
     _ask(flows, run, step, None, now, out)
     return WAITS
 
@@ -35,6 +38,9 @@ def key(flows: "Flows", run: FlowState, key: str, now: float, out: list[Do]) -> 
         return
     step = flows.step(run, Survey)
     run.play = ""
+    if step.kind == FREE and key != SKIP:  # who knows the question need not hear it
+        spoken_answers.begin(flows, run, now, out)
+        return
     typed, run.typed = run.typed, ""
     if typed and key == "#":
         _take(flows, run, step, typed, now, out)
@@ -50,16 +56,16 @@ def written(flows: "Flows", run: FlowState, text: str, now: float, out: list[Do]
         _take(flows, run, flows.step(run, Survey), text, now, out)
 
 
-def asked(flows: "Flows", run: FlowState, play: str, now: float, _: list[Do]) -> None:
+def asked(flows: "Flows", run: FlowState, play: str, now: float, out: list[Do]) -> None:
     if play == run.play:
-        _listen(flows, run, now)
+        _listen(flows, run, now, out)
 
 
 def waited(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
     step = flows.step(run, Survey)
     typed, run.typed = run.typed, ""
     if run.play:  # the end of its prompt was never told
-        _listen(flows, run, now)
+        _listen(flows, run, now, out)
     elif typed:
         _take(flows, run, step, typed, now, out)
     else:
@@ -68,7 +74,7 @@ def waited(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) ->
         if run.kind is LegKind.AUDIO and run.no_input < step.no_input_limit:
             _ask(flows, run, step, Words(step.no_input_prompt, step.no_input_say), now, out)
         else:
-            _give_up(flows, run, step, NO_INPUT, now, out)
+            give_up(flows, run, step, NO_INPUT, now, out)
 
 
 def answer_of(step: Survey, said: str) -> str:
@@ -97,23 +103,26 @@ def _ask(
     said = flows.say(run, prompts, True, now, out, say=say, first=first)
     if not (said and heard):
         flows.answer(run, out)
-        _listen(flows, run, now)
+        _listen(flows, run, now, out)
 
 
-def _listen(flows: "Flows", run: FlowState, now: float) -> None:
+def _listen(flows: "Flows", run: FlowState, now: float, out: list[Do]) -> None:
     run.play = ""
     step = flows.step(run, Survey)
+    if step.kind == FREE and run.kind is LegKind.AUDIO:
+        spoken_answers.begin(flows, run, now, out)
+        return
     flows.wait(run, now + (step.wait_s if run.kind is LegKind.AUDIO else step.text_wait_s))
 
 
 def _take(flows: "Flows", run: FlowState, step: Survey, said: str, now: float, out: list[Do]) -> None:
     if said == SKIP:
-        out.append(_unanswered(flows, run, step, SKIPPED))
+        out.append(unanswered(flows, run, step, SKIPPED))
         flows.run(run, run.at + 1, now, out)
         return
     answer = answer_of(step, said)
     if answer:
-        out.append(Answered(run.interaction, _survey(flows, run), step.name, step.kind, answer))
+        out.append(Answered(run.interaction, survey_of(flows, run), step.name, step.kind, answer))
         run.variables = run.variables | {step.name: answer}
         flows.run(run, run.at + 1, now, out)
         return
@@ -122,20 +131,4 @@ def _take(flows: "Flows", run: FlowState, step: Survey, said: str, now: float, o
     if run.bad_input < step.bad_input_limit:
         _ask(flows, run, step, Words(step.bad_input_prompt, step.bad_input_say), now, out)
     else:
-        _give_up(flows, run, step, BAD_INPUT, now, out)
-
-
-def _give_up(flows: "Flows", run: FlowState, step: Survey, why: str, now: float, out: list[Do]) -> None:
-    out.append(_unanswered(flows, run, step, why))
-    if step.on_none:
-        flows.go(run, step.on_none, now, out)
-    else:
-        flows.run(run, run.at + 1, now, out)
-
-
-def _unanswered(flows: "Flows", run: FlowState, step: Survey, why: str) -> Unanswered:
-    return Unanswered(run.interaction, _survey(flows, run), step.name, step.kind, why)
-
-
-def _survey(flows: "Flows", run: FlowState) -> str:
-    return flows.state.scripts[run.script].name
+        give_up(flows, run, step, BAD_INPUT, now, out)

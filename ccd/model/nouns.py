@@ -116,8 +116,10 @@ class PromptPart(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     name: str = ""
     """Name of a WAV of the prompt set, without language and ending: `welcome`, `queue/position`."""
     number: int | None = None
-    """Spoken as a cardinal number when set."""
+    """Spoken by the recorded pieces of the language (`ccd.model.pieces`) when set."""
     text: str = ""
     """Spoken by the speech engine when set."""
     language: str = ""
     """Language of `text`; empty: that of the play."""
+    unit: str = ""
+    """What `number` counts: `minute` or `hour`, said after it; empty: nothing."""

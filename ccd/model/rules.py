@@ -243,6 +243,9 @@ class SurveyRule(Frozen, frozen=True):
     """Kind of question → an answer lower than this is a low score: `{ nps = 7, csat = 3 }`."""
     recall_queue: str = ""
     """Queue in which a customer with a low score gets a recall; empty: there is none."""
+    keep_days: float | None = None
+    """The file of a spoken answer is deleted so long after the call; not set: as `voicemail.keep_days` of the
+    queue says, and without that never."""
 
 
 class FeatureCodes(Frozen, frozen=True):

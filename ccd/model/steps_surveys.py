@@ -22,7 +22,7 @@ class Survey(Step, frozen=True, tag="survey"):
     """Name of the question: in records, in the report, and as a variable."""
     kind: str
     """`nps` (0 to 10), `csat` (1 to 5), `ces` (1 to 7), `choice` (one of `choices`) or `free` (words of
-    one's own, in writing only)."""
+    one's own: written, or spoken after a tone and recorded)."""
     id: str = ""
     prompt: str = ""
     """Prompt that asks by telephone; empty: `say`, or else the one of the kind that ships."""
@@ -39,6 +39,14 @@ class Survey(Step, frozen=True, tag="survey"):
     """Time for a written answer."""
     no_input_limit: int = 2
     """So often it is asked without a key before it is given up; in writing it is asked once."""
+    spoken: bool = True
+    """For `free`: it is asked by telephone, too, and the answer recorded; else it is left out there."""
+    max_s: float = 60.0
+    """For `free`: longest spoken answer."""
+    silence_s: float = 3.0
+    """For `free`: so long a silence ends a spoken answer; 0: none does."""
+    min_s: float = 1.0
+    """For `free`: with less of it spoken than this there is no answer, and its file is deleted."""
     bad_input_limit: int = 2
     """After so many answers that are none it is given up."""
     no_input_prompt: str = ""
@@ -66,7 +74,7 @@ class Survey(Step, frozen=True, tag="survey"):
         return self.prompt or (f"survey/{self.kind}" if shipped else "")
 
     def can_ask(self, *, in_writing: bool) -> bool:
-        """Whether there is anything that asks. Words of one's own are taken in writing only."""
+        """Whether there is anything that asks, and the answer can be taken this way."""
         if in_writing:
             return bool(self.say)
-        return self.kind != FREE and bool(self.question() or self.say)
+        return (self.kind != FREE or self.spoken) and bool(self.question() or self.say)

@@ -86,6 +86,8 @@ def _cardinal(number: int, language: str) -> str:
     if language_of(language) == "es":  # "veintiuno mil" is no Spanish
         said = re.sub(r"\bveintiuno? (?=mil)", "veintiún ", said)
         said = re.sub(r"\buno (?=mil)", "un ", said)
+    if language_of(language) == "de":  # "zweihunderteinstausend" is no German
+        said = said.replace("einstausend", "eintausend")
     return said
 
 
@@ -323,12 +325,16 @@ def _duration(value: str, argument: str, language: str) -> str:
     return f" {AND[language_of(language)]} ".join(said)
 
 
+def is_one(count: int, speech: str) -> bool:
+    """Whether a noun that is counted is in the singular."""
+    return count < 2 if speech == "fr" else count == 1
+
+
 def _with_unit(count: int, unit: Unit, language: str) -> str:
     """`vingt et une minutes`, `deux millions d'euros`."""
     speech = language_of(language)
     said = counted(count, language, unit.feminine)
-    one = count < 2 if speech == "fr" else count == 1
-    noun = unit.one if one else unit.many
+    noun = unit.one if is_one(count, speech) else unit.many
     if count and count % 1_000_000 == 0 and speech in ("fr", "es"):
         noun = f"d'{noun}" if speech == "fr" and noun[0] in "aeiouyéh" else f"de {noun}"
     return f"{said} {noun}"

@@ -25,6 +25,7 @@ from ccd.routing.callbacks import USUAL, customer_first
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.routing.state import Callback as PlaceCallback
 from ccd.runtime import asides
+from ccd.runtime.languages import as_the_flow, of_agent
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Callback, Interaction
 
@@ -130,6 +131,7 @@ def wanted(centre: "Centre", want: do.CallBack) -> None:
         centre.history.note(info.id, centre.now, "no callback", why=why, queue=queue, number=number)
         centre.push(centre.flows.refuse(info.id, why, centre.now))
     else:
+        as_the_flow(centre, talk)
         info.priority = info.priority if want.priority is None else want.priority
         keep(centre, info, talk, queue, number, wished_at=at, goes_on=want.goes_on, calendar=want.calendar)
 
@@ -307,7 +309,8 @@ def reached(centre: "Centre", event: ev.CustomerReached) -> None:
         centre.talks.offer_over(talk)
         centre.push(centre.router.missed(event.offer, OfferEnd.WITHDRAWN, centre.now))
         return
-    centre.talks.offer(talk, event.offer, event.agent, rule.devices, centre.card(info), centre.now)
+    card, language = centre.card(info), of_agent(centre, event.agent)
+    centre.talks.offer(talk, event.offer, event.agent, rule.devices, card, centre.now, language)
 
 
 def failed(centre: "Centre", event: ev.CallFailed) -> None:

@@ -25,10 +25,12 @@ from ccd.runtime import (
     own_calls,
     recalls,
     relaxations,
+    spoken_answers,
     voicemail,
     wrap_ups,
 )
 from ccd.runtime.filing import record_row
+from ccd.runtime.languages import of_agent
 from ccd.runtime.leaving import leave
 from ccd.runtime.saying import comfort_of, whisper
 from ccd.runtime.spoken import remember
@@ -54,7 +56,10 @@ def _offer(centre: "Centre", decision: dec.Offer) -> None:
     leg = ""
     if not callbacks.call_first(centre, info, talk, decision):
         card = centre.card(info)
-        leg = centre.talks.offer(talk, decision.offer, decision.agent, rule.devices, card, centre.now)
+        language = of_agent(centre, decision.agent)
+        leg = centre.talks.offer(
+            talk, decision.offer, decision.agent, rule.devices, card, centre.now, language
+        )
     centre.history.offer_made(
         info.id,
         decision.queue,
@@ -316,6 +321,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.state.saying.pop(info.id, None)
     centre.messages.pop(info.id, None)
     deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
+    spoken_answers.over(centre, info)
     callbacks.forget(centre, info)
     bots.let_go(centre, info)
     centre.free_helper(info)
@@ -378,5 +384,6 @@ CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
     ev.Closed: _closed,
     ev.Noted: _noted,
     **voicemail.CONSEQUENCES,
+    **spoken_answers.CONSEQUENCES,
 }
 """Every answer has its function; a test holds the table whole."""

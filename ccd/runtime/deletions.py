@@ -1,4 +1,4 @@
-"""Files of messages that were handled, deleted after the queue's `keep_days`.
+"""Files of messages that were handled and of spoken answers, deleted after `keep_days`.
 
 A file is entered when its interaction is over, so never while its message waits. What was asked to be deleted
 and is not reported as done when the daemon stops is asked for again at the next start.
@@ -26,10 +26,14 @@ LEG = "voice:files"
 
 def over(centre: "Centre", info: Interaction, keep_days: float | None) -> None:
     """An interaction is over: the file of its message is kept so much longer, if it was handled."""
-    if not info.message_path or info.outcome is not Outcome.HANDLED or keep_days is None:
-        return
+    if info.message_path and info.outcome is Outcome.HANDLED and keep_days is not None:
+        keep(centre, info.message_path, keep_days)
+
+
+def keep(centre: "Centre", path: str, days: float) -> None:
+    """Let a file be deleted after so many days; 0: at once."""
     if len(centre.state.deletions) < MOST_KEPT:
-        heapq.heappush(centre.state.deletions, (centre.now + keep_days * DAY_S, info.message_path))
+        heapq.heappush(centre.state.deletions, (centre.now + days * DAY_S, path))
 
 
 def next_due(centre: "Centre") -> float | None:
@@ -61,4 +65,6 @@ def _ask(centre: "Centre") -> None:
 def done(centre: "Centre", fact: facts.FilesDeleted) -> None:
     """The fact; what could not be deleted stands in it, and is not tried again."""
     centre.state.deleting = [path for path in centre.state.deleting if path not in fact.paths]
+    for path in fact.paths:
+        centre.state.spoken_answers.pop(path, None)
     delete_due(centre)

@@ -162,6 +162,20 @@ class LowScore(msgspec.Struct, frozen=True, array_like=True, gc=False):
     agent: str
 
 
+class KeptAnswer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An answer to a question of a survey whose recording is kept."""
+
+    at: float
+    interaction: str
+    survey: str
+    question: str
+    queue: str
+    agent: str
+    """Who spoke with the customer last."""
+    recording: str
+    seconds: float
+
+
 STATE_VERSION = 6
 """To be raised with each change of any engine's state that an old snapshot does not fit."""
 
@@ -198,13 +212,15 @@ class CentreState(msgspec.Struct):
     """Customer's number → when a survey asked last, the latest last; bounded by `ccd.runtime.surveys`."""
     low_scores: list[LowScore] = []
     """The latest of them; bounded by `ccd.runtime.surveys`."""
+    spoken_answers: dict[str, KeptAnswer] = {}
+    """By file, the latest last; bounded by `ccd.runtime.spoken_answers`."""
     notices: dict[str, Notice] = {}
     """By id, those in force in the order in which they were set."""
     notices_made: int = 0
     saying: dict[str, Saying] = {}
     """By interaction, those to whom something is said first, the one whose time is over first first."""
     deletions: list[tuple[float, str]] = []
-    """Heap of when which file of a message is to be deleted."""
+    """Heap of when which file of a message or a spoken answer is to be deleted."""
     deleting: list[str] = []
     """Files that are being deleted."""
     draining: bool = False

@@ -23,7 +23,8 @@ from ccd.model.voicemail_rules import VoicemailRule
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.routing.state import Callback as PlaceCallback
-from ccd.runtime import callbacks
+from ccd.runtime import callbacks, deletions
+from ccd.runtime.languages import as_the_flow
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -113,6 +114,7 @@ def _take(centre: "Centre", want: do.TakeMessage) -> None:
     if talk is not None:
         centre.history.note(want.interaction, centre.now, "speaks a message", queue=want.queue)
         centre.messages[want.interaction] = None
+        as_the_flow(centre, talk)
         message = Message(want.queue, want.min_s, want.goodbye, goes_on=want.goes_on)
         lines.take(centre.talks, talk, message, want.silence_s)
 
@@ -138,6 +140,8 @@ def _spoken(centre: "Centre", event: ev.MessageSpoken) -> None:
     if message.path and event.spoken_s >= max(message.min_s, 0.001):
         _keep(centre, info, talk, message)
         return
+    if message.path:  # too little to be a message, and nobody's to keep
+        deletions.keep(centre, message.path, 0.0)
     talk.message = None
     centre.messages.pop(info.id, None)
     spoken_s = round(event.spoken_s, 1)

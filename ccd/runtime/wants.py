@@ -7,6 +7,7 @@ from ccd.bridging import thirds
 from ccd.ivr import do
 from ccd.model.numbers import to_e164
 from ccd.runtime import bots, callbacks, customers, outside, secrets, surveys
+from ccd.runtime.languages import as_the_flow
 from ccd.runtime.leaving import leave
 from ccd.runtime.relaxations import in_words
 from ccd.runtime.spoken import last_with
@@ -32,6 +33,9 @@ def _play(centre: "Centre", want: do.PlayParts) -> None:
 def _queue(centre: "Centre", want: do.Queue) -> None:
     info = centre.state.interactions.get(want.interaction)
     if info is not None:
+        talk = centre.talks.get(info.id)
+        if talk is not None:
+            as_the_flow(centre, talk)
         info.requirement = want.requirement or info.requirement
         _show(centre, info, want.screen)
         prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")

@@ -30,8 +30,9 @@ KEY_S = 1.0
 LONGEST_S = 3600.0
 """A call that is in the flow for so long is let go of."""
 MOST_EVENTS = 1000
-NO_KEY, HANGS_UP = "wait", "hangup"
-"""Words instead of a key: none is pressed this time; the caller hangs up."""
+NO_KEY, HANGS_UP, SILENT = "wait", "hangup", "silent"
+"""Words instead of a key: none is pressed this time; the caller hangs up; says nothing where a message or an
+answer is recorded, until that is over."""
 ANSWER_S = 0.1
 LISTENS = frozenset(mode for mode, event in AWAITED if event is Event.DIGIT) - {Mode.PLAYING, Mode.AWAITING}
 """What asks for keys. While a prompt plays that may be cut, or a service is asked, the caller listens."""
@@ -46,7 +47,7 @@ class Caller(msgspec.Struct, frozen=True):
     caller: str = "+33612345678"
     dialled: str = ""
     keys: tuple[str, ...] = ()
-    """One each time that the flow listens: a key, `wait` or `hangup`."""
+    """One each time that the flow listens: a key, `wait`, `hangup` or `silent`."""
     answers: dict[str, Any] = {}
     """Service or bot → the fields that it answers; None: it fails. One that is not named fails, too."""
     figures: dict[str, float] = {}
@@ -246,8 +247,17 @@ class FlowCentre(SimulatedCentre):
             self._ended = "caller"
             self.voice.end(self.leg, Cause.CANCELLED)
             return
+        if key == SILENT:
+            self._say_nothing()
+            return
         self.happens("key", key)
         self.voice.digit(self.leg, key)
+
+    def _say_nothing(self) -> None:
+        self.happens("waits", "says nothing")
+        usual, self.voice.spoken_s = self.voice.spoken_s, 0.0
+        self.voice.fall_silent(self.leg)
+        self.voice.spoken_s = usual
 
     def _look(self) -> None:
         """Whether the call is over for the rehearsal: everything that is due now has happened."""
@@ -285,7 +295,7 @@ def _silent(_sim: FlowCentre, _command: Any) -> None:
 
 def _hears(sim: FlowCentre, command: Any) -> None:
     for part in command.parts:
-        name = part.name or part.text or str(part.number)
+        name = part.name or part.text or f"{part.number} {part.unit}".strip()
         sim.hears.append(name)
         sim.happens("hears", name if not part.text else f"“{name}”", part.language or command.language)
 
@@ -302,6 +312,11 @@ def _music(sim: FlowCentre, command: Any) -> None:
 
 def _tone(sim: FlowCentre, command: Any) -> None:
     sim.happens("hears", f"tone {command.tone}")
+
+
+def _records(sim: FlowCentre, command: Any) -> None:
+    silence = f", {command.silence_s:g} s of silence" if command.silence_s else ""
+    sim.happens("note", "records what is said", f"ends by #{silence}, the longest time or hanging up")
 
 
 def _asks(sim: FlowCentre, command: Any) -> None:
@@ -361,6 +376,8 @@ TOLD: dict[str, Callable[[FlowCentre, Any], None]] = {
     "PlayPrompt": _hears,
     "StartMusic": _music,
     "PlayTone": _tone,
+    "RecordMessage": _records,
+    "StopRecording": _silent,
     "AskOutside": _asks,
     "CollectSecret": _secret,
     "CompareSecrets": _silent,

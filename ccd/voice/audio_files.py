@@ -11,12 +11,12 @@ from typing import Final
 
 from ccd.errors import Misconfigured
 from ccd.media.g711 import RATE
-from ccd.media.numbers import spell
 from ccd.media.playout import Clip
 from ccd.media.resample import resample
 from ccd.media.tones import tone
 from ccd.media.wav import read
 from ccd.model.nouns import PromptPart
+from ccd.model.pieces import pieces
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "prompts"
 """The set that ships with ccd."""
@@ -62,6 +62,10 @@ class Library:
     def forget(self) -> None:
         """Read everything again when it is asked for next; what plays goes on."""
         self._clips = {}
+
+    def keep(self, key: Key, clip: Clip) -> None:
+        """Remember a clip for a prompt that has no file, until `forget`. On the loop's thread only."""
+        self._clips[key] = clip
 
     def ready(self, keys: Sequence[Key]) -> list[Clip] | None:
         """The clips if all of them are in memory."""
@@ -137,7 +141,7 @@ def keys_of(parts: Sequence[PromptPart], language: str, tone_name: str, file: st
         if part.text:
             keys.append((SAY + (part.language or language), part.text))
         elif part.number is not None:
-            keys += [(language, name) for name in spell(part.number, language)]
+            keys += [(language, name) for name in pieces(part.number, language, part.unit)]
         elif part.name:
             keys.append((language, part.name))
     return keys

@@ -223,14 +223,17 @@ class Legs:
         waiting = Playout(play, (), loop, barge)
         leg.fetching = waiting
         if any(kind.startswith(SAY) for kind, _ in keys):
-            self._speaking.fetch(
-                keys,
-                lambda: leg.fetching is waiting,
-                lambda clips, skipped, problem: self._spoken(leg, waiting, clips, skipped, problem),
-            )
+            self._speak(leg, keys, waiting)
             return
         library = self.library
         self.reading.put(lambda: self._read(library, leg, keys, waiting))
+
+    def _speak(self, leg: Leg, keys: list[Key], waiting: Playout) -> None:
+        self._speaking.fetch(
+            keys,
+            lambda: leg.fetching is waiting,
+            lambda clips, skipped, problem: self._spoken(leg, waiting, clips, skipped, problem),
+        )
 
     def _read(self, library: Library, leg: Leg, keys: list[Key], waiting: Playout) -> After:
         """On the reading thread."""
@@ -240,6 +243,8 @@ class Legs:
             found = library.find(keys)
         except CcdError as error:
             problem = error.message
+            if self._speaking.can_say(keys):
+                return lambda: self._speak(leg, keys, waiting)
             if waiting.loop:
                 found = library.find([music_key("")])
         except Exception as error:  # one broken file must not end the thread

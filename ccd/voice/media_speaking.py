@@ -1,5 +1,7 @@
 """Plays with texts: rendered on threads of their own, so that no leg waits for another one's text.
 
+A recorded piece of a number (`ccd.model.pieces`) whose file is missing is spoken by the engine in its place.
+
 As many threads as the plan allows, and one in the background for what is rendered ahead. A text that cannot
 be had is left out; why is told once, and again only after the engine worked in between.
 """
@@ -8,8 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, Misconfigured
 from ccd.media.playout import Clip
+from ccd.model.pieces import text_of
 from ccd.voice.audio_files import SAY, Key, Library
 from ccd.voice.media_aside import After, Aside
 from ccd.voice.media_protocol import Trouble
@@ -42,6 +45,10 @@ class Speaking:
     def asides(self) -> tuple[Aside, ...]:
         return (*self._threads, self._ahead)
 
+    def can_say(self, keys: Sequence[Key]) -> bool:
+        """Whether a missing file among these may be one that the engine speaks."""
+        return self._speech is not None and any(text_of(name, kind) for kind, name in keys)
+
     def fetch(self, keys: Sequence[Key], wanted: Callable[[], bool], ready: Ready) -> None:
         """Have these clips; `wanted` says whether it is still worth it. On the loop's thread."""
         at = min(range(len(self._threads)), key=self._load.__getitem__)
@@ -68,7 +75,7 @@ class Speaking:
         for key in keys if wanted() else ():
             try:
                 if not key[0].startswith(SAY):
-                    clips += self._library.find([key])
+                    clips.append(self._piece(key, speech, made))
                 elif key in known:
                     clips.append(known[key])
                 elif speech is None:
@@ -84,12 +91,24 @@ class Speaking:
                 skipped = f"a text is left out: {words}"
         return lambda: self._done(at, made, clips, skipped, problem, ready)
 
+    def _piece(self, key: Key, speech: Speech | None, made: dict[Key, Clip]) -> Clip:
+        """A prompt by its file; one of the pieces of a number else by the engine."""
+        try:
+            (clip,) = self._library.find([key])
+        except Misconfigured:
+            language, name = key
+            text = text_of(name, language) if speech is not None else ""
+            if speech is None or not text:
+                raise
+            clip = made[key] = speech.clip(language, text)
+        return clip
+
     def _done(
         self, at: int, made: dict[Key, Clip], clips: list[Clip], skipped: str, problem: str, ready: Ready
     ) -> None:
         self._load[at] -= 1
         for key, clip in made.items():
-            self._library.keep_said(key, clip)
+            (self._library.keep_said if key[0].startswith(SAY) else self._library.keep)(key, clip)
         self._report(skipped, bool(made))
         ready(clips, skipped, problem)
 

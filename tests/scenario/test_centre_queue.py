@@ -317,7 +317,7 @@ def test_a_waiting_caller_hears_how_long_and_a_visitor_reads_it() -> None:
     call = sim.call(patience=500)
     sim.run(1)
     said = [each.parts for each in sim.performed(cmd.PlayPrompt) if isinstance(each, cmd.PlayPrompt)]
-    assert (PromptPart("queue/wait"), PromptPart(number=4)) in said
+    assert (PromptPart("queue/wait"), PromptPart(number=4, unit="minute")) in said
     sim.chat("hello")
     told = sim.performed(cmd.TellPosition)[-1]
     assert isinstance(told, cmd.TellPosition) and (told.position, told.wait_min) == (0, 8)
@@ -336,6 +336,5 @@ def test_place_and_wait_are_said_in_one_breath() -> None:
     sim.call(patience=500)
     sim.run(1)
     said = [each.parts for each in sim.performed(cmd.PlayPrompt) if isinstance(each, cmd.PlayPrompt)]
-    parts = ("queue/position", 1), ("queue/wait", 4)
-    flat = [part for name, number in parts for part in (PromptPart(name), PromptPart(number=number))]
-    assert tuple(flat) in said
+    place = (PromptPart("queue/position"), PromptPart(number=1))
+    assert (*place, PromptPart("queue/wait"), PromptPart(number=4, unit="minute")) in said

@@ -33,6 +33,7 @@ LOCAL = {
     ("check",),
     ("prompts", "build"),
     ("prompts", "list"),
+    ("prompts", "pieces"),
     ("completion",),
     ("staff",),
     ("simulate",),
@@ -84,11 +85,12 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "queues, queue close, queue open, flow notice add, flow notice list, flow notice remove, "
         "interactions, interaction show, interaction explain, interaction change, "
         "interaction callback, interaction disposition, interaction mask, interaction hangup, "
-        "voicemail list, customer show, customer forget, "
+        "voicemail list, survey answers, customer show, customer forget, "
         "profile list, profile show, profile on, profile off, trunks, services, bots, devices, sip trace, "
         "report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
-        "prompts list, completion, flow check, flow draw, flow rehearse, flow test, flow stats"
+        "prompts list, prompts pieces, completion, "
+        "flow check, flow draw, flow rehearse, flow test, flow stats"
     )
     assert {" ".join(words) for words in VERBS} == set(asked.split(", "))
 

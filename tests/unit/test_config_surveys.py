@@ -65,10 +65,12 @@ def test_a_good_one(tmp_path: Path) -> None:
         (', say = "why?"', "", "flows.rate.steps[2]", "asks nothing"),
         (
             'say = "why?"',
-            'say = "why?", prompt = "goodbye"',
+            'say = "why?", prompt = "goodbye", spoken = false',
             "flows.rate.steps[2].prompt",
             "never be heard",
         ),
+        ('say = "why?"', 'say = "why?", max_s = 5, min_s = 5', "flows.rate.steps[2].min_s", "throws every"),
+        ("quiet_days = 90", "keep_days = -1", "surveys.rate.keep_days", "0"),
         ('say = "why?"', 'say = "why?", on_none = "nowhere"', "flows.rate.steps[2].on_none", "nowhere"),
     ],
 )

@@ -56,6 +56,8 @@ STEPS_FOR = (
     Confirm(say="right?", id="confirm", yes="menu", no="collect", limit=2),
     Survey(name="happy", kind="csat", id="survey"),
     Play(prompts=("p",)),
+    Survey(name="why", kind="free", prompt="why", id="aloud"),
+    Play(prompts=("p",)),
     Pay(service="psp", amount="12.50", currency="EUR", id="pay", timeout_s=2.0),
     Identify(caller_service="crm", pin=Pin("pins"), on_refused="menu", id="prove", timeout_s=2.0),
     Identify(
@@ -84,6 +86,8 @@ def in_mode(mode: Mode) -> Flows:
         Mode.ANSWERING: "confirm",
         Mode.KEYING: "secretly",
         Mode.RATING: "survey",
+        Mode.TONE: "aloud",
+        Mode.TELLING: "aloud",
         Mode.KEEPING: "callback",
         Mode.CALLING_BOT: "bot",
         Mode.WITH_BOT: "bot",
@@ -114,9 +118,9 @@ def in_mode(mode: Mode) -> Flows:
         flows.secret_collected("7", flows.state.running["7"].play, 6, True, "", T0)
     if mode is Mode.REFUSING:
         flows.refuse("7", "already", T0)
-    if mode in (Mode.BEEPING, Mode.SPEAKING):
+    if mode in (Mode.BEEPING, Mode.SPEAKING, Mode.TONE, Mode.TELLING):
         flows.prompt_ended("7", "7.p1", True, T0)
-    if mode is Mode.SPEAKING:
+    if mode in (Mode.SPEAKING, Mode.TELLING):
         flows.prompt_ended("7", "7.p2", True, T0)
     if mode is Mode.WITH_BOT:
         flows.bot_started(BotStarted("7", "7.b1"), T0)
@@ -154,6 +158,8 @@ def send(flows: Flows, event: Event, now: float) -> list[object]:
         return list(flows.bot_ended(BotEnded("7", "7.b1", True), now))
     if event is Event.KEPT:
         return list(flows.kept("7", {"callback_number": "+331"}, now))
+    if event is Event.SPOKEN:
+        return list(flows.answer_spoken("7", "7-1", now))
     if event is Event.NO_MESSAGE:
         return list(flows.no_message("7", now))
     return list(flows.expire(now + 10_000))
@@ -198,6 +204,10 @@ MOVED = {
     (Mode.RATING, Event.DIGIT): Mode.PLAYING,
     (Mode.RATING, Event.PROMPT_ENDED): Mode.RATING,
     (Mode.RATING, Event.DEADLINE): Mode.RATING,
+    (Mode.TONE, Event.PROMPT_ENDED): Mode.TELLING,
+    (Mode.TONE, Event.DEADLINE): Mode.TELLING,
+    (Mode.TELLING, Event.DEADLINE): Mode.TELLING,
+    (Mode.TELLING, Event.SPOKEN): Mode.PLAYING,
     (Mode.PAYING, Event.KEYED): Mode.PAYING,
     (Mode.PAYING, Event.DEADLINE): Mode.PAYING,
     (Mode.CHARGING, Event.ANSWERED): Mode.PAYING,
@@ -375,6 +385,7 @@ an_input = st.one_of(
     st.tuples(st.just("text"), st.text(max_size=5)),
     st.tuples(st.just("ended"), st.booleans()),
     st.tuples(st.just("resume"), st.just("full")),
+    st.tuples(st.just("spoken"), st.sampled_from(["7-1", ""])),
     st.tuples(st.just("bot"), st.sampled_from(["starts", "says", "", "s1", "nowhere"])),
     st.tuples(st.just("expire"), st.floats(0, 700)),
     st.tuples(st.just("answered"), st.sampled_from(["", "s1", "nowhere"])),
@@ -391,7 +402,7 @@ an_input = st.one_of(
     kind=st.sampled_from(LegKind),
     aside=st.booleans(),
 )
-def test_any_script_under_any_input_waits_or_ends(  # noqa: PLR0915  (one line an input)
+def test_any_script_under_any_input_waits_or_ends(
     steps: list[AnyStep], inputs: list[tuple[str, object]], kind: LegKind, aside: bool
 ) -> None:
     """Every turn ends, waits for one thing at most, and never without a deadline of ours or of the queue."""
@@ -431,12 +442,9 @@ def test_any_script_under_any_input_waits_or_ends(  # noqa: PLR0915  (one line a
             fields = {"step": str(value), "customer": str(value)}
             out = list(flows.answered("7", OutsideAnswered("7", run.ask, bool(value), fields), now))
         elif what == "bot" and (run := flows.state.running.get("7")):
-            if value == "starts":
-                out = list(flows.bot_started(BotStarted("7", run.ask), now))
-            elif value == "says":
-                out = list(flows.bot_said(BotSaid("7", run.ask, "hello"), now))
-            else:
-                out = list(flows.bot_ended(BotEnded("7", run.ask, value != "", str(value)), now))
+            out = bot_does(flows, run.ask, str(value), now)
+        elif what == "spoken":
+            out = list(flows.answer_spoken("7", str(value), now))
         elif what == "resume":
             out = list(flows.resume("7", "full", now))
         elif what == "refuse":
@@ -452,6 +460,15 @@ def test_any_script_under_any_input_waits_or_ends(  # noqa: PLR0915  (one line a
             if (due := flows.next_deadline()) is not None and due <= now:
                 now = due
                 out = list(flows.expire(now))
+
+
+def bot_does(flows: Flows, ask: str, what: str, now: float) -> list[object]:
+    """A bot starts, says something, or ends."""
+    if what == "starts":
+        return list(flows.bot_started(BotStarted("7", ask), now))
+    if what == "says":
+        return list(flows.bot_said(BotSaid("7", ask, "hello"), now))
+    return list(flows.bot_ended(BotEnded("7", ask, what != "", what), now))
 
 
 def test_left_alone_every_script_without_a_queue_ends() -> None:

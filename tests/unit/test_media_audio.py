@@ -1,10 +1,9 @@
-"""WAV files of every kind, resampling, tones, numbers, clips and the library of prompts."""
+"""WAV files of every kind, resampling, tones, clips and the library of prompts."""
 
 import contextlib
 import itertools
 import math
 import struct
-import tomllib
 from array import array
 from pathlib import Path
 
@@ -14,14 +13,13 @@ from hypothesis import strategies as st
 
 from ccd.errors import Misconfigured
 from ccd.media.g711 import PCMA, PCMU, encode
-from ccd.media.numbers import spell
 from ccd.media.playout import Clip, Playout
 from ccd.media.resample import resample
 from ccd.media.tones import TONES, sine, tone
 from ccd.media.wav import header, read, write
 from ccd.model.nouns import PromptPart
 from ccd.voice.audio_build import build_prompts, read_texts
-from ccd.voice.audio_files import SHIPPED, Library, is_name, keys_of, music_key
+from ccd.voice.audio_files import Library, is_name, keys_of, music_key
 
 
 def rms(linear: bytes) -> float:
@@ -183,69 +181,6 @@ def test_music_goes_round() -> None:
 
 def test_nothing_to_play_is_over_at_once() -> None:
     assert Playout("p", []).next_frame(alaw=False) is None
-
-
-# --- numbers ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("number", "language", "said"),
-    [
-        (0, "en", "0"),
-        (21, "en", "20 1"),
-        (90, "en", "90"),
-        (100, "en", "1 hundred"),
-        (115, "en", "1 hundred and 15"),
-        (999, "en-GB", "9 hundred and 90 9"),
-        (1001, "en", "1 thousand and 1"),
-        (12345, "en", "12 thousand 3 hundred and 40 5"),
-        (0, "fr", "0"),
-        (17, "fr", "17"),
-        (21, "fr", "20 et 1"),
-        (22, "fr", "20 2"),
-        (61, "fr", "60 et 1"),
-        (70, "fr", "60 10"),
-        (71, "fr", "60 et 11"),
-        (77, "fr", "60 17"),
-        (80, "fr", "80"),
-        (81, "fr", "80 1"),
-        (91, "fr", "80 11"),
-        (99, "fr_FR", "80 19"),
-        (100, "fr", "cent"),
-        (201, "fr", "2 cent 1"),
-        (999, "fr", "9 cent 80 19"),
-        (1000, "fr", "mille"),
-        (2071, "fr", "2 mille 60 et 11"),
-        (42, "de", "4 2"),
-        (1_000_000, "en", "1 0 0 0 0 0 0"),
-    ],
-)
-def test_numbers_are_spoken_as_people_do(number: int, language: str, said: str) -> None:
-    assert spell(number, language) == tuple(f"numbers/{part}" for part in said.split())
-
-
-def test_numbers_are_told_apart() -> None:
-    for language in ("en", "fr"):
-        assert len({spell(number, language) for number in range(10_000)}) == 10_000
-
-
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_every_number_and_every_text_has_its_recording(language: str) -> None:
-    texts = tomllib.loads((SHIPPED / language / "texts.toml").read_text())["texts"]
-    needed = {part for number in range(2000) for part in spell(number, language)}
-    assert needed <= set(texts)
-    for name in texts:
-        sound = read((SHIPPED / language / f"{name}.wav").read_bytes(), name)
-        assert sound.rate == 8000
-        assert rms(sound.linear) > 500, name
-
-
-def test_both_languages_say_the_same_things() -> None:
-    names = []
-    for language in ("en", "fr"):
-        texts = tomllib.loads((SHIPPED / language / "texts.toml").read_text())["texts"]
-        names.append({name for name in texts if not name.startswith("numbers/")})
-    assert names[0] == names[1]
 
 
 # --- the library -----------------------------------------------------------------------------------

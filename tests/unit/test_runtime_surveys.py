@@ -13,7 +13,7 @@ from ccd.model import facts
 from ccd.model.nouns import Cause
 from tests.unit.test_runtime_centre import ACTIONS, SELDOM, WEIGHTED, Chaos, finish, replays, wake
 
-OURS = ("agent ends", "agent only", "rate", "rate", "agent ends")
+OURS = ("told", "agent ends", "agent only", "rate", "rate", "agent ends")
 
 
 def agent_ends(chaos: Chaos, a: int, b: int) -> None:
@@ -42,8 +42,16 @@ def rate(chaos: Chaos, a: int, b: int) -> None:
         chaos.tell(facts.DigitPressed(leg, "0123456789*#"[b % 12]))
 
 
+def told(chaos: Chaos, a: int, b: int) -> None:
+    """The recording of a spoken answer ends: kept, too short, or lost."""
+    talks = chaos.centre.talks.state.talks.values()
+    recordings = [talk.answer.recording for talk in talks if talk.answer is not None] or chaos.recordings
+    name = recordings[a % len(recordings)]
+    chaos.tell(facts.RecordingEnded(name, f"{name}.wav" if b % 5 else "", 9.0, quiet_s=(1.0, 8.5)[b % 2]))
+
+
 def act(chaos: Chaos, name: str, a: int, b: int) -> None:
-    ours = {"agent ends": agent_ends, "agent only": agent_only, "rate": rate}
+    ours = {"told": told, "agent ends": agent_ends, "agent only": agent_only, "rate": rate}
     ours[name](chaos, a, b) if name in ours else ACTIONS[name](chaos, a, b)
 
 
