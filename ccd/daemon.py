@@ -33,6 +33,7 @@ from ccd.outside.bots import BotChannel
 from ccd.outside.channel import OutsideChannel
 from ccd.runtime import garbage
 from ccd.runtime.centre import Centre
+from ccd.runtime.doors import Doors
 from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
 from ccd.runtime.notify import Notifier
@@ -40,7 +41,7 @@ from ccd.runtime.ports import Alarm, Fault
 from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotSpawner, make_snapshot
-from ccd.runtime.verbs import Doors, verbs
+from ccd.runtime.verbs import verbs
 from ccd.storage.sqlite import SqliteLedger
 from ccd.voice.channel import VoiceChannel
 from ccd.voice.media_engine import EmbeddedEngine

@@ -135,6 +135,12 @@ class Sending(msgspec.Struct, frozen=True, array_like=True):
     text: str
 
 
+class BotText(msgspec.Struct, frozen=True, array_like=True):
+    """What a bot wrote to the customer, kept for the agent to come."""
+
+    text: str
+
+
 class Message(msgspec.Struct, omit_defaults=True):
     """What a customer left to be heard."""
 
@@ -217,8 +223,12 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """None: no answer to a question is being recorded."""
     ended_at: float = 0.0
     cause: Cause = Cause.NORMAL
-    texts: list[str] = []
-    """Texts of the customer that no agent has taken yet (bounded)."""
+    settles_by: float = 0.0
+    """The answer to a payment is awaited so long, also when all legs are gone; 0: none is."""
+    texts: list[str | BotText] = []
+    """Texts of the customer that no agent has taken yet, and what a bot wrote between them (bounded)."""
+    texts_dropped: int = 0
+    """How many were older, and are kept no more."""
     number: str = ""
     """Where the customer is called back; empty: nobody asked for that."""
     away: bool = False
@@ -243,6 +253,11 @@ class Talk(msgspec.Struct, omit_defaults=True):
     def speaks(self) -> bool:
         """Whether the customer speaks a message now, or its recording is being closed."""
         return self.message is not None and not self.message.path
+
+    @property
+    def is_over(self) -> bool:
+        """It ended, and all of its audio is gone and closed."""
+        return self.phase is Phase.ENDING and self.customer_gone and not self.recordings
 
     def parties(self) -> list[tuple[Role, Party]]:
         """All that there are."""

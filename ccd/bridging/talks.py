@@ -7,7 +7,8 @@ cases and what comes of them:
 - the customer leaves at any time: `CustomerGone`; every other leg is released in the same turn;
 - the customer leaves the line to be called back: nothing ends (`bridging.callbacks`);
 - a leg that is already released reports its end or its answer late: nobody is listening, no effect;
-- a recording or a customer's leg never reports its end: the interaction closes after `ENDING_S`.
+- a recording or a customer's leg never reports its end: the interaction closes after `ENDING_S`;
+- a payment was asked for: the interaction closes when its answer is there (`runtime.charges`).
 """
 
 import heapq
@@ -197,7 +198,7 @@ class Talks:
         talk.also_ringing, talk.pending = [], []
         if not talk.customer_gone:
             self.commands.append(cmd.ReleaseLeg(talk.customer.leg, cause))
-        self.set_deadline(talk, now + ENDING_S)
+        self.set_deadline(talk, max(now + ENDING_S, talk.settles_by))
         self.close_if_done(talk)
 
     # -- facts about legs ------------------------------------------------------------------------
@@ -345,7 +346,8 @@ class Talks:
             talk = self.state.talks[interaction]
             talk.deadline = 0.0
             if talk.phase is Phase.ENDING:
-                self.note(talk, "closed late", open_recordings=len(talk.recordings))
+                if not talk.is_over:
+                    self.note(talk, "closed late", open_recordings=len(talk.recordings))
                 self._close(talk)
             elif talk.phase is Phase.CONNECTING:
                 self.bridge(talk)
@@ -445,7 +447,9 @@ class Talks:
             self.commands.append(cmd.StartMusic(talk.customer.leg, talk.music))
 
     def close_if_done(self, talk: Talk) -> None:
-        if talk.phase is Phase.ENDING and talk.customer_gone and not talk.recordings:
+        if talk.is_over and talk.settles_by:
+            self.set_deadline(talk, talk.settles_by)
+        elif talk.is_over:
             self._close(talk)
 
     def _close(self, talk: Talk) -> None:

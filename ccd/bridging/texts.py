@@ -2,6 +2,7 @@
 
 - before an agent takes it, the customer's texts are kept; the offer shows those that there are;
 - an offer waits `FIRST_WORDS_S` for the first text: a visitor arrives a moment before it;
+- what a bot wrote to the customer is kept between them: the agent reads who wrote what, in its order;
 - what the customer adds while it is offered follows as soon as the agent takes it;
 - a text that its channel has not reported as delivered or failed is said again after a restart: at
   least once, because a text was acknowledged to its writer before it left.
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ccd.bridging.state import Party, Phase, Role, Sending, Talk
+from ccd.bridging.state import BotText, Party, Phase, Role, Sending, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, PromptPart
 
@@ -47,7 +48,23 @@ def dial_pending(talks: "Talks", talk: Talk) -> None:
 def opening(talk: Talk, party: Party) -> tuple[str, ...]:
     """What the first message of a leg shows; never empty, because empty means `go on` to a channel."""
     party.opened = len(talk.texts)
-    return tuple(talk.texts) or (NO_WORDS,)
+    lines = [_labelled(each) for each in talk.texts] if _has_bot(talk) else written(talk)
+    if talk.texts_dropped:
+        lines = [f"({talk.texts_dropped} texts before are kept no more)", *lines]
+    return tuple(lines) or (NO_WORDS,)
+
+
+def written(talk: Talk) -> list[str]:
+    """What the customer wrote, without a bot's part in it."""
+    return [each for each in talk.texts if isinstance(each, str)]
+
+
+def _has_bot(talk: Talk) -> bool:
+    return any(isinstance(each, BotText) for each in talk.texts)
+
+
+def _labelled(text: str | BotText) -> str:
+    return f"bot: {text.text}" if isinstance(text, BotText) else f"customer: {text}"
 
 
 def take(talks: "Talks", leg: str, message: str, text: str) -> bool:
@@ -70,16 +87,18 @@ def take(talks: "Talks", leg: str, message: str, text: str) -> bool:
     elif talk.phase is Phase.OUTSIDE:
         _relay(talks, talk, Role.THIRD, message, text)
     else:
-        _keep(talk, text)
+        keep(talk, text)
         if talk.phase is Phase.OFFERED and talk.pending:
             dial_pending(talks, talk)
     return True
 
 
-def _keep(talk: Talk, text: str) -> None:
+def keep(talk: Talk, text: str | BotText) -> None:
+    """For the agent to come; of too many the oldest goes."""
     talk.texts = [*talk.texts, text]
     if len(talk.texts) > MOST_TEXTS:
         talk.texts = talk.texts[1:]
+        talk.texts_dropped += 1
         for _, party in talk.parties():
             party.opened = max(0, party.opened - 1)
 
@@ -88,11 +107,12 @@ def give_rest(talks: "Talks", talk: Talk, role: Role) -> None:
     """Somebody took it: what the offer did not show follows."""
     party = _party(talk, role)
     shown = 0 if party is None else party.opened
-    rest, talk.texts = talk.texts[shown:], []
+    rest, talk.texts, talk.texts_dropped = talk.texts[shown:], [], 0
     if party is not None:
         party.opened = 0
     for text in rest:
-        _relay(talks, talk, role, talks.play_id(), text)
+        words = text if isinstance(text, str) else _labelled(text)
+        _relay(talks, talk, role, talks.play_id(), words)
 
 
 def show(talks: "Talks", talk: Talk, play: str, parts: tuple[PromptPart, ...]) -> None:

@@ -1,4 +1,4 @@
-"""How another channel joins in a call: it hears what a party says, and what it plays the party hears.
+"""How another channel joins in a call: it hears what a party says, and what it plays or says the party hears.
 
 Audio is G.711 µ-law at 8000 Hz, mono: a byte a sample. The voice channel implements it; who uses it knows
 nothing of packets, codecs or the media engine.
@@ -26,6 +26,18 @@ class AudioLine(Protocol):
 
     def play(self, audio: bytes) -> None:
         """Play this after what waits already."""
+        ...
+
+    @property
+    def ahead_texts(self) -> int:
+        """Texts that are spoken now or wait to be."""
+        ...
+
+    def say(self, text: str, language: str, failed: Callable[[str], None]) -> None:
+        """Have the speech engine say this after what waits already; `failed` is told why it cannot.
+
+        Meanwhile the party is heard as ever.
+        """
         ...
 
     def when_played(self, happen: Callable[[], None]) -> None:

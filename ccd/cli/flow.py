@@ -304,7 +304,8 @@ def _offset(seconds: float) -> str:
 
 def run_tests(
     context: typer.Context,
-    config: Annotated[Path, typer.Argument(help="Folder with ccd.toml, or that file.")] = CONFIG,
+    folder: Annotated[Path | None, typer.Argument(help="Another way to give --config.")] = None,
+    config: Config = CONFIG,
     json: Json = False,
 ) -> None:
     """Test flows. Plays the calls of `rehearsals/*.toml` beside ccd.toml, and tells which went otherwise.
@@ -314,7 +315,7 @@ def run_tests(
     \b
     Example:
       ccctl flow test
-      ccctl flow test ./conf
+      ccctl flow test --config ./conf
     """
     from functools import cache
 
@@ -322,10 +323,11 @@ def run_tests(
 
     session = session_of(context)
     session.json = json
-    folder = (config if config.is_dir() else config.parent) / FOLDER
-    files = sorted(folder.glob("*.toml"))
+    config = _one_of(folder, config)
+    rehearsals = (config if config.is_dir() else config.parent) / FOLDER
+    files = sorted(rehearsals.glob("*.toml"))
     if not files:
-        raise Misconfigured("flow.test", f"there is no file {folder}/*.toml — docs/flows.md says how")
+        raise Misconfigured("flow.test", f"there is no file {rehearsals}/*.toml — docs/flows.md says how")
 
     @cache
     def rules_of(day: date) -> "Rules":
@@ -338,6 +340,14 @@ def run_tests(
     answer = {"ok": not wrong, "rehearsals": [_plain_verdict(each) for each in verdicts]}
     session.tell(answer, () if json else _verdict_lines(verdicts, wrong))
     raise typer.Exit(1 if wrong else 0)
+
+
+def _one_of(folder: Path | None, config: Path) -> Path:
+    """Where the configuration is, whichever way it was said."""
+    if folder is not None and config not in (CONFIG, folder):
+        cure = "leave one of them out"
+        raise Misconfigured("flow.test", f"both {folder} and --config {config} are given — {cure}")
+    return config if folder is None else folder
 
 
 def _plain_verdict(verdict: "Verdict") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ccd.config.faults import Path
+from ccd.config.people import must_be_known
 from ccd.config.values import Reader
 from ccd.ivr.paying import AMOUNT, CURRENCY, PARTS, REQUEST
 from ccd.model.outside import HTTP, WITH_BODY
@@ -44,6 +45,8 @@ def check_pay(reader: Reader, settings: Settings, path: Path, step: Pay) -> None
     for name in step.values:
         if name in PAY_GIVES:
             reader.fault((*path, "values", name), "is given by the step itself", "use another name")
+    if step.recall_queue:
+        must_be_known(reader, (*path, "recall_queue"), step.recall_queue, "queues")
     service = settings.services.get(step.service)
     if service is not None:
         _bears_secrets(reader, (*path, "service"), service, PARTS, by_http=True)

@@ -53,7 +53,13 @@ PRESSED = "pressed"
 """Note of a key that its customer pressed while waiting, and what that does."""
 NO_QUEUE = "no queue of this step"
 """Note of a computed queue that is none of those that the step may lead to."""
-_AMONG_DECISIONS = frozenset({ENTRY_RULES, ASKED_OUTSIDE, RELAXED, PRESSED, NO_QUEUE})
+PAYMENT_ASKED, PAYMENT = "payment asked", "payment"
+"""Notes that a payment was asked for, and of what came of it."""
+NOT_SAID = "bot text not said"
+"""Note that a caller did not hear what a bot wrote, and why."""
+_AMONG_DECISIONS = frozenset(
+    {ENTRY_RULES, ASKED_OUTSIDE, RELAXED, PRESSED, NO_QUEUE, PAYMENT_ASKED, PAYMENT, NOT_SAID}
+)
 """Notes that stand among the decisions."""
 
 

@@ -286,6 +286,27 @@ class AskLost(Do, frozen=True):
     ask: str
 
 
+class ChargeAsked(Do, frozen=True):
+    """The question `ask` is for money: what comes of it is not lost sight of."""
+
+    ask: str
+    service: str
+    request: str
+    amount: str
+    currency: str
+    timeout_s: float
+    recall_queue: str = ""
+
+
+class ChargeOver(Do, frozen=True):
+    """The flow knows what came of a payment, or waits for it no longer."""
+
+    ask: str
+    result: str
+    reference: str = ""
+    reason: str = ""
+
+
 class NotAsked(Do, frozen=True):
     """A service is not asked (timeline)."""
 

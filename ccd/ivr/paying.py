@@ -6,11 +6,12 @@ but the service knows whether it was paid, and the flow does not ask again.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from ccd.ivr import keying, outside
-from ccd.ivr.do import AskLost, Do, Missed, NotAsked, Rejected
+from ccd.ivr.do import AskLost, ChargeAsked, ChargeOver, Do, Missed, NotAsked, Rejected
 from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
 from ccd.model.answers import bounded
@@ -79,13 +80,22 @@ def unheard(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -
 def answered(flows: "Flows", run: FlowState, answer: OutsideAnswered, now: float, out: list[Do]) -> None:
     """The service took the money, or did not, or nobody knows."""
     if run.ask and answer.ask == run.ask:
-        _over(flows, run, bounded(answer.values) if answer.ok else {}, now, out)
+        _over(flows, run, bounded(answer.values) if answer.ok else {}, now, out, answer.note)
+
+
+def result_of(answer: OutsideAnswered) -> str:
+    """What an answer says: `paid`, `refused`, or nothing that could be relied on."""
+    return _result(answer.values if answer.ok else {})
+
+
+def _result(fields: Mapping[str, str]) -> str:
+    return {"true": PAID, "false": REFUSED}.get(fields.get("paid", ""), UNKNOWN)
 
 
 def late(flows: "Flows", run: FlowState, _: str, now: float, out: list[Do]) -> None:
     """No answer in time."""
     out.append(AskLost(run.interaction, run.ask))
-    _over(flows, run, {}, now, out)
+    _over(flows, run, {}, now, out, "no answer in time")
 
 
 # -- keys --------------------------------------------------------------------------------------------
@@ -151,14 +161,24 @@ def _charge(flows: "Flows", run: FlowState, step: Pay, now: float, out: list[Do]
     secrets = dict(run.given)
     keying.drop(run, out)
     outside.ask(flows, run, step, step.service, values, now, out, Mode.CHARGING, secrets)
+    timeout_s = step.timeout_s or outside.DEFAULT_TIMEOUT_S
+    request, amount, currency = values[REQUEST], values[AMOUNT], values[CURRENCY]
+    out.append(
+        ChargeAsked(
+            run.interaction, run.ask, step.service, request, amount, currency, timeout_s, step.recall_queue
+        )
+    )
     outside.hold(flows, run, own_prompt(step.prompt, step.say, USUAL["wait"]), "", now, out, step.say)
 
 
-def _over(flows: "Flows", run: FlowState, fields: dict[str, str], now: float, out: list[Do]) -> None:
+def _over(
+    flows: "Flows", run: FlowState, fields: dict[str, str], now: float, out: list[Do], note: str = ""
+) -> None:
+    result, reason = _result(fields), fields.get("reason", "") or note
+    out.append(ChargeOver(run.interaction, run.ask, result, fields.get("reference", ""), reason))
     step, run.ask = flows.step(run, Pay), ""
     keying.forget(run, out)
     outside.quiet(run, bool(step.prompt or step.say), out)
-    result = {"true": PAID, "false": REFUSED}.get(fields.get("paid", ""), UNKNOWN)
     _keep(flows, run, step, fields, result, out)
     if result == REFUSED:
         run.tries += 1

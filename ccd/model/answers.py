@@ -19,13 +19,18 @@ _WHOLE = re.compile(r"-?[0-9]{1,4}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
+def is_name(name: str) -> bool:
+    """Whether a field may be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
 def bounded(values: Mapping[str, str]) -> dict[str, str]:
     """The fields that may come in: good names, one line each, so many and so long at most."""
     out: dict[str, str] = {}
     for name, value in values.items():
         if len(out) >= MOST_FIELDS:
             break
-        if _NAME.fullmatch(name):
+        if is_name(name):
             out[name] = one_line(value)
     return out
 

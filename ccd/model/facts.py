@@ -307,6 +307,15 @@ class WrapUpExtendAsked(Fact, frozen=True):
     by: str = ""
 
 
+class PaymentSettled(Fact, frozen=True):
+    """Somebody has looked at a payment that was left open."""
+
+    request: str
+    by: str = ""
+    note: str = ""
+    """What was found or done."""
+
+
 class DispositionGiven(Fact, frozen=True):
     """Somebody says how an interaction ended; the last one counts."""
 
@@ -423,6 +432,8 @@ class BotSaid(Fact, frozen=True):
     interaction: str
     conversation: str
     text: str
+    note: str = ""
+    """Why a caller did not hear what came before; then there is no text."""
 
 
 class BotEnded(Fact, frozen=True):
@@ -471,6 +482,7 @@ AnyFact = (
     | AvailabilityAsked
     | WrapUpEndAsked
     | WrapUpExtendAsked
+    | PaymentSettled
     | DispositionGiven
     | DeviceBound
     | DeviceUnbound

@@ -70,6 +70,9 @@ class Pay(Step, frozen=True, tag="pay"):
     """Said while the service is asked."""
     say: Say = ""
     """Text said for it: in place of the usual prompt, after one of your own."""
+    recall_queue: str = ""
+    """Queue in which a customer who hung up while the service was asked gets a recall, unless the card was
+    refused; empty: none does. It is in `ccctl payments list` in either case."""
     on_paid: str = ""
     """Step to go to when it is paid; empty: the next one."""
     on_refused: str = ""

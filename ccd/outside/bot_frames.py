@@ -3,11 +3,13 @@
 `docs/bots.md` is the protocol. Unknown keys are let be, so that it can grow; an unknown type is a fault.
 """
 
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 import msgspec
 
 from ccd.channels.audio import RATE
+from ccd.model.answers import MOST_FIELDS, is_name
 from ccd.model.bots import MOST_CHARACTERS
 from ccd.model.commands import StartBot
 from ccd.model.nouns import LegKind
@@ -22,7 +24,7 @@ class Frame(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, omit_d
 
 
 class Text(Frame, frozen=True):
-    """To be shown to the customer."""
+    """To be shown to the customer, or on a call said."""
 
     text: str
 
@@ -37,16 +39,31 @@ class Mark(Frame, frozen=True):
     name: str
 
 
-class End(Frame, frozen=True):
+class End(msgspec.Struct, frozen=True):
     """The bot is done, once its audio is played."""
 
     step: str = ""
-    values: dict[str, Any] = {}
+    values: dict[str, str] = {}
+    """The plain ones, bounded."""
+    reason: str = ""
+
+
+class _End(Frame, frozen=True, tag="end"):
+    """As it comes."""
+
+    step: str = ""
+    values: msgspec.Raw = msgspec.Raw(b"{}")
+    """Taken apart no further than it counts: 64 KiB of `1e300` would take 100 ms."""
     reason: str = ""
 
 
 FromBot = Text | Stop | Mark | End
-_DECODER = msgspec.json.Decoder(FromBot)
+_DECODER: Final = msgspec.json.Decoder(Text | Stop | Mark | _End)
+_VALUES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+MOST_VALUES: Final = 16_384
+"""Bytes of all values together."""
+_LOOKED_AT: Final = 256
+"""Values of which the first that count are taken."""
 _encode = msgspec.json.encode
 
 
@@ -55,9 +72,11 @@ class Misbehaved(Exception):
 
 
 def read(data: bytes) -> FromBot:
-    """One frame. Raises `Misbehaved`."""
+    """One frame. Raises `Misbehaved`. Under 2 ms for any 64 KiB: a bot must not hold up calls."""
     try:
-        frame: FromBot = _DECODER.decode(data)
+        frame: Text | Stop | Mark | _End = _DECODER.decode(data)
+        if isinstance(frame, _End):
+            return End(frame.step, _values(frame.values), frame.reason)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Misbehaved(f"it sent no frame of ours: {str(error)[:120]}") from error
     if isinstance(frame, Text) and len(frame.text) > MOST_CHARACTERS:
@@ -67,9 +86,15 @@ def read(data: bytes) -> FromBot:
     return frame
 
 
-def values_of(end: End) -> dict[str, str]:
-    """The plain values that it gives back, bounded."""
-    return taken(end.values, {})
+def _values(raw: msgspec.Raw) -> dict[str, str]:
+    """Lists and tables are no values."""
+    if len(bytes(raw)) > MOST_VALUES:
+        raise Misbehaved(f"it sent values of over {MOST_VALUES // 1024} KiB")
+    plain: dict[str, Any] = {}
+    for name, value in islice(_VALUES.decode(raw).items(), _LOOKED_AT):
+        if len(plain) < MOST_FIELDS and is_name(name) and bytes(value)[:1] not in (b"[", b"{"):
+            plain[name] = msgspec.json.decode(value)
+    return taken(plain, {})
 
 
 def start(command: StartBot, frame_ms: int) -> str:
@@ -104,6 +129,11 @@ def digit(key: str) -> str:
 def mark(name: str) -> str:
     """All audio before a mark is played or given up."""
     return _text({"type": "mark", "name": name})
+
+
+def error(reason: str) -> str:
+    """Something that it asked for cannot be done; the conversation goes on."""
+    return _text({"type": "error", "reason": reason})
 
 
 def end(reason: str) -> str:

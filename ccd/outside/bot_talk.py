@@ -14,6 +14,7 @@ from ccd.clock import monotonic
 from ccd.model.commands import StartBot
 from ccd.model.facts import BotEnded, BotSaid, BotStarted
 from ccd.model.nouns import LegKind
+from ccd.model.saying import MOST_SAID
 from ccd.outside import bot_frames as frames
 from ccd.outside.bot_frames import Misbehaved
 from ccd.outside.websocket import BINARY, TEXT, WebSocket
@@ -29,6 +30,8 @@ FRAMES_S: Final = 10.0
 MOST_TEXTS: Final = 60
 """Written to a customer in `TEXTS_S`."""
 TEXTS_S: Final = 30.0
+MOST_AHEAD_TEXTS: Final = 16
+"""Texts that wait to be said on a call."""
 MOST_BEFORE: Final = 100
 """Texts and keys that wait for the bot to be there."""
 CLOSE_S: Final = 2.0
@@ -126,8 +129,8 @@ class BotTalk:
             return
         interaction, end = self.command.interaction, self._ended
         if ok and end is not None:
-            step, values = end.step[: frames.MOST_NAME], frames.values_of(end)
-            post(BotEnded(interaction, self.conversation, True, step, values, end.reason[:_NOTE]))
+            step, why = end.step[: frames.MOST_NAME], end.reason[:_NOTE]
+            post(BotEnded(interaction, self.conversation, True, step, end.values, why))
         else:
             post(BotEnded(interaction, self.conversation, False, note=why[:_NOTE]))
 
@@ -183,6 +186,8 @@ class BotTalk:
             self._texts.count()
             if self._post is not None:
                 self._post(BotSaid(self.command.interaction, self.conversation, frame.text))
+            if self._line is not None:
+                self._say(self._line, " ".join(frame.text.split()))
         elif isinstance(frame, frames.Stop):
             if self._line is not None:
                 self._line.stop()
@@ -192,6 +197,21 @@ class BotTalk:
         else:
             self._ended = frame
             self._when_played(lambda: self._finish(True, ""))
+
+    def _say(self, line: AudioLine, text: str) -> None:
+        """On a call the speech engine says it."""
+        if len(text) > MOST_SAID:
+            raise Misbehaved(f"it sent a text of over {MOST_SAID} characters to be said")
+        if line.ahead_texts >= MOST_AHEAD_TEXTS:
+            raise Misbehaved(f"it floods: over {MOST_AHEAD_TEXTS} texts ahead")
+        if text:
+            line.say(text, self.command.language, self._unsaid)
+
+    def _unsaid(self, why: str) -> None:
+        """The caller did not hear it: the bot is told, and so is the centre."""
+        self._send(frames.error(why[:_NOTE]))
+        if self._post is not None:
+            self._post(BotSaid(self.command.interaction, self.conversation, "", why[:_NOTE]))
 
     def _when_played(self, happen: Callable[[], None]) -> None:
         if self._line is not None:

@@ -1,8 +1,9 @@
 """The client's side of a WebSocket (RFC 6455), for talking with who is not trusted.
 
 Own, because common clients take as many frames in one turn of the loop as a read brings: a hundred thousand
-empty ones would hold up all calls for a second. Here at most `TURN` frames are taken in a turn, sizes are
-looked at before a frame is read, and everything that a server may do wrong is told once, in words for people.
+empty ones would hold up all calls for a second. Here at most `TURN` frames, or a large one, are taken in a
+turn, sizes are looked at before a frame is read, and everything that a server may do wrong is told once, in
+words for people.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ MOST_BYTES: Final = 65_536
 """Of one message."""
 MOST_HEAD: Final = 8192
 TURN: Final = 16
+TURN_BYTES: Final = 16_384
+"""Once messages of so many bytes were taken in a turn, others have theirs: one that is large is alone."""
 MOST_WAITING: Final = 131_072
 """Bytes that came and are not taken yet; then no more is read."""
 MOST_UNREAD: Final = 131_072
@@ -155,12 +158,17 @@ class WebSocket(asyncio.Protocol):
         """So many messages, then others have their turn."""
         self._planned = False
         try:
+            taken = 0
             for _ in range(TURN):
                 if self._gone is None:
                     return
-                if not self._take():
+                size = self._take()
+                if not size:
                     self._no_more()
                     return
+                taken += size
+                if taken >= TURN_BYTES:
+                    break
         except Misbehaved as why:
             self._end(str(why))
             return
@@ -174,11 +182,11 @@ class WebSocket(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def _take(self) -> bool:
-        """One frame (§5.2); false when there is none whole."""
+    def _take(self) -> int:
+        """One frame (§5.2); its bytes, 0 when there is none whole."""
         data = self._data
         if len(data) < 2:
-            return False
+            return 0
         first, size, at = data[0], data[1], 2
         kind = first & 0x0F
         if first & 0x70 or size & 0x80 or kind not in (_PART, TEXT, BINARY, _CLOSE, _PING, _PONG):
@@ -186,7 +194,7 @@ class WebSocket(asyncio.Protocol):
         if size > 125:
             at = 4 if size == 126 else 10
             if len(data) < at:
-                return False
+                return 0
             size = int.from_bytes(data[2:at], "big")
         last = bool(first & 0x80)
         if kind >= _CLOSE and (size > 125 or not last):
@@ -194,11 +202,11 @@ class WebSocket(asyncio.Protocol):
         if size + len(self._parts) > MOST_BYTES:
             raise Misbehaved(f"{_BROKE}a message of over {MOST_BYTES // 1024} KiB")
         if len(data) < at + size:
-            return False
+            return 0
         payload = bytes(data[at : at + size])
         del data[: at + size]
         self._got(kind, last, payload)
-        return True
+        return at + size
 
     def _got(self, kind: int, last: bool, payload: bytes) -> None:
         hear = self._hear

@@ -7,6 +7,9 @@ conversation are ignored by the flow.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ccd.bridging import texts
+from ccd.bridging.state import BotText
+from ccd.history.explain import NOT_SAID
 from ccd.ivr import do
 from ccd.model import commands as cmd
 from ccd.model import facts
@@ -40,7 +43,7 @@ def _start(centre: "Centre", want: do.StartBot) -> None:
             caller=info.origin,
             dialled=info.target,
             values=want.values,
-            written=tuple(talk.texts) if want.kind is LegKind.TEXT else (),
+            written=tuple(texts.written(talk)) if want.kind is LegKind.TEXT else (),
             timeout_s=want.timeout_s,
             longest_s=want.longest_s,
         )
@@ -89,8 +92,15 @@ def started(centre: "Centre", fact: facts.BotStarted) -> None:
 def said(centre: "Centre", fact: facts.BotSaid) -> None:
     """The fact."""
     if _is_on(centre, fact.interaction, fact.conversation):
+        if fact.note:
+            centre.history.note(fact.interaction, centre.now, NOT_SAID, why=fact.note[:_NOTE_CHARACTERS])
+            return
         centre.history.note(fact.interaction, centre.now, "text", role="bot", characters=len(fact.text))
-        centre.push(centre.flows.bot_said(fact, centre.now))
+        wants = centre.flows.bot_said(fact, centre.now)
+        talk = centre.talks.get(fact.interaction)
+        if talk is not None and talk.customer.kind is LegKind.TEXT and wants:
+            texts.keep(talk, BotText(fact.text))
+        centre.push(wants)
 
 
 def ended(centre: "Centre", fact: facts.BotEnded) -> None:

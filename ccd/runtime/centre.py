@@ -32,7 +32,7 @@ from ccd.model.step import Say
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import deletions, emergency, recalls, voicemail
+from ccd.runtime import charges, deletions, emergency, recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -148,6 +148,8 @@ class Centre:
             begun, _ = self.talks.take()
             self._rescue = [*self.out, *begun, *self.talks.discard(talk)]  # type: ignore[list-item]
             gone = self.state.interactions.pop(talk.interaction, None)
+            if gone is not None:
+                charges.closed(self, gone)
             if gone is not None and gone.bot is not None:
                 self._rescue.append(cmd.StopBot(f"{CHANNEL}:{gone.bot.conversation}"))
 

@@ -18,6 +18,7 @@ from ccd.runtime import (
     after_calls,
     bots,
     callbacks,
+    charges,
     customers,
     deletions,
     emergency,
@@ -324,6 +325,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     spoken_answers.over(centre, info)
     callbacks.forget(centre, info)
     bots.let_go(centre, info)
+    charges.closed(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)

@@ -1,7 +1,7 @@
 """Questions to services outside: from a flow's want to the command, and from the answer back to the flow.
 
 An answer counts once, and only while its interaction runs and the question stands: one that comes after the
-flow's deadline, twice, or for an interaction that is over, is ignored.
+flow's deadline, twice, or for an interaction that is over, is ignored, unless it is about money (`charges`).
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import LegKind
 from ccd.model.outside import CHANNEL
+from ccd.runtime import charges
 from ccd.runtime.state import Question
 
 if TYPE_CHECKING:
@@ -77,10 +78,14 @@ def answered(centre: "Centre", fact: facts.OutsideAnswered) -> None:
     info = centre.state.interactions.get(fact.interaction)
     question = info.questions.pop(fact.ask, None) if info is not None else None
     if question is None:
+        charges.unheard(centre, fact)
         return
     outcome = ("found" if fact.values else "nothing found") if fact.ok else "failed"
     _note(centre, fact.interaction, question.service, outcome, fact.took_ms, fact.note)
-    centre.push(centre.flows.answered(fact.interaction, fact, centre.now))
+    wants = centre.flows.answered(fact.interaction, fact, centre.now)
+    centre.push(wants)
+    if not any(isinstance(want, do.ChargeOver) for want in wants):
+        charges.unheard(centre, fact)
 
 
 def _note(

@@ -15,6 +15,7 @@ from ccd.runtime import (
     asides,
     bots,
     callbacks,
+    charges,
     customers,
     deletions,
     emergency,
@@ -47,6 +48,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
     voicemail.restarted(centre)
     deletions.restarted(centre)
     bots.restarted(centre)
+    charges.restarted(centre)
     for device, bindings in list(state.bindings.items()):
         kept = {key: bound for key, bound in bindings.items() if bound.expires_at > centre.now}
         if kept:
@@ -410,6 +412,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.TextFailed: _text_failed,
     facts.AvailabilityAsked: _availability,
     facts.WrapUpEndAsked: _wrap_up_end,
+    facts.PaymentSettled: charges.settled,
     facts.WrapUpExtendAsked: wrap_ups.extend_asked,
     facts.DispositionGiven: wrap_ups.given,
     facts.DeviceBound: _bound,

@@ -49,19 +49,21 @@ def lost(centre: "Centre", info: Interaction, talk: Talk, place: Place) -> None:
     centre.enqueue(recall, place.queue, info.priority, callback=kept)
 
 
-def after_survey(centre: "Centre", info: Interaction, queue: str) -> None:
-    """A customer gave a low score: keep a recall in this queue, where the number can be called."""
+def keep(centre: "Centre", info: Interaction, queue: str) -> Interaction | None:
+    """A customer is to be called for another reason (a low score, a payment): keep a recall in this queue,
+    where the number can be called. The recall; None: there is none."""
     number = to_e164(info.origin, centre.state.rules.country)
     talk = centre.talks.get(info.id)
     why = callbacks.refusal(centre, queue, number) if info.kind is LegKind.AUDIO else "not a call"
     if why or talk is None:
         centre.history.note(info.id, centre.now, "no recall", why=why)
-        return
+        return None
     rule, now = callbacks.rule_of(centre, queue), centre.now
     recall = _open(centre, info, talk, queue, number, entered_at=now)
     centre.history.note(info.id, now, "recall kept", by=recall.id)
     kept = PlaceCallback(now + rule.valid_s, now, now + rule.recall_after_s)
     centre.enqueue(recall, queue, callback=kept)
+    return recall
 
 
 def _open(

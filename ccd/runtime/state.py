@@ -43,6 +43,34 @@ class Question(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When it was put."""
 
 
+class Charge(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A payment that a service was asked for, and has not answered."""
+
+    service: str
+    request: str
+    """Its idempotency key."""
+    amount: str
+    """With its currency."""
+    until: float
+    """Then nobody waits for the answer any more."""
+    recall_queue: str = ""
+
+
+class OpenPayment(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A payment that a person is to look at."""
+
+    at: float
+    ask: str
+    interaction: str
+    service: str
+    amount: str
+    request: str
+    result: str
+    """`paid`: but nobody was told; `unknown`: only the service knows."""
+    reference: str
+    why: str
+
+
 class BotTalk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A conversation that a bot leads now."""
 
@@ -95,6 +123,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """File of the message that its customer left; empty: none was left."""
     screen: dict[str, str] = {}
     """What agents are shown with its offers: kept across overflow and transfer."""
+    charges: dict[str, Charge] = {}
+    """Payments that are asked for, by the ids of their questions."""
     bot: BotTalk | None = None
     after_call: AfterCall | None = None
     """None: its queue has no flow for after the call."""
@@ -214,6 +244,8 @@ class CentreState(msgspec.Struct):
     """The latest of them; bounded by `ccd.runtime.surveys`."""
     spoken_answers: dict[str, KeptAnswer] = {}
     """By file, the latest last; bounded by `ccd.runtime.spoken_answers`."""
+    open_payments: list[OpenPayment] = []
+    """Those that nobody has settled yet; bounded by `ccd.runtime.charges`."""
     notices: dict[str, Notice] = {}
     """By id, those in force in the order in which they were set."""
     notices_made: int = 0

@@ -96,7 +96,7 @@ def answered(centre: "Centre", want: do.Answered) -> None:
         score = LowScore(centre.now, info.id, want.survey, want.question, want.answer, key.agent)
         centre.state.low_scores = [*centre.state.low_scores[-(MOST_LOW_SCORES - 1) :], score]
         if rule.recall_queue:
-            recalls.after_survey(centre, info, rule.recall_queue)
+            recalls.keep(centre, info, rule.recall_queue)
 
 
 def alarming(centre: "Centre", now: float) -> list[LowScore]:

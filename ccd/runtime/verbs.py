@@ -5,19 +5,14 @@ fact and answer when it is durable. Raises `Refused` for what does not exist, wi
 """
 
 import os
-import re
-from collections.abc import Awaitable, Callable, Mapping
-
-import msgspec
 
 from ccd import __version__
 from ccd.bridging.state import Phase
 from ccd.channels.ledger import Ledger
-from ccd.channels.port import Channel, Reports
-from ccd.clock import Clock, cpu_seconds
+from ccd.channels.port import Reports
+from ccd.clock import cpu_seconds
 from ccd.errors import Refused
-from ccd.history.explain import decode_record, explain
-from ccd.history.state import Record
+from ccd.history.explain import explain
 from ccd.model import facts
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.nouns import Availability
@@ -26,43 +21,28 @@ from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
 from ccd.runtime import (
     callbacks,
+    charge_verbs,
     customer_verbs,
     emergency_verbs,
     flow_verbs,
+    outside_verbs,
     outside_views,
     profile_verbs,
+    report_verbs,
+    sip_verbs,
     views,
     voicemail_verbs,
     wrap_up_verbs,
 )
 from ccd.runtime.asking import Args, Call, act, look, unknown
-from ccd.runtime.centre import Centre
-from ccd.runtime.loop import Runtime
+from ccd.runtime.doors import Doors, filed, gather
 from ccd.runtime.process import memory_mb
 
-MOST_TRACED = 200
-"""SIP messages shown unless more are asked for."""
-_DIGEST = re.compile(r'(?im)^((?:proxy-)?authorization[ \t]*:.*?\bresponse[ \t]*=[ \t]*"?)[0-9a-f]+')
-"""Passwords can be guessed from a digest, and traces are pasted into tickets."""
 MOST_ENDED = 50
 """Ended interactions listed unless more are asked for."""
 ENDED_LIMIT = 1000
 """And never more: the ledger's thread, which has calls to write, reads them."""
 _TOPICS = ("sip", "media", "counters")
-
-
-class Doors(msgspec.Struct, frozen=True):
-    """What the verbs may reach."""
-
-    runtime: Runtime
-    centre: Centre
-    channels: Mapping[str, Channel]
-    clock: Clock
-    reload: Callable[[str], Awaitable[list[str]]]
-    """Takes the configuration anew; gets who asks, answers what changed; raises `Misconfigured`."""
-    drain: Callable[[bool, str], None]
-    diff: Callable[[], Awaitable[list[str]]] | None = None
-    """What a reload would change; raises `Misconfigured`."""
 
 
 def verbs(doors: Doors) -> dict[str, Call]:
@@ -86,20 +66,18 @@ def verbs(doors: Doors) -> dict[str, Call]:
         "interaction.callback": act(console.call_back, _CallBack),
         "interaction.mask": act(console.mask, _Mask),
         "interaction.hangup": act(console.hangup, _Hangup),
-        "trunks": look(console.trunks, _None),
-        "services": look(console.services, _None),
-        "bots": look(console.bots, _None),
-        "devices": look(console.devices, _None),
-        "sip.trace": look(console.trace, _Trace),
-        "report": look(console.report, _None),
         "reload": act(console.reload, _None),
         "diff": look(console.diff, _None),
         "drain": act(console.drain, _OnOff),
+        **sip_verbs.verbs(doors),
+        **outside_verbs.verbs(doors),
+        **report_verbs.verbs(doors),
         **flow_verbs.verbs(doors.centre, doors.clock),
         **customer_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **emergency_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **voicemail_verbs.verbs(doors.centre, doors.clock),
+        **charge_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **wrap_up_verbs.verbs(doors.runtime, doors.centre, doors.clock),
     }
 
@@ -174,11 +152,6 @@ class _CallBack(Args, frozen=True):
     """Empty: the one that the customer calls from."""
 
 
-class _Trace(Args, frozen=True):
-    interaction: str = ""
-    limit: int = MOST_TRACED
-
-
 class _OnOff(Args, frozen=True):
     on: bool = True
 
@@ -239,12 +212,12 @@ class Console:
         """One interaction, running or ended."""
         name = asked.interaction
         running = views.interaction(self._centre, name, self._doors.clock.now())
-        return running if running is not None else views.ended(await self._filed(name))
+        return running if running is not None else views.ended(await filed(self._doors, name))
 
     async def explain(self, asked: _OneInteraction) -> views.View:
         """Every decision about an interaction, in words."""
         name = asked.interaction
-        record = self._centre.history.record(name) or await self._filed(name)
+        record = self._centre.history.record(name) or await filed(self._doors, name)
         return {
             "interaction": name,
             "lines": explain(record, views.zone(record)),
@@ -255,46 +228,6 @@ class Console:
         """What an agent holds, and why it does not get what waits."""
         self._know_agent(asked.agent)
         return views.agent_reasons(self._centre, asked.agent, self._doors.clock.now())
-
-    def trunks(self, _asked: _None) -> list[views.View]:
-        """Trunks of all channels."""
-        return self._gather("trunks")
-
-    def services(self, _asked: _None) -> list[views.View]:
-        """Services that flows ask outside, with how they answer."""
-        return self._gather("services")
-
-    def bots(self, _asked: _None) -> list[views.View]:
-        """Bots that flows hand conversations to."""
-        return self._gather("bots")
-
-    def devices(self, _asked: _None) -> list[views.View]:
-        """Agents' devices with their bindings, and whose they are."""
-        owners = self._centre.owners
-        return [{**row, "agent": owners.get(row.get("device", ""), "")} for row in self._gather("devices")]
-
-    async def trace(self, asked: _Trace) -> views.View:
-        """SIP messages of an interaction, oldest first; of late without one. `legs` has whose they are."""
-        if not asked.interaction:
-            rows, legs = self._gather("sip trace"), []
-        else:
-            name = asked.interaction
-            record = self._centre.history.record(name) or await self._filed(name)
-            legs = views.legs_of(self._centre, name, record)
-            rows = [{"leg": leg, **row} for leg in legs for row in self._gather("sip trace", leg)]
-        rows = [{**row, "message": _DIGEST.sub(r"\1…", row.get("message", ""))} for row in rows]
-        rows.sort(key=lambda row: row.get("at", 0.0))
-        limit = max(asked.limit, 0)
-        return {
-            "interaction": asked.interaction,
-            "legs": legs,
-            "all": len(rows),
-            "messages": rows[max(0, len(rows) - limit) :],
-        }
-
-    def report(self, _asked: _None) -> views.View:
-        """Figures by queue, today and in all."""
-        return views.report(self._centre, self._glance())
 
     # -- acting ----------------------------------------------------------------------------------
 
@@ -323,7 +256,7 @@ class Console:
         """Another priority, requirement or queue for one that waits; its place before and after."""
         name, router = asked.interaction, self._centre.router
         if name not in self._centre.state.interactions:
-            await self._filed(name)
+            await filed(self._doors, name)
             raise Refused("interaction.ended", f"interaction {name} has ended already")
         if asked.priority is None and asked.requirement is None and asked.queue is None:
             raise Refused("interaction.nothing", "say what to change: its priority, requirement or queue")
@@ -353,7 +286,7 @@ class Console:
         name, centre = asked.interaction, self._centre
         info, talk = centre.state.interactions.get(name), centre.talks.get(name)
         if info is None or talk is None:
-            await self._filed(name)
+            await filed(self._doors, name)
             raise Refused("interaction.ended", f"interaction {name} has ended already")
         number = to_e164(asked.number or info.origin, centre.state.rules.country)
         why = callbacks.cannot_leave(talk) or callbacks.refusal(centre, info.queue, number)
@@ -369,7 +302,7 @@ class Console:
         name = asked.interaction
         talk = self._centre.talks.get(name)
         if talk is None:
-            await self._filed(name)
+            await filed(self._doors, name)
             raise Refused("interaction.ended", f"interaction {name} has ended already")
         await self._commit(facts.MaskAsked(name, asked.on, by))
         return {"interaction": name, "masked": talk.masked, "recordings": len(talk.recordings)}
@@ -378,7 +311,7 @@ class Console:
         """End a running interaction, all its legs; or the agent's part only."""
         name = asked.interaction
         if name not in self._centre.state.interactions:
-            await self._filed(name)
+            await filed(self._doors, name)
             raise Refused("interaction.ended", f"interaction {name} has ended already")
         talk = self._centre.talks.get(name)
         if asked.agent_only and (talk is None or talk.phase is not Phase.TALKING):
@@ -435,33 +368,12 @@ class Console:
             raise unknown("reason", asked, known.values())
         return reason
 
-    async def _filed(self, name: str) -> Record:
-        """The record of an ended interaction; what has just ended is waited for."""
-        await self._doors.runtime.stored()
-
-        def look(ledger: Ledger) -> bytes:
-            row = ledger.record(name)
-            return row.body if row is not None else b""
-
-        body = await self._doors.runtime.ask(look)
-        if not body:
-            raise unknown("interaction", name, list(self._centre.state.interactions)[:200])
-        return decode_record(body)
-
-    def _gather(self, topic: str, argument: str = "") -> list[views.View]:
-        rows: list[views.View] = []
-        for name, channel in self._doors.channels.items():
-            if isinstance(channel, Reports):
-                told = channel.report(topic, argument)
-                rows += [{"channel": name, **row} for row in told or []]
-        return rows
-
     def _glance(self) -> views.Glance:
         return views.Glance(self._centre, self._doors.clock.now())
 
     def _with_own(self, status: views.View) -> views.View:
         """The daemon's own alarms before those of the centre."""
-        status["alarms"] += outside_views.alarms(self._gather("services"))
+        status["alarms"] += outside_views.alarms(gather(self._doors, "services"))
         if self._doors.runtime.pressure().stalled:
             why = "the ledger cannot be written; new calls are refused until it can"
             status["alarms"].insert(0, views.alarm("ledger stalled", "", why))

@@ -20,7 +20,7 @@ from ccd.history.state import Record
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
 from ccd.routing.views import AgentView, QueueView
-from ccd.runtime import callbacks, voicemail
+from ccd.runtime import callbacks, charges, voicemail
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
@@ -131,6 +131,7 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         alarm("low score", each.interaction, f"{each.question} {each.answer} ({each.survey}), {each.agent}")
         for each in alarming(centre, glance.now)
     ]
+    found += [alarm(*each) for each in charges.alarms(centre)]
     return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ccd.bridging import thirds
 from ccd.ivr import do
 from ccd.model.numbers import to_e164
-from ccd.runtime import bots, callbacks, customers, outside, secrets, surveys
+from ccd.runtime import bots, callbacks, charges, customers, outside, secrets, surveys
 from ccd.runtime.languages import as_the_flow
 from ccd.runtime.leaving import leave
 from ccd.runtime.relaxations import in_words
@@ -132,5 +132,6 @@ WANTS: dict[type, Callable[["Centre", Any], None]] = {
     **outside.WANTS,
     **surveys.WANTS,
     **bots.WANTS,
+    **charges.WANTS,
 }
 """They are part of `ccd.runtime.consequences.CONSEQUENCES`."""

@@ -3,6 +3,9 @@
 The engine needs no change for it: packets go over loopback between its worker and this process (RFC 3550,
 payload type 0), the worker relays and transcodes. One beat every 20 ms serves all lines that play; a line
 with nothing to play costs nothing. What is played keeps absolute time: a beat that comes late is made up for.
+
+Texts are spoken by the engine itself, to the party: it hears them in place of the line, which waits meanwhile
+and goes on hearing the party.
 """
 
 import asyncio
@@ -11,11 +14,12 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ccd.channels.audio import FRAME, RATE, Hear
 from ccd.clock import monotonic
 from ccd.media.packet import HEADER, HEADER_SIZE, MARKER, PLAIN, SEQUENCE_MASK, TIMESTAMP_MASK
+from ccd.model.nouns import PromptPart
 from ccd.voice import engine
 
 if TYPE_CHECKING:
@@ -32,6 +36,8 @@ MOST_LATE_S: Final = 0.2
 """What is later than this is not made up for: the far end has long played silence."""
 MOST_READ: Final = 8
 """Packets taken at a time from one line, before others have their turn."""
+PLAY: Final = "line:"
+"""How plays of texts are named, as none of the centre's is."""
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  what is looked for
 
 
@@ -44,6 +50,9 @@ class AudioLines:
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.opened = 0
+        self._speaking: dict[str, Line] = {}
+        """By play."""
+        self._spoken = 0
 
     def open_line(self, name: str, party: str, hear: Hear) -> "Line | None":
         """See `AudioDoor`."""
@@ -66,7 +75,25 @@ class AudioLines:
         media.perform(engine.OpenLeg(name, port, stream))
         media.perform(engine.Join(party, name))
         self.opened += 1
-        return Line(self, media, name, ours, hear)
+        return Line(self, media, name, party, ours, hear)
+
+    def give_up(self, play: str) -> None:
+        """Nobody waits for the end of this text any more."""
+        self._speaking.pop(play, None)
+
+    def speak(self, line: "Line") -> str:
+        """A line has a text spoken: the play."""
+        self._spoken += 1
+        play = f"{PLAY}{self._spoken}"
+        self._speaking[play] = line
+        return play
+
+    def play_ended(self, fact: engine.PlayEnded) -> bool:
+        """Whether it was a text of a line."""
+        line = self._speaking.pop(fact.play, None)
+        if line is not None:
+            line.spoke("" if fact.completed else fact.note)
+        return fact.play.startswith(PLAY)
 
     def begin(self, line: "Line") -> None:
         """A line has something to play."""
@@ -100,6 +127,14 @@ class AudioLines:
         self._timer = loop.call_later(max(0.0, self._due - now), self._beat)
 
 
+class Words(NamedTuple):
+    """A text that waits to be spoken."""
+
+    text: str
+    language: str
+    failed: Callable[[str], None]
+
+
 class Line:
     """One line; an `AudioLine`."""
 
@@ -109,28 +144,45 @@ class Line:
         "_lines",
         "_media",
         "_name",
+        "_party",
+        "_play",
         "_sent_at",
         "_sequence",
         "_socket",
         "_ssrc",
         "_taken",
+        "_texts",
         "_timestamp",
         "_waiting",
+        "_words",
     )
 
     def __init__(
-        self, lines: AudioLines, media: engine.MediaEngine, name: str, ours: socket.socket, hear: Hear
+        self,
+        lines: AudioLines,
+        media: engine.MediaEngine,
+        name: str,
+        party: str,
+        ours: socket.socket,
+        hear: Hear,
     ) -> None:
         """`ours`: connected to the leg's port of the media engine."""
         self._lines = lines
         self._media = media
         self._name = name
+        self._party = party
         self._socket: socket.socket | None = ours
         self._hear = hear
         self._audio = bytearray()
         self._taken = 0
         """Bytes that were played or given up."""
-        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[int, Callable[[], None] | Words]] = deque()
+        """What is due once so many bytes were played or given up."""
+        self._texts: deque[int] = deque()
+        """When those of them are due that are texts."""
+        self._play = ""
+        """Of the text that is spoken now; empty: none is."""
+        self._words: Words | None = None
         chance = int.from_bytes(os.urandom(10), "big")
         self._ssrc = chance & 0xFFFFFFFF
         self._sequence = (chance >> 32) & SEQUENCE_MASK
@@ -145,25 +197,46 @@ class Line:
     def play(self, audio: bytes) -> None:
         if self._socket is not None and audio:
             self._audio += audio
-            self._lines.begin(self)
+            if not self._play:
+                self._lines.begin(self)
+
+    @property
+    def ahead_texts(self) -> int:
+        return len(self._texts) + bool(self._play)
+
+    def say(self, text: str, language: str, failed: Callable[[str], None]) -> None:
+        if self._socket is not None:
+            at = self._taken + len(self._audio)
+            self._texts.append(at)
+            self._waiting.append((at, Words(text, language, failed)))
+            self._go_on()
 
     def when_played(self, happen: Callable[[], None]) -> None:
-        if self._audio:
+        if self._audio or self._play or self._waiting:
             self._waiting.append((self._taken + len(self._audio), happen))
         else:
             happen()
 
     def stop(self) -> None:
         self._lines.end(self)
-        self._take(len(self._audio))
+        self._hush()
+        self._taken += len(self._audio)
+        self._audio.clear()
+        waiting = [item for _, item in self._waiting if not isinstance(item, Words)]
+        self._waiting.clear()
+        self._texts.clear()
+        for happen in waiting:
+            happen()
 
     def close(self) -> None:
         ours, self._socket = self._socket, None
         if ours is None:
             return
         self._waiting.clear()
+        self._texts.clear()
         self._audio.clear()
         self._lines.end(self)
+        self._hush()
         asyncio.get_running_loop().remove_reader(ours.fileno())
         ours.close()
         self._media.perform(engine.CloseLeg(self._name))
@@ -171,9 +244,10 @@ class Line:
     def send(self, now: float) -> bool:
         """The next 20 ms; whether there is more."""
         ours, audio = self._socket, self._audio
-        if ours is None or not audio:
+        if ours is None or not audio or self._play:
             return False
-        frame = bytes(audio[:FRAME])
+        room = min(FRAME, self._texts[0] - self._taken) if self._texts else FRAME
+        frame = bytes(audio[:room])
         gap = round((now - self._sent_at) * RATE) if self._sent_at else 0
         first = gap > 3 * FRAME or not self._sent_at  # after a pause: the time went on meanwhile
         self._timestamp = (self._timestamp + (max(gap, FRAME) if first else FRAME)) & TIMESTAMP_MASK
@@ -184,13 +258,48 @@ class Line:
         with contextlib.suppress(OSError):  # RTP loses packets
             ours.send(head + frame.ljust(FRAME, SILENCE))
         self._take(len(frame))
-        return bool(self._audio)
+        return bool(self._audio) and not self._play
 
     def _take(self, size: int) -> None:
         del self._audio[:size]
         self._taken += size
-        while self._waiting and self._waiting[0][0] <= self._taken:
-            self._waiting.popleft()[1]()
+        self._go_on()
+
+    # -- texts -----------------------------------------------------------------------------------------
+
+    def spoke(self, why_not: str) -> None:
+        """The text that was spoken is over; or why it was not."""
+        words, self._play, self._words = self._words, "", None
+        if why_not and words is not None:
+            words.failed(why_not)
+        self._go_on()
+        if self._audio and not self._play and self._socket is not None:
+            self._lines.begin(self)
+
+    def _go_on(self) -> None:
+        """Do what is due, up to a text: what comes after it waits until it is spoken."""
+        waiting = self._waiting
+        while waiting and not self._play and waiting[0][0] <= self._taken:
+            _, item = waiting.popleft()
+            if isinstance(item, Words):
+                self._speak(item)
+            else:
+                item()
+
+    def _speak(self, words: "Words") -> None:
+        self._texts.popleft()
+        self._words = words
+        self._play = self._lines.speak(self)
+        self._lines.end(self)
+        part = PromptPart(text=words.text, language=words.language)
+        self._media.perform(engine.Play(self._party, self._play, (part,), words.language))
+
+    def _hush(self) -> None:
+        """The text that is spoken now is heard no further."""
+        play, self._play, self._words = self._play, "", None
+        if play:
+            self._lines.give_up(play)
+            self._media.perform(engine.Stop(self._party))
 
     def _read(self) -> None:
         for _ in range(MOST_READ):

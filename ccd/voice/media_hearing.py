@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
     """Translate one fact; those of legs that are gone say nothing any more."""
     if isinstance(fact, engine.PlayEnded):
+        if channel.lines.play_ended(fact):
+            return
         channel.secret_keys.prompt_ended(fact.leg, fact.play)
         channel.post(facts.PromptEnded(fact.leg, fact.play, fact.completed, fact.note))
     elif isinstance(fact, engine.Digit):

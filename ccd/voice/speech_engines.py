@@ -10,13 +10,10 @@ import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
-
-import msgspec
+from typing import Final
 
 from ccd.clock import monotonic
-from ccd.errors import CcdError, Misconfigured, TryLater
+from ccd.errors import Misconfigured, TryLater
 from ccd.voice.speech_plan import SpeechPlan
 
 MOST_BYTES: Final = 32 << 20
@@ -25,9 +22,6 @@ CHUNK: Final = 1 << 16
 MOST_WORDS: Final = 300
 """Characters of what a program said of its failure."""
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
-
-if TYPE_CHECKING:
-    import http.client
 
 Closer = Callable[[], None]
 
@@ -59,7 +53,9 @@ class Running:
 def render(plan: SpeechPlan, language: str, text: str, running: Running) -> bytes:
     """A WAV of the text; raises `TryLater` or `Misconfigured`."""
     if plan.engine == "http":
-        return _from_http(plan, language, text, running)
+        from ccd.voice.speech_http import fetched  # TLS and HTTP only where they are used
+
+        return fetched(plan, language, text, running)
     return _from_program(_command(plan, language), text, plan.timeout_s, running)
 
 
@@ -110,7 +106,7 @@ def _from_program(command: list[str], text: str, timeout_s: float, running: Runn
             out, words = _talk(process, text.encode(), deadline, name, timeout_s)
             code = process.wait(max(0.1, deadline - monotonic()))
         except subprocess.TimeoutExpired:
-            raise _slow(name, timeout_s) from None
+            raise slow(name, timeout_s) from None
         finally:
             running.remove(stop)
             if process.poll() is None:
@@ -139,7 +135,7 @@ def _talk(
             left = deadline - monotonic()
             ready = selector.select(left) if left > 0 else []
             if not ready:
-                raise _slow(name, timeout_s)
+                raise slow(name, timeout_s)
             for key, _ in ready:
                 data = os.read(key.fd, CHUNK)
                 if not data:
@@ -149,81 +145,15 @@ def _talk(
                 elif len(taken[process.stderr]) < CHUNK:
                     taken[process.stderr] += data
             if len(taken[process.stdout]) > MOST_BYTES:
-                raise _large(name)
+                raise large(name)
     return bytes(taken[process.stdout]), bytes(taken[process.stderr])
 
 
-# -- HTTP --------------------------------------------------------------------------------------------------
+def slow(name: str, timeout_s: float, at: str = "") -> TryLater:
+    """It has not spoken in time; `at` what."""
+    return TryLater("speech", f"{name} took more than {timeout_s:g} s{at}")
 
 
-def _from_http(plan: SpeechPlan, language: str, text: str, running: Running) -> bytes:
-    """POST of `{"text", "language", "voice"}`; redirects are not followed. TLS is verified."""
-    import http.client
-    import socket
-    import ssl
-
-    deadline = monotonic() + plan.timeout_s
-    parts = urlsplit(plan.url)
-    host = parts.hostname or ""
-    link: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        link = http.client.HTTPSConnection(host, parts.port, timeout=plan.timeout_s, context=context)
-    else:
-        link = http.client.HTTPConnection(host, parts.port, timeout=plan.timeout_s)
-
-    def stop() -> None:
-        with suppress(OSError, AttributeError):
-            link.sock.shutdown(socket.SHUT_RDWR)
-
-    headers = {"Content-Type": "application/json", "Accept": "audio/wav"}
-    if plan.secret:
-        headers[plan.header] = plan.secret
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    body = msgspec.json.encode({"text": text, "language": language, "voice": plan.voice(language)})
-    try:
-        running.add(stop)
-        link.request("POST", target, body, headers)
-        return _answer(link, deadline, host, plan.timeout_s)
-    except CcdError:
-        raise
-    except TimeoutError:
-        raise _slow(host, plan.timeout_s) from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise TryLater("speech", f"{host} cannot be asked: {error or type(error).__name__}") from error
-    finally:
-        running.remove(stop)
-        link.close()
-
-
-def _answer(link: "http.client.HTTPConnection", deadline: float, host: str, timeout_s: float) -> bytes:
-    plug = link.sock
-    plug.settimeout(_left(deadline, host, timeout_s))
-    with link.getresponse() as response:
-        if response.status != 200:
-            raise TryLater("speech", f"{host} answered {response.status} {response.reason}")
-        data = bytearray()
-        while not response.isclosed():  # since Python 3.13 the last byte closes it, and with it the socket
-            plug.settimeout(_left(deadline, host, timeout_s))
-            chunk = response.read1(CHUNK)
-            if not chunk:
-                break
-            data += chunk
-            if len(data) > MOST_BYTES:
-                raise _large(host)
-        return bytes(data)
-
-
-def _left(deadline: float, host: str, timeout_s: float) -> float:
-    left = deadline - monotonic()
-    if left <= 0:
-        raise _slow(host, timeout_s)
-    return left
-
-
-def _slow(name: str, timeout_s: float) -> TryLater:
-    return TryLater("speech", f"{name} took more than {timeout_s:g} s")
-
-
-def _large(name: str) -> Misconfigured:
+def large(name: str) -> Misconfigured:
+    """It does not end."""
     return Misconfigured("speech", f"{name} gave more than {MOST_BYTES >> 20} MB for one text")

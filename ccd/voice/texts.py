@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 MOST_BYTES = 16_000
+_OFFER, _MORE, _END = "\0offer", "\0more", "\0end"
+"""Messages of our own, named as none of a channel: an offer, what does not fit there, the last one."""
 _CLOSE, _REFUSE, _DISPOSITION = "/close", "/refuse", "/disposition"
 
 
@@ -36,6 +38,20 @@ def _body(text: str) -> bytes:
     """The text as it leaves; what is too long for one message is cut between two characters."""
     data = text.translate(_CONTROLS).encode("utf-8", "replace")
     return data if len(data) <= MOST_BYTES else data[:MOST_BYTES].decode("utf-8", "ignore").encode()
+
+
+def _pieces(lines: list[str]) -> list[str]:
+    """As few messages as hold them, so that nothing is cut off but of a line too long for one by itself."""
+    pieces, size = [lines[0]], len(lines[0].encode("utf-8", "replace"))
+    for line in lines[1:]:
+        more = len(line.encode("utf-8", "replace")) + 1
+        if size + more <= MOST_BYTES:
+            pieces[-1] += "\n" + line
+            size += more
+        else:
+            pieces.append(line)
+            size = more
+    return pieces
 
 
 class Post:
@@ -96,9 +112,11 @@ class TextLeg:
         card = self.card
         head = f"[{card.queue}] {card.caller_name or card.caller or 'visitor'} waits since {card.waited_s} s."
         screen = [f"{name}: {value}" for name, value in card.screen.items()]
-        text = "\n".join([head + f" Answer to accept, {_REFUSE} to decline.", *screen, *opening])
+        first, *more = _pieces([head + f" Answer to accept, {_REFUSE} to decline.", *screen, *opening])
         for post in self.posts:
-            post.send("offer", text)
+            post.send(_OFFER, first)
+            for text in more:
+                post.send(_MORE, text)
 
     def transmit(self, post: Post, text: str) -> None:
         """One MESSAGE to one binding."""
@@ -120,9 +138,9 @@ class TextLeg:
 
     def delivered(self, post: Post, message: str, ok: bool) -> None:
         """What became of a MESSAGE."""
-        if self.gone or message == "end":
+        if self.gone or message in (_END, _MORE):
             return
-        if message == "offer":
+        if message == _OFFER:
             if not ok:
                 self.posts.remove(post)
                 if not self.posts and not self.device:
@@ -187,7 +205,7 @@ class TextLeg:
         others = [post for post in self.posts if post.binding.device != device]
         self.posts = [post for post in self.posts if post.binding.device == device]
         for post in others:
-            post.send("end", "(taken on another device)")
+            post.send(_END, "(taken on another device)")
 
     def release(self, cause: Cause, by: str = "") -> None:
         """End it from our side; the agent sees a last line. `by`: who took it instead."""
@@ -197,8 +215,8 @@ class TextLeg:
         if self.device:
             words = "(conversation ended)"
         for post in self._live_posts():
-            post.waiting = deque(item for item in post.waiting if item[0] != "offer")
-            post.send("end", words)
+            post.waiting = deque(item for item in post.waiting if item[0] not in (_OFFER, _MORE))
+            post.send(_END, words)
         self.over(cause)
 
     def over(self, cause: Cause) -> None:

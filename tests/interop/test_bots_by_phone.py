@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.interop.daemon_site import Site
-from tests.interop.test_chat import visiting
+from tests.interop.daemon_site import Site, need
+from tests.interop.test_chat import conversation, softphone, visiting
 from tests.interop.test_softphones import CALLER, customer, until_ended
+from tests.interop.test_speech_by_phone import likeness, rendered
 from tests.loopback.bot_server import BotServer, Talk
 from tests.peers.pjsip import PjsipPhone
 from tests.peers.tones import heard_ms, longest_gap_ms, read_wav, span_ms, write_tone
@@ -53,6 +55,13 @@ secret_headers = {{ Authorization = "env:CCD_INTEROP_PASSWORD" }}
 """
 
 
+PEOPLE = """[[flows.bot.steps]]
+do = "queue"
+queue = "chat"
+"""
+"""In place of hanging up."""
+
+
 def tone(hertz: int, seconds: float) -> bytes:
     """µ-law."""
     samples = [int(9000 * math.sin(2 * math.pi * hertz * at / 8000)) for at in range(int(8000 * seconds))]
@@ -83,10 +92,17 @@ async def site_of(
         path = folder / "prompts" / "en" / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_tone(path, hertz, 1.5)
-    tables = {"numbers": {BOT: "bot"}, "media": {"prompts": [str(folder / "prompts")]}}
+    tables: dict[str, dict[str, Any]] = {
+        "numbers": {BOT: "bot"},
+        "media": {"prompts": [str(folder / "prompts")]},
+    }
+    if not more.pop("speech", True):
+        tables["speech"] = {"engine": "command", "command": ["false"]}
     if more.get("chat"):
         tables["channels.web"] = {"flow": "bot"}
     extra = FLOW.format(url=bot.url, longest_s=longest_s)
+    if more.pop("people", False):
+        extra = extra.replace('[[flows.bot.steps]]\ndo = "hangup"\n', PEOPLE, 1)
     site: Site = await make_site(agents=1, tables=tables, extra=extra, **more)
     return site
 
@@ -219,3 +235,82 @@ async def test_a_visitor_writes_with_a_bot_and_the_daemon_is_killed(
             await again.get("ended")
             (record,) = await site.until_records(1)
     assert [note.details["how"] for note in record.timeline if note.what == "bot over"] == ["failed"]
+
+
+async def test_a_caller_hears_what_a_bot_writes_and_cuts_in(
+    make_site: Make, bot: BotServer, tmp_path: Path
+) -> None:
+    need("espeak-ng")
+    site = await site_of(make_site, bot, tmp_path)
+    said, cut = "Good day, your parcel is at the door of your house.", "one two three four five six " * 20
+    async with customer(site, tmp_path) as outside:
+        await outside.dial(BOT)
+        talk = await bot.talk()
+        await talk.get("start")
+        await talk.send("text", text=said)
+        await talk.send("mark", name="said")
+        await talk.get("mark")
+        heard = len(talk.audio)
+        await talk.send("text", text=cut)
+        await asyncio.sleep(1.5)
+        await outside.press("5")
+        await talk.get("digit")
+        assert len(talk.audio) - heard > 8000, "the bot hears the caller while it speaks"
+        await talk.send("stop")
+        await asyncio.sleep(0.2)
+        await talk.play(tone(SPEAKS, 1.0))
+        await talk.send("end", step="sales")
+        await until_ended(outside)
+        (record,) = await site.until_records(1)
+    samples, rate = read_wav(outside.heard())
+    assert rate == 8000 and likeness(np.array(samples, dtype=float), said, "en") > 0.9
+    assert heard_ms(samples, SPEAKS, rate) >= 850, "its audio comes after the text that was cut off"
+    whole_s = len(rendered(cut, "en")) / 16_000
+    assert len(samples) / rate < whole_s, "cut off"
+    assert [note.details["characters"] for note in record.timeline if note.what == "text"] == [
+        len(said),
+        len(cut),
+    ]
+    assert not site.complaints()
+
+
+async def test_without_a_voice_the_bot_and_the_record_are_told(
+    make_site: Make, bot: BotServer, tmp_path: Path
+) -> None:
+    site = await site_of(make_site, bot, tmp_path, speech=False)
+    async with customer(site, tmp_path) as outside:
+        await outside.dial(BOT)
+        talk = await bot.talk()
+        await talk.get("start")
+        await talk.send("text", text="Good day.")
+        why = (await talk.get("error"))["reason"]
+        assert "false failed with code 1" in why
+        await talk.send("end")
+        await until_ended(outside)
+        (record,) = await site.until_records(1)
+    assert [note.details for note in record.timeline if note.what == "bot text not said"] == [{"why": why}]
+    lines = (await site.ask("interaction.explain", interaction=record.interaction))["lines"]
+    assert any("bot text not said" in line for line in lines)
+
+
+async def test_an_agent_reads_on_the_softphone_what_visitor_and_bot_wrote(
+    make_site: Make, bot: BotServer, tmp_path: Path
+) -> None:
+    site = await site_of(make_site, bot, tmp_path, chat=True, people=True)
+    async with softphone(site, "a1", tmp_path) as agent, visiting(site) as visitor:
+        await site.login()
+        await visitor.hello(name="Ada")
+        await visitor.send("text", text="Where is my parcel?", id="m1")
+        talk = await bot.talk()
+        await talk.get("text")
+        await talk.send("text", text="À votre porte.")
+        await visitor.get("text")
+        await visitor.send("text", text="It is not!", id="m2")
+        await talk.get("text", 2)
+        await talk.send("end")
+        who, offer = await conversation(agent)
+        lines = ["customer: Where is my parcel?", "bot: À votre porte.", "customer: It is not!"]
+        assert offer.splitlines()[1:] == lines
+        await agent.message(who, "I am on my way.")
+        assert (await visitor.get("text", 2))["text"] == "I am on my way."
+    assert not site.complaints()

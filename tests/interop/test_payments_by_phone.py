@@ -33,6 +33,8 @@ class Services:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.came = asyncio.Event()
+        self.waits: asyncio.Event | None = None
+        """Money is taken once this is set; None: at once."""
         self.runner: web.AppRunner | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -43,6 +45,8 @@ class Services:
         if what == "pin":
             return web.json_response({"customer": body["customer"]} if body["pin"] == PIN else {})
         if what == "charge":
+            if self.waits is not None:
+                await self.waits.wait()
             good = (body["card_number"], body["expiry"], body["security_code"]) == (CARD, EXPIRY, CODE)
             said = {"paid": good, "reference": "R-4711", "last4": CARD[-4:]}
             return web.json_response(said | {"echo": body["card_number"], "card": body["card_number"]})
@@ -191,6 +195,63 @@ async def test_a_phone_proves_itself_and_pays_and_nothing_is_left(make_site: Mak
             assert secret not in trace and secret not in told
         assert b"DigitPressed" not in kept, "not key by key either"
         assert not site.recordings(), "a flow without an agent is not recorded"
+    finally:
+        await services.stop()
+
+
+HASTY = """
+[services.charge]
+kind = "http"
+url = "{base}/charge"
+method = "POST"
+timeout_s = 10.0
+[[flows.pay.steps]]
+do = "pay"
+service = "charge"
+amount = "12.50"
+currency = "EUR"
+"""
+
+
+@pytest.mark.needs("pjsua2")
+async def test_who_hangs_up_while_the_card_is_charged_is_not_forgotten(
+    make_site: Make, tmp_path: Path
+) -> None:
+    services = Services()
+    services.waits = asyncio.Event()
+    base = await services.start()
+    try:
+        extra = HASTY.format(base=base)
+        site: Site = await make_site(agents=1, tables={"numbers": {PAY: "pay"}}, extra=extra)
+        payer = PjsipPhone(
+            "+33140000001",
+            registrar=site.address,
+            register=False,
+            domain=site.address,
+            folder=tmp_path / "payer",
+        )
+        async with payer:
+            await payer.dial(PAY)
+            await payer.state("CONFIRMED")
+            await asyncio.sleep(0.3)
+            await payer.press(CARD + "#")
+            await asyncio.sleep(8.0)
+            await payer.press(EXPIRY + "#")
+            await asyncio.sleep(3.5)
+            await payer.press(CODE + "#")
+            request = (await services.got("charge"))["request"]
+            await payer.hangup()
+            await asyncio.sleep(1.0)
+            services.waits.set()
+            (record,) = await site.until_records(1)
+        (row,) = await site.ask("payments")
+        assert (row["request"], row["result"], row["reference"]) == (request, "paid", "R-4711")
+        said = "\n".join((await site.ask("interaction.explain", interaction=record.interaction))["lines"])
+        assert f"payment: result paid, amount 12.50 EUR, request {request}, reference R-4711" in said
+        assert "the customer had hung up" in said and CARD not in said
+        await site.ask("payment.settle", request=request, note="refunded")
+        assert await site.ask("payments") == []
+        assert not site.complaints()
     finally:
         await services.stop()
 

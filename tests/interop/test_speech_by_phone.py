@@ -54,18 +54,18 @@ def _programs() -> None:
         lacking("pjsua2 is missing")
 
 
-def rendered(text: str) -> bytes:
+def rendered(text: str, voice: str = "fr") -> bytes:
     """What espeak-ng says by itself, at 8 kHz."""
-    command = ["espeak-ng", "-v", "fr", "-s", "155", "--stdout", "--stdin"]
+    command = ["espeak-ng", "-v", voice, "-s", "155", "--stdout", "--stdin"]
     data = bytearray(subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout)
     data[40:44] = (len(data) - 44).to_bytes(4, "little")
     sound = read(bytes(data), text)
     return resample(sound.linear, sound.rate, 8000)
 
 
-def likeness(heard: np.ndarray[Any, Any], text: str) -> float:
+def likeness(heard: np.ndarray[Any, Any], text: str, voice: str = "fr") -> float:
     """How well the best second of what was heard fits the middle second of the text (1: the same)."""
-    whole = np.frombuffer(rendered(text), dtype="<i2").astype(float)
+    whole = np.frombuffer(rendered(text, voice), dtype="<i2").astype(float)
     middle = len(whole) // 2
     wanted = whole[middle - 4000 : middle + 4000]
     size = 1 << (len(heard) + len(wanted)).bit_length()

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,9 @@ import structlog
 from ccd.media.g711 import PCMA
 from ccd.media.packet import HEADER
 from ccd.voice.audio_lines import AudioLines, Line
-from ccd.voice.engine import LegClosed, Play
+from ccd.voice.engine import LegClosed, Play, PlayEnded
+from ccd.voice.media_engine import EmbeddedEngine
+from ccd.voice.speech_plan import SpeechPlan
 from tests.loopback.media_party import Party, assert_continuous, power_db, settle, wait_for
 from tests.loopback.test_media_engine import Site
 
@@ -48,6 +51,116 @@ async def call(tmp_path: Path) -> AsyncIterator[Call]:
     await site.engine.start(site.facts.append)
     yield Call(site)
     await site.close()
+
+
+SPEAKS = """
+import math, struct, sys, wave
+text = sys.stdin.read()
+if "broken" in text:
+    sys.exit("no voice today")
+with wave.open(sys.argv[1], "wb") as file:
+    file.setparams((1, 2, 8000, 0, "NONE", ""))
+    wave_ = [int(12000 * math.sin(2 * math.pi * 1000 * at / 8000)) for at in range(800 * len(text.split()))]
+    file.writeframes(struct.pack(f"<{len(wave_)}h", *wave_))
+sys.stdout.buffer.write(open(sys.argv[1], "rb").read())
+"""
+"""A tone of a tenth of a second for each word."""
+QUIET = b"\x91"
+
+
+@pytest.fixture
+async def speaking(tmp_path: Path) -> AsyncIterator[Call]:
+    site = Site(1, tmp_path)
+    command = (sys.executable, "-c", SPEAKS, str(tmp_path / "said.wav"))
+    site.engine = EmbeddedEngine(site.settings, speech=SpeechPlan("command", "", command=command))
+    made = Call(site)
+
+    def hear(fact: Any) -> None:
+        if not (isinstance(fact, PlayEnded) and made.lines.play_ended(fact)):
+            site.facts.append(fact)
+
+    await site.engine.start(hear)
+    yield made
+    await site.close()
+
+
+def kinds(got: bytes) -> list[tuple[str, int]]:
+    """What was heard, in order: `loud`, `quiet` or `said`, and how many packets of it."""
+    found: list[tuple[str, int]] = []
+    for at in range(0, len(got), 160):
+        packet = got[at : at + 160]
+        kind = "loud" if packet[:1] == LOUD else "quiet" if packet[:1] == QUIET else "said"
+        kind = kind if packet == packet[:1] * 160 else "said"
+        if found and found[-1][0] == kind:
+            found[-1] = (kind, found[-1][1] + 1)
+        else:
+            found.append((kind, 1))
+    return found
+
+
+async def test_texts_and_audio_are_heard_in_their_order_and_the_caller_all_the_time(speaking: Call) -> None:
+    line = await speaking.open(Party(440))
+    done: list[str] = []
+    line.play(LOUD * 1600)
+    line.when_played(lambda: done.append("audio"))
+    line.say("one two three", "en", done.append)
+    line.when_played(lambda: done.append("text"))
+    line.say("four five", "en", done.append)
+    line.play(QUIET * 800)
+    line.when_played(lambda: done.append("all"))
+    assert (line.ahead_texts, line.ahead_s) == (2, pytest.approx(0.3))
+    await wait_for(lambda: done == ["audio"])
+    heard = len(speaking.heard)
+    await speaking.party.talk(0.2)
+    await wait_for(lambda: len(speaking.heard) >= heard + 1600)
+    assert done == ["audio"], "heard while the text is made or spoken"
+    await wait_for(lambda: done == ["audio", "text", "all"])
+    await wait_for(lambda: kinds(speaking.got())[-1] == ("quiet", 5))
+    (loud, ten), (said, count), _ = kinds(speaking.got())
+    assert (loud, ten, said) == ("loud", 10, "said") and 22 <= count <= 27, "both texts, whole"
+    assert_continuous(speaking.party.packets)
+    assert line.ahead_texts == 0 and not speaking.site.of(PlayEnded), "it is no play of the centre's"
+    line.close()
+
+
+async def test_a_text_that_cannot_be_said_is_told_and_what_follows_is_heard(speaking: Call) -> None:
+    line = await speaking.open()
+    told: list[str] = []
+    line.say("broken", "en", told.append)
+    line.play(LOUD * 320)
+    await wait_for(lambda: kinds(speaking.got()) == [("loud", 2)])
+    assert len(told) == 1 and "no voice today" in told[0]
+    line.close()
+
+
+async def test_without_a_speech_engine_it_says_so(tmp_path: Path) -> None:
+    site = Site(1, tmp_path)
+    call, told = Call(site), list[str]()
+    await site.engine.start(lambda fact: call.lines.play_ended(fact) if isinstance(fact, PlayEnded) else None)
+    line = await call.open()
+    line.say("Hello", "en", told.append)
+    await wait_for(lambda: told == ["a text is left out: there is no speech engine"])
+    line.close()
+    await site.close()
+
+
+@pytest.mark.parametrize("how", ["stop", "close"])
+async def test_stop_and_close_silence_a_text_at_once(speaking: Call, how: str) -> None:
+    line = await speaking.open()
+    done: list[str] = []
+    line.say(" ".join(["word"] * 100), "en", done.append)
+    line.say("another", "en", done.append)
+    line.when_played(lambda: done.append("mark"))
+    await wait_for(lambda: len(speaking.party.packets) >= 5)
+    line.stop() if how == "stop" else line.close()
+    assert done == (["mark"] if how == "stop" else []) and line.ahead_texts == 0
+    count = len(speaking.party.packets)
+    await asyncio.sleep(0.15)
+    assert len(speaking.party.packets) <= count + 3
+    if how == "stop":
+        line.play(LOUD * 160)
+        await wait_for(lambda: kinds(speaking.got())[-1] == ("loud", 1))
+        line.close()
 
 
 async def test_what_is_played_is_one_steady_stream_and_more_comes_behind_a_pause(call: Call) -> None:

@@ -37,6 +37,9 @@ class Wire:
         self.audio = bytearray()
         self.stopped = 0
         self.closed = False
+        self.said: list[tuple[str, str]] = []
+        self.cannot = ""
+        self.ahead_texts = 0
         self.waiting: list[Any] = []
 
     @property
@@ -45,6 +48,11 @@ class Wire:
 
     def play(self, audio: bytes) -> None:
         self.audio += audio
+
+    def say(self, text: str, language: str, failed: Any) -> None:
+        self.said.append((text, language))
+        if self.cannot:
+            failed(self.cannot)
 
     def when_played(self, happen: Any) -> None:
         if self.audio:
@@ -222,6 +230,42 @@ async def test_audio_goes_both_ways_and_the_end_waits_for_what_is_played(site: S
     assert (await site.fact(BotEnded)).note == "bye" and wire.closed
 
 
+async def test_on_a_call_a_text_is_said_in_the_caller_s_language(site: Site) -> None:
+    await site.open()
+    site.begin(kind=LegKind.AUDIO)
+    talk = await site.server.talk()
+    await talk.get("start")
+    (wire,) = site.door.wires
+    await talk.send("text", text="Votre colis\n arrive.")
+    await site.fact(BotSaid)
+    wire.cannot = "a text is left out: there is no speech engine"
+    await talk.send("text", text="  ")
+    await talk.send("text", text="Demain.")
+    assert (await talk.get("error"))["reason"] == wire.cannot
+    assert wire.said == [("Votre colis arrive.", "fr"), ("Demain.", "fr")]
+    await talk.send("end")
+    assert (await site.fact(BotEnded)).ok, "the conversation goes on without it"
+    said = [(fact.text, fact.note) for fact in site.facts if isinstance(fact, BotSaid)]
+    assert said[0] == ("Votre colis\n arrive.", "") and said[-1] == ("", wire.cannot)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "text", "why"),
+    [
+        (0, "x" * 2001, "it sent a text of over 2000 characters to be said"),
+        (16, "x", "it floods: over 16 texts ahead"),
+    ],
+)
+async def test_on_a_call_it_says_too_much(site: Site, ahead: int, text: str, why: str) -> None:
+    await site.open()
+    site.begin(kind=LegKind.AUDIO)
+    talk = await site.server.talk()
+    await talk.get("start")
+    site.door.wires[0].ahead_texts = ahead
+    await talk.send("text", text=text)
+    assert await site.failed() == why
+
+
 async def test_what_is_said_goes_in_larger_pieces_where_that_is_asked_for(site: Site) -> None:
     await site.open(frame_ms=60)
     site.begin(kind=LegKind.AUDIO)
@@ -368,6 +412,7 @@ async def test_it_closes_without_an_end(site: Site) -> None:
         ('{"type": "text"}', "it sent no frame of ours"),
         ('{"type": "text", "text": 3}', "it sent no frame of ours"),
         ('{"type": "end", "values": []}', "it sent no frame of ours"),
+        (json.dumps({"type": "end", "values": {"a": "x" * 16_384}}), "it sent values of over 16 KiB"),
         ("[" * 60_000, "it sent no frame of ours"),
         (json.dumps({"type": "text", "text": "x" * 4001}), "it sent a text of over 4000 characters"),
         (json.dumps({"type": "mark", "name": "x" * 65}), "it sent a mark with a name of over 64"),

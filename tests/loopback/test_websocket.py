@@ -149,6 +149,27 @@ async def test_the_connection_breaks_behind_the_last_frame(bare: Bare) -> None:
     assert bare.heard == [(TEXT, b"a")] * 40, "all that was whole"
 
 
+async def test_a_large_message_has_a_turn_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[list[int]] = []
+    socket = WebSocket()
+    socket.head.set_result(b"")
+
+    def read() -> None:
+        turns.append([])
+        one_turn()
+
+    one_turn = socket._read
+    monkeypatch.setattr(socket, "_read", read)
+    over = asyncio.get_running_loop().create_future()
+    socket.begin(lambda _, data: turns[-1].append(len(data)), over.set_result)
+    sizes = [MOST_BYTES, 20_000, 100, 100, 9_000, 9_000, 7]
+    for size in sizes:
+        socket.data_received(b"\x82\x7f" + size.to_bytes(8, "big") + bytes(size))
+    socket.connection_lost(None)
+    assert await over == "the connection broke"
+    assert [turn for turn in turns if turn] == [[MOST_BYTES], [20_000], [100, 100, 9_000, 9_000], [7]]
+
+
 async def test_frames_of_all_sizes_and_in_parts_are_whole(bare: Bare) -> None:
     big = bytes(range(256)) * 256
     assert len(big) == MOST_BYTES

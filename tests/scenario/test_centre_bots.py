@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from ccd.history.explain import explain
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause, LegKind
@@ -220,6 +221,18 @@ def test_a_visitor_and_a_bot_write_to_each_other() -> None:
     sim.check_replay()
 
 
+def test_what_a_caller_does_not_hear_of_a_bot_is_explained() -> None:
+    sim = sim_of(clerk=Plays(ends=BotEnds(after=9.0)))
+    call = sim.call()
+    sim.run(1.0)
+    sim.tell(facts.BotSaid("1", "1.b1", "Hello."))
+    sim.tell(facts.BotSaid("1", "1.b1", "", "there is no speech engine"))
+    assert sent(sim) == [] and prompts(sim, call) == [], "the channel says it, not the flow"
+    sim.run(60)
+    assert "bot text not said: why there is no speech engine" in "\n".join(explain(sim.record(call)))
+    sim.check_replay()
+
+
 def test_a_visitor_leaves_the_bot_for_an_agent_who_reads_what_was_written() -> None:
     steps = (
         Answer(),
@@ -235,12 +248,88 @@ def test_a_visitor_leaves_the_bot_for_an_agent_who_reads_what_was_written() -> N
     assert sim.talk(leg).texts == ["Hello!", "0"]
 
 
+PEOPLE = (
+    Bot(bot="clerk", on_leave="people", timeout_s=3.0, longest_s=60.0),
+    Enqueue(queue="sales", id="people"),
+)
+
+
+def dialled(sim: SimulatedCentre) -> list[cmd.DialLeg]:
+    return [command for command in sim.commands if isinstance(command, cmd.DialLeg)]
+
+
+def test_the_agent_reads_who_wrote_what_in_its_order() -> None:
+    sim = sim_of(*PEOPLE, clerk=Plays(says=("Good day.",), echoes=True))
+    leg = sim.chat("Hello!")
+    sim.run(1.0)
+    sim.write(leg, "Where is\nmy parcel?", "w2")
+    sim.write(leg, "0", "w3")
+    sim.restart()
+    sim.login("ann")
+    shown = (
+        "customer: Hello!",
+        "bot: Good day.",
+        "customer: Where is\nmy parcel?",
+        "bot: Where is\nmy parcel?",
+        "customer: 0",
+    )
+    assert dialled(sim)[0].opening == shown
+    sim.run(3.0)
+    agent = sim.talk(leg).agent
+    assert agent is not None and sim.agent_of(leg) == "ann"
+    sim.write(leg, "A human?", "w4")
+    assert [text for to, text in sim.voice.sent if to == agent.leg] == [*shown, "A human?"]
+    assert sim.talk(leg).texts == []
+    sim.check_replay()
+
+
+def test_the_bot_alone_wrote_and_the_agent_still_reads_it_at_once() -> None:
+    sim = sim_of(*PEOPLE, clerk=Plays(says=("Good day.",), ends=BotEnds(step="", after=2.0)))
+    sim.login("ann")
+    sim.chat()
+    sim.run(2.0)
+    assert [dial.opening for dial in dialled(sim)] == [("bot: Good day.",)]
+
+
+def test_of_a_long_conversation_the_end_is_handed_over() -> None:
+    sim = sim_of(*PEOPLE, clerk=Plays(echoes=True))
+    leg = sim.chat()
+    sim.run(1.0)
+    for number in range(30):
+        sim.write(leg, f"n{number}", f"w{number}")
+    sim.write(leg, "0", "last")
+    sim.login("ann")
+    (dial,) = dialled(sim)
+    assert dial.opening[:3] == ("(11 texts before are kept no more)", "bot: n5", "customer: n6")
+    assert dial.opening[-3:] == ("customer: n29", "bot: n29", "customer: 0") and len(dial.opening) == 51
+    sim.check_replay()
+
+
+def test_what_the_customer_was_not_shown_is_not_in_it() -> None:
+    sim = sim_of(*PEOPLE, clerk=Plays())
+    leg = sim.chat("Hello!")
+    sim.run(1.0)
+    sim.write(leg, "0", "w2")
+    sim.tell(facts.BotSaid("1", "1.b1", "too late"))
+    sim.login("ann")
+    assert dialled(sim)[0].opening == ("Hello!", "0")
+    assert "too late" not in sent(sim)
+
+
 def test_what_was_written_before_is_given_at_the_start() -> None:
     sim = sim_of(Menu(prompt="m", choices={"1": "bot"}), BOT, *ENDS, clerk=Plays())
     leg = sim.chat("Hello!")
     sim.run(5.0)
     sim.write(leg, "1", "w2")
     assert sim.bots.begun[0].written == ("Hello!", "1")
+
+
+def test_a_second_bot_gets_what_the_customer_wrote_not_what_the_first_one_did() -> None:
+    first = Bot(bot="clerk", id="first", timeout_s=3.0, longest_s=60.0)
+    sim = sim_of(first, BOT, *ENDS, clerk=Plays(says=("Good day.",), ends=BotEnds(after=2.0)))
+    sim.chat("Hello!")
+    sim.run(2.0)
+    assert [begun.written for begun in sim.bots.begun] == [(), ("Hello!",)]
 
 
 # -- the daemon ---------------------------------------------------------------------------------------

@@ -107,7 +107,8 @@ def test_texts_before_the_agent_are_bounded_and_the_newest_kept() -> None:
     sim = centre()
     chat = sim.chat(*(str(number) for number in range(MOST_TEXTS + 10)))
     sim.login("ann")
-    assert dials(sim)[0].opening == tuple(str(number) for number in range(10, MOST_TEXTS + 10))
+    kept = tuple(str(number) for number in range(10, MOST_TEXTS + 10))
+    assert dials(sim)[0].opening == ("(10 texts before are kept no more)", *kept)
     sim.write(chat, "last", "x")
     sim.run(2)
     assert read(sim, agent_leg(sim, chat))[-1] == "last"

@@ -14,9 +14,10 @@ from ccd.model.nouns import Availability, Binding, Cause
 from ccd.model.settings import LedgerSettings
 from ccd.runtime.asking import Call
 from ccd.runtime.centre import Centre
+from ccd.runtime.doors import Doors
 from ccd.runtime.loop import Runtime
 from ccd.runtime.replay import replay
-from ccd.runtime.verbs import Doors, verbs
+from ccd.runtime.verbs import verbs
 from ccd.storage.memory import MemoryLedger
 from ccd.testing.clock import VirtualClock
 from ccd.testing.fake_channel import FakeChannel

@@ -178,6 +178,14 @@ def test_all_goes_as_expected(folder: Path, capsys: pytest.CaptureFixture[str]) 
     ]
 
 
+def test_the_folder_is_given_as_to_its_sisters_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (("--config", str(folder)), (str(folder), "--config", str(folder))):
+        assert run("test", *argv) == OK
+        assert "2 rehearsals, all as expected" in capsys.readouterr().out
+    assert run("test", str(folder), "--config", str(CONF)) == WRONG
+    assert f"both {folder} and --config {CONF} are given" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [

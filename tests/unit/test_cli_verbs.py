@@ -45,6 +45,7 @@ LOCAL = {
     ("flow", "test"),
 }
 NEEDS = {
+    "request": "4711-1",
     "switch": "on",
     "agent": "alice",
     "interaction": "1",
@@ -85,7 +86,7 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "queues, queue close, queue open, flow notice add, flow notice list, flow notice remove, "
         "interactions, interaction show, interaction explain, interaction change, "
         "interaction callback, interaction disposition, interaction mask, interaction hangup, "
-        "voicemail list, survey answers, customer show, customer forget, "
+        "voicemail list, survey answers, customer show, customer forget, payments list, payments settle, "
         "profile list, profile show, profile on, profile off, trunks, services, bots, devices, sip trace, "
         "report, "
         "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "

@@ -87,6 +87,7 @@ def code(**keys: str) -> dict[str, str]:
         ("pay", PAY | {"values": '{ amount = "1" }'}, "amount", "by the step itself"),
         ("pay", PAY | {"attempts": "0"}, "attempts", "1"),
         ("pay", PAY | {"on_paid": '"nowhere"'}, "on_paid", "no step"),
+        ("pay", PAY | {"recall_queue": '"billing"'}, "recall_queue", 'no queue "billing"'),
         ("identify", {"caller_service": '"crm"'} | PIN, "on_refused", "would go on like who does"),
         ("identify", WHO, "on_refused", "means nothing without"),
         ("identify", WHO | {"pin": '{ service = "open" }'}, "service", "without encryption"),

@@ -330,6 +330,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "text failed": of(lambda c, a, b: facts.TextFailed(c.leg(a), f"m{b}", Cause.UNREACHABLE)),
     "ask": of(lambda c, a, b: facts.AvailabilityAsked((*AGENTS, "zoe")[a % 4], STATES[b % 6], "lunch")),
     "end wrap-up": of(lambda c, a, b: facts.WrapUpEndAsked((*AGENTS, "zoe")[a % 4])),
+    "settle payment": of(lambda c, a, b: facts.PaymentSettled(f"{a}-{b}", "test")),
     "extend wrap-up": of(lambda c, a, b: facts.WrapUpExtendAsked((*AGENTS, "zoe")[a % 4])),
     "disposition": of(
         lambda c, a, b: facts.DispositionGiven(

@@ -12,7 +12,7 @@ from ccd.model.nouns import Cause, LegKind
 from ccd.sip.message import Request
 from ccd.sip.registrations import Bound
 from ccd.voice.channel import VoiceChannel
-from ccd.voice.texts import Post, TextLeg
+from ccd.voice.texts import MOST_BYTES, Post, TextLeg
 
 
 class Phone:
@@ -45,6 +45,24 @@ def test_the_offer_shows_what_the_flow_gave_along() -> None:
     bound = cast(Bound, SimpleNamespace(device="desk", contact="sip:desk@192.0.2.7", flow=None, key="1"))
     leg.open([bound], ("hello",))
     assert phone.read[0].splitlines()[1:] == ["order: 17", "url: https://x/?c=1", "hello"]
+
+
+def test_a_long_transcript_takes_several_messages_and_ends_with_the_newest_text() -> None:
+    phone = Phone()
+    leg = TextLeg(
+        cast(VoiceChannel, phone), DialLeg("voice:d1", LegKind.TEXT, OfferCard("7"), devices=("desk",))
+    )
+    bound = cast(Bound, SimpleNamespace(device="desk", contact="sip:desk@192.0.2.7", flow=None, key="1"))
+    lines = [f"customer: {number} {'é' * 3000}" for number in range(7)]
+    leg.open([bound], tuple(lines))
+    (post,) = leg.posts
+    while post.busy:  # the phone answers each
+        leg.delivered(post, post.busy, True)
+        post.busy = ""
+        post._next()
+    assert "\n".join(phone.read).splitlines()[1:] == lines, "nothing is cut, nothing comes twice"
+    assert len(phone.read) == 4 and max(len(text.encode()) for text in phone.read) <= MOST_BYTES
+    assert phone.posted == [facts.LegRinging("voice:d1")], "once, by the first of them"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""What the verbs of the console may reach, and the two ways in which several of them look."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+
+from ccd.channels.ledger import Ledger
+from ccd.channels.port import Channel, Reports
+from ccd.clock import Clock
+from ccd.history.explain import decode_record
+from ccd.history.state import Record
+from ccd.runtime.asking import unknown
+from ccd.runtime.centre import Centre
+from ccd.runtime.loop import Runtime
+from ccd.runtime.views import View
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """What the verbs may reach."""
+
+    runtime: Runtime
+    centre: Centre
+    channels: Mapping[str, Channel]
+    clock: Clock
+    reload: Callable[[str], Awaitable[list[str]]]
+    """Takes the configuration anew; gets who asks, answers what changed; raises `Misconfigured`."""
+    drain: Callable[[bool, str], None]
+    diff: Callable[[], Awaitable[list[str]]] | None = None
+    """What a reload would change; raises `Misconfigured`."""
+
+
+def gather(doors: Doors, topic: str, argument: str = "") -> list[View]:
+    """What all channels report of a topic; `channel` says whose row it is."""
+    rows: list[View] = []
+    for name, channel in doors.channels.items():
+        if isinstance(channel, Reports):
+            told = channel.report(topic, argument)
+            rows += [{"channel": name, **row} for row in told or []]
+    return rows
+
+
+async def filed(doors: Doors, name: str) -> Record:
+    """The record of an ended interaction; what has just ended is waited for. Raises `Refused`."""
+    await doors.runtime.stored()
+
+    def look(ledger: Ledger) -> bytes:
+        row = ledger.record(name)
+        return row.body if row is not None else b""
+
+    body = await doors.runtime.ask(look)
+    if not body:
+        raise unknown("interaction", name, list(doors.centre.state.interactions)[:200])
+    return decode_record(body)
