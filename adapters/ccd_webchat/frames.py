@@ -17,6 +17,8 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     token: Key = ""
     after: Key = ""
     """Id of the last text that the visitor has seen; empty: those never written to a connection."""
+    link: Key = ""
+    """Token of the link by which the page was opened: the conversation goes on from another one, at once."""
 
 
 class Text(msgspec.Struct, frozen=True, tag_field="type", tag="text"):

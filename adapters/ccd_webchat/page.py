@@ -19,6 +19,9 @@ _SCRIPT = """
 "use strict";
 const path = PATH, log = document.getElementById("log"), form = document.getElementById("form");
 const store = window.sessionStorage, unacknowledged = new Map(), shown = new Set();
+const go = document.getElementById("go");
+let link = location.hash.slice(1);
+if (link) history.replaceState(null, "", location.pathname + location.search);
 let socket = null, ready = false, ended = false, last = "", delay = 1000, number = 0;
 const prefix = Date.now().toString(36) + Math.random().toString(36).slice(2, 8) + "-";
 function show(kind, text) {
@@ -29,10 +32,11 @@ function show(kind, text) {
 }
 function send(frame) { socket.send(JSON.stringify(frame)); }
 function connect() {
+  go.hidden = true;
   const scheme = location.protocol === "https:" ? "wss://" : "ws://";
   socket = new WebSocket(scheme + location.host + path);
   socket.onopen = () => send({type: "hello", name: document.getElementById("name").value,
-                              token: store.getItem("token") || "", after: last});
+                              token: link ? "" : store.getItem("token") || "", after: last, link: link});
   socket.onmessage = event => receive(JSON.parse(event.data));
   socket.onclose = event => {
     ready = false; socket = null;
@@ -43,7 +47,7 @@ function connect() {
 }
 function receive(frame) {
   if (frame.type === "welcome") {
-    ready = true; ended = false; delay = 1000; store.setItem("token", frame.token);
+    ready = true; ended = false; delay = 1000; link = ""; store.setItem("token", frame.token);
     for (const [id, item] of unacknowledged) send({type: "text", id: id, text: item.text});
   } else if (frame.type === "ack") {
     const item = unacknowledged.get(frame.id);
@@ -74,13 +78,16 @@ form.addEventListener("submit", event => {
   else if (!socket) connect();
 });
 document.getElementById("bye").addEventListener("click", () => { if (ready) send({type: "bye"}); });
-if (store.getItem("token")) connect();
+go.addEventListener("click", () => { if (!socket) connect(); });
+if (link) go.hidden = false;
+else if (store.getItem("token")) connect();
 """
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Chat</title>
 <meta name="viewport" content="width=device-width,initial-scale=1"><style>{style}</style></head>
-<body><h1>Chat</h1><div id="log" role="log" aria-live="polite"></div>
+<body><h1>Chat</h1><button id="go" hidden>Continue our conversation here</button>
+<div id="log" role="log" aria-live="polite"></div>
 <form id="form"><input id="name" maxlength="64" placeholder="Your name" aria-label="Your name" size="12">
 <input id="text" autocomplete="off" placeholder="Your message" aria-label="Your message" autofocus>
 <button>Send</button><button type="button" id="bye">End</button></form>

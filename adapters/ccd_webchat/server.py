@@ -174,7 +174,7 @@ class WebchatChannel:
             case do.AnswerLeg(leg=leg):
                 visits.answer(leg)
             case do.ReleaseLeg(leg=leg, cause=cause):
-                visits.release(leg, cause)
+                visits.release(leg, cause, self._clock.now())
                 self._arm()
             case _:
                 self._decline(command)

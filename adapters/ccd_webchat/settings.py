@@ -1,10 +1,21 @@
 """Options of a web chat channel: what stands under `[channels.NAME]` besides `adapter`."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
 from ccd.model.frozen import Frozen
+
+
+def _is_page(url: str) -> bool:
+    """Whether a link can be made of it: http or https, a host, nothing behind `#`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and not any(char in url for char in ' #{}<>"@')
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and plain
 
 
 class WebchatSettings(Frozen, frozen=True):
@@ -22,6 +33,8 @@ class WebchatSettings(Frozen, frozen=True):
     """Name that `[numbers]` maps to a flow."""
     flow: str = ""
     """Flow for all visitors; `target` is then only shown."""
+    public_url: str = ""
+    """Address of the page as customers reach it, for links in messages: `https://chat.example.com/`."""
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may open the chat (`https://www.example.com`, `*` for all); empty: only its own."""
     max_visitors: Annotated[int, Meta(ge=1)] = 500
@@ -38,6 +51,11 @@ class WebchatSettings(Frozen, frozen=True):
     def __post_init__(self) -> None:
         if not self.path.startswith("/") or self.path == "/" or any(char in self.path for char in "{}?# "):
             raise ValueError(f'path is "{self.path}"; write "/" and a name, for example "/chat"')
+        if self.public_url and not _is_page(self.public_url):
+            raise ValueError(
+                f'public_url: "{self.public_url}" is no address of a page; write e.g. '
+                '"https://chat.example.com/", without a part after #'
+            )
         if not self.target and not self.flow:
             raise ValueError("set target (a name that [numbers] maps to a flow) or flow")
         for origin in self.allowed_origins:

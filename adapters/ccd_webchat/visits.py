@@ -14,6 +14,7 @@ import hashlib
 from collections import Counter
 from typing import Any, Protocol
 
+from ccd.channels.links import WrongTokens, digest
 from ccd.channels.port import Post
 from ccd.ids import Chance
 from ccd.model.facts import (
@@ -65,6 +66,7 @@ class Visit:
         "arrived",
         "budget",
         "budget_at",
+        "by_link",
         "faults",
         "leg",
         "line",
@@ -79,6 +81,7 @@ class Visit:
         self.name = name
         self.line: Line | None = None
         self.arrived = False
+        self.by_link = False
         self.answered = False
         self.position = 0
         self.taken: dict[str, bool] = {}
@@ -101,6 +104,7 @@ class Visits:
         self.post: Post | None = None
         self.draining = False
         self._chance = chance
+        self._wrong_links = WrongTokens()
         self._visits: dict[str, Visit] = {}
         self._lines: dict[Line, Visit] = {}
         self._away: dict[str, float] = {}
@@ -122,6 +126,8 @@ class Visits:
         if leg in self._ended:
             line.put(encode("ended", cause=self._ended[leg]))
         problem = self._refusal(now)
+        if not problem and frame.link and self._wrong_links.full(now):
+            problem = "too many links that are not valid were opened, please try again in a minute"
         if problem:
             self.counts["refused"] += 1
             line.put(encode("fault", problem=problem))
@@ -133,6 +139,10 @@ class Visits:
         self._lines[line] = visit
         visit.line = line
         line.put(encode("welcome", token=token, resumed=False))
+        if frame.link:
+            self.counts["links"] += 1
+            visit.by_link = True
+            self._arrive(visit, digest(frame.link))
 
     def text(self, line: Line, frame: Text, now: float) -> None:
         """The visitor writes; his first text makes the leg."""
@@ -151,19 +161,7 @@ class Visits:
             return
         visit.taken[frame.id] = False
         if not visit.arrived:
-            visit.arrived = True
-            self._tell(
-                LegArrived(
-                    visit.leg,
-                    self.name,
-                    ChannelClass.LIVE_TEXT,
-                    LegKind.TEXT,
-                    origin=f"visitor-{visit.leg[len(self.name) + 1 :][:8]}",
-                    target=self.settings.target,
-                    display=visit.name,
-                    flow=self.settings.flow,
-                )
-            )
+            self._arrive(visit)
         self._tell(TextReceived(visit.leg, frame.text.translate(_CONTROLS), frame.id))
 
     def bye(self, line: Line) -> None:
@@ -215,10 +213,13 @@ class Visits:
             self._show(visit, encode("answered"))
             self._tell(LegAnswered(leg))
 
-    def release(self, leg: str, cause: Cause) -> None:
+    def release(self, leg: str, cause: Cause, now: float = 0.0) -> None:
         """End a leg. Idempotent."""
         visit = self._visits.get(leg)
         if visit is not None and visit.arrived:
+            if visit.by_link and cause is Cause.FORBIDDEN:
+                self.counts["wrong_links"] += 1
+                self._wrong_links.count(now)
             self._end(visit, cause, remote=False)
 
     def send(self, leg: str, message: str, text: str) -> None:
@@ -314,6 +315,23 @@ class Visits:
         ]
 
     # -- pieces ---------------------------------------------------------------------------------------
+
+    def _arrive(self, visit: Visit, continues: str = "") -> None:
+        """The conversation begins."""
+        visit.arrived = True
+        self._tell(
+            LegArrived(
+                visit.leg,
+                self.name,
+                ChannelClass.LIVE_TEXT,
+                LegKind.TEXT,
+                origin=f"visitor-{visit.leg[len(self.name) + 1 :][:8]}",
+                target=self.settings.target,
+                display=visit.name,
+                flow=self.settings.flow,
+                continues=continues,
+            )
+        )
 
     def _come_back(self, visit: Visit, line: Line, frame: Hello) -> None:
         if visit.line is not None:

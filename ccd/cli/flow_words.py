@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from ccd.model.links import LinkRule
 from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
 from ccd.model.step import HANG_UP, Key, Step
@@ -163,7 +164,9 @@ def details(step: Step, spoken: Mapping[str, str], language: str = "") -> list[s
 
 
 def _value(name: str, value: object) -> Iterator[str]:
-    if isinstance(value, dict):
+    if isinstance(value, LinkRule):
+        yield f"link to {value.flow} on {value.channel}"
+    elif isinstance(value, dict):
         yield from (f"{key} = {each}" for key, each in value.items())
     elif name in ("queue", "flow", "address", "calendar"):
         yield str(value)

@@ -279,6 +279,9 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ("waited", waited or (duration(answer["waiting_s"]) if answer.get("waiting_s") else "")),
             ("talked", talked),
             ("disposition", _said(record)),
+            ("continues", record.get("continues", "")),
+            ("continued as", ", ".join(record.get("continued_as", []))),
+            ("chain", record.get("chain", "")),
         ]
     )
     if answer.get("parties"):

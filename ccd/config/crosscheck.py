@@ -6,6 +6,7 @@ from ccd.config import profiles
 from ccd.config.bots import check_bots, with_limits
 from ccd.config.callbacks import check_callbacks
 from ccd.config.faults import Path
+from ccd.config.links import check_links, with_address, with_addresses
 from ccd.config.network import check_network
 from ccd.config.numbers import with_numbers
 from ccd.config.opening import TARGETS
@@ -42,6 +43,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_outside(reader, settings)
     check_bots(reader, settings)
     check_surveys(reader, settings)
+    check_links(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)
     check_speech(reader, settings.speech)
@@ -91,13 +93,17 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     rules = settings.rules
     queues = {name: _queue(queue, country) for name, queue in rules.queues.items()}
     flows = {
-        name: with_limits(with_timeouts(_flow(flow, country), settings.services), settings.bots)
+        name: with_addresses(
+            with_limits(with_timeouts(_flow(flow, country), settings.services), settings.bots),
+            settings.channels,
+        )
         for name, flow in rules.flows.items()
     }
     agents = {name: _agent(agent, country) for name, agent in rules.agents.items()}
+    surveys = {name: with_address(survey, settings) for name, survey in rules.surveys.items()}
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
     over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}
-    changed = {"agents": agents, "queues": queues, "flows": flows, "numbers": numbers}
+    changed = {"agents": agents, "queues": queues, "flows": flows, "numbers": numbers, "surveys": surveys}
     daemon = {"country": country, "zone": settings.daemon.zone, "history_days": settings.daemon.history_days}
     rules = msgspec.structs.replace(rules, **changed, profiles=over, **daemon)
     rules = msgspec.structs.replace(rules, texts=prompt_texts(rules, settings.media, SHIPPED))

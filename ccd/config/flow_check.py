@@ -20,6 +20,7 @@ from ccd.ivr.moves import ELSEWHERE_STEPS
 from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
 from ccd.model.steps import Enqueue, Menu
+from ccd.model.steps_outside import Send
 
 
 def check_flows(path: FilePath, flow: str = "") -> tuple[bool, list[str], tuple[Fault, ...]]:
@@ -56,7 +57,8 @@ def check_shapes(reader: Reader, settings: Settings) -> None:
     flows = settings.rules.flows
     haste, led_to = Haste(flows), entries(reader.document)
     called = {name: {callee for _, callee in called_by(flow)} for name, flow in flows.items()}
-    live = _live(set(flows) & led_to, called)
+    leads = {name: called[name] | _linked(flow) for name, flow in flows.items()}
+    live = _live(set(flows) & led_to, leads)
     for name, flow in flows.items():
         path: Path = ("flows", name)
         if name not in live:
@@ -71,6 +73,11 @@ def check_shapes(reader: Reader, settings: Settings) -> None:
         names = " → ".join(circle)
         cure = f"end it within {MOST_CALLS} calls, or go back by return: one more hangs up"
         _warn(reader, ("flows", circle[0]), f"calls go in a circle: {names}", cure)
+
+
+def _linked(flow: FlowRule) -> set[str]:
+    """Flows that links in its messages open."""
+    return {step.link.flow for step in flow.steps if isinstance(step, Send) and step.link is not None}
 
 
 def _live(start: set[str], called: dict[str, set[str]]) -> set[str]:

@@ -16,6 +16,7 @@ from ccd.config.values import Reader
 from ccd.ivr.identifying import BY_CALLER, BY_NUMBER
 from ccd.model.answers import MOST_FIELDS
 from ccd.model.expression_text import ExpressionFault
+from ccd.model.links import LINK
 from ccd.model.outside import HTTP, SQL
 from ccd.model.rules import FlowRule
 from ccd.model.selects import fault_of_select, parameters_of
@@ -158,17 +159,18 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep) -> None
         if step.one_time_code is not None:
             here = (*path, "one_time_code")
             check_text(reader, (*here, "to"), step.one_time_code.to, queues)
-            _values(reader, here, step.one_time_code.values, queues)
+            check_values(reader, here, step.one_time_code.values, queues)
     if isinstance(step, Identify):
         _identify(reader, settings, path, step)
         for key, service, given in proofs_ask(step):
-            _service(reader, settings, (*path, key, "service"), service, given)
+            check_service(reader, settings, (*path, key, "service"), service, given)
     elif isinstance(step, Pay):
-        _service(reader, settings, (*path, "service"), step.service, [*step.values, *PAY_GIVES])
+        check_service(reader, settings, (*path, "service"), step.service, [*step.values, *PAY_GIVES])
     else:
         given = [*step.values, *(step.secrets if isinstance(step, Lookup | Hook) else ())]
-        _service(reader, settings, (*path, "service"), step.service, given)
-    _values(reader, path, step.values, queues)
+        check_service(reader, settings, (*path, "service"), step.service, given)
+    also = (LINK,) if isinstance(step, Send) and step.link is not None else ()
+    check_values(reader, path, step.values, queues, also)
     if isinstance(step, Lookup | Hook):
         for name in step.secrets:
             if name in step.values:
@@ -177,12 +179,15 @@ def _step(reader: Reader, settings: Settings, path: Path, step: AnyStep) -> None
         reader.fault((*path, "may"), "names no step", "list the ids of the steps that it may lead to")
 
 
-def _values(reader: Reader, path: Path, values: Mapping[str, str], queues: Collection[str]) -> None:
+def check_values(
+    reader: Reader, path: Path, values: Mapping[str, str], queues: Collection[str], also: Collection[str] = ()
+) -> None:
+    """Fault what is no template; `also`: names that stand for something besides those of conditions."""
     for name, text in values.items():
         here: Path = (*path, "values", name)
         if not PARAMETER.fullmatch(name):
             reader.fault(here, f'"{name}" is no name of a value', "use letters, digits and _")
-        check_text(reader, here, text, queues)
+        check_text(reader, here, text, queues, also)
 
 
 def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) -> None:
@@ -195,7 +200,7 @@ def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) ->
     )
     for key, service, value in by:
         if service:
-            _service(reader, settings, (*path, key), service, [*step.values, value])
+            check_service(reader, settings, (*path, key), service, [*step.values, value])
     if step.number_service and not step.prompt and not step.say:
         reader.fault(
             (*path, "prompt"), "is missing", "say what to key (prompt or say), or leave number_service out"
@@ -203,7 +208,7 @@ def _identify(reader: Reader, settings: Settings, path: Path, step: Identify) ->
     check_valid(reader, path, step.valid)
 
 
-def _service(reader: Reader, settings: Settings, path: Path, name: str, given: Collection[str]) -> None:
+def check_service(reader: Reader, settings: Settings, path: Path, name: str, given: Collection[str]) -> None:
     """Fault unless there is such a service, and gets all that it asks with."""
     if not must_be_known(reader, path, name, "services") or name not in settings.services:
         return
@@ -219,9 +224,11 @@ def _service(reader: Reader, settings: Settings, path: Path, name: str, given: C
             )
 
 
-def check_text(reader: Reader, path: Path, text: str, queues: Collection[str]) -> None:
+def check_text(
+    reader: Reader, path: Path, text: str, queues: Collection[str], also: Collection[str] = ()
+) -> None:
     """Fault, with the column, unless the text is a template about what is there."""
     try:
-        check_template(text, queues, clock_names(reader))
+        check_template(text, queues, clock_names(reader), also)
     except ExpressionFault as fault:
         reader.fault(path, f"column {fault.column}: {fault.problem}", fault.cure)

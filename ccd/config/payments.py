@@ -49,7 +49,7 @@ def check_pay(reader: Reader, settings: Settings, path: Path, step: Pay) -> None
         must_be_known(reader, (*path, "recall_queue"), step.recall_queue, "queues")
     service = settings.services.get(step.service)
     if service is not None:
-        _bears_secrets(reader, (*path, "service"), service, PARTS, by_http=True)
+        bears_secrets(reader, (*path, "service"), service, PARTS, by_http=True)
 
 
 def check_proofs(reader: Reader, settings: Settings, path: Path, step: Identify) -> None:
@@ -69,7 +69,7 @@ def check_proofs(reader: Reader, settings: Settings, path: Path, step: Identify)
             reader.fault((*path, "pin", "least"), problem, "make least smaller, or most greater")
         service = settings.services.get(pin.service)
         if service is not None:
-            _bears_secrets(reader, (*path, "pin", "service"), service, ("pin",), by_http=False)
+            bears_secrets(reader, (*path, "pin", "service"), service, ("pin",), by_http=False)
     if code is not None:
         here: Path = (*path, "one_time_code")
         if "{code}" not in code.text:
@@ -81,10 +81,10 @@ def check_proofs(reader: Reader, settings: Settings, path: Path, step: Identify)
                 reader.fault((*here, "values", name), "is given by the step itself", "use another name")
         service = settings.services.get(code.service)
         if service is not None:
-            _bears_secrets(reader, (*here, "service"), service, ("code", "text"), by_http=True)
+            bears_secrets(reader, (*here, "service"), service, ("code", "text"), by_http=True)
 
 
-def _bears_secrets(
+def bears_secrets(
     reader: Reader, path: Path, service: OutsideSettings, names: tuple[str, ...], *, by_http: bool
 ) -> None:
     """Fault unless secrets can be sent to it: not in an address, which others log, nor in clear over the

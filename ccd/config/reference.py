@@ -19,6 +19,7 @@ from ccd.config.sections import NAMED, PLAIN
 from ccd.config.shared_entry import SECTION as ENTRY
 from ccd.config.values import TAG
 from ccd.model.callback_rules import CallbackRule, RetryAfter
+from ccd.model.links import LinkRule, SurveyLink
 from ccd.model.proofs import OneTimeCode, Pin
 from ccd.model.rules import (
     EntryRule,
@@ -33,7 +34,7 @@ from ccd.model.rules import (
 )
 from ccd.model.settings import ChannelSettings, Secret, TransportSettings
 from ccd.model.steps import AnyStep, Branch, Case
-from ccd.model.steps_outside import Identify
+from ccd.model.steps_outside import Identify, Send
 from ccd.model.voicemail_rules import VoicemailRule
 from ccd.model.waiting_keys import WaitingKey
 
@@ -110,6 +111,8 @@ def reference() -> str:
             parts += shared
         if name == "flows":
             parts += _steps()
+        if name == "surveys":
+            parts += ["### send\n", _intro(SurveyLink), _table(SurveyLink)]
         if name == "profiles":
             parts += [_PROFILES, "### suspend\n", _intro(Suspension), _table(Suspension)]
     parts += ["## [calendars.NAME]\n", _intro(CalendarKeys), _table(CalendarKeys, leave_out=("name",))]
@@ -131,6 +134,8 @@ def _steps() -> list[str]:
         if kind is Identify:
             out += ["##### pin\n", _intro(Pin), _table(Pin)]
             out += ["##### one_time_code\n", _intro(OneTimeCode), _table(OneTimeCode)]
+        if kind is Send:
+            out += ["##### link\n", _intro(LinkRule), _table(LinkRule)]
     return out
 
 

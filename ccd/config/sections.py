@@ -12,6 +12,7 @@ from ccd.config.faults import Path, did_you_mean, listed, shown
 from ccd.config.values import BAD, Reader
 from ccd.model import bots, outside
 from ccd.model.hours import CalendarRule
+from ccd.model.links import LinkTexts
 from ccd.model.rules import (
     AgentRule,
     FeatureCodes,
@@ -52,6 +53,7 @@ PLAIN: dict[str, type] = {
     "speech": SpeechSettings,
     "features": FeatureCodes,
     "own_calls": OwnCalls,
+    "links": LinkTexts,
 }
 NAMED: dict[str, type] = {
     "trunks": TrunkSettings,
@@ -98,6 +100,7 @@ def build(reader: Reader, specs: Mapping[str, AdapterSpec] | None, today: date) 
         calendars=_calendars(reader, today, language),
         features=plain.pop("features"),
         own_calls=plain.pop("own_calls"),
+        links=plain.pop("links"),
         language=language,
         entry=shared_entry.shared_entry(reader),
         profiles={

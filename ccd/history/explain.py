@@ -80,6 +80,7 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
     """Each decision about an interaction, oldest first, with who was passed over and why."""
     head = f"{record.interaction}: {record.channel_class.value} from {record.origin or 'withheld'}"
     lines = [f"{head} to {record.target}, {_clock(record.began_at, zone, date=True)}"]
+    lines.extend(say_chain(record))
     if not record.traces:
         lines.append("no decision was made about it: it never was in a queue")
     notes = deque(note for note in record.timeline if note.what in _AMONG_DECISIONS)
@@ -93,6 +94,17 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
     lines.extend(f"{_clock(note.at, zone)}  {_say(note)}" for note in notes)
     if record.outcome and record.ended_at:
         lines.append(f"{_clock(record.ended_at, zone)}  closed: {record.outcome} ({record.cause.value})")
+    return lines
+
+
+def say_chain(record: Record) -> list[str]:
+    """What it goes on from, and what went on from it, in words."""
+    lines = []
+    if record.continues:
+        chain = f" (chain {record.chain})" if record.chain != record.continues else ""
+        lines.append(f"continues {record.continues}{chain}")
+    if record.continued_as:
+        lines.append(f"continued as {', '.join(record.continued_as)}")
     return lines
 
 

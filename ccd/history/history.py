@@ -6,7 +6,7 @@ interaction (closed already, or never opened) is counted in the figures but gets
 
 from collections.abc import Mapping
 
-from ccd.history import own_calls
+from ccd.history import chains, own_calls
 from ccd.history.customers import Customers
 from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
 from ccd.history.flow_figures import FlowFold
@@ -23,10 +23,10 @@ from ccd.history.state import (
     Pauses,
     Record,
 )
+from ccd.history.timeline import add_note
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
 from ccd.model.trace import Trace
 
-FIRST_NOTES, LAST_NOTES = 40, 160
 FIRST_TRACES, LAST_TRACES = 4, 28
 
 
@@ -97,24 +97,31 @@ class History:
             own_calls.count(self.state, record)
         if interaction in self.state.kept:
             self.state.kept[interaction].record = record
+        else:
+            chains.stand(self.state, interaction, record)
         return record
 
     def keep_lost(self, record: Record) -> None:
         """It was abandoned, but its customer may call again and take the place back."""
         if record.interaction not in self.state.kept:  # else it stands there: one record, one place
             self.state.lost[record.interaction] = record
+            chains.stand(self.state, record.interaction, None)
 
     def add_later(self, interaction: str, now: float, what: str, /, **details: Detail) -> Record | None:
         """The last note of a lost one's record, which is to be filed anew; None when it is not kept."""
         kept = self.state.kept.get(interaction)
         record = kept.record if kept is not None else self.state.lost.pop(interaction, None)
+        if record is not None and kept is None:
+            chains.stand(self.state, interaction, record)
         if record is not None:
             add_note(record, Note(now, what, details))
         return record
 
     def forget(self, interaction: str) -> None:
         """Nobody will take the place of a lost one back any more. Idempotent."""
-        self.state.lost.pop(interaction, None)
+        record = self.state.lost.pop(interaction, None)
+        if record is not None:
+            chains.stand(self.state, interaction, record)
 
     def record(self, interaction: str) -> Record | None:
         """The record of an interaction that is open, or kept for what may still be said of it."""
@@ -257,6 +264,8 @@ class History:
             kept.agents.remove(agent)
             if not kept.agents:
                 del self.state.kept[interaction]
+                if record is not None:
+                    chains.stand(self.state, interaction, record)
         return record
 
     def _filed(self, interaction: str) -> Record | None:
@@ -344,11 +353,3 @@ class History:
     def check(self, waiting_by_queue: Mapping[str, int]) -> list[str]:
         """Breaks of offered = handled + abandoned + overflowed + waiting, in words; empty as it should be."""
         return find_faults(self.state.totals, dict(waiting_by_queue))
-
-
-def add_note(record: Record, note: Note) -> None:
-    """Append to a timeline of bounded length: the beginning and the end are kept."""
-    record.timeline.append(note)
-    if len(record.timeline) > FIRST_NOTES + LAST_NOTES:
-        del record.timeline[FIRST_NOTES]
-        record.notes_dropped += 1

@@ -80,6 +80,12 @@ class Record(msgspec.Struct, omit_defaults=True):
     """To questions of surveys, in order."""
     screen: dict[str, str] = {}
     """What its agents were shown with the offer, by name."""
+    chain: str = ""
+    """The first of the interactions that belong together; empty: it stands alone."""
+    continues: str = ""
+    """The interaction from which it goes on; empty: it began anew."""
+    continued_as: list[str] = []
+    """Interactions that went on from it, in order."""
     timeline: list[Note] = []
     notes_dropped: int = 0
     traces: list[Trace] = []
@@ -146,6 +152,15 @@ class Kept(msgspec.Struct):
     """As it was filed; None: it is not closed yet."""
 
 
+class Linked(msgspec.Struct, omit_defaults=True):
+    """An interaction that may still be gone on with, by links that are out."""
+
+    holds: int
+    """Links that are out, and conversations that they began and that run."""
+    record: Record | None = None
+    """As it was filed; None: it is not closed yet, or stands in `kept` or `lost`."""
+
+
 class OwnFigures(msgspec.Struct, omit_defaults=True):
     """An agent's own calls over one span, those that ended; none of them is in a queue's figures
     unless it was a queue that was dialled."""
@@ -166,6 +181,8 @@ class HistoryState(msgspec.Struct):
     """By interaction: those that agents in wrap-up may still speak of."""
     lost: dict[str, Record] = {}
     """Filed ones whose customer may call again and take the place back: filed anew with that."""
+    linked: dict[str, Linked] = {}
+    """By interaction: those whose record is filed anew when somebody goes on from it."""
     days: dict[int, dict[str, Figures]] = {}
     """By day (days since 1970-01-01, UTC) and queue; the oldest go."""
     totals: dict[str, Figures] = {}

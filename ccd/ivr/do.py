@@ -8,8 +8,20 @@ from typing import Any
 
 import msgspec
 
+from ccd.model.links import LinkRule
 from ccd.model.nouns import Cause, LegKind, PromptPart
 from ccd.model.step import Say
+
+
+class LinkWanted(msgspec.Struct, frozen=True):
+    """A link that goes with a question to a service."""
+
+    rule: LinkRule
+    values: tuple[str, ...]
+    """Names of the values in which it stands."""
+    language: str
+    variables: dict[str, str]
+    """What the conversation that it begins knows at first."""
 
 
 class Do(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
@@ -278,6 +290,7 @@ class Ask(Do, frozen=True):
     new_code: str = ""
     """Reference for a one-time code that is made and sent with it; empty: none."""
     new_code_digits: int = 6
+    link: LinkWanted | None = None
 
 
 class AskLost(Do, frozen=True):

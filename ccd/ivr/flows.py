@@ -51,11 +51,12 @@ class Flows(Scripts):
         kind: LegKind = LegKind.AUDIO,
         answered: bool = False,
         values: dict[str, str] | None = None,
+        opened: bool = False,
     ) -> list[Do]:
         """Begin a flow; one that already runs for the interaction is left, its variables are kept.
 
         `language` counts where the flow names none. `answered`: the leg is up already. `values`: variables
-        that it begins with.
+        that it begins with. `opened`: the party did not write first, so its first text is no greeting.
         """
         before = self.state.running.pop(interaction, None)
         number = self.state.current.get(flow)
@@ -69,7 +70,7 @@ class Flows(Scripts):
             answered=answered,
             entry=flow if before is None and not answered else "",
             variables=values or {},
-            opened=answered,
+            opened=answered or opened,
         )
         self.now = now
         if run.entry:

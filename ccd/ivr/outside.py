@@ -7,6 +7,7 @@ a question that is awaited no longer changes nothing.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ccd.ivr import linking
 from ccd.ivr.do import Ask, AskLost, Assigned, Do, Hold, NotAsked
 from ccd.ivr.input import TYPED_LIMIT
 from ccd.ivr.scripts import WAITS
@@ -45,7 +46,7 @@ def do_send(flows: "Flows", run: FlowState, step: Send, now: float, out: list[Do
         out.append(NotAsked(run.interaction, flows.label(run), step.service, why))
         return flows.index(run, step.on_failure) if step.on_failure else run.at + 1
     run.sent += 1
-    values = values_of(flows, run, step.values)
+    values = linking.values_of(flows, run, step)
     if step.on_failure:
         ask(flows, run, step, step.service, values, now, out)
         return WAITS
@@ -103,7 +104,8 @@ def pose(
     secrets |= given or {}
     label = flows.label(run)
     asked = (question, service, values, timeout_s, secrets, new_code, new_code_digits)
-    out.append(Ask(run.interaction, label, *asked))
+    link = linking.wanted(run, step) if isinstance(step, Send) else None
+    out.append(Ask(run.interaction, label, *asked, link))
     return question, timeout_s
 
 

@@ -50,6 +50,8 @@ class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
     """The customer left a message of so many seconds, to be heard; 0: none."""
     screen: dict[str, str] = {}
     """Name → value that the flow gives along; bounded."""
+    continues: str = ""
+    """Interaction from which it goes on; empty: it began anew."""
 
 
 class DialLeg(Command, frozen=True):
@@ -245,6 +247,13 @@ class TellPosition(Command, frozen=True):
     """Whole minutes; 0: the wait is not told."""
 
 
+class LinkText(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A link to be made and sent: the address of the page, and the values in which `{link}` stands for it."""
+
+    url: str
+    values: tuple[str, ...]
+
+
 class AskOutside(Command, frozen=True):
     """Ask a service outside. Ends with `OutsideAnswered`; the flow waits for it no longer than it says."""
 
@@ -261,6 +270,15 @@ class AskOutside(Command, frozen=True):
     """Make a code by chance, keep it under this reference and send it as `code`, and in place of `{code}` in
     the value `text`; empty: none."""
     new_code_digits: int = 6
+    link: LinkText | None = None
+    """Make the token of a link, post `LinkMade`, and ask once `SendLink` says that it can be opened."""
+
+
+class SendLink(Command, frozen=True):
+    """The digest of a link's token is kept: go on with the question that sends it."""
+
+    leg: str
+    """`outside:ASK`."""
 
 
 class StartBot(Command, frozen=True):
@@ -328,6 +346,7 @@ AnyCommand = (
     | AcknowledgeText
     | TellPosition
     | AskOutside
+    | SendLink
     | StartBot
     | TellBot
     | StopBot

@@ -10,6 +10,7 @@ from typing import Any
 from ccd.model.callback_rules import CallbackRule
 from ccd.model.frozen import Frozen
 from ccd.model.hours import CalendarRule
+from ccd.model.links import LinkTexts, SurveyLink
 from ccd.model.nouns import ChannelClass, OfferEnd
 from ccd.model.step import Say
 from ccd.model.steps import AnyStep
@@ -246,6 +247,8 @@ class SurveyRule(Frozen, frozen=True):
     keep_days: float | None = None
     """The file of a spoken answer is deleted so long after the call; not set: as `voicemail.keep_days` of the
     queue says, and without that never."""
+    send: SurveyLink | None = None
+    """Ask in writing: a message with a link, instead of on the line."""
 
 
 class FeatureCodes(Frozen, frozen=True):
@@ -331,6 +334,7 @@ class Rules(Frozen, frozen=True):
     surveys: dict[str, SurveyRule] = {}
     features: FeatureCodes = FeatureCodes()
     own_calls: OwnCalls = OwnCalls()
+    links: LinkTexts = LinkTexts()
     language: str = "en"
     entry: tuple[SharedEntryRule, ...] = ()
     """Entry rules of several queues."""

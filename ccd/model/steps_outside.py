@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+from ccd.model.links import LinkRule
 from ccd.model.proofs import OneTimeCode, Pin
 from ccd.model.step import Key, Say, Step, set_ones
 
@@ -174,6 +175,8 @@ class Send(Step, frozen=True, tag="send"):
     """Step to go to when it could not be sent; empty: the flow goes on at once, without waiting."""
     timeout_s: float = 0.0
     """The outcome is waited for so long; 0: as long as the service says."""
+    link: LinkRule | None = None
+    """A link by which the customer goes on elsewhere; `{link}` in a value stands for it."""
 
     instant: ClassVar[bool] = True
 

@@ -72,10 +72,19 @@ def _slot(inside: str, column: int) -> Slot:
     return Slot(name, kind, argument, column)
 
 
-def check_template(text: str, queues: Collection[str], clock: ClockNames = NO_CLOCK) -> None:
-    """Raises `ExpressionFault`, with the column, for what is no template or asks for what is not there."""
+def check_template(
+    text: str, queues: Collection[str], clock: ClockNames = NO_CLOCK, also: Collection[str] = ()
+) -> None:
+    """Raises `ExpressionFault`, with the column, for what is no template or asks for what is not there.
+
+    `also`: names that stand for something here; they have no kinds.
+    """
     for piece in pieces(text):
-        if isinstance(piece, Slot):
+        if isinstance(piece, Slot) and piece.name in also:
+            if piece.kind:
+                column = piece.column + 1 + len(piece.name)
+                raise ExpressionFault(column, f"{piece.name} has no kind", f"write {{{piece.name}}}")
+        elif isinstance(piece, Slot):
             check_name(piece.name, piece.column + 1, queues, clock)
             _check_kind(piece)
 

@@ -15,7 +15,7 @@ from ccd.channels.secrets import Secrets
 from ccd.clock import monotonic
 from ccd.errors import Misconfigured
 from ccd.ids import Chance, SystemChance
-from ccd.model.commands import AnyCommand, AskOutside
+from ccd.model.commands import AnyCommand, AskOutside, SendLink
 from ccd.model.facts import OutsideAnswered
 from ccd.model.nouns import ChannelClass
 from ccd.model.outside import CHANNEL, SQL, WITH_BODY
@@ -25,6 +25,7 @@ from ccd.outside.asker import Asker, Unanswered
 from ccd.outside.cache import Answers
 from ccd.outside.circuit import Circuit
 from ccd.outside.echo import CODE, TEXT, made_code, without
+from ccd.outside.links import LINK, Links, with_link
 
 log = structlog.get_logger("ccd.outside")
 MOST_QUESTIONS = 5000
@@ -51,6 +52,7 @@ class OutsideChannel:
         self._post: Post | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._services: dict[str, _Asked] = {}
+        self._links = Links(self._chance)
         self._follow(services)
 
     @property
@@ -70,6 +72,9 @@ class OutsideChannel:
                 raise Misconfigured("outside.unable", f"services.{service.settings.name}: {why}") from why
 
     def perform(self, command: AnyCommand) -> None:
+        if isinstance(command, SendLink):
+            self._links.kept(command.leg)
+            return
         if not isinstance(command, AskOutside):
             return
         service = self._services.get(command.service)
@@ -145,7 +150,12 @@ class OutsideChannel:
         values |= hidden
         began = monotonic()
         try:
-            fields = await service.ask(values, command.timeout_s, keep=not hidden)
+            if command.link is not None:
+                token = await self._links.make(command, self._post)
+                hidden[LINK] = token
+                values |= with_link(command.link, values, token)
+            left_s = command.timeout_s - (monotonic() - began)
+            fields = await service.ask(values, left_s, keep=not hidden)
         except Unanswered as why:
             took_ms = 1000 * (monotonic() - began)
             self._answer(command, note=why.message, took_ms=took_ms)

@@ -27,8 +27,11 @@ def remember(centre: "Centre", info: Interaction, talk: Talk) -> None:
     if rule is None or not rule.after_call or talk.own or not live:
         talk.after_call, info.after_call = False, None
         return
-    talk.after_call = True
-    info.after_call = AfterCall(centre.now, centre.flows.variables(info.id))
+    survey = centre.state.rules.surveys.get(rule.after_call)
+    talk.after_call = survey is None or survey.send is None
+    agent = talk.agent.agent if talk.agent is not None else ""
+    variables = centre.flows.variables(info.id)
+    info.after_call = AfterCall(centre.now, variables, talk.language, agent, info.queue)
 
 
 def begin(centre: "Centre", talk: Talk | None, agent: str) -> None:
@@ -49,7 +52,7 @@ def begin(centre: "Centre", talk: Talk | None, agent: str) -> None:
     elif centre.state.draining:
         why = "the daemon is being drained"
     else:
-        why = surveys.not_asked(centre, info, flow, values)
+        why = surveys.not_asked(centre, info, flow, values, talk.language)
     if why:
         centre.history.note(info.id, centre.now, "no after-call flow", flow=flow, why=why)
         leave(centre, info, talk, Cause.NORMAL)

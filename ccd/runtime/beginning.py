@@ -52,3 +52,22 @@ def begin(
     if not dialled_by:
         customers.came(centre, info)
     return talk
+
+
+def begin_flow(
+    centre: "Centre", info: Interaction, flow: str, language: str, *, answered: bool = False
+) -> None:
+    """Let one that has arrived enter its first flow; one that goes on from another brings its variables."""
+    before = info.continues
+    centre.push(
+        centre.flows.start(
+            info.id,
+            flow,
+            centre.now,
+            language,
+            kind=info.kind,
+            answered=answered,
+            values=dict(before.variables) if before is not None else None,
+            opened=before is not None,
+        )
+    )

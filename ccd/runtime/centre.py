@@ -32,7 +32,7 @@ from ccd.model.step import Say
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import charges, deletions, emergency, recalls, voicemail
+from ccd.runtime import charges, deletions, emergency, links, recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -68,6 +68,8 @@ class Centre:
             name for name, talk in self.talks.state.talks.items() if talk.message is not None
         )
         """Interactions with a message, spoken or kept; also some whose message is over."""
+        self.opens = links.by_digest(state)
+        """Digest of a link's token → the question that sent it."""
         self.now = 0.0
         self.out: list[cmd.AnyCommand] = []
         self.work: deque[Any] = deque()
@@ -150,6 +152,7 @@ class Centre:
             gone = self.state.interactions.pop(talk.interaction, None)
             if gone is not None:
                 charges.closed(self, gone)
+                links.over(self, gone)
             if gone is not None and gone.bot is not None:
                 self._rescue.append(cmd.StopBot(f"{CHANNEL}:{gone.bot.conversation}"))
 
@@ -161,6 +164,7 @@ class Centre:
             ends,
             emergency.next_end(self.state),
             deletions.next_due(self),
+            links.next_due(self),
             *(each.next_deadline() for each in (self.router, self.flows, self.talks)),
         ):
             if at is not None and (nearest is None or at < nearest):
@@ -297,11 +301,12 @@ class Centre:
             interaction=info.id,
             queue=(rule.display or rule.name) if rule else "",
             waited_s=int(self.now - info.entered_at) if info.entered_at else 0,
-            caller=number or info.origin,
+            caller=number or info.address,
             caller_name=info.display,
             callback=bool(number) and not message_s,
             voicemail_s=message_s,
             screen=info.screen,
+            continues=info.continues.interaction if info.continues is not None else "",
         )
 
     def update_reach(self, agent: str) -> None:

@@ -22,11 +22,13 @@ from ccd.runtime import (
     customers,
     deletions,
     emergency,
+    links,
     overflowing,
     own_calls,
     recalls,
     relaxations,
     spoken_answers,
+    survey_links,
     voicemail,
     wrap_ups,
 )
@@ -328,6 +330,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     charges.closed(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
+    survey_links.send(centre, info, event.cause)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
@@ -335,6 +338,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     if info.id in centre.router.state.lost:
         centre.history.keep_lost(record)
     centre.records.append(record_row(record))
+    links.over(centre, info)
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:

@@ -15,6 +15,7 @@ from ccd.model.nouns import LegKind, PromptPart
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime import overflowing
+from ccd.runtime.beginning import begin_flow as enter
 from ccd.runtime.state import CentreState, Interaction, Line, Saying
 
 if TYPE_CHECKING:
@@ -161,9 +162,7 @@ def _say(centre: "Centre", info: Interaction, talk: Talk, saying: Saying) -> Non
         centre.talks.play(talk, saying.play, (line.part,), line.language, False)
         return
     if saying.flow:
-        answered = talk.customer.answered
-        start = centre.flows.start
-        centre.push(start(info.id, saying.flow, centre.now, talk.language, kind=info.kind, answered=answered))
+        enter(centre, info, saying.flow, talk.language, answered=talk.customer.answered)
     else:
         overflowing.send_on(centre, info, talk, saying.target, saying.why)
 

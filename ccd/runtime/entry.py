@@ -20,7 +20,7 @@ def seen(
 ) -> Callable[[str], Any]:
     """The look-up for conditions, now. `flow`: whence it comes; `variables`: what it set."""
     values: dict[str, Any] = {
-        "caller": info.origin or None,
+        "caller": info.address or None,
         "caller_name": info.display or None,
         "channel": info.channel,
         "channel_class": info.channel_class.value,
@@ -57,7 +57,7 @@ def _of_hours(centre: "Centre", _info: Interaction, _flow: str, rest: str) -> An
 def _of_history(centre: "Centre", info: Interaction, _flow: str, rest: str) -> Any:
     """Of who is not known again nothing is known, not even that there was nothing."""
     told = centre.flows.recognised(info.id)  # its step may be in this very turn
-    names = known_names(info.origin, info.identified if told is None else told)
+    names = known_names(info.address, info.identified if told is None else told)
     days = centre.state.rules.history_days
     if not names or days <= 0:
         return None

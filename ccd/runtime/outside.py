@@ -13,7 +13,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import LegKind
 from ccd.model.outside import CHANNEL
-from ccd.runtime import charges
+from ccd.runtime import charges, links
 from ccd.runtime.state import Question
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def _ask(centre: "Centre", want: do.Ask) -> None:
     info.questions[want.ask] = Question(want.service, centre.now)
     centre.history.note(info.id, centre.now, "asks outside", step=want.step, service=want.service)
     leg = f"{CHANNEL}:{want.ask}"
+    link = links.promise(centre, info, want.ask, want.link) if want.link is not None else None
     centre.out.append(
         cmd.AskOutside(
             leg,
@@ -43,6 +44,7 @@ def _ask(centre: "Centre", want: do.Ask) -> None:
             want.secrets,
             want.new_code,
             want.new_code_digits,
+            link,
         )
     )
 
@@ -79,6 +81,7 @@ def answered(centre: "Centre", fact: facts.OutsideAnswered) -> None:
     question = info.questions.pop(fact.ask, None) if info is not None else None
     if question is None:
         charges.unheard(centre, fact)
+        links.sent(centre, fact)
         return
     outcome = ("found" if fact.values else "nothing found") if fact.ok else "failed"
     _note(centre, fact.interaction, question.service, outcome, fact.took_ms, fact.note)

@@ -19,6 +19,7 @@ from ccd.runtime import (
     customers,
     deletions,
     emergency,
+    links,
     outside,
     own_calls,
     profiles,
@@ -27,7 +28,7 @@ from ccd.runtime import (
     waiting_keys,
     wrap_ups,
 )
-from ccd.runtime.beginning import begin
+from ccd.runtime.beginning import begin, begin_flow
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -89,17 +90,22 @@ def _time(centre: "Centre", _: facts.TimePassed) -> None:
     centre.push(centre.flows.expire(centre.now))
     centre.talks.expire(centre.now)
     deletions.delete_due(centre)
+    links.expire(centre)
 
 
 def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     state = centre.state
     if fact.leg in centre.talks.legs:
         return  # the same arrival twice
-    diverted = state.rules.diverted.get(fact.channel, "")
-    flow = diverted or fact.flow or state.rules.numbers.get(fact.target, "")
     if state.draining:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.OVERLOAD))
         return
+    link = links.opened(centre, fact.continues) if fact.continues else None
+    if fact.continues and link is None:
+        links.refuse(centre, fact.leg)
+        return
+    diverted = state.rules.diverted.get(fact.channel, "")
+    flow = diverted or links.flow_of(centre, link) or fact.flow or state.rules.numbers.get(fact.target, "")
     info = Interaction(
         id="",
         leg=fact.leg,
@@ -112,7 +118,10 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
         arrived_at=centre.now,
     )
     language = state.rules.language
+    if link is not None:
+        language = links.take_over(info, link) or language
     talk = begin(centre, info, language, via=fact.via, flow=flow)
+    links.join(centre, info)
     if diverted:
         centre.history.note(info.id, centre.now, "diverted", channel=fact.channel, flow=flow)
     if not flow:
@@ -122,7 +131,7 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     if state.notices:
         emergency.begin_flow(centre, info, flow, language)
     else:
-        centre.push(centre.flows.start(info.id, flow, centre.now, language, kind=fact.kind))
+        begin_flow(centre, info, flow, language)
 
 
 def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
@@ -424,6 +433,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.ChangeAsked: _change,
     facts.CallbackAsked: callbacks.asked,
     facts.OutsideAnswered: outside.answered,
+    facts.LinkMade: links.made,
     facts.MaskAsked: voicemail.mask_asked,
     facts.FilesDeleted: deletions.done,
     facts.BotStarted: bots.started,

@@ -52,9 +52,10 @@ def lost(centre: "Centre", info: Interaction, talk: Talk, place: Place) -> None:
 def keep(centre: "Centre", info: Interaction, queue: str) -> Interaction | None:
     """A customer is to be called for another reason (a low score, a payment): keep a recall in this queue,
     where the number can be called. The recall; None: there is none."""
-    number = to_e164(info.origin, centre.state.rules.country)
+    number = to_e164(info.address, centre.state.rules.country)
     talk = centre.talks.get(info.id)
-    why = callbacks.refusal(centre, queue, number) if info.kind is LegKind.AUDIO else "not a call"
+    kind = info.continues.kind if info.continues is not None else info.kind
+    why = callbacks.refusal(centre, queue, number) if kind is LegKind.AUDIO else "not a call"
     if why or talk is None:
         centre.history.note(info.id, centre.now, "no recall", why=why)
         return None
@@ -69,24 +70,28 @@ def keep(centre: "Centre", info: Interaction, queue: str) -> Interaction | None:
 def _open(
     centre: "Centre", info: Interaction, talk: Talk, queue: str, number: str, entered_at: float
 ) -> Interaction:
-    """The interaction of a recall: its customer holds no line, and has waited since `entered_at`."""
-    now = centre.now
+    """The interaction of a recall: its customer holds no line, and has waited since `entered_at`.
+
+    Of one that goes on from a call, the call is what is recalled.
+    """
+    now, call = centre.now, info.continues or info
+    of = info.continues.interaction if info.continues is not None else info.id
     recall = Interaction(
         id="",
         leg="",
-        channel=info.channel,
-        channel_class=info.channel_class,
-        kind=info.kind,
+        channel=call.channel,
+        channel_class=call.channel_class,
+        kind=call.kind,
         origin=number,
         display=info.display,
-        target=info.target,
+        target=call.target,
         arrived_at=now,
         entered_at=entered_at,
         priority=info.priority,
         requirement=info.requirement,
-        callback=Callback(number, now, queue, recall_of=info.id),
+        callback=Callback(number, now, queue, recall_of=of),
     )
-    begin(centre, recall, talk.language, recall_of=info.id)
+    begin(centre, recall, talk.language, recall_of=of)
     centre.state.callbacks[callbacks.key_of(number, queue)] = recall.id
     return recall
 

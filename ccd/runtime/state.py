@@ -87,6 +87,41 @@ class AfterCall(msgspec.Struct, omit_defaults=True):
     """When the conversation began."""
     variables: dict[str, str] = {}
     """What the flow before the queue set."""
+    language: str = ""
+    """The one that the customer was spoken to in."""
+    agent: str = ""
+    """Who spoke with the customer."""
+    queue: str = ""
+
+
+class Continued(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The interaction that one goes on from, as far as it must be known."""
+
+    interaction: str
+    chain: str
+    channel: str
+    channel_class: ChannelClass
+    kind: LegKind
+    origin: str
+    """Address of its customer."""
+    display: str
+    target: str
+    identified: str = ""
+    variables: dict[str, str] = {}
+    """What the conversation that goes on begins with."""
+
+
+class Link(msgspec.Struct, omit_defaults=True):
+    """A link that is out."""
+
+    of: Continued
+    flow: str
+    language: str
+    ends_at: float
+    uses: int
+    """So often it may still be opened."""
+    digest: str = ""
+    """Of its token; empty: the token is being made."""
 
 
 class Interaction(msgspec.Struct, omit_defaults=True):
@@ -131,6 +166,13 @@ class Interaction(msgspec.Struct, omit_defaults=True):
 
     identified: str = ""
     """Who its customer is, as a service said in a step `identify`; empty: nobody said."""
+    continues: Continued | None = None
+    """What it goes on from; None: it began anew."""
+
+    @property
+    def address(self) -> str:
+        """How its customer was reached first: in a chat that goes on from a call, the number that called."""
+        return self.continues.origin if self.continues is not None else self.origin
 
     @property
     def customer(self) -> str:
@@ -143,12 +185,12 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     @property
     def known_as(self) -> tuple[str, ...]:
         """Every name by which its customer is known again; none: not at all."""
-        return known_names(self.origin, self.identified)
+        return known_names(self.address, self.identified)
 
 
-def known_names(origin: str, identified: str) -> tuple[str, ...]:
-    """Every name by which one is known again who calls from `origin` and is `identified` (empty: is not)."""
-    number = (origin,) if _E164.fullmatch(origin) else ()
+def known_names(address: str, identified: str) -> tuple[str, ...]:
+    """Every name by which one is known again at `address` who is `identified` (empty: is not)."""
+    number = (address,) if _E164.fullmatch(address) else ()
     return (*number, f"{IDENTITY}{identified}") if identified else number
 
 
@@ -249,6 +291,10 @@ class CentreState(msgspec.Struct):
     notices: dict[str, Notice] = {}
     """By id, those in force in the order in which they were set."""
     notices_made: int = 0
+    links: dict[str, Link] = {}
+    """By the question that sends it, the oldest first; bounded by `ccd.runtime.links`."""
+    link_ends: list[tuple[float, str]] = []
+    """Heap of when which link is void."""
     saying: dict[str, Saying] = {}
     """By interaction, those to whom something is said first, the one whose time is over first first."""
     deletions: list[tuple[float, str]] = []

@@ -9,12 +9,13 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ccd.history import surveys
-from ccd.history.state import Record, SurveyAnswer
+from ccd.history.state import Detail, Note, Record, SurveyAnswer
+from ccd.history.timeline import add_note
 from ccd.ivr import do
 from ccd.model.entry import condition_of
 from ccd.model.rules import SurveyRule
 from ccd.model.steps_surveys import FREE, SCALES
-from ccd.runtime import recalls
+from ccd.runtime import links, recalls
 from ccd.runtime.entry import seen
 from ccd.runtime.state import Interaction, LowScore
 
@@ -32,12 +33,12 @@ ALARM_S = 3600.0
 # -- who is asked ----------------------------------------------------------------------------------
 
 
-def not_asked(centre: "Centre", info: Interaction, flow: str, values: dict[str, str]) -> str:
+def not_asked(centre: "Centre", info: Interaction, flow: str, values: dict[str, str], language: str) -> str:
     """Why this flow is not begun after the call; empty: it is."""
     rule = centre.state.rules.surveys.get(flow)
     if rule is None:
         return ""
-    if rule.only and not _holds(centre, info, flow, values, rule.only):
+    if rule.only and not _holds(centre, info, flow, {"language": language, **values}, rule.only):
         return "only does not hold"
     asked_at = max((centre.state.surveyed.get(name, -inf) for name in info.known_as), default=-inf)
     if rule.quiet_days and centre.now - asked_at < rule.quiet_days * DAY_S:
@@ -54,8 +55,7 @@ def drawn(rule: SurveyRule, info: Interaction) -> bool:
 
 
 def _holds(centre: "Centre", info: Interaction, flow: str, values: dict[str, str], only: str) -> bool:
-    variables = {"language": centre.talks.state.talks[info.id].language, **values}
-    look_up = seen(centre, info, flow, variables)
+    look_up = seen(centre, info, flow, values)
     talked_s = int(values.get("talked_s", "0"))
     return bool(condition_of(only)(lambda name: talked_s if name == "var.talked_s" else look_up(name)))
 
@@ -65,19 +65,17 @@ def _holds(centre: "Centre", info: Interaction, flow: str, values: dict[str, str
 
 def asked(centre: "Centre", want: do.Asked) -> None:
     """A question is put: it counts as asked, and the customer is left in peace from now on."""
-    info, record = centre.state.interactions.get(want.interaction), centre.history.record(want.interaction)
+    info, record = centre.state.interactions.get(want.interaction), links.booked(centre, want.interaction)
     if info is None or record is None:
         return
-    if any(rule.quiet_days for rule in centre.state.rules.surveys.values()):
-        for name in info.known_as:
-            _remember(centre.state.surveyed, name, centre.now)
+    remember(centre, info)
     surveys.asked(centre.history.state, _key(want, record), centre.now)
     centre.history.note(info.id, centre.now, "asked", survey=want.survey, question=want.question)
 
 
 def answered(centre: "Centre", want: do.Answered) -> None:
     """Keep the answer, count it, and look at whether it is a low score."""
-    info, record = centre.state.interactions.get(want.interaction), centre.history.record(want.interaction)
+    info, record = centre.state.interactions.get(want.interaction), links.booked(centre, want.interaction)
     if info is None or record is None:
         return
     rule = centre.state.rules.surveys.get(want.survey)
@@ -90,13 +88,28 @@ def answered(centre: "Centre", want: do.Answered) -> None:
         SurveyAnswer(centre.now, want.survey, want.question, want.kind, want.answer, key.queue, key.agent),
     ]
     said = {"characters": len(want.answer)} if want.kind == FREE else {"answer": want.answer}
-    centre.history.note(info.id, centre.now, "answered", survey=want.survey, question=want.question, **said)
+    _note(centre, info, record, "answered", survey=want.survey, question=want.question, **said)
     if rule is not None and low:
-        centre.history.note(info.id, centre.now, "low score", question=want.question, answer=want.answer)
-        score = LowScore(centre.now, info.id, want.survey, want.question, want.answer, key.agent)
+        _note(centre, info, record, "low score", question=want.question, answer=want.answer)
+        score = LowScore(centre.now, record.interaction, want.survey, want.question, want.answer, key.agent)
         centre.state.low_scores = [*centre.state.low_scores[-(MOST_LOW_SCORES - 1) :], score]
         if rule.recall_queue:
             recalls.keep(centre, info, rule.recall_queue)
+    links.file_anew(centre, record)
+
+
+def _note(centre: "Centre", info: Interaction, record: Record, what: str, **details: Detail) -> None:
+    """In the timeline of the conversation, and of the interaction that it goes on from, if it is about it."""
+    centre.history.note(info.id, centre.now, what, **details)
+    if record.interaction != info.id:
+        add_note(record, Note(centre.now, what, {**details, "by": info.id}))
+
+
+def remember(centre: "Centre", info: Interaction) -> None:
+    """The customer is asked, or written to: left in peace from now on, where a survey has quiet days."""
+    if any(rule.quiet_days for rule in centre.state.rules.surveys.values()):
+        for name in info.known_as:
+            _remember(centre.state.surveyed, name, centre.now)
 
 
 def alarming(centre: "Centre", now: float) -> list[LowScore]:
@@ -105,7 +118,7 @@ def alarming(centre: "Centre", now: float) -> list[LowScore]:
 
 
 def unanswered(centre: "Centre", want: do.Unanswered) -> None:
-    record = centre.history.record(want.interaction)
+    record = links.booked(centre, want.interaction)
     if record is not None:
         surveys.unanswered(centre.history.state, _key(want, record), centre.now)
         question, why = want.question, want.why

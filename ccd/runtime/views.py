@@ -302,6 +302,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "voicemail": voicemail.view(centre, info, now),
         "screen": dict(info.screen),
         "customer": info.identified,
+        "continues": info.continues.interaction if info.continues is not None else "",
     }
 
 

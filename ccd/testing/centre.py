@@ -22,6 +22,7 @@ import msgspec
 
 from ccd.bridging.state import Talk
 from ccd.channels.ledger import Entry, Snapshot
+from ccd.channels.links import digest
 from ccd.history.state import Record
 from ccd.model import commands as cmd
 from ccd.model import facts
@@ -163,7 +164,7 @@ class SimulatedCentre:
             return
         for command in commands:
             self.commands.append(command)
-            if isinstance(command, cmd.AskOutside):
+            if isinstance(command, cmd.AskOutside | cmd.SendLink):
                 self.outside.perform(command)
                 continue
             if isinstance(command, cmd.StartBot | cmd.TellBot | cmd.StopBot):
@@ -237,9 +238,12 @@ class SimulatedCentre:
         self._drain()
         return leg
 
-    def chat(self, *texts: str, target: str = "web:support", flow: str = "") -> str:
-        """A visitor opens a chat and writes; the customer's leg."""
-        leg = self.web.arrive(origin="visitor-1", target=target, flow=flow)
+    def chat(
+        self, *texts: str, target: str = "web:support", flow: str = "", token: str = "", name: str = ""
+    ) -> str:
+        """A visitor opens a chat and writes; the customer's leg. `token`: of the link by which he came."""
+        continues = digest(token) if token else ""
+        leg = self.web.arrive("visitor-1", target, flow=flow, continues=continues, display=name)
         for number, text in enumerate(texts, 1):
             self.web.text(leg, text, f"w{number}")
         self._drain()

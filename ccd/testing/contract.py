@@ -4,7 +4,8 @@
         async def open(self) -> Outside:
             return await MyOutside.start()
 
-Add `TextContract` for a channel whose parties write, and `DrainContract` for one that `Drains`. Needs
+Add `TextContract` for a channel whose parties write, `DrainContract` for one that `Drains`, and
+`LinkContract` for one on which links of messages are opened. Needs
 pytest and pytest-asyncio (extra `dev`). Only this module of `ccd.testing` imports them.
 """
 
@@ -17,6 +18,7 @@ from typing import Protocol, TypeVar
 import pytest
 import pytest_asyncio
 
+from ccd.channels.links import digest
 from ccd.channels.port import Channel, Drains, ResumesLegs
 from ccd.errors import Refused
 from ccd.model import commands as do
@@ -123,6 +125,7 @@ def every_command(leg: str) -> list[AnyCommand]:
         do.TellBot(leg, "hello"),
         do.StopBot(leg),
         do.AskOutside(leg, "1", "crm", {"number": "1"}, 1.0),
+        do.SendLink(leg),
         do.ReleaseLeg(leg, Cause.NORMAL),
     ]
 
@@ -258,6 +261,41 @@ class ChannelContract:
         for fact in facts:
             assert isinstance(fact, TextFailed | PromptEnded | RecordingEnded), fact
             assert not isinstance(fact, PromptEnded) or not fact.completed
+
+
+class Opener(Outside, Protocol):
+    """An outside whose parties bring tokens of links."""
+
+    async def open_link(self, token: str) -> str:
+        """A party goes on from another interaction by this token: the leg of the `LegArrived`."""
+        ...
+
+
+class LinkContract(ChannelContract):
+    """What holds for a channel on which links of messages are opened."""
+
+    async def open(self) -> Opener:
+        raise NotImplementedError
+
+    @pytest.mark.asyncio
+    async def test_a_token_is_told_by_its_digest_only(self, outside: Opener) -> None:
+        leg = await outside.open_link("t0ken0fa1ink")
+        arrived = of_type(outside.facts, LegArrived)[-1]
+        assert (arrived.leg, arrived.continues) == (leg, digest("t0ken0fa1ink"))
+        assert "t0ken0fa1ink" not in repr(outside.facts)
+
+    @pytest.mark.asyncio
+    async def test_who_brings_none_begins_anew(self, outside: Opener) -> None:
+        await outside.arrive()
+        assert of_type(outside.facts, LegArrived)[-1].continues == ""
+
+    @pytest.mark.asyncio
+    async def test_one_that_opens_nothing_is_let_go_of(self, outside: Opener) -> None:
+        leg = await outside.open_link("t0ken0fa1ink")
+        outside.channel.perform(do.SendText(leg, "m1", "no longer valid"))
+        outside.channel.perform(do.ReleaseLeg(leg, Cause.FORBIDDEN))
+        await until(lambda: bool(of_type(outside.facts, LegEnded)), "the leg ends")
+        assert of_type(outside.facts, LegEnded)[-1].leg == leg
 
 
 class DrainContract(ChannelContract):

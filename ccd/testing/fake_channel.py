@@ -156,14 +156,14 @@ class FakeChannel:
         flow: str = "",
         display: str = "",
         via: str = "",
+        continues: str = "",
     ) -> str:
         """Somebody calls or writes; the new leg's id. Raises `Refused` while drained."""
         if self._draining:
             raise Refused("channel.draining", f"{self._name} takes no new conversations: it is drained")
         leg = self._open(LegState.ARRIVED)
-        self._tell(
-            LegArrived(leg, self._name, self._class, self.kind, origin, target, display, via=via, flow=flow)
-        )
+        whence = (leg, self._name, self._class, self.kind, origin, target, display, via, flow, continues)
+        self._tell(LegArrived(*whence))
         return leg
 
     def dial_from(self, device: str, target: str) -> str:
@@ -456,6 +456,7 @@ PERFORMS: dict[type[AnyCommand], Callable[[FakeChannel, Any], None]] = {
     do.AcknowledgeText: FakeChannel._acknowledge,
     do.TellPosition: FakeChannel._nothing,
     do.AskOutside: FakeChannel._nothing,
+    do.SendLink: FakeChannel._nothing,
     do.StartBot: FakeChannel._nothing,
     do.TellBot: FakeChannel._nothing,
     do.StopBot: FakeChannel._nothing,

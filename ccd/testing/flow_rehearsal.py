@@ -379,6 +379,7 @@ TOLD: dict[str, Callable[[FlowCentre, Any], None]] = {
     "RecordMessage": _records,
     "StopRecording": _silent,
     "AskOutside": _asks,
+    "SendLink": _silent,
     "CollectSecret": _secret,
     "CompareSecrets": _silent,
     "ForgetSecrets": _silent,

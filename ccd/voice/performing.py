@@ -154,7 +154,7 @@ def _position(channel: "VoiceChannel", command: cmd.TellPosition) -> None:
     """Audio legs are told by prompts."""
 
 
-def _ask_outside(channel: "VoiceChannel", command: cmd.AskOutside) -> None:
+def _ask_outside(channel: "VoiceChannel", command: cmd.AskOutside | cmd.SendLink) -> None:
     """The channel `outside` asks; no leg of ours is meant."""
 
 
@@ -187,6 +187,7 @@ PERFORM: dict[type, Callable[["VoiceChannel", Any], None]] = {
     cmd.AcknowledgeText: _acknowledge,
     cmd.TellPosition: _position,
     cmd.AskOutside: _ask_outside,
+    cmd.SendLink: _ask_outside,
     cmd.StartBot: _bot,
     cmd.TellBot: _bot,
     cmd.StopBot: _bot,

@@ -112,6 +112,8 @@ class TextLeg:
         card = self.card
         head = f"[{card.queue}] {card.caller_name or card.caller or 'visitor'} waits since {card.waited_s} s."
         screen = [f"{name}: {value}" for name, value in card.screen.items()]
+        if card.continues:
+            screen = [f"Goes on from interaction {card.continues}, {card.caller or 'no number'}.", *screen]
         first, *more = _pieces([head + f" Answer to accept, {_REFUSE} to decline.", *screen, *opening])
         for post in self.posts:
             post.send(_OFFER, first)

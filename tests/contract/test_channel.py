@@ -2,10 +2,11 @@
 
 import pytest
 
+from ccd.channels.links import digest
 from ccd.channels.port import Channel, Drains, ResumesLegs
 from ccd.model.facts import AnyFact, LegEnded
 from ccd.model.nouns import Cause, ChannelClass
-from ccd.testing.contract import DrainContract, Outside, TextContract, Writer
+from ccd.testing.contract import DrainContract, LinkContract, Opener, Outside, TextContract, Writer
 from ccd.testing.fake_channel import FakeChannel
 from tests.loopback.webchat_visitor import WebOutside
 
@@ -20,6 +21,9 @@ class FakeOutside:
 
     async def arrive(self) -> str:
         return self._fake.arrive()
+
+    async def open_link(self, token: str) -> str:
+        return self._fake.arrive(continues=digest(token))
 
     async def leave(self, leg: str) -> None:
         one = self._fake.legs.get(leg)
@@ -84,4 +88,14 @@ async def test_the_suite_finds_a_channel_that_ends_a_leg_twice() -> None:
 
 class TestWebchat(TextContract, DrainContract):
     async def open(self) -> Writer:
+        return await WebOutside.begin()
+
+
+class TestFakeLinks(LinkContract):
+    async def open(self) -> Opener:
+        return await fake_outside(ChannelClass.LIVE_TEXT)
+
+
+class TestWebchatLinks(LinkContract):
+    async def open(self) -> Opener:
         return await WebOutside.begin()

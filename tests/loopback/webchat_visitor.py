@@ -124,6 +124,14 @@ class WebOutside:
         self.visitors[arrived.leg] = visitor
         return str(arrived.leg)
 
+    async def open_link(self, token: str) -> str:
+        visitor = await self.connect()
+        before = sum(isinstance(fact, LegArrived) for fact in self.facts)
+        await visitor.hello(link=token)
+        arrived = await self.fact(LegArrived, before + 1)
+        self.visitors[arrived.leg] = visitor
+        return str(arrived.leg)
+
     async def leave(self, leg: str) -> None:
         with contextlib.suppress(ConnectionError):
             await self.visitors[leg].send("bye")

@@ -8,7 +8,7 @@ import pytest
 from ccd.config.keys import KEYS, key_of
 from ccd.config.reference import reference, words
 from ccd.config.sections import NAMED, PLAIN
-from ccd.model import callback_rules, proofs, rules, settings, steps
+from ccd.model import callback_rules, links, proofs, rules, settings, steps
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 STEPS = steps.AnyStep.__args__
@@ -22,6 +22,8 @@ STRUCTS = [
     settings.TransportSettings,
     proofs.Pin,
     proofs.OneTimeCode,
+    links.LinkRule,
+    links.SurveyLink,
     *STEPS,
 ]
 
@@ -42,7 +44,9 @@ def test_every_key_has_words_and_stands_in_the_page(struct: type[msgspec.Struct]
 
 
 def kind_of(struct: str) -> type[msgspec.Struct]:
-    found = (getattr(module, struct, None) for module in (rules, steps, callback_rules, settings, proofs))
+    found = (
+        getattr(module, struct, None) for module in (rules, steps, callback_rules, settings, proofs, links)
+    )
     kind: type[msgspec.Struct] = next(each for each in found if each is not None)
     return kind
 

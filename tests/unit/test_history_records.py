@@ -18,15 +18,9 @@ from ccd.history.figures import (
     day_of,
     service_level_pct,
 )
-from ccd.history.history import (
-    FIRST_NOTES,
-    FIRST_TRACES,
-    KEEP_DAYS,
-    LAST_NOTES,
-    LAST_TRACES,
-    History,
-)
+from ccd.history.history import FIRST_TRACES, KEEP_DAYS, LAST_TRACES, History
 from ccd.history.state import Figures, HistoryState, Record
+from ccd.history.timeline import FIRST_NOTES, LAST_NOTES
 from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
 from ccd.model.trace import Passed, Trace, Why
 

@@ -14,6 +14,7 @@ from ccd.ivr import do
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.callback_rules import CallbackRule
+from ccd.model.links import LinkRule, SurveyLink
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind, OfferEnd
 from ccd.model.rules import (
     AgentRule,
@@ -28,6 +29,7 @@ from ccd.model.rules import (
 )
 from ccd.model.steps import CallBack, Enqueue, Hangup, Menu, Play, Transfer
 from ccd.model.steps_bots import Bot
+from ccd.model.steps_outside import Send
 from ccd.model.steps_surveys import Survey
 from ccd.model.steps_voicemail import Record, Voicemail
 from ccd.model.voicemail_rules import VoicemailRule
@@ -146,6 +148,7 @@ def make_rules(variant: int) -> Rules:
                 Enqueue(queue="help"),
             ),
         ),
+        "link": FlowRule(name="link", steps=(LINK, Enqueue(queue="sales"))),
         "again": FlowRule(name="again", steps=(Survey(name="happy", kind="csat"), Enqueue(queue="sales"))),
         "bot": FlowRule(name="bot", steps=(Bot(bot="clerk", on_leave="s"), Enqueue(queue="sales", id="s"))),
         "straight": FlowRule(name="straight", steps=(Enqueue(queue="sales"), Enqueue(queue="help"))),
@@ -154,10 +157,22 @@ def make_rules(variant: int) -> Rules:
         agents=agents,
         queues=queues,
         flows=flows,
-        numbers={"+331": "ivr", "+332": "full", "+333": "straight", "+334": "message", "+335": "bot"},
+        numbers={
+            "+331": "ivr",
+            "+332": "full",
+            "+333": "straight",
+            "+334": "message",
+            "+335": "bot",
+            "+336": "link",
+        },
         surveys={
             "rate": SurveyRule(
-                "rate", sample_pct=80.0, quiet_days=0.01, alert_below={"nps": 7}, recall_queue="help"
+                "rate",
+                sample_pct=80.0,
+                quiet_days=0.01,
+                alert_below={"nps": 7},
+                recall_queue="help",
+                send=SurveyLink("texts", "web", {"text": "{link}"}, uses=2) if variant == 2 else None,
             )
         },
         pause_reasons={"1": "lunch"},
@@ -166,6 +181,8 @@ def make_rules(variant: int) -> Rules:
     )
 
 
+NUMBERED = ("ivr", "full", "straight", "message", "bot", "link")
+LINK = Send(service="texts", values={"text": "{link}"}, link=LinkRule("web", "rate", uses=2, valid_s=90.0))
 PROFILES = {
     "rush": ProfileRule(
         name="rush",
@@ -245,7 +262,7 @@ class Chaos:
 def arrive(chaos: Chaos, a: int, b: int) -> None:
     leg = chaos.fresh(a)
     text = leg.startswith("web")
-    target = ("+331", "+331", "+332", "+333", "+333", "+339", "+334", "+335")[b % 8]
+    target = ("+331", "+336", "+332", "+333", "+333", "+339", "+334", "+335")[b % 8]
     chaos.tell(
         facts.LegArrived(
             leg,
@@ -254,8 +271,16 @@ def arrive(chaos: Chaos, a: int, b: int) -> None:
             LegKind.TEXT if text else LegKind.AUDIO,
             ("+3361", "+33612345678", "")[b % 3],
             target,
+            continues=f"d{a % 5}" if text and a % 2 else "",
         )
     )
+
+
+def make_link(chaos: Chaos, a: int, b: int) -> None:
+    """Mostly of a question that waits for it, now and then a digest that came before."""
+    asks = [*chaos.centre.state.links, "9.a9"]
+    ask = asks[b % len(asks)]
+    chaos.tell(facts.LinkMade(ask.partition(".")[0], ask, f"d{a % 5}"))
 
 
 def pass_time(chaos: Chaos, a: int, b: int) -> None:
@@ -310,6 +335,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
             i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.a{b % 4}", b % 3 > 0, {"x": "7"}
         )
     ),
+    "link made": make_link,
     "bot": of(
         lambda c, a, b: (
             facts.BotStarted(i := str(a % (c.centre.state.interactions_made + 2)), f"{i}.b{b % 4}"),
@@ -432,6 +458,7 @@ def finish(chaos: Chaos) -> None:
         chaos.tell(facts.TimePassed())
     assert not chaos.centre.state.interactions
     assert not chaos.centre.talks.legs
+    assert not chaos.centre.state.links and not chaos.centre.history.state.linked
     for agent in chaos.centre.router.state.agents.values():
         assert agent.load == 0
 

@@ -65,6 +65,15 @@ def test_a_long_transcript_takes_several_messages_and_ends_with_the_newest_text(
     assert phone.posted == [facts.LegRinging("voice:d1")], "once, by the first of them"
 
 
+def test_the_offer_says_that_it_goes_on_from_another_one() -> None:
+    phone = Phone()
+    card = OfferCard("8", caller="+331", caller_name="Ada", continues="7")
+    leg = TextLeg(cast(VoiceChannel, phone), DialLeg("voice:d1", LegKind.TEXT, card, devices=("desk",)))
+    bound = cast(Bound, SimpleNamespace(device="desk", contact="sip:desk@192.0.2.7", flow=None, key="1"))
+    leg.open([bound], ("hello",))
+    assert phone.read[0].splitlines()[1:] == ["Goes on from interaction 7, +331.", "hello"]
+
+
 @pytest.mark.parametrize(
     ("by", "answered", "words"),
     [

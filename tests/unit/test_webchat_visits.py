@@ -5,11 +5,13 @@ import json
 import msgspec
 import pytest
 from ccd_webchat.frames import Hello, Text
+from ccd_webchat.page import page
 from ccd_webchat.settings import WebchatSettings
-from ccd_webchat.visits import KEPT_IDS, KEPT_TEXTS, MOST_FAULTS, Visits
+from ccd_webchat.visits import KEPT_IDS, KEPT_TEXTS, MOST_FAULTS, TRY_LATER, Visits
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccd.channels.links import MOST_WRONG_PER_MIN, digest
 from ccd.ids import SeededChance
 from ccd.model.facts import (
     AnyFact,
@@ -45,6 +47,9 @@ class FakeLine:
 
     def last(self, kind: str) -> dict[str, object]:
         return [frame for frame in self.frames if frame["type"] == kind][-1]
+
+    def of_kind(self, kind: str) -> list[dict[str, object]]:
+        return [frame for frame in self.frames if frame["type"] == kind]
 
     def texts(self) -> list[object]:
         return [frame["id"] for frame in self.frames if frame["type"] == "text"]
@@ -417,3 +422,94 @@ def test_whatever_happens_a_leg_ends_at_most_once_and_is_silent_after(script: li
         assert isinstance(fact, TextFailed)
     taken = [(fact.leg, fact.message) for fact in chat.facts if isinstance(fact, TextReceived)]
     assert len(taken) == len(set(taken))
+
+
+# -- links -----------------------------------------------------------------------------------------
+
+
+def test_who_comes_by_a_link_begins_at_once_and_says_only_a_digest_of_it() -> None:
+    chat = Chat(flow="chat-flow")
+    line = chat.join(link="t0ken", name="Ada")
+    (arrived,) = chat.facts
+    assert isinstance(arrived, LegArrived)
+    assert (arrived.continues, arrived.display, arrived.flow) == (digest("t0ken"), "Ada", "chat-flow")
+    assert line.last("welcome")["resumed"] is False and "t0ken" not in repr(chat.facts)
+    chat.visits.text(line, Text("c1", "hello"), T0)
+    assert len(chat.of(LegArrived)) == 1 and len(chat.of(TextReceived)) == 1
+
+
+def test_a_link_is_not_opened_again_by_one_whose_connection_broke() -> None:
+    chat = Chat()
+    line = chat.join(link="t0ken")
+    token = str(line.last("welcome")["token"])
+    chat.visits.gone(line, T0 + 1)
+    again = chat.join(T0 + 2, token=token, link="t0ken")
+    assert again.last("welcome")["resumed"] is True and len(chat.of(LegArrived)) == 1
+
+
+def test_who_comes_by_a_link_and_does_not_come_back_has_left() -> None:
+    chat = Chat(resume_s=60.0)
+    line = chat.join(link="t0ken")
+    chat.visits.gone(line, T0)
+    chat.visits.expire(T0 + 60.0)
+    (ended,) = chat.of(LegEnded)
+    assert isinstance(ended, LegEnded) and ended.cause is Cause.CANCELLED
+
+
+def test_wrong_links_are_limited_and_no_more_facts_come_of_them() -> None:
+    chat = Chat()
+    for number in range(MOST_WRONG_PER_MIN):
+        chat.join(link=f"wrong{number}")
+        leg = chat.of(LegArrived)[-1]
+        assert isinstance(leg, LegArrived)
+        chat.visits.send(leg.leg, "m", "no longer valid")
+        chat.visits.release(leg.leg, Cause.FORBIDDEN, T0)
+    told = len(chat.facts)
+    refused = chat.join(link="one more")
+    assert refused.code == TRY_LATER and "too many links" in str(refused.last("fault")["problem"])
+    assert len(chat.facts) == told and chat.visits.counts["wrong_links"] == MOST_WRONG_PER_MIN
+    assert chat.join().last("welcome"), "others are let in"
+    assert not chat.join(T0 + 60.0 / MOST_WRONG_PER_MIN - TICK, link="early").of_kind("welcome")
+    assert chat.join(T0 + 60.0 / MOST_WRONG_PER_MIN + TICK, link="later").of_kind("welcome")
+
+
+def test_links_that_open_something_are_not_limited() -> None:
+    chat = Chat()
+    for number in range(2 * MOST_WRONG_PER_MIN):
+        assert chat.join(link=f"good{number}").of_kind("welcome")
+
+
+def test_a_drained_chat_does_not_use_up_a_link() -> None:
+    chat = Chat()
+    chat.visits.draining = True
+    assert chat.join(link="t0ken").code == TRY_LATER and not chat.facts
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("https://chat.example.com/", True),
+        ("http://127.0.0.1:8080/?a=b", True),
+        ("https://", False),
+        ("chat.example.com", False),
+        ("https://x/#y", False),
+        ("https://x/ y", False),
+        ("https://u@x/", False),
+        ("javascript:alert(1)", False),
+        ("https://[", False),
+    ],
+)
+def test_the_public_address_must_be_that_of_a_page(url: str, good: bool) -> None:
+    if good:
+        assert WebchatSettings(public_url=url).public_url == url
+        return
+    with pytest.raises(ValueError, match="public_url"):
+        WebchatSettings(public_url=url)
+
+
+def test_the_page_takes_the_token_out_of_its_address_and_waits_for_a_click() -> None:
+    document, _ = page("/chat")
+    assert "location.hash.slice(1)" in document and "history.replaceState" in document
+    assert "if (link) go.hidden = false;\nelse if" in document, "it connects by itself only without a link"
+    body = document.partition("<body>")[2].partition("<script>")[0]
+    assert '<button id="go" hidden>' in body and "{" not in body

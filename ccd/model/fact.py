@@ -1,0 +1,7 @@
+"""What all facts are."""
+
+import msgspec
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Base of all facts."""
