@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import structlog
 
 from ccd.channels.port import Post
@@ -255,6 +256,8 @@ class _Asked:
                 return {} if answer is None else taken(answer, self.settings.take)
         except TimeoutError as error:
             raise Unanswered(f"no answer within {timeout_s:g} s") from error
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise Unanswered("its answer is no JSON") from error
 
     def row(self, now: float) -> dict[str, Any]:
         """For `ccctl services`."""

@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from ccd.model.outside import WITH_BODY
 from ccd.model.settings import OutsideSettings
+from ccd.model.takes import opened
 from ccd.outside.asker import Unanswered
 
 MOST_BYTES = 65_536
@@ -50,6 +51,7 @@ class HttpAsker:
         self._resolver: _Resolver | None = None
 
     async def ask(self, values: Mapping[str, str], timeout_s: float) -> dict[str, Any] | list[Any] | None:
+        """As `Asker.ask` says; what stands in an object or a list is still to be opened (`opened`)."""
         del timeout_s
         settings, url = self._settings, self._url(values)
         session = self._session or await self._open()
@@ -70,6 +72,8 @@ class HttpAsker:
             raise Unanswered(f"its name {error.host} cannot be resolved") from error
         except aiohttp.ClientConnectorError as error:
             raise Unanswered(f"no connection: {error.strerror or type(error).__name__}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Unanswered("its answer is no JSON") from error
         except (aiohttp.ClientError, ValueError, OSError, EOFError) as error:
             raise Unanswered(f"broken answer ({type(error).__name__})") from error
 
@@ -96,12 +100,10 @@ class HttpAsker:
             data += chunk
             if len(data) > MOST_BYTES:
                 raise Unanswered(f"its answer is over {MOST_BYTES // 1024} KiB")
-        if not data.strip():
+        text = bytes(data).strip()
+        if not text:
             return {}
-        try:
-            value = msgspec.json.decode(bytes(data))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Unanswered("its answer is no JSON") from error
+        value = opened(msgspec.Raw(text))
         if not isinstance(value, dict | list):
             raise Unanswered("its answer is no JSON object or list")
         return value

@@ -1,5 +1,8 @@
 """The small parts of asking outside: templates, paths, statements, the circuit and the cache."""
 
+from typing import Any
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 from ccd.model.answers import MOST_CHARACTERS, MOST_FIELDS, bounded, harmless
 from ccd.model.expression_text import ExpressionFault
 from ccd.model.selects import fault_of_select, parameters_of
-from ccd.model.takes import fault_of_path, taken
+from ccd.model.takes import fault_of_path, opened, taken
 from ccd.model.templates import check_template, filled, pieces
 from ccd.outside.cache import MOST_KEPT, Answers
 from ccd.outside.circuit import Circuit
@@ -96,6 +99,44 @@ def test_whatever_is_answered_becomes_bounded_texts(answer: object, take: dict[s
     assert len(out) <= MOST_FIELDS
     assert all(isinstance(value, str) and len(value) <= MOST_CHARACTERS for value in out.values())
     assert all(value.isprintable() or not any(ord(c) < 32 for c in value) for value in out.values())
+
+
+plain_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(-1e9, 1e9) | st.text(max_size=20),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4)
+    ),
+    max_leaves=20,
+)
+paths = st.lists(st.sampled_from(["a", "b", "0", "1", "x"]), min_size=1, max_size=4).map(".".join)
+
+
+@given(
+    answer=st.dictionaries(st.sampled_from(["a", "b", "0"]), plain_json) | st.lists(plain_json, max_size=3),
+    take=st.dictionaries(st.text(max_size=8), paths, max_size=6),
+)
+def test_json_is_taken_as_the_values_that_it_stands_for(answer: Any, take: dict[str, str]) -> None:
+    assert taken(msgspec.Raw(msgspec.json.encode(answer)), take) == taken(answer, take)
+
+
+def test_json_is_opened_no_further_than_a_path_leads() -> None:
+    row = b"[" + b",".join([b"1e300"] * 100) + b"]"
+    answer = opened(msgspec.Raw(b'{"a":' + row + b',"b":{"c":2}}'))
+    assert taken(answer, {"c": "b.c", "again": "b.c"}) == {"c": "2", "again": "2"}
+    assert isinstance(answer["a"], msgspec.Raw)
+    assert taken(answer, {"first": "a.0", "far": "a.100"}) == {"first": "1e+300"}
+    assert all(isinstance(each, msgspec.Raw) for each in answer["a"][1:])
+
+
+def test_a_number_that_goes_on_and_on_is_no_value() -> None:
+    long = b"1." + b"1" * 500 + b"e-200"
+    assert taken(msgspec.Raw(b'{"a":' + long + b',"b":1.50}'), {}) == {"b": "1.5"}
+
+
+@pytest.mark.parametrize("text", [b"<html>", b'{"a":}', b"{", b""])
+def test_what_is_no_json_is_told(text: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        taken(msgspec.Raw(text), {})
 
 
 def test_paths() -> None:
