@@ -19,8 +19,9 @@ DEMO_S ?= 120
 QUICK_TESTS = tests/architecture tests/unit tests/scenario tests/contract
 TESTS ?= tests/loopback tests/interop
 PYTEST_FLAGS ?=
-# the quick tests on all cores; those on the wire listen to audio in real time and run one after another
 WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
+# the tests on the wire mostly wait: three for two cores; those that measure time (`alone`) come after them
+WIRE_WORKERS ?= $(shell echo $$(($(WORKERS) + $(WORKERS) / 2)))
 
 .PHONY: help venv demo test check format lint types quicktests bench bench-quick soak install uninstall clean distclean
 
@@ -50,7 +51,8 @@ demo: venv ## a centre on loopback takes scripted calls over real SIP and RTP (n
 
 test: venv ## every test this machine can run; says what it skipped and how to get it
 	@$(PY) -m pytest -q -n $(WORKERS) $(PYTEST_FLAGS) $(QUICK_TESTS)
-	@$(PY) -m pytest -q $(PYTEST_FLAGS) $(TESTS)
+	@$(PY) -m pytest -q -n $(WIRE_WORKERS) --dist load --maxschedchunk 1 -m "not alone" $(PYTEST_FLAGS) $(TESTS)
+	@$(PY) -m pytest -q -m alone $(PYTEST_FLAGS) $(TESTS) || [ $$? -eq 5 ]  # 5: none among TESTS
 
 check: format lint types quicktests ## format, lint, types, architecture, unit, scenario, contract: under a minute
 

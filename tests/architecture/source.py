@@ -31,14 +31,16 @@ class Source:
 @cache
 def sources(*folders: str) -> tuple[Source, ...]:
     """Every .py file below these folders of the project (default: what is shipped)."""
-    return tuple(_read(folders or ("ccd", "adapters")))
+    paths = [
+        path for folder in folders or ("ccd", "adapters") for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+    return tuple(map(_source, paths))
 
 
-def _read(folders: tuple[str, ...]) -> Iterator[Source]:
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            text = path.read_text(encoding="utf-8")
-            yield Source(path, _module(path), text, ast.parse(text, str(path)))
+@cache
+def _source(path: Path) -> Source:
+    text = path.read_text(encoding="utf-8")
+    return Source(path, _module(path), text, ast.parse(text, str(path)))
 
 
 def _module(path: Path) -> str:

@@ -6,10 +6,8 @@ RTP, the control socket, the ledger's records, its log.
 
 import asyncio
 import contextlib
-import itertools
 import json
 import os
-import random
 import signal
 import socket
 import sqlite3
@@ -24,7 +22,7 @@ import msgspec
 
 from ccd.history.state import Record
 from tests.peers.missing import lacking
-from tests.peers.ports import WORKER, WORKERS, free_port
+from tests.peers.ports import free_port, media_block
 from tests.peers.process import PeerMissing, PeerProcess, program
 
 READY_S = 15.0
@@ -82,7 +80,7 @@ class Site:
         self.write()
 
     def _defaults(self, media_ports: int, chat: bool) -> dict[str, dict[str, Any]]:
-        first = _media_block(media_ports)
+        first = media_block(media_ports)
         tables: dict[str, dict[str, Any]] = {
             "": {"language": "en"},
             "daemon": {
@@ -327,31 +325,6 @@ class Site:
 
     def tail(self, lines: int = 25) -> str:
         return self.process.tail(lines)
-
-
-_EACH = 4_400 // WORKERS // 200 * 200
-_MEDIA = range(61_000 + WORKER * _EACH, 61_000 + (WORKER + 1) * _EACH)
-"""Above the ports that the kernel gives; each daemon begins where the former one ended."""
-_blocks = itertools.count(random.Random(os.getpid()).randrange(20))
-
-
-def _media_block(size: int) -> int:
-    """First of `size` ports that are free but for a few (the daemon passes those by)."""
-    starts = range(_MEDIA.start, _MEDIA.stop - size, 200)
-    for _ in starts:
-        first = starts[next(_blocks) * max(1, size // 200) % len(starts)]
-        if sum(_is_free(port) for port in range(first, first + size)) > size * 0.9:
-            return first
-    raise OSError(f"no {size} free ports for media")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -91,6 +91,7 @@ async def called_back(phone: Baresip, caller: Caller) -> None:
     await phone.event("CALL_ESTABLISHED")
 
 
+@pytest.mark.long
 async def test_a_callback_is_made_in_its_original_turn_and_again_after_busy(
     make_site: Make, tmp_path: Path
 ) -> None:

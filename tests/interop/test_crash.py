@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need
 from tests.interop.parties import caller
@@ -152,6 +153,7 @@ class Writer:
         self._loop.cancel()
 
 
+@pytest.mark.long
 async def test_kill_9_at_random_moments_loses_nothing(make_site: Make, tmp_path: Path) -> None:
     need("sipp")
     tables = {

@@ -64,6 +64,7 @@ def check_clean(result: SippResult, calls: int) -> None:
     assert result.retransmissions == 0, "on a quiet loopback nothing is sent twice"
 
 
+@pytest.mark.alone
 async def test_a_crowd_presses_one_and_is_served(make_site: Make, tmp_path: Path) -> None:
     """Digits by RFC 4733 out of a capture (needs a raw socket), else by INFO."""
     site: Site = await make_site(agents=AGENTS, media_ports=1200, tables={"media": {"dead_after_s": 0.0}})
@@ -84,6 +85,7 @@ async def test_a_crowd_presses_one_and_is_served(make_site: Make, tmp_path: Path
         assert crowd.counted().retransmissions == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lost_pct", [1, 5])
 async def test_lost_packets_delay_but_lose_no_call(make_site: Make, tmp_path: Path, lost_pct: int) -> None:
     """A lossy network: all calls complete, none is there twice."""
@@ -120,6 +122,7 @@ async def test_lost_packets_delay_but_lose_no_call(make_site: Make, tmp_path: Pa
             assert crowd.counted().failed == 0
 
 
+@pytest.mark.alone
 async def test_reloads_under_traffic_disturb_no_call(make_site: Make, tmp_path: Path) -> None:
     """Every half second a changed configuration is taken over; agents and queues stay, calls go on."""
     site: Site = await make_site(agents=AGENTS, media_ports=1200)

@@ -203,6 +203,7 @@ async def test_a_call_over_ipv6(make_site: Make) -> None:
     rtp.close()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 async def test_sipp_by_udp_and_tcp(make_site: Make, transport: str) -> None:
     """Ten callers and their agents, both with SIPp."""

@@ -220,6 +220,7 @@ async def with_the_accounts_down(site: ExampleSite, phone: PjsipPhone) -> Record
     return (await record_of(site, NUMBER, 2))[1]
 
 
+@pytest.mark.long
 async def test_the_french_way_by_events_and_by_tones_to_the_survey_and_with_a_service_down(
     tmp_path: Path,
 ) -> None:
@@ -308,11 +309,14 @@ def must_cut(packets: list[Packet]) -> None:
         part = [each for each in came if since_s < each.at_s < key.at_s + 0.4]
         cut_ms.append(round(1000 * (last_of_the_prompt(part, prompt) - key.at_s)))
         since_s = key.at_s
-    assert sorted(cut_ms)[1] >= -60, f"the prompt, which has pauses, did not last to the keys: {cut_ms}"
-    # in two of three tries: a machine that is busy otherwise may be late
-    assert sorted(cut_ms)[1] <= 1000 * LATE_S, cut_ms
+    # the prompt has pauses: a key in one of them says nothing, unless the prompt goes on after it
+    telling = sorted(each for each in cut_ms if each >= -60)
+    assert telling, f"no key fell into the speech of the prompt: {cut_ms}"
+    # all but one: a machine that is busy otherwise may be late
+    assert telling[max(0, len(telling) - 2)] <= 1000 * LATE_S, cut_ms
 
 
+@pytest.mark.long
 async def test_the_english_way_by_info_to_a_callback_and_a_key_that_cuts_a_prompt(tmp_path: Path) -> None:
     async with running(tmp_path) as (site, outside):
         outside.callers |= {SECOND_NUMBER: ADA}
@@ -336,6 +340,7 @@ async def test_the_english_way_by_info_to_a_callback_and_a_key_that_cuts_a_promp
     must_cut(captured)
 
 
+@pytest.mark.long
 async def test_a_message_is_left_while_closed_and_heard_when_open(tmp_path: Path) -> None:
     async with (
         running(tmp_path, opened=False) as (site, _),
@@ -343,7 +348,9 @@ async def test_a_message_is_left_while_closed_and_heard_when_open(tmp_path: Path
         softphone(site, "chloe", FIRST, tmp_path, answer="auto") as chloe,
     ):
         await phone.dial(FRENCH)
-        await walk(site, phone, "welcome/closed 1")
+        await at_step(site, "welcome/closed")
+        await asyncio.sleep(3.0)  # of a long text, which is rendered first
+        await phone.press("1")
         await at_step(site, "welcome/message")
         await asyncio.sleep(9.0)  # the prompt, the beep, and some seconds of a tone
         await phone.press("#")

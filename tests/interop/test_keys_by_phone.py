@@ -10,6 +10,7 @@ import pytest
 
 from ccd.media.g711 import encode
 from tests.interop.daemon_site import PRESS, Site, need
+from tests.interop.pacing import paced
 from tests.interop.parties import caller
 from tests.interop.wire import Rtp, sdp
 from tests.peers.digits_pcap import can_play, write_tones
@@ -58,9 +59,8 @@ async def chosen(site: Site) -> list[str]:
 async def speak(rtp: Rtp, to: tuple[str, int], sound: list[float], kind: int = 0) -> None:
     """Play samples at the pace of a telephone."""
     data = encode(linear(sound), "PCMA" if kind == 8 else "PCMU")
-    for at in range(0, len(data) - 159, 160):
-        rtp.send(to, data[at : at + 160], kind)
-        await asyncio.sleep(0.02)
+    async for number in paced(len(data) // 160):
+        rtp.send(to, data[160 * number :][:160], kind)
 
 
 async def test_sipp_walks_a_menu_by_tones(make_site: Make, tmp_path: Path) -> None:
@@ -145,6 +145,7 @@ async def test_a_secret_number_is_nowhere(make_site: Make, way: str) -> None:
     assert b"DigitPressed" not in kept or way == "events", "only the 1 of the menu, by an event"
 
 
+@pytest.mark.alone
 async def test_a_key_cuts_the_prompt_within_a_tenth_of_a_second(make_site: Make) -> None:
     """Counted in the stream's own packets of 20 ms: at most five of the prompt follow the key.
 

@@ -57,10 +57,11 @@ async def test_a_dead_media_worker_ends_its_calls_and_is_replaced(make_site: Mak
         assert "media_lost" in causes and record.cause == "media_lost", record.timeline
 
         async def replaced() -> bool:
-            return any("media_worker" in line for pid, line in children(site.pid).items() if pid != former)
+            media = (await site.ask("status"))["daemon"]["counters"]["voice"]["media"]
+            return media["pids"] != [former] and media["ports_free"] > 0
 
-        await site.until("a new worker", replaced)
-        await asyncio.sleep(0.5)
+        await site.until("a new worker with its ports", replaced)
+        assert any("media_worker" in line for pid, line in children(site.pid).items() if pid != former)
         again = await outside.call(DIRECT, sdp(port=rtp.port))
         await again.answered()
         ringing = await Call.taken(agent)

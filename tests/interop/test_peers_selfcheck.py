@@ -1,6 +1,7 @@
 """The harness proves itself on software that we did not write, before it is used to judge ours."""
 
 import asyncio
+import os
 import socket
 import struct
 import subprocess
@@ -17,7 +18,7 @@ from tests.peers.digits_pcap import write_digits
 from tests.peers.netns import lossy_namespace
 from tests.peers.pjsip import PjsipPhone
 from tests.peers.ports import free_block, free_port
-from tests.peers.process import PeerFailed, PeerProcess
+from tests.peers.process import AHEAD, PeerFailed, PeerProcess
 from tests.peers.sipp import Sipp
 from tests.peers.tones import (
     amplitude,
@@ -67,6 +68,8 @@ def test_silence_around_a_tone_is_no_hole(tmp_path: Path) -> None:
     samples = [0.0] * 4000 + samples + [0.0] * 4000
     assert longest_gap_ms(samples, 440) == 0
     assert span_ms(samples, 440) == (500, 1500)
+    samples[800:1000] = [each / 5 for each in samples[6000:6200]]
+    assert longest_gap_ms(samples, 440) == 0, "speech before it held something of its frequency"
 
 
 def test_a_wrong_voice_is_put_in_words(tmp_path: Path) -> None:
@@ -118,6 +121,18 @@ async def test_a_hanging_process_is_ended_and_reported(tmp_path: Path) -> None:
         with pytest.raises(PeerFailed, match=r"sleeper: still running after 0.1 s"):
             await sleeper.wait(0.1)
         assert not sleeper.running
+
+
+def _output(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+async def test_what_listens_in_real_time_goes_before_others(tmp_path: Path) -> None:
+    raised = int(_output("nice", "-n", "-1", "nice"))
+    own = os.nice(0)
+    async with PeerProcess("sleeper", ["sleep", "60"], tmp_path, ahead=True) as sleeper:
+        is_now = os.getpriority(os.PRIO_PROCESS, sleeper.process.pid)
+    assert is_now == (AHEAD if raised < own else own), "as far as we may"
 
 
 def test_ports_are_given_once_and_really_free() -> None:

@@ -81,6 +81,7 @@ def tone_of(path: Path) -> int:
     return heard_ms(samples, CALLER, rate)
 
 
+@pytest.mark.long
 async def test_a_tone_is_left_and_the_agent_hears_it_twice_and_is_done(
     make_site: Make, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ async def test_a_tone_is_left_and_the_agent_hears_it_twice_and_is_done(
     assert [figures[key] for key in ("offered", "handled", "abandoned", "overflowed")] == [1, 1, 0, 0]
 
 
+@pytest.mark.long
 async def test_silence_ends_it_and_a_killed_daemon_keeps_it(make_site: Make, tmp_path: Path) -> None:
     site = await voicemail_site(make_site)
     spoken = write_tone(tmp_path / "spoken.wav", CALLER, 6.0)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ccd.history.state import Record
 from tests.interop.daemon_site import Site, need
 from tests.interop.test_chat import conversation, softphone, visiting
@@ -36,6 +38,7 @@ def said(record: Record) -> list[str]:
     return [str(note.details["disposition"]) for note in record.timeline if note.what == "disposition"]
 
 
+@pytest.mark.long
 async def test_an_agent_takes_more_time_and_says_how_it_ended(make_site: Make, tmp_path: Path) -> None:
     """Said on a second line in the call and changed in wrap-up, which `*45` makes longer."""
     need("baresip", "sipp")

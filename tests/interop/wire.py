@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import ClassVar, Self
 
-WAIT_S = 5.0
+from tests.interop.pacing import FRAME_S, paced
+
+WAIT_S = 10.0
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 _numbers = itertools.count(1)
 _chance = random.Random(4711)
@@ -528,9 +530,8 @@ class Rtp(asyncio.DatagramProtocol):
 
     async def talk(self, to: tuple[str, int], seconds: float, payload: bytes = b"\xff" * 160) -> None:
         """Packets each 20 ms."""
-        for _ in range(round(seconds * 50)):
+        async for _ in paced(round(seconds / FRAME_S)):
             self.send(to, payload)
-            await asyncio.sleep(0.02)
 
     async def press(self, to: tuple[str, int], digit: str) -> None:
         """One digit by RFC 4733, 100 ms."""

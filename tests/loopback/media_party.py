@@ -125,7 +125,7 @@ def assert_continuous(packets: list[tuple[float, int, bool, int, int, int, bytes
     assert abs(passed - stamped) < 0.12, (passed, stamped)
 
 
-async def wait_for(check: Callable[[], Any], patience_s: float = 5.0) -> None:
+async def wait_for(check: Callable[[], Any], patience_s: float = 15.0) -> None:
     """Until `check` is true; fails after `patience_s`."""
     async with asyncio.timeout(patience_s):
         while not check():  # noqa: ASYNC110  any condition, also of the engine's thread

@@ -163,6 +163,7 @@ async def test_stop_and_close_silence_a_text_at_once(speaking: Call, how: str) -
         line.close()
 
 
+@pytest.mark.alone
 async def test_what_is_played_is_one_steady_stream_and_more_comes_behind_a_pause(call: Call) -> None:
     line = await call.open()
     line.play(LOUD * 8000)

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
@@ -205,6 +206,7 @@ def _top_on_a_terminal(path: Path, keys: bytes) -> tuple[int, str]:
     pid, terminal = pty.fork()
     if pid == 0:  # pragma: no cover  the child
         os.environ["TERM"] = "xterm-256color"
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts what runs behind it deaf for Ctrl-C
         argv = [sys.executable, "-m", "ccd.cli.main", "--socket", str(path), "top"]
         os.execv(sys.executable, argv)  # noqa: S606
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

@@ -43,6 +43,7 @@ from ccd.voice.engine import (
 )
 from ccd.voice.media_engine import EmbeddedEngine
 from tests.loopback.media_party import Party, assert_continuous, power_db, settle, wait_for
+from tests.peers.ports import media_block
 
 
 class Site:
@@ -57,10 +58,11 @@ class Site:
         music.mkdir()
         (music / "hum.wav").write_bytes(write(16000, sine(300, 1.0, 12000, 16000)))
         self.directory = directory
+        first = media_block(1000)
         self.settings = MediaSettings(
             workers=workers,
-            port_min=21000,
-            port_max=29000,
+            port_min=first,
+            port_max=first + 999,
             prompts=(str(prompts),),
             music=(str(music),),
             dead_after_s=0.5,
@@ -124,6 +126,7 @@ def longest_silence(samples: array) -> float:  # type: ignore[type-arg]
     return worst / 8000
 
 
+@pytest.mark.alone
 async def test_two_parties_hear_each_other_and_are_recorded(site: Site) -> None:
     a, b = await site.pair()
     path = site.directory / "calls" / "one.wav"
@@ -203,6 +206,7 @@ def assert_sequence(party: Party) -> None:
         assert other[3] == (one[3] + 1) & 0xFFFF
 
 
+@pytest.mark.alone
 async def test_prompt_then_music_then_partner_is_one_stream(site: Site) -> None:
     a, b = await site.pair()
     site.engine.perform(Play("a", "p1", (PromptPart("tone"), PromptPart("tone")), "xx"))
@@ -224,6 +228,7 @@ async def test_prompt_then_music_then_partner_is_one_stream(site: Site) -> None:
     assert sum(packet[2] for packet in a.packets) == 3, "a marker at each change of source"
 
 
+@pytest.mark.alone
 async def test_pacing_keeps_absolute_time(site: Site) -> None:
     a = await site.add("a", Party())
     site.engine.perform(Music("a", "tone:ringback"))
@@ -285,6 +290,7 @@ async def test_music_that_is_missing_is_replaced_by_the_shipped_one(site: Site) 
     await wait_for(lambda: len(a.packets) >= 20, 10)
 
 
+@pytest.mark.alone
 async def test_the_first_packets_of_a_slow_file_are_no_burst(site: Site) -> None:
     """The beat begins when the file was read, not when it was asked for."""
     slow = site.directory / "music" / "slow.wav"
@@ -377,6 +383,7 @@ async def test_a_silent_party_is_reported_once_until_it_is_heard_again(site: Sit
     assert {fact.leg for fact in site.of(PeerLost)} == {"a"}
 
 
+@pytest.mark.alone
 async def test_recording_is_closed_with_either_leg_and_at_the_end(site: Site) -> None:
     a, _b = await site.pair()
     for name in ("r1", "r2"):
@@ -415,6 +422,7 @@ async def test_stopping_the_engine_closes_recordings(site: Site) -> None:
     assert power_db(left[:2000], 440) > -1
 
 
+@pytest.mark.alone
 async def test_a_masked_part_is_silent_in_its_place_on_both_channels(site: Site) -> None:
     a, b = await site.pair()
     path = site.directory / "r.wav"
@@ -457,6 +465,7 @@ def mono(path: Path) -> array:  # type: ignore[type-arg]
         return array("h", file.readframes(file.getnframes()))
 
 
+@pytest.mark.alone
 async def test_a_message_is_mono_ends_by_silence_and_is_played(site: Site) -> None:
     a, b = await site.pair()
     path = site.directory / "m.wav"
@@ -499,6 +508,7 @@ async def test_a_message_is_whole_when_the_caller_hangs_up(site: Site) -> None:
     assert power_db(mono(site.directory / "m.wav")[400:4000], 440) > -1
 
 
+@pytest.mark.alone
 async def test_a_partner_changes_while_recording_goes_on(site: Site) -> None:
     """Hold: the customer hears music, is recorded all the same, comes back to the agent."""
     a, b = await site.pair()
@@ -562,7 +572,8 @@ async def test_a_port_that_rests_does_not_talk_to_the_next_leg(site: Site) -> No
 
 
 async def test_a_used_up_range_gives_no_port(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(MediaSettings(workers=0, port_min=29100, port_max=29107))
+    first = media_block(200)
+    engine = EmbeddedEngine(MediaSettings(workers=0, port_min=first, port_max=first + 7))
     await engine.start(lambda _fact: None)
     taken = [engine.take_port() for _ in range(5)]
     assert [port is None for port in taken] == [False] * 4 + [True]
@@ -576,14 +587,15 @@ async def test_a_range_that_is_taken_is_an_error_with_an_address(tmp_path: Path)
 
 
 async def test_legs_near_each_other_share_a_worker(tmp_path: Path) -> None:
-    engine = EmbeddedEngine(MediaSettings(workers=2, port_min=27000, port_max=27999))
+    first = media_block(1000)
+    engine = EmbeddedEngine(MediaSettings(workers=2, port_min=first, port_max=first + 999))
     await engine.start(lambda _fact: None)
     ports = []
     for name, near in (("a", ""), ("b", ""), ("c", "a"), ("d", "b")):
         taken = engine.take_port(near)
         assert taken is not None
         engine.perform(OpenLeg(name, taken[1]))
-        ports.append(taken[1] >= 27500)
+        ports.append(taken[1] >= first + 500)
     assert ports[0] != ports[1]
     assert ports[2:] == ports[:2]
     await engine.stop()
@@ -632,7 +644,7 @@ import asyncio, sys
 from ccd.model.settings import MediaSettings
 from ccd.voice.media_engine import EmbeddedEngine
 async def main():
-    engine = EmbeddedEngine(MediaSettings(port_min=28000, port_max=28200))
+    engine = EmbeddedEngine(MediaSettings(port_min=int(sys.argv[1]), port_max=int(sys.argv[1]) + 199))
     await engine.start(lambda fact: None)
     print(engine.report()["pids"][0], flush=True)
     await asyncio.sleep(60)
@@ -641,7 +653,9 @@ asyncio.run(main())
 
 
 async def test_a_worker_does_not_outlive_its_daemon() -> None:
-    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT, stdout=subprocess.PIPE)
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, str(media_block(200)), stdout=subprocess.PIPE
+    )
     assert parent.stdout is not None
     worker = int(await parent.stdout.readline())
     assert alive(worker)

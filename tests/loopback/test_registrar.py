@@ -14,7 +14,7 @@ from ccd.voice.registrar import Registrar
 from ccd.voice.stack import SipStack
 from ccd.voice.trunks import Trunks
 
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
 PASSWORD = "right"
 
 

@@ -177,6 +177,7 @@ async def chats(site: Site) -> None:
                     await socket.send_json({"type": "bye"})
 
 
+@pytest.mark.long
 @pytest.mark.timeout(110)
 async def test_after_many_mixed_calls_every_table_is_empty(make_site: Make) -> None:  # noqa: F811
     queue = {"ring_timeout_s": 1.0, "wrap_up_s": 0.0, "record": True, "max_wait_s": 4.0}

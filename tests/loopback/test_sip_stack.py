@@ -39,7 +39,7 @@ except OSError:
     pass
 
 QUICK = SipSettings(t1_ms=20)
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
 
 
 class Station:

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ccd.media.g711 import PCMA, PCMU
@@ -18,6 +19,7 @@ from ccd.voice.media_engine import EmbeddedEngine
 from ccd.voice.speech import Speech
 from ccd.voice.speech_plan import SpeechPlan
 from tests.loopback.media_party import Party, settle, wait_for
+from tests.peers.ports import media_block
 
 HELLO = "Hello Ann, your balance is twelve euros and fifty cents."
 SLOW = [sys.executable, "-c", "import time; time.sleep(30)"]
@@ -27,7 +29,8 @@ class Site:
     """An engine that speaks, and its facts."""
 
     def __init__(self, plan: SpeechPlan, workers: int) -> None:
-        settings = MediaSettings(workers=workers, port_min=29200, port_max=29399, dead_after_s=0.0)
+        first = media_block(200)
+        settings = MediaSettings(workers=workers, port_min=first, port_max=first + 199, dead_after_s=0.0)
         self.engine = EmbeddedEngine(settings, speech=plan)
         self.facts: list[object] = []
         self.parties: list[Party] = []
@@ -76,13 +79,12 @@ async def begin(sites: list[Site], plan: SpeechPlan, workers: int = 1) -> Site:
 def correlation(heard: array, sent: array) -> float:  # type: ignore[type-arg]
     """Best normalised correlation of two sounds that begin within a frame of each other."""
     best = 0.0
-    for lag in range(-160, 161, 1):
-        a = heard[max(0, lag) :]
-        b = sent[max(0, -lag) :]
+    one, other = np.asarray(heard, float), np.asarray(sent, float)
+    for lag in range(-160, 161):
+        a, b = one[max(0, lag) :], other[max(0, -lag) :]
         count = min(len(a), len(b), 16000)
-        dot = sum(x * y for x, y in zip(a[:count:2], b[:count:2], strict=True))
-        power = sum(x * x for x in a[:count:2]) * sum(y * y for y in b[:count:2])
-        best = max(best, dot / power**0.5 if power else 0.0)
+        power = float(np.sum(a[:count] ** 2) * np.sum(b[:count] ** 2))
+        best = max(best, float(np.dot(a[:count], b[:count])) / power**0.5 if power else 0.0)
     return best
 
 

@@ -12,7 +12,7 @@ import pytest
 from ccd.outside.bot_frames import Misbehaved
 from ccd.outside.websocket import BINARY, MOST_BYTES, TEXT, WebSocket, connect
 
-WAIT_S = 5.0
+WAIT_S = 15.0
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 

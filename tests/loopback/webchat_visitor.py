@@ -17,7 +17,7 @@ from ccd.errors import Refused
 from ccd.ids import SeededChance
 from ccd.model.facts import AnyFact, LegArrived
 
-WAIT_S = 5.0
+WAIT_S = 15.0
 
 
 class Visitor:

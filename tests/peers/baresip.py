@@ -124,7 +124,7 @@ class Baresip(SteeredPhone):
         (self.folder / "accounts").write_text(account + account_extra + "\n", encoding="utf-8")
         (self.folder / "contacts").touch()
         argv = [program("baresip"), "-f", str(self.folder), "-4", "-t", "900", "-v"]
-        super().__init__(PeerProcess(f"baresip-{next(_phones)}-{user}", argv, self.folder))
+        super().__init__(PeerProcess(f"baresip-{next(_phones)}-{user}", argv, self.folder, ahead=True))
 
     # life
 

@@ -88,7 +88,9 @@ class PjsipPhone(SteeredPhone):
             "source": str(tone),
         }
         argv = [sys.executable, str(AGENT)]
-        super().__init__(PeerProcess(f"pjsip-{next(_phones)}-{user}", argv, self.folder, piped=True))
+        super().__init__(
+            PeerProcess(f"pjsip-{next(_phones)}-{user}", argv, self.folder, piped=True, ahead=True)
+        )
 
     # life
 

@@ -5,6 +5,7 @@ are handed out once a process of ours, so that two peers started together never 
 beside each other (pytest-xdist) share the range out among them.
 """
 
+import itertools
 import os
 import random
 import socket
@@ -54,3 +55,22 @@ def free_block(size: int, host: str = "127.0.0.1") -> int:
 def free_port(host: str = "127.0.0.1") -> int:
     """One port free for UDP and TCP; the one above it is kept free too (phones open TLS there)."""
     return free_block(2, host)
+
+
+_MEDIA_EACH = 11_000 // WORKERS // 200 * 200
+_MEDIA = range(9_000 + WORKER * _MEDIA_EACH, 9_000 + (WORKER + 1) * _MEDIA_EACH)
+"""Below those above; each block begins where the former one ended."""
+_blocks = itertools.count(_chance.randrange(20))
+
+
+def media_block(size: int, host: str = "127.0.0.1") -> int:
+    """First (even) of `size` ports for a media engine, free but for a few (an engine passes those by).
+
+    Raises OSError when there is no such block.
+    """
+    starts = range(_MEDIA.start, _MEDIA.stop - size, 200)
+    for _ in starts:
+        first = starts[next(_blocks) * max(1, size // 200) % len(starts)]
+        if sum(_is_free(host, port) for port in range(first, first + size)) > size * 0.9:
+            return first
+    raise OSError(f"no {size} free ports for media")

@@ -18,6 +18,9 @@ class PeerFailed(RuntimeError):
     """The program did not do what it was asked; the message ends with the tail of its log."""
 
 
+AHEAD = -10
+"""Nice value of a phone, as of the media workers that it listens to: what loads the machine is the tests."""
+
 HOW_TO_GET = {
     "sipp": "apt-get install sip-tester",
     "baresip": "apt-get install baresip-core",
@@ -62,10 +65,13 @@ class PeerProcess:
         *,
         env: dict[str, str] | None = None,
         piped: bool = False,
+        ahead: bool = False,
         stop_signal: signal.Signals = signal.SIGTERM,
         grace_s: float = 2.0,
     ) -> None:
-        """`piped`: keep stdin and stdout as pipes (stderr alone goes to the log)."""
+        """`piped`: keep stdin and stdout as pipes (stderr alone goes to the log); `ahead`: it plays and
+        listens in real time and goes before others, where we may say so.
+        """
         self.name = name
         self.argv = argv
         self.folder = folder
@@ -73,6 +79,7 @@ class PeerProcess:
         self.grace_s = grace_s
         self._env = env
         self._piped = piped
+        self._ahead = ahead
         self._stop_signal = stop_signal
         self._process: asyncio.subprocess.Process | None = None
 
@@ -98,6 +105,9 @@ class PeerProcess:
                 stderr=log,
                 start_new_session=True,
             )
+        if self._ahead:
+            with contextlib.suppress(PermissionError, ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, AHEAD)
 
     async def wait(self, timeout_s: float) -> int:
         """Exit code of the process; stops it and raises `PeerFailed` when it takes longer."""

@@ -94,8 +94,9 @@ def longest_gap_ms(
     by less than 20 ms: one lost packet (20 ms) is seen as 10–20 ms. Infinite silence gives the whole length.
     """
     levels = profile(samples, hertz, rate, 20, STEP_MS)
-    steady = sorted(levels)[len(levels) // 2] if levels else 0.0
-    floor = max(threshold, steady * 0.5)
+    loud = sorted(level for level in levels if level >= threshold)
+    # of the tone itself: in speech before it a few windows may hold something of its frequency
+    floor = max(threshold, loud[len(loud) // 2] * 0.5) if loud else threshold
     there = [level >= floor for level in levels]
     if True not in there:
         return len(samples) * 1000 // rate
