@@ -27,7 +27,8 @@ VERBS = {
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
     "interaction.mask", "interaction.hangup", "profiles", "profile.show",
     "profile.on", "profile.off", "trunks", "services", "bots", "devices",
-    "voicemail", "survey.answers", "payments", "payment.settle", "sip.trace", "report", "reload", "diff", "drain", "flow.stats",
+    "voicemail", "survey.answers", "payments", "payment.settle", "sip.trace",
+    "report", "reload", "diff", "drain", "flow.stats",
 }  # fmt: skip
 
 
