@@ -5,7 +5,8 @@ from ccd.model.rules import AgentRule
 from ccd.model.trace import Passed
 from ccd.routing.ability import Bits
 from ccd.routing.line import Line
-from ccd.routing.queues import Kind, Shelf
+from ccd.routing.queues import Kind
+from ccd.routing.shelves import Served, Shelf
 from ccd.routing.state import AgentState, Place
 
 _READY = Availability.READY
@@ -35,13 +36,15 @@ class Desk:
         "byte",
         "byte_bit",
         "full",
+        "guarded",
         "kept",
+        "logged_out",
         "looked_at",
         "number",
         "room_for",
         "rule",
         "seats",
-        "serves",
+        "served",
         "special",
         "state",
     )
@@ -57,18 +60,37 @@ class Desk:
         """Whether more than capacity and load decide what it has room for."""
         self.away: Passed | None = None
         """That the agent is logged out or in a pause, in a trace's words; made as `full` is."""
+        self.logged_out = True
         self.full: Passed | None = None
         """That it has no room, in a trace's words; made when first asked for, until it is seated anew."""
         self.room_for = 0
         """Bit K: has room for work of kind K now."""
         self.seats: dict[str, Seat] = {}
         """Where it sits in the line of the free, by name of the order."""
-        self.serves: list[Shelf] = []
-        """Shelves of buckets whose work the agent is able to take, of those that it has looked at."""
+        self.served: list[Served] = []
+        """Shelves whose work the agent is able to take, of those that it has looked at, by rack."""
+        self.guarded: list[Shelf] = []
+        """Those that stand in no rack."""
         self.looked_at = (0, 0)
         """Epoch of the shelves, and how many of them the agent has looked at."""
         self.kept: dict[str, Place] = {}
         """Waiting for this agent before all others."""
+
+    def serve(self, shelves: list[Shelf]) -> None:
+        """The agent is able to take the work of these too."""
+        self.guarded += [each for each in shelves if each.rack is None]
+        for rack in dict.fromkeys([each.rack for each in shelves]):
+            if rack is None:
+                continue
+            served = next((each for each in self.served if each.rack is rack), None)
+            if served is None:
+                served = Served(rack)
+                self.served.append(served)
+            served.add(tuple([each.number for each in shelves if each.rack is rack]))
+
+    def serve_nothing(self) -> None:
+        """Forget what it is able to take."""
+        self.served, self.guarded = [], []
 
     def room(self) -> int:
         """Capacity left."""

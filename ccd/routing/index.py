@@ -13,14 +13,15 @@ from itertools import islice
 from ccd.model.clock_figures import Clock
 from ccd.model.nouns import Availability, ChannelClass
 from ccd.model.rules import EMPTY_LOGGED_OUT, EMPTY_NEVER, AgentRule, Rules
-from ccd.routing.ability import Ability, Bits, SkillTable, all_numbers_of, numbers_of
+from ccd.routing.ability import Bits, SkillTable, all_numbers_of, numbers_of
 from ccd.routing.choosing import Choosing
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.line import Line
 from ccd.routing.opening import calendar_of
 from ccd.routing.phases import Phase
-from ccd.routing.queues import Bucket, Kind, QueueIndex, Shelf, Strategies
+from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies
 from ccd.routing.served import measured
+from ccd.routing.shelves import Shelf, Shelves
 from ccd.routing.stages import Stages
 from ccd.routing.standing import Turn
 from ccd.routing.state import Place, RoutingState
@@ -39,7 +40,6 @@ class Index:
     """All queues and desks."""
 
     __slots__ = (
-        "by_ability",
         "by_number",
         "choosing",
         "clock",
@@ -78,10 +78,8 @@ class Index:
         """Capacity left → kinds that fit, for agents without loads and ceilings of their own."""
         self.reserving = [queue for queue in self.queues.values() if queue.rule.reserve]
         self.leaving = [queue for queue in self.queues.values() if queue.rule.leave_empty != EMPTY_NEVER]
-        self.shelves: list[Shelf] = []
-        """All buckets of all queues, in the order in which their shelves were made."""
-        self.by_ability: dict[Ability, list[Shelf]] = {}
-        """The same by who is able: channel classes of a queue mostly ask for the same."""
+        self.shelves = Shelves()
+        """All buckets of all queues."""
         self.epoch = 1
         """Goes up when some are forgotten: desks look at them anew."""
         self.roomy: list[Bits] = [0] * len(self.kinds)
@@ -134,27 +132,16 @@ class Index:
         key = (place.channel_class, place.stage, place.requirement)
         ability = queue.stages.ability(place.stage, place.requirement)
         bucket = queue.buckets[key] = Bucket(queue, key, ability)
-        self._shelve(bucket)
+        self.shelves.put(bucket)
 
     def _drop_empty(self, queue: QueueIndex) -> None:
         """Interactions asked for ever other things besides: forget what nobody asks for now."""
         queue.buckets = {key: bucket for key, bucket in queue.buckets.items() if bucket.head is not None}
         found = [bucket for each in self.queues.values() for bucket in each.buckets.values()]
         self.shelves.clear()
-        self.by_ability.clear()
         for bucket in found:
-            self._shelve(bucket)
+            self.shelves.put(bucket)
         self.epoch += 1
-
-    def _shelve(self, bucket: Bucket) -> None:
-        shelves = self.by_ability.setdefault(bucket.ability, [])
-        if shelves and shelves[-1].takes(bucket):
-            shelves[-1].add(bucket)
-            return
-        bucket.shelf = Shelf(bucket)
-        bucket.shelf.renew()
-        shelves.append(bucket.shelf)
-        self.shelves.append(bucket.shelf)
 
     def step_out(self, queue: QueueIndex, place: Place) -> None:
         """Take a place out of the waiting."""
@@ -174,7 +161,8 @@ class Index:
     def note_availability(self, desk: Desk) -> None:
         """Keep the sets of those logged in and ready."""
         availability = desk.state.availability
-        self.logged_in = _with(self.logged_in, desk.bit, availability is not Availability.LOGGED_OUT)
+        desk.logged_out = availability is Availability.LOGGED_OUT
+        self.logged_in = _with(self.logged_in, desk.bit, not desk.logged_out)
         self.ready = _with(self.ready, desk.bit, availability is Availability.READY)
 
     def unseat(self, desk: Desk) -> None:
@@ -306,28 +294,21 @@ class Index:
         """The first in the order of all that the agent may take and has room for."""
         if not desk.room_for:
             return None
-        best: Turn | None = None
         room_for = desk.room_for
-        for shelf in self.serves(desk):
-            turn = shelf.top
-            if turn is None:
-                continue
-            rate = shelf.rate
-            if rate:
-                turn = (turn[0] - rate * now, *turn[1:])
-            if best is not None and best < turn:
-                continue
-            if not room_for >> shelf.kind & 1:
-                turn = shelf.first_for(room_for)
-                if turn is None:
-                    continue
-                if rate:
-                    turn = (turn[0] - rate * now, *turn[1:])
-                if best is not None and best < turn:
-                    continue
-            if shelf.guarded and not self._may_begin(desk, shelf.buckets[0]):
-                continue
-            best = turn
+        self._look_at_new(desk)
+        best: Turn | None = None
+        for served in desk.served:
+            turn = served.first(room_for)
+            if turn is not None:
+                turn = (turn[0] - served.rack.rate * now, *turn[1:])
+                if best is None or turn < best:
+                    best = turn
+        for shelf in desk.guarded:
+            turn = shelf.first(room_for)
+            if turn is not None:
+                turn = (turn[0] - shelf.rate * now, *turn[1:])
+                if (best is None or turn < best) and self._may_begin(desk, shelf.buckets[0]):
+                    best = turn
         if best is not None and desk.state.name in self.places[best[3]].missed:
             best = self._first_not_missed(desk, now)
         if desk.kept:
@@ -335,31 +316,37 @@ class Index:
         return None if best is None else self.places[best[3]]
 
     def serves(self, desk: Desk) -> list[Shelf]:
-        """Shelves of buckets whose work the agent is able to take."""
+        """Shelves of buckets whose work the agent is able to take. Walks all."""
+        self._look_at_new(desk)
+        return [shelf for served in desk.served for shelf in served.shelves()] + desk.guarded
+
+    def _look_at_new(self, desk: Desk) -> None:
+        """Find what an agent serves of the shelves that were made since it looked."""
         epoch, count = desk.looked_at
-        shelves = self.shelves
+        shelves = self.shelves.all
         if epoch != self.epoch or len(shelves) - count > MOST_NEW:
             self._look_at_all(desk)
         elif count < len(shelves):
             byte, byte_bit = desk.byte, desk.byte_bit
-            desk.serves += [each for each in shelves[count:] if each.ability.mask[byte] & byte_bit]
+            desk.serve([each for each in shelves[count:] if each.ability.mask[byte] & byte_bit])
             desk.looked_at = (epoch, len(shelves))
-        return desk.serves
 
     def _look_at_all(self, desk: Desk) -> None:
         """Find what an agent serves, and its neighbours of the same byte in passing: that byte is at hand."""
         first = desk.number & ~7
         neighbours = self.by_number[first : first + 8]
-        for each in neighbours:
-            each.serves = []
-            each.looked_at = (self.epoch, len(self.shelves))
+        found: list[list[Shelf]] = [[] for _ in neighbours]
         byte = desk.byte
-        for ability, shelves in self.by_ability.items():
+        for ability, shelves in self.shelves.by_ability.items():
             able = ability.mask[byte]
             if able:
-                for each in neighbours:
+                for at, each in enumerate(neighbours):
                     if able & each.byte_bit:
-                        each.serves += shelves
+                        found[at] += shelves
+        for each, serves in zip(neighbours, found, strict=True):
+            each.serve_nothing()
+            each.serve(serves)
+            each.looked_at = (self.epoch, len(self.shelves.all))
 
     def _may_begin(self, desk: Desk, bucket: Bucket) -> bool:
         """Whether the limits of its queue let a free agent take the head of a bucket."""

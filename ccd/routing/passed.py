@@ -151,17 +151,20 @@ def make_trace(
 def _passed(
     index: Index, queue: QueueIndex, listed: Iterable[Desk], place: Place, ability: Ability
 ) -> list[Passed]:
-    """Why each was not chosen. Most are away or have no room, whatever is asked: said once until they are
-    seated anew, and found here without a look at the agent."""
+    """Why each was not chosen. Most are not able to, away, or have no room, whatever is asked: that is said
+    once (until they are seated anew) and found here without a look at the agent."""
     if place.missed or place.prefer or queue.rings_all:
         return [why_not(index, queue, desk, place, ability) for desk in listed]
-    kind, mask = queue.kinds[place.channel_class], ability.mask
+    kind, mask, unable = queue.kinds[place.channel_class], ability.mask, ability.unable
     found = []
     for desk in listed:
-        said = desk.away or (None if desk.room_for >> kind & 1 or desk.special else desk.full)
-        if said is None or not mask[desk.byte] & desk.byte_bit:
-            said = why_not(index, queue, desk, place, ability)
-        found.append(said)
+        said: Passed | None = None
+        if mask[desk.byte] & desk.byte_bit:
+            said = desk.away or (None if desk.room_for >> kind & 1 or desk.special else desk.full)
+        elif not desk.logged_out and desk.number in unable:
+            lacks, after_s = unable[desk.number]
+            said = None if after_s else lacks
+        found.append(said or why_not(index, queue, desk, place, ability))
     return found
 
 

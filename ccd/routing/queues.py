@@ -20,12 +20,13 @@ from ccd.model.rules import CLOSE_OVERFLOW, QueueRule
 from ccd.routing.ability import Ability
 from ccd.routing.line import Line
 from ccd.routing.stages import Stages
-from ccd.routing.standing import Standing, Turn
+from ccd.routing.standing import Standing, Turn, line_of
 from ccd.routing.state import Place
 from ccd.routing.strategies import BY_CANDIDATE, BY_STATE, RING_ALL, STRATEGIES, Strategy
 
 if TYPE_CHECKING:
     from ccd.routing.desk import Desk
+    from ccd.routing.shelves import Shelf
 
 Key = tuple[ChannelClass, int, str]
 """What a bucket holds: channel class, stage, own requirement."""
@@ -34,10 +35,6 @@ Since = tuple[float, int, str]
 """(entered_at, seq, interaction)."""
 
 Strategies = dict[str, Strategy]
-
-
-MOST_ON_SHELF = 6
-"""So many buckets stand on one shelf: when a head changes all of them are looked at."""
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -60,61 +57,18 @@ class Bucket:
         self.ability = ability
         self.kind = queue.kinds[key[0]]
         self.rate = queue.rates[key[0]]
-        self.line: Line[Turn] = Line()
+        self.line = line_of(self.rate)
         self.head: Turn | None = None
         self.guarded = queue.rule.max_active is not None or bool(queue.rule.reserve)
         """Whether something else than room and ability may keep a free agent from it."""
-        self.shelf = Shelf(self)
+        self.shelf: Shelf | None = None
+        """Where it stands; None: nowhere yet."""
 
     def set_head(self, turn: Turn | None) -> None:
         """This is the first of it from now on; None: it is empty."""
         self.head = turn
-        self.shelf.renew()
-
-
-class Shelf:
-    """Buckets that the same agents are able to take and that age alike: mostly those of one queue.
-
-    Who seeks work compares the tops of shelves and looks at their buckets only where one is better than
-    what it has found. A bucket that is guarded stands alone.
-    """
-
-    __slots__ = ("ability", "buckets", "guarded", "kind", "rate", "top")
-
-    def __init__(self, bucket: Bucket) -> None:
-        self.ability = bucket.ability
-        self.rate = bucket.rate
-        self.guarded = bucket.guarded
-        self.buckets = [bucket]
-        self.top: Turn | None = None
-        """The first of all its buckets; None: they are empty."""
-        self.kind = 0
-        """The kind of work that the top is."""
-
-    def takes(self, bucket: Bucket) -> bool:
-        """Whether a bucket of the same ability may stand here too."""
-        alike = bucket.rate == self.rate and not bucket.guarded and not self.guarded
-        return alike and len(self.buckets) < MOST_ON_SHELF
-
-    def add(self, bucket: Bucket) -> None:
-        """Let another bucket stand here."""
-        self.buckets.append(bucket)
-        bucket.shelf = self
-        self.renew()
-
-    def renew(self) -> None:
-        """A head of it is another one."""
-        top: Turn | None = None
-        for bucket in self.buckets:
-            head = bucket.head
-            if head is not None and (top is None or head < top):
-                top, self.kind = head, bucket.kind
-        self.top = top
-
-    def first_for(self, room_for: int) -> Turn | None:
-        """The first of those of its buckets whose kind of work there is room for (bit K: kind K)."""
-        heads = [bucket.head for bucket in self.buckets if bucket.head and room_for >> bucket.kind & 1]
-        return min(heads, default=None)
+        if self.shelf is not None:
+            self.shelf.changed(self)
 
 
 class QueueIndex:
@@ -248,7 +202,7 @@ class QueueIndex:
         if place.prefer:
             line = self.kept.get(rate)
             if line is None:
-                line = self.kept[rate] = Line()
+                line = self.kept[rate] = line_of(rate)
             line.add(turn)
             return
         bucket = self.buckets[(place.channel_class, place.stage, place.requirement)]

@@ -5,15 +5,17 @@ steps out mostly steps in again in the same turn (an offer begins or ends, the n
 same place: so an entry is only marked as gone and is taken out a little later, unless it is back by then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from ccd.routing.line import Line
+from ccd.routing.line import Line, first_of
 
 Turn = tuple[float, float, int, str]
 """(order among those of its rate, entered_at, seq, interaction): the smallest is served first."""
 
-MOST_GONE = 8
-"""So many marks are kept; each costs a comparison when somebody asks for a place."""
+APART = 2.0**36
+"""More than any time of entry: so far apart are the keys of two whole points (see `Line`)."""
+MOST_GONE = 2
+"""So many marks are kept: one who steps out mostly steps in next, and each is compared at every question."""
 
 
 class Standing:
@@ -37,11 +39,14 @@ class Standing:
 
     def step_in(self, turn: Turn, rate: float) -> None:
         """One waits from now on who did not, or comes back."""
-        if self._gone and self._gone.pop(turn, None) is not None:
-            return
+        if self._gone and turn in self._gone:
+            other = self._gone.pop(turn)
+            if other == rate:
+                return
+            self._lines[other].remove(turn)
         line = self._lines.get(rate)
         if line is None:
-            line = self._lines[rate] = Line()
+            line = self._lines[rate] = line_of(rate)
         line.add(turn)
 
     def step_out(self, turn: Turn, rate: float) -> None:
@@ -59,11 +64,26 @@ class Standing:
             if other == rate:
                 found += line.rank(turn)
             elif line:
-                found += line.rank(_aged(turn, rate, other, now))
+                found += line.rank_unlike(_aged(turn, rate, other, now))
         for each, other in self._gone.items():
             if each < (turn if other == rate else _aged(turn, rate, other, now)):
                 found -= 1
         return found
+
+
+def line_of(rate: float) -> Line[Turn]:
+    """An empty line of turns that age at a rate: with one, the order tells them apart; without, their orders
+    are whole points, and many are equal."""
+    return Line(key_of(rate))
+
+
+def key_of(rate: float) -> Callable[[Turn], float]:
+    """A number for turns that age at a rate: never more for one that goes before another."""
+    return first_of if rate else _key_of_points
+
+
+def _key_of_points(turn: Turn) -> float:
+    return turn[0] * APART + turn[1]
 
 
 def _aged(turn: Turn, rate: float, other: float, now: float) -> Turn:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ccd.model.nouns import ChannelClass, LegKind
 from ccd.model.rules import AgentRule, QueueRule, Rules
 from ccd.routing.index import Index
-from ccd.routing.queues import MOST_ON_SHELF
+from ccd.routing.shelves import MOST_ON_SHELF
 from ccd.routing.standing import Standing, Turn
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
 
@@ -107,4 +107,4 @@ def test_a_shelf_holds_a_few_buckets_and_one_that_is_guarded_stands_alone() -> N
     state.queues = {name: QueueTotals() for name in rules.queues}
     for name in rules.queues:
         state.places[name] = Place(name, name, ChannelClass.VOICE, LegKind.AUDIO, 0, NOW, NOW, seq=1)
-    assert len(Index(rules, state, {}).shelves) == 2
+    assert len(Index(rules, state, {}).shelves.all) == 2
