@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,17 @@ def interpreter(interactions: int) -> dict[str, float]:
 # -- prompts to many callers -----------------------------------------------------------------------------
 
 
+def arrived(media: socket.socket) -> Iterator[tuple[int, float]]:
+    """Sequence and time of arrival of all that lies in a socket."""
+    while True:
+        try:
+            data, ancillary, _, _ = media.recvmsg(400, 64)
+        except BlockingIOError:
+            return
+        seconds, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
+        yield struct.unpack_from("!H", data, 2)[0], seconds + nanoseconds / 1e9
+
+
 class Callers:
     """So many calls on one SIP socket, each with a media socket of its own."""
 
@@ -192,15 +204,12 @@ class Callers:
         while time.monotonic() < ends:
             time.sleep(LOOK_S)  # nobody waits in the poll: on loopback the sender would pay to wake them
             for number, _ in poll.poll(0):
-                data, ancillary, _, _ = sockets[number].recvmsg(400, 64)
-                seconds_part, nanoseconds = struct.unpack("qq", ancillary[0][2][:16])
-                at = seconds_part + nanoseconds / 1e9
-                sequence = struct.unpack_from("!H", data, 2)[0]
-                packets += 1
-                if number in last:
-                    steps = (sequence - last[number][0]) & 0xFFFF
-                    off.append(abs(at - last[number][1] - 0.02 * steps) * 1000)
-                last[number] = (sequence, at)
+                for sequence, at in arrived(sockets[number]):
+                    packets += 1
+                    if number in last:
+                        steps = (sequence - last[number][0]) & 0xFFFF
+                        off.append(abs(at - last[number][1] - 0.02 * steps) * 1000)
+                    last[number] = (sequence, at)
         poll.close()
         return packets, off
 
