@@ -64,7 +64,7 @@ def promise(centre: "Centre", info: Interaction, ask: str, wanted: LinkWanted) -
         ends_at=centre.now + rule.valid_s,
         uses=rule.uses,
     )
-    heapq.heappush(state.link_ends, (centre.now + rule.valid_s, ask))
+    _ends_at(state, ask)
     chains.hold(centre.history.state, info.id)
     return cmd.LinkText(rule.url, wanted.values)
 
@@ -180,6 +180,14 @@ def expire(centre: "Centre") -> None:
         link = state.links.get(ask)
         if link is not None and link.ends_at <= at:
             _end(centre, ask)
+
+
+def _ends_at(state: CentreState, ask: str) -> None:
+    """Note when a new link ends by its time; of those that were used up before most are dropped now and then."""
+    heapq.heappush(state.link_ends, (state.links[ask].ends_at, ask))
+    if len(state.link_ends) > 64 + 2 * len(state.links):
+        state.link_ends = [(link.ends_at, each) for each, link in state.links.items()]
+        heapq.heapify(state.link_ends)
 
 
 def _end(centre: "Centre", ask: str) -> None:

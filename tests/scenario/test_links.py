@@ -241,6 +241,23 @@ def test_at_the_most_the_oldest_link_goes(monkeypatch: pytest.MonkeyPatch) -> No
     assert not sim.centre.state.links and not sim.centre.opens
 
 
+def test_what_is_due_is_bounded_though_links_are_used_up_before_their_time() -> None:
+    sim = SimulatedCentre(with_link())
+    for _ in range(70):
+        sim.call()
+        sim.run(3)
+    for token in list(sim.outside.links.values()):
+        sim.hang_up(sim.chat(token=token))
+        sim.run(1)
+    sim.call()
+    sim.run(3)
+    state = sim.centre.state
+    assert len(state.links) == 1 and len(state.link_ends) == 1, "the time of those used up is not kept"
+    sim.run(700)
+    assert not state.links and not state.link_ends
+    sim.check_replay()
+
+
 def test_the_record_is_held_until_nobody_can_add_to_it_any_more() -> None:
     sim, call, token = called(with_link())
     held = sim.centre.history.state.linked
