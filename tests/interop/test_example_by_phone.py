@@ -50,6 +50,8 @@ BILL = {"balance": "42.50", "due": "2026-12-01"}
 OPEN = datetime.fromisoformat("2026-11-24T10:00:00+01:00")
 LISTEN_S = 1.4
 """So much of a prompt is heard before a key."""
+SPOKEN_S = 4.0
+"""So long a question is asked and answered aloud."""
 LATE_S = 0.1
 
 
@@ -204,6 +206,9 @@ async def by_events(site: ExampleSite, folder: Path, phone: PjsipPhone) -> Recor
         await asyncio.sleep(2.2)
         await anna.hangup()
         await walk(site, phone, "rate/#1 1, rate/#2 5, rate/#3 9")
+        await at_step(site, "rate/#4")
+        await asyncio.sleep(LISTEN_S + SPOKEN_S)  # the question, the tone, and some words
+        await phone.press("#")
         await until_ended(phone)
         await site.ask("agent.logout", agent="anna")
     return (await record_of(site, NUMBER))[0]
@@ -241,10 +246,9 @@ async def test_the_french_way_by_events_and_by_tones_to_the_survey_and_with_a_se
     samples, rate = read_wav(phone.heard())
     assert heard_ms(samples, FIRST, rate) >= 1500, "the adviser"
     assert (first.outcome, first.agents, first.queue) == ("handled", ["anna"], "billing")
-    assert [(each.question, each.answer) for each in first.answers] == [
-        ("satisfied", "5"),
-        ("recommend", "9"),
-    ]
+    *keyed, spoken = first.answers
+    assert [(each.question, each.answer) for each in keyed] == [("satisfied", "5"), ("recommend", "9")]
+    assert (spoken.question, bool(spoken.path)) == ("why", True) and spoken.seconds > 0.5
 
     down = said(rehearsed(FRENCH, "1", callers=ANSWER), "fr")
     must_be_heard(heard(phone.heard(2)), [down[0], down[-1]])
