@@ -183,7 +183,7 @@ def expire(centre: "Centre") -> None:
 
 
 def _ends_at(state: CentreState, ask: str) -> None:
-    """Note when a new link ends by its time; of those that were used up before most are dropped now and then."""
+    """Note when a new link ends by its time; those of links that were used up are dropped now and then."""
     heapq.heappush(state.link_ends, (state.links[ask].ends_at, ask))
     if len(state.link_ends) > 64 + 2 * len(state.links):
         state.link_ends = [(link.ends_at, each) for each, link in state.links.items()]
