@@ -17,6 +17,7 @@ from ccd.voice.speech import Speech
 from ccd.voice.speech_plan import SpeechPlan
 from tests.loopback.media_party import Party, power_db, wait_for
 from tests.loopback.test_speech import correlation
+from tests.peers.ports import media_block
 
 LANGUAGE = "fr-BE"
 """It has a grammar, and no set that ships."""
@@ -38,8 +39,9 @@ class Line:
 
     def __init__(self, folder: Path, plan: SpeechPlan | None) -> None:
         self.facts: list[object] = []
+        first = media_block(200)
         settings = MediaSettings(
-            workers=1, port_min=29400, port_max=29499, dead_after_s=0.0, prompts=(str(folder),)
+            workers=1, port_min=first, port_max=first + 199, dead_after_s=0.0, prompts=(str(folder),)
         )
         self.engine = EmbeddedEngine(settings, speech=plan)
         self.party = Party(codec=PCMU)
