@@ -56,39 +56,40 @@ class Shelf:
 
     def first(self, room_for: int) -> Turn | None:
         """The first for which there is room (bit K: for work of kind K)."""
-        heads = [bucket.head for bucket in self.buckets if bucket.head and room_for >> bucket.kind & 1]
-        return min(heads) if heads else None
+        best: Turn | None = None
+        for bucket in self.buckets:
+            head = bucket.head
+            if head is not None and room_for >> bucket.kind & 1 and (best is None or head < best):
+                best = head
+        return best
 
 
 class Rack:
     """Shelves of one rate, by number from 1."""
 
-    __slots__ = ("_numbers", "key", "rate", "shelves")
+    __slots__ = ("by_kind", "key", "rate", "shelves")
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self.key = key_of(rate)
         self.shelves: list[Shelf] = []
-        self._numbers: dict[int, list[float]] = {}
+        self.by_kind: dict[int, list[float]] = {}
+        """What `numbers` gives."""
 
     def put(self, shelf: Shelf) -> int:
         """Let a shelf stand here; its number."""
         self.shelves.append(shelf)
-        for numbers in self._numbers.values():
+        for numbers in self.by_kind.values():
             numbers.append(inf)
         return len(self.shelves)
 
     def numbers(self, kind: int) -> list[float]:
         """By number of the shelf, for its first of a kind of work: never more for a turn that goes before
         another; `inf` for nothing."""
-        found = self._numbers.get(kind)
+        found = self.by_kind.get(kind)
         if found is None:
-            found = self._numbers[kind] = [inf] * (len(self.shelves) + 1)
+            found = self.by_kind[kind] = [inf] * (len(self.shelves) + 1)
         return found
-
-    def kinds(self, room_for: int) -> list[list[float]]:
-        """`numbers` of all kinds of work for which there is room."""
-        return [numbers for kind, numbers in self._numbers.items() if room_for >> kind & 1]
 
 
 class Served:
@@ -112,23 +113,29 @@ class Served:
 
     def first(self, room_for: int) -> Turn | None:
         """The first of them for which there is room."""
-        picked = [self._pick(numbers) for numbers in self.rack.kinds(room_for)]
-        if not picked:
-            return None
-        leasts = [min(numbers) for numbers in picked]
-        least = min(leasts)
-        if least == inf:
-            return None
-        which = []
-        for at, of_kind in enumerate(leasts):
-            if of_kind == least:
-                numbers = picked[at]
-                which.append(self._which[numbers.index(least)])
-                if numbers.count(least) > 1:
-                    alike = zip(self._which, numbers, strict=True)
-                    which += [number for number, each in alike if each == least]
-        turns = [self.rack.shelves[number - 1].first(room_for) for number in which]
-        return min([turn for turn in turns if turn is not None])
+        least, firsts = inf, list[tuple[float, ...]]()
+        for kind, numbers in self.rack.by_kind.items():
+            if room_for >> kind & 1:
+                picked = self._pick(numbers)
+                smallest = min(picked)
+                if smallest < least:
+                    least, firsts = smallest, [picked]
+                elif smallest == least < inf:
+                    firsts.append(picked)
+        best: Turn | None = None
+        for picked in firsts:
+            for number in self._numbered(picked, least):
+                turn = self.rack.shelves[number - 1].first(room_for)
+                if turn is not None and (best is None or turn < best):
+                    best = turn
+        return best
+
+    def _numbered(self, picked: tuple[float, ...], least: float) -> list[int]:
+        """Which of the shelves have the least number: mostly one."""
+        which = self._which
+        if picked.count(least) == 1:
+            return [which[picked.index(least)]]
+        return [number for number, each in zip(which, picked, strict=True) if each == least]
 
 
 class Shelves:
