@@ -22,7 +22,7 @@ from ccd.model.settings import SipSettings, TransportSettings
 from ccd.sip.endpoint import ClientTransaction, Endpoint, Event, Flow, ServerTransaction
 from ccd.sip.message import Message, Request, Response, SipParseError
 from ccd.sip.uri import SipUri
-from ccd.voice.transport import Counters, TcpHome, TcpLimits, UdpListener, bind_udp, where
+from ccd.voice.transport import GATHER_MOST_S, Counters, TcpHome, TcpLimits, UdpListener, bind_udp, where
 
 MOST_ADVERTISED = 4096
 SHORTEST_NAP_S = 0.02
@@ -258,6 +258,12 @@ class SipStack:
         self.endpoint.flow_failed(flow, self._clock.now())
         self._flush()
 
+    def looked(self) -> None:
+        """What has come due meanwhile shares the wake-up of a look into a socket."""
+        if self._timer is not None and self._timer_at <= self._clock.now():
+            self._timer.cancel()
+            self._wake()
+
     # Inside
 
     def _flush(self) -> None:
@@ -318,6 +324,8 @@ class SipStack:
             self._timer.cancel()
         self._timer_at = deadline
         nap_s = max(SHORTEST_NAP_S, deadline - self._clock.now())
+        if any(each.looking for each in self._udp.values()):
+            nap_s += GATHER_MOST_S  # `looked` comes before
         self._timer = self._loop.call_later(nap_s, self._wake)
 
     def _wake(self) -> None:

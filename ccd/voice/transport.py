@@ -20,8 +20,10 @@ from ccd.sip.events import Flow
 from ccd.sip.message import KEEPALIVE_PING, Request, Response, SipParseError, StreamParser
 
 READS_A_WAKE = 64
-GATHER_S = 0.008
-"""Waking up costs more than a datagram does: under traffic we look so often, and take all that came."""
+COMPANY = 20
+"""Waking up costs more than a datagram does: under traffic we look so seldom that so many come together,"""
+GATHER_LEAST_S, GATHER_MOST_S = 0.008, 0.020
+"""within these bounds (20 ms is one packet of audio). See docs/decisions/0011-waking-up-is-dear.md."""
 DENSE_S = 0.016
 """Datagrams closer together than this are traffic; a lone one is never kept waiting."""
 MOST_FLOWS = 8192
@@ -57,6 +59,10 @@ class Taker(Protocol):
         """A datagram could not be sent, a connection not be made, or a connection is gone."""
         ...
 
+    def looked(self) -> None:
+        """A socket was looked into under traffic: what has come due meanwhile needs no wake-up of its own."""
+        ...
+
 
 class Counters(msgspec.Struct):
     """What the sockets count."""
@@ -71,6 +77,13 @@ class Counters(msgspec.Struct):
 def where(host: str, port: int) -> str:
     """`host:port` with brackets around IPv6."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def next_look_s(came: int, within_s: float) -> float:
+    """How long to let datagrams gather when so many (at least one) came within a time."""
+    if came >= READS_A_WAKE:
+        return GATHER_LEAST_S  # and more of them wait already
+    return min(max(GATHER_LEAST_S, within_s * COMPANY / came), GATHER_MOST_S)
 
 
 class UdpListener:
@@ -92,26 +105,33 @@ class UdpListener:
         self._outgoing: list[tuple[Flow, bytes]] = []
         self._read_at = 0.0
         self._gathering: asyncio.TimerHandle | None = None
+        self.looking = False
+        """Whether it looks into its socket from time to time, as under traffic."""
         self._loop.add_reader(sock, self._read)
 
     def _read(self) -> None:
-        """Datagrams came after a pause: take them at once. Under traffic, look again every `GATHER_S`."""
+        """Datagrams came after a pause: take them at once. Under traffic, look again a little later."""
         self._take_all()
         now = self._loop.time()
         if now - self._read_at < DENSE_S and self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock)
-            self._gathering = self._loop.call_later(GATHER_S, self._gather)
+            self.looking = True
+            self._gathering = self._loop.call_later(GATHER_LEAST_S, self._gather)
         self._read_at = now
 
     def _gather(self) -> None:
         """What came meanwhile, all in one wake-up; nothing: wait for the socket again."""
         self._gathering = None
-        if self._take_all():
-            self._read_at = self._loop.time()
+        began, now = self._read_at, self._loop.time()
+        came = self._take_all()
+        if came:
+            self._read_at = now
             if self._sock.fileno() >= 0:
-                self._gathering = self._loop.call_later(GATHER_S, self._gather)
+                self._gathering = self._loop.call_later(next_look_s(came, now - began), self._gather)
         else:
+            self.looking = False
             self._loop.add_reader(self._sock, self._read)
+        self._taker.looked()
 
     def _take_all(self) -> int:
         """Read until nothing is left (or enough for one turn of the loop); how many came."""

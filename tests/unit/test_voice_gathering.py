@@ -6,9 +6,26 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
-from ccd.model.settings import TransportSettings
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccd.ids import SeededChance
+from ccd.model.settings import SipSettings, TransportSettings
 from ccd.sip.events import Flow
-from ccd.voice.transport import DENSE_S, GATHER_S, Counters, UdpListener
+from ccd.sip.message import Request
+from ccd.testing.clock import VirtualClock
+from ccd.voice.stack import SipStack
+from ccd.voice.transport import (
+    COMPANY,
+    DENSE_S,
+    GATHER_LEAST_S,
+    GATHER_MOST_S,
+    READS_A_WAKE,
+    Counters,
+    UdpListener,
+    next_look_s,
+)
 
 PEER = ("192.0.2.7", 5060)
 
@@ -90,6 +107,10 @@ class Taken:
         self.data: list[bytes] = []
         self.flows: list[Flow] = []
         self.failed: list[Flow] = []
+        self.looks = 0
+
+    def looked(self) -> None:
+        self.looks += 1
 
     def take_failure(self, flow: Flow) -> None:
         self.failed.append(flow)
@@ -141,8 +162,39 @@ def test_under_traffic_datagrams_wait_for_each_other(monkeypatch: Any) -> None:
     assert site.taken.data == [b"1", b"2"]
     began = site.loop.now
     site.loop.run_timer()
-    assert site.loop.now - began == GATHER_S or abs(site.loop.now - began - GATHER_S) < 1e-9
+    assert site.loop.now - began == pytest.approx(GATHER_LEAST_S)
     assert site.taken.data == [b"1", b"2", b"3", b"4"]
+    assert site.taken.looks == 1
+
+
+def test_the_fewer_come_the_longer_they_wait_for_each_other(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1")
+    site.arrive(b"2")
+
+    def pause() -> float:
+        return site.loop.timers[0][0] - site.loop.now
+
+    site.arrive(b"3")
+    site.loop.run_timer()
+    assert pause() == pytest.approx(GATHER_MOST_S)
+    site.arrive(*[b"x"] * COMPANY)
+    site.loop.run_timer()
+    assert pause() == pytest.approx(GATHER_MOST_S)
+    site.arrive(*[b"x"] * 2 * COMPANY)
+    site.loop.run_timer()
+    assert pause() == pytest.approx(GATHER_MOST_S / 2)
+    site.arrive(*[b"x"] * READS_A_WAKE)
+    site.loop.run_timer()
+    assert pause() == pytest.approx(GATHER_LEAST_S)
+
+
+@given(st.integers(1, READS_A_WAKE), st.floats(0, 10))
+def test_a_denser_crowd_never_waits_longer(came: int, within_s: float) -> None:
+    pause = next_look_s(came, within_s)
+    assert GATHER_LEAST_S <= pause <= GATHER_MOST_S
+    assert next_look_s(READS_A_WAKE, within_s) == GATHER_LEAST_S  # more wait, however slow the machine is
+    assert next_look_s(came + 1, within_s) <= pause <= next_look_s(came, 2 * within_s)
 
 
 def test_when_nothing_comes_the_socket_is_watched_again(monkeypatch: Any) -> None:
@@ -152,11 +204,45 @@ def test_when_nothing_comes_the_socket_is_watched_again(monkeypatch: Any) -> Non
     site.arrive(b"3")
     site.loop.run_timer()
     assert site.taken.data == [b"1", b"2", b"3"]
+    assert site.listener.looking
     site.loop.run_timer()
     assert site.loop.timers == []
+    assert not site.listener.looking
     site.loop.now += DENSE_S
     site.arrive(b"4")
     assert site.taken.data[-1] == b"4"
+
+
+def test_what_is_due_shares_a_look(monkeypatch: Any) -> None:
+    site, clock = Site(monkeypatch), VirtualClock()
+    stack = SipStack(SipSettings(), clock, SeededChance(1))
+    stack._loop = cast(Any, site.loop)
+    stack._udp[site.listener.key] = site.listener
+    site.listener.looking = True
+    request = Request.create(
+        "OPTIONS",
+        "sip:bob@example.test",
+        [
+            ("Max-Forwards", "70"),
+            ("From", "<sip:alice@example.test>;tag=1"),
+            ("To", "<sip:bob@example.test>"),
+            ("Call-ID", "c"),
+            ("CSeq", "1 OPTIONS"),
+        ],
+    )
+    stack.request(request, FAR)
+    site.loop.end_turn()
+    assert len(site.socket.sent) == 1
+    first = site.loop.timers[0]
+    assert first[0] - site.loop.now == pytest.approx(0.5 + GATHER_MOST_S)  # T1, and time for a look before
+    clock.advance(0.49)
+    stack.looked()
+    assert site.loop.timers == [first]
+    clock.advance(0.011)
+    stack.looked()
+    site.loop.end_turn()
+    assert len(site.socket.sent) == 2
+    assert len(site.loop.timers) == 1 and site.loop.timers != [first]
 
 
 def test_closing_ends_the_gathering(monkeypatch: Any) -> None:
