@@ -20,10 +20,14 @@ from ccd.sip.events import Flow
 from ccd.sip.message import KEEPALIVE_PING, Request, Response, SipParseError, StreamParser
 
 READS_A_WAKE = 64
+READS_A_TURN = 16
+"""So many datagrams are two milliseconds of work: others on the loop come next, then the rest."""
 COMPANY = 20
 """Waking up costs more than a datagram does: under traffic we look so seldom that so many come together,"""
 GATHER_LEAST_S, GATHER_MOST_S = 0.008, 0.020
 """within these bounds (20 ms is one packet of audio). See docs/decisions/0011-waking-up-is-dear.md."""
+BEHIND_S = 0.002
+"""More wait already than one look takes, as in a flood: soon, but not at once, for calls go on meanwhile."""
 DENSE_S = 0.016
 """Datagrams closer together than this are traffic; a lone one is never kept waiting."""
 MOST_FLOWS = 8192
@@ -82,7 +86,7 @@ def where(host: str, port: int) -> str:
 def next_look_s(came: int, within_s: float) -> float:
     """How long to let datagrams gather when so many (at least one) came within a time."""
     if came >= READS_A_WAKE:
-        return GATHER_LEAST_S  # and more of them wait already
+        return BEHIND_S
     return min(max(GATHER_LEAST_S, within_s * COMPANY / came), GATHER_MOST_S)
 
 
@@ -104,7 +108,9 @@ class UdpListener:
         self._flows: dict[tuple[str, int], Flow] = {}
         self._outgoing: list[tuple[Flow, bytes]] = []
         self._read_at = 0.0
-        self._gathering: asyncio.TimerHandle | None = None
+        self._gathering: asyncio.Handle | None = None
+        self._came = 0
+        """Datagrams of the look under way."""
         self.looking = False
         """Whether it looks into its socket from time to time, as under traffic."""
         self._loop.add_reader(sock, self._read)
@@ -122,12 +128,18 @@ class UdpListener:
     def _gather(self) -> None:
         """What came meanwhile, all in one wake-up; nothing: wait for the socket again."""
         self._gathering = None
-        began, now = self._read_at, self._loop.time()
-        came = self._take_all()
+        taken = self._take_all()
+        self._came += taken
+        if self._sock.fileno() < 0:
+            return
+        if taken == READS_A_TURN and self._came < READS_A_WAKE:
+            self._gathering = self._loop.call_soon(self._gather)
+            return
+        came, self._came = self._came, 0
         if came:
+            now = self._loop.time()
+            self._gathering = self._loop.call_later(next_look_s(came, now - self._read_at), self._gather)
             self._read_at = now
-            if self._sock.fileno() >= 0:
-                self._gathering = self._loop.call_later(next_look_s(came, now - began), self._gather)
         else:
             self.looking = False
             self._loop.add_reader(self._sock, self._read)
@@ -136,7 +148,7 @@ class UdpListener:
     def _take_all(self) -> int:
         """Read until nothing is left (or enough for one turn of the loop); how many came."""
         receive, take, flows = self._sock.recvfrom, self._taker.take_datagram, self._flows
-        for count in range(READS_A_WAKE):
+        for count in range(READS_A_TURN):
             try:
                 data, address = receive(LARGEST_DATAGRAM)
             except (BlockingIOError, InterruptedError):
@@ -145,7 +157,7 @@ class UdpListener:
                 continue  # an ICMP error of an earlier datagram; its transaction times out
             flow = flows.get(address)
             take(data, self._flow(address) if flow is None else flow)
-        return READS_A_WAKE
+        return READS_A_TURN
 
     def _flow(self, address: tuple[str, int]) -> Flow:
         """The flow of a peer, kept: most datagrams come from peers that were heard before."""

@@ -17,10 +17,12 @@ from ccd.sip.message import Request
 from ccd.testing.clock import VirtualClock
 from ccd.voice.stack import SipStack
 from ccd.voice.transport import (
+    BEHIND_S,
     COMPANY,
     DENSE_S,
     GATHER_LEAST_S,
     GATHER_MOST_S,
+    READS_A_TURN,
     READS_A_WAKE,
     Counters,
     UdpListener,
@@ -60,8 +62,15 @@ class FakeLoop:
 
         return Handle()
 
-    def call_soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], None]) -> Any:
         self.soon.append(call)
+
+        class Handle:
+            def cancel(handle) -> None:
+                if call in self.soon:
+                    self.soon.remove(call)
+
+        return Handle()
 
     def end_turn(self) -> None:
         soon, self.soon = self.soon, []
@@ -69,8 +78,11 @@ class FakeLoop:
             call()
 
     def run_timer(self) -> None:
+        """The next timer, and what it leaves for later turns."""
         self.now, call = self.timers.pop(0)
         call()
+        while self.soon:
+            self.end_turn()
 
 
 class FakeSocket:
@@ -184,16 +196,19 @@ def test_the_fewer_come_the_longer_they_wait_for_each_other(monkeypatch: Any) ->
     site.arrive(*[b"x"] * 2 * COMPANY)
     site.loop.run_timer()
     assert pause() == pytest.approx(GATHER_MOST_S / 2)
-    site.arrive(*[b"x"] * READS_A_WAKE)
+    site.arrive(*[b"x"] * (READS_A_WAKE - 1))
     site.loop.run_timer()
     assert pause() == pytest.approx(GATHER_LEAST_S)
+    site.arrive(*[b"x"] * READS_A_WAKE)
+    site.loop.run_timer()
+    assert pause() == pytest.approx(BEHIND_S)
 
 
 @given(st.integers(1, READS_A_WAKE), st.floats(0, 10))
 def test_a_denser_crowd_never_waits_longer(came: int, within_s: float) -> None:
     pause = next_look_s(came, within_s)
-    assert GATHER_LEAST_S <= pause <= GATHER_MOST_S
-    assert next_look_s(READS_A_WAKE, within_s) == GATHER_LEAST_S  # more wait, however slow the machine is
+    assert (BEHIND_S if came == READS_A_WAKE else GATHER_LEAST_S) <= pause <= GATHER_MOST_S
+    assert next_look_s(READS_A_WAKE, within_s) == BEHIND_S  # more wait, however slow the machine is
     assert next_look_s(came + 1, within_s) <= pause <= next_look_s(came, 2 * within_s)
 
 
@@ -243,6 +258,33 @@ def test_what_is_due_shares_a_look(monkeypatch: Any) -> None:
     site.loop.end_turn()
     assert len(site.socket.sent) == 2
     assert len(site.loop.timers) == 1 and site.loop.timers != [first]
+
+
+def test_a_look_gives_others_their_turn_between(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1")
+    site.arrive(b"2")
+    site.arrive(*[b"x"] * READS_A_TURN * 2)
+    _, gather = site.loop.timers.pop(0)
+    gather()
+    assert len(site.taken.data) == 2 + READS_A_TURN
+    assert site.loop.timers == [] and site.taken.looks == 0
+    site.loop.end_turn()
+    assert len(site.taken.data) == 2 + 2 * READS_A_TURN
+    site.loop.end_turn()  # nothing is left
+    assert site.loop.soon == [] and len(site.loop.timers) == 1 and site.taken.looks == 1
+
+
+def test_closing_between_two_turns_of_a_look(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1")
+    site.arrive(b"2")
+    site.arrive(*[b"x"] * READS_A_TURN * 2)
+    _, gather = site.loop.timers.pop(0)
+    gather()
+    site.listener.close()
+    site.loop.end_turn()
+    assert site.loop.timers == [] and len(site.taken.data) == 2 + READS_A_TURN
 
 
 def test_closing_ends_the_gathering(monkeypatch: Any) -> None:
