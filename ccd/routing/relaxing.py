@@ -42,12 +42,8 @@ class Relaxing(Resting):
 
     def look(self, queue: QueueIndex, now: float, out: list[Decision]) -> None:
         """It is time to look at the conditions of a queue in whose line somebody stands."""
-        if not self._relax_line(queue, self.holding(queue, now), now, out):
-            return
-        if queue.anyone():
-            self.timing.begin_looking(queue, now)
-        else:
-            self.state.looks.pop(queue.rule.name, None)
+        if self._relax_line(queue, self.holding(queue, now), now, out):
+            self.timing.look_again(queue, now)
 
     def look_for(self, queue: QueueIndex, place: Place, now: float, out: list[Decision]) -> None:
         """A place enters and is about to seek: first those before it get what holds, then it does.
@@ -101,7 +97,7 @@ class Relaxing(Resting):
                 self.seek(queue, place, "relaxed", now, out)
         if len(found) <= MOST_AT_ONCE:
             return True
-        self.timing.begin_looking(queue, now, MOMENT_S)
+        self.timing.look_again(queue, now, MOMENT_S)
         return False
 
     def give(self, queue: QueueIndex, place: Place, holding: Holding, out: list[Decision]) -> None:

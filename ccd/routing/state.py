@@ -309,4 +309,4 @@ class RoutingState(msgspec.Struct):
     served: dict[str, list[ServedMinute]] = {}
     """By queue whose service level a condition asks for: the minutes of the last half hour."""
     looks: dict[str, float] = {}
-    """By queue that relaxes on a condition: when it looks at its line next; void once nobody stands in it."""
+    """By queue that relaxes on a condition: when it looks next; void while nobody stands in its line."""

@@ -1,5 +1,7 @@
 """What is due when: the deadlines of one state under its rules, and whether one is still true."""
 
+from math import ceil
+
 from ccd.routing.callbacks import callback_closing, given_up_at, rests_until
 from ccd.routing.deadlines import Deadlines, Due, Entry
 from ccd.routing.index import Index
@@ -53,9 +55,17 @@ class Timing:
         for queue, at in self.state.looks.items():
             push(at, Due.LOOK, queue)
 
-    def begin_looking(self, queue: QueueIndex, now: float, after_s: float = 0.0) -> None:
-        """When a queue that relaxes on a condition looks at its line next: so long after now, else at the
-        next full multiple of `LOOK_EVERY_S`."""
+    def begin_looking(self, queue: QueueIndex, now: float) -> None:
+        """Somebody stands in the line of a queue that relaxes on a condition, where nobody did: it looks at
+        the full multiples of `LOOK_EVERY_S`, whether the line was empty meanwhile or not."""
+        name = queue.rule.name
+        at = self.state.looks.get(name)
+        if at is None or at < now:
+            at = self.state.looks[name] = ceil(now / LOOK_EVERY_S) * LOOK_EVERY_S
+        self.deadlines.push(at, Due.LOOK, name)
+
+    def look_again(self, queue: QueueIndex, now: float, after_s: float = 0.0) -> None:
+        """It has looked: when it does next, so long after now, else at the next full multiple."""
         name = queue.rule.name
         at = now + after_s if after_s else (now // LOOK_EVERY_S + 1) * LOOK_EVERY_S
         self.state.looks[name] = at

@@ -37,7 +37,7 @@ def test_one_that_enters_while_it_holds_and_those_before_it_are_given_it() -> No
     assert hall.agents_of("i1", "i2", "i3") == ["bob", "-", "-"]
 
 
-@pytest.mark.parametrize("late", [0.0, TICK, LOOK_EVERY_S - TICK])
+@pytest.mark.parametrize("late", [TICK, LOOK_EVERY_S - TICK, LOOK_EVERY_S])
 def test_a_queue_looks_at_each_full_five_seconds_while_somebody_waits(late: float) -> None:
     hall = floor(TWO_WAIT)
     hall.now += late
@@ -50,6 +50,22 @@ def test_a_queue_looks_at_each_full_five_seconds_while_somebody_waits(late: floa
     assert (only(out, d.Offer).interaction, only(out, d.Offer).agent) == ("i1", "bob")
     assert [one.interaction for one in every(out, d.Relaxed)] == ["i1", "i2"]
     assert traced(out).cue == "relaxed"
+
+
+def test_an_instant_without_anybody_in_the_line_does_not_put_the_look_off() -> None:
+    hall = floor(TWO_WAIT, ring_timeout_s=5.0)
+    hall.now = NOON + 6
+    hall.call("b", queue="other")  # bob is busy
+    hall.talk("b")
+    hall.call("i1")
+    hall.call("i2")
+    for name in ("i1", "i2"):
+        hall.router.withdraw(name, hall.now, Cause.CANCELLED)
+    hall.now = NOON + 10  # the look of now was begun for those who left
+    hall.call("i3")
+    hall.call("i4")
+    assert hall.router.next_deadline() == NOON + 10
+    assert [one.interaction for one in every(hall.at(NOON + 10), d.Relaxed)] == ["i3", "i4"]
 
 
 def test_what_was_given_stays_given_when_the_condition_holds_no_longer() -> None:
@@ -113,6 +129,7 @@ def test_who_comes_with_more_priority_is_not_overtaken_by_who_is_given_something
 def test_an_empty_line_has_nothing_due_and_nor_has_a_queue_without_conditions() -> None:
     hall = floor(TWO_WAIT)
     assert hall.router.next_deadline() is None
+    hall.now += TICK
     hall.call("i1")
     assert hall.router.next_deadline() == NOON + 10
     hall.router.withdraw("i1", hall.now, Cause.CANCELLED)
@@ -128,6 +145,7 @@ def test_a_long_line_is_given_it_a_part_at_a_time() -> None:
     names = [f"i{number}" for number in range(MOST_AT_ONCE + 2)]
     for name in names:
         hall.call(name)
+    hall.now += TICK
     sales = msgspec.structs.replace(hall.rules.queues["sales"], agents=("ann",), relax=(TWO_WAIT,))
     hall.router.load_rules(msgspec.structs.replace(hall.rules, queues={"sales": sales}), hall.now)
     assert hall.router.next_deadline() == NOON + 10

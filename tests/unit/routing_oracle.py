@@ -299,11 +299,12 @@ class Oracle:
     def watch(self, now: float) -> None:
         """Queues with a condition look at each full 5 s while anybody waits in them."""
         for queue in self.rules.queues.values():
-            waits = any(p.queue is queue and p.phase == "waiting" for p in self.pieces.values())
-            if not waits:
-                self.looks.pop(queue.name, None)
-            elif any(relax.when for relax in queue.relax) and queue.name not in self.looks:
-                self.looks[queue.name] = (now // 5 + 1) * 5
+            watches = any(relax.when for relax in queue.relax)
+            if watches and self.anyone(queue.name) and self.looks.get(queue.name, -1.0) < now:
+                self.looks[queue.name] = math.ceil(now / 5) * 5
+
+    def anyone(self, queue: str) -> bool:
+        return any(p.queue.name == queue and p.phase == "waiting" for p in self.pieces.values())
 
     def holding(self, queue: QueueRule, now: float, without: str = "") -> set[int]:
         """The relaxations whose condition holds, seen before one more enters."""
@@ -617,7 +618,7 @@ class Oracle:
                 out.append((piece.until, 9, piece.name, ""))
             if piece.phase == "resting":
                 out.append((piece.rests_until, 10, piece.name, ""))
-        out += [(at, 12, queue, "") for queue, at in self.looks.items()]
+        out += [(at, 12, queue, "") for queue, at in self.looks.items() if self.anyone(queue)]
         return sorted(out)
 
     def fire(self, now: float) -> None:
@@ -641,7 +642,7 @@ class Oracle:
                 missing = next(each for each, ring in rings.items() if ring.offer == name)
                 self.miss(self.pieces[agent], missing, "no_answer", now)
             elif kind == 12:
-                del self.looks[name]
+                self.looks[name] = (now // 5 + 1) * 5
                 holding = self.holding(self.rules.queues[name], now)
                 for piece in self.pieces.values():
                     if piece.queue.name == name and piece.phase == "waiting":
