@@ -24,6 +24,7 @@ from ccd.model import commands as do
 from ccd.model.commands import AnyCommand
 from ccd.model.facts import LegEnded, PromptEnded, RecordingEnded
 from ccd.model.nouns import Cause, ChannelClass
+from ccd_webchat.addresses import client, networks
 from ccd_webchat.frames import Bye, Hello, decode
 from ccd_webchat.page import page
 from ccd_webchat.settings import WebchatSettings
@@ -49,7 +50,10 @@ class SocketLine:
         socket: web.WebSocketResponse,
         transport: asyncio.Transport | None,
         written: Callable[["SocketLine", str], None],
+        address: str = "",
     ) -> None:
+        self.address = address
+        """Whose connection it is, as wrong links are counted."""
         self._socket = socket
         self._transport = transport
         self._written = written
@@ -106,6 +110,7 @@ class WebchatChannel:
         self._server: asyncio.Server | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._connections = 0
+        self._proxies = networks(settings.trusted_proxies)
         self._page, self._page_headers = page(settings.path)
 
     @property
@@ -272,13 +277,28 @@ class WebchatChannel:
         self._connections += 1
         try:
             await socket.prepare(request)
-            await self._serve(socket, request.transport)
+            line = SocketLine(socket, request.transport, self._visits.written, self._address(request))
+            await self._serve(socket, line)
         finally:
             self._connections -= 1
         return socket
 
-    async def _serve(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
-        line = SocketLine(socket, transport, self._visits.written)
+    def _address(self, request: web.Request) -> str:
+        """The visitor's; a header that nobody trusted is told of once, as all visitors share a limit then."""
+        forwarded = request.headers.getall("X-Forwarded-For", [])
+        if forwarded and not self._proxies:
+            if not self._visits.counts["unknown_proxy"]:
+                log.warning(
+                    "webchat.unknown_proxy",
+                    channel=self.name,
+                    peer=request.remote,
+                    cure="set trusted_proxies of the channel to the web server's address, or visitors "
+                    "cannot be told apart",
+                )
+            self._visits.counts["unknown_proxy"] += 1
+        return client(request.remote or "", forwarded, self._proxies)
+
+    async def _serve(self, socket: web.WebSocketResponse, line: SocketLine) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(line.run())
             try:
@@ -314,7 +334,7 @@ class WebchatChannel:
             self._visits.fault(line, error.message)
             return
         if isinstance(frame, Hello):
-            self._visits.hello(line, frame, now)
+            self._visits.hello(line, frame, now, line.address)
             self._arm()
         elif isinstance(frame, Bye):
             self._visits.bye(line)

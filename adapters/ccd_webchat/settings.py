@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from ccd.model.frozen import Frozen
+from ccd_webchat.addresses import networks
 
 
 def _is_page(url: str) -> bool:
@@ -37,6 +38,8 @@ class WebchatSettings(Frozen, frozen=True):
     """Address of the page as customers reach it, for links in messages: `https://chat.example.com/`."""
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may open the chat (`https://www.example.com`, `*` for all); empty: only its own."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Web servers before the chat, addresses or networks: their `X-Forwarded-For` says who the visitor is."""
     max_visitors: Annotated[int, Meta(ge=1)] = 500
     """Most visitors at a time, those included who may still come back."""
     max_message_bytes: Annotated[int, Meta(ge=16, le=1_000_000)] = 4000
@@ -58,6 +61,12 @@ class WebchatSettings(Frozen, frozen=True):
             )
         if not self.target and not self.flow:
             raise ValueError("set target (a name that [numbers] maps to a flow) or flow")
+        try:
+            networks(self.trusted_proxies)
+        except ValueError as error:
+            raise ValueError(
+                f'trusted_proxies: {error}; write for example "127.0.0.1" or "10.0.0.0/8"'
+            ) from error
         for origin in self.allowed_origins:
             if origin != "*" and ("://" not in origin or origin.count("/") != 2):
                 raise ValueError(

@@ -62,6 +62,7 @@ class Visit:
     """One visitor."""
 
     __slots__ = (
+        "address",
         "answered",
         "arrived",
         "budget",
@@ -80,6 +81,8 @@ class Visit:
         self.leg = leg
         self.name = name
         self.line: Line | None = None
+        self.address = ""
+        """Where he came from, as wrong links are counted."""
         self.arrived = False
         self.by_link = False
         self.answered = False
@@ -113,8 +116,11 @@ class Visits:
 
     # -- the visitor -------------------------------------------------------------------------------
 
-    def hello(self, line: Line, frame: Hello, now: float) -> None:
-        """A connection says who it is: a new visitor, or one who comes back."""
+    def hello(self, line: Line, frame: Hello, now: float, address: str = "") -> None:
+        """A connection says who it is: a new visitor, or one who comes back.
+
+        `address`: where it comes from, as far as that is known (`ccd_webchat.addresses`).
+        """
         if line in self._lines:
             self.fault(line, "this connection has said hello already")
             return
@@ -126,7 +132,8 @@ class Visits:
         if leg in self._ended:
             line.put(encode("ended", cause=self._ended[leg]))
         problem = self._refusal(now)
-        if not problem and frame.link and self._wrong_links.full(now):
+        if not problem and frame.link and self._wrong_links.full(address, now):
+            self.counts["refused_links"] += 1
             problem = "too many links that are not valid were opened, please try again in a minute"
         if problem:
             self.counts["refused"] += 1
@@ -141,7 +148,7 @@ class Visits:
         line.put(encode("welcome", token=token, resumed=False))
         if frame.link:
             self.counts["links"] += 1
-            visit.by_link = True
+            visit.by_link, visit.address = True, address
             self._arrive(visit, digest(frame.link))
 
     def text(self, line: Line, frame: Text, now: float) -> None:
@@ -219,7 +226,7 @@ class Visits:
         if visit is not None and visit.arrived:
             if visit.by_link and cause is Cause.FORBIDDEN:
                 self.counts["wrong_links"] += 1
-                self._wrong_links.count(now)
+                self._wrong_links.count(visit.address, now)
             self._end(visit, cause, remote=False)
 
     def send(self, leg: str, message: str, text: str) -> None:

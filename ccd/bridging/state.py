@@ -135,6 +135,14 @@ class Sending(msgspec.Struct, frozen=True, array_like=True):
     text: str
 
 
+class Said(msgspec.Struct, frozen=True, array_like=True):
+    """A text in a transcript."""
+
+    who: str
+    """`customer`, `bot` or `agent NAME`."""
+    text: str
+
+
 class BotText(msgspec.Struct, frozen=True, array_like=True):
     """What a bot wrote to the customer, kept for the agent to come."""
 
@@ -229,6 +237,10 @@ class Talk(msgspec.Struct, omit_defaults=True):
     """Texts of the customer that no agent has taken yet, and what a bot wrote between them (bounded)."""
     texts_dropped: int = 0
     """How many were older, and are kept no more."""
+    said: list[Said] = []
+    """What was said with an agent so far, for the next one (`bridging.transcripts`, bounded)."""
+    said_dropped: int = 0
+    """How many of these were older."""
     number: str = ""
     """Where the customer is called back; empty: nobody asked for that."""
     away: bool = False

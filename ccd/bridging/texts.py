@@ -2,6 +2,7 @@
 
 - before an agent takes it, the customer's texts are kept; the offer shows those that there are;
 - an offer waits `FIRST_WORDS_S` for the first text: a visitor arrives a moment before it;
+- what was said with an agent is shown to the next one, before anything else (`bridging.transcripts`);
 - what a bot wrote to the customer is kept between them: the agent reads who wrote what, in its order;
 - what the customer adds while it is offered follows as soon as the agent takes it;
 - a text that its channel has not reported as delivered or failed is said again after a restart: at
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ccd.bridging import transcripts
 from ccd.bridging.state import BotText, Party, Phase, Role, Sending, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, PromptPart
@@ -27,9 +29,10 @@ NO_WORDS = "(nothing written yet)"
 
 def offer(talks: "Talks", talk: Talk, dial: cmd.DialLeg, now: float) -> None:
     """Show an interaction to an agent's devices, once there is something to show."""
+    forget_sending(talk)
     waits = bool(talk.pending)
     talk.pending = [*talk.pending, dial]
-    if talk.texts:
+    if talk.texts or talk.said:
         dial_pending(talks, talk)
     elif not waits:
         talks.set_deadline(talk, now + FIRST_WORDS_S)
@@ -48,10 +51,11 @@ def dial_pending(talks: "Talks", talk: Talk) -> None:
 def opening(talk: Talk, party: Party) -> tuple[str, ...]:
     """What the first message of a leg shows; never empty, because empty means `go on` to a channel."""
     party.opened = len(talk.texts)
-    lines = [_labelled(each) for each in talk.texts] if _has_bot(talk) else written(talk)
+    said = transcripts.lines(talk)
+    lines = [_labelled(each) for each in talk.texts] if said or _has_bot(talk) else written(talk)
     if talk.texts_dropped:
         lines = [f"({talk.texts_dropped} texts before are kept no more)", *lines]
-    return tuple(lines) or (NO_WORDS,)
+    return (*said, *lines) or (NO_WORDS,)
 
 
 def written(talk: Talk) -> list[str]:
@@ -64,7 +68,9 @@ def _has_bot(talk: Talk) -> bool:
 
 
 def _labelled(text: str | BotText) -> str:
-    return f"bot: {text.text}" if isinstance(text, BotText) else f"customer: {text}"
+    if isinstance(text, BotText):
+        return transcripts.line(transcripts.BOT, text.text)
+    return transcripts.line(transcripts.CUSTOMER, text)
 
 
 def take(talks: "Talks", leg: str, message: str, text: str) -> bool:
@@ -80,9 +86,13 @@ def take(talks: "Talks", leg: str, message: str, text: str) -> bool:
     talk.seen = [*talk.seen[-(MOST_TEXTS - 1) :], seen]
     talks.note(talk, "text", role=role.value, characters=len(text))
     if role is not Role.CUSTOMER:
+        party = talk.party(leg, role)
+        if role is Role.AGENT and party is not None:
+            transcripts.add(talk, transcripts.of_agent(party.agent), text)
         if not talk.customer_gone:
             _relay(talks, talk, Role.CUSTOMER, message, text)
     elif talk.phase is Phase.TALKING:
+        transcripts.add(talk, transcripts.CUSTOMER, text)
         _relay(talks, talk, Role.AGENT, message, text)
     elif talk.phase is Phase.OUTSIDE:
         _relay(talks, talk, Role.THIRD, message, text)
@@ -107,6 +117,7 @@ def give_rest(talks: "Talks", talk: Talk, role: Role) -> None:
     """Somebody took it: what the offer did not show follows."""
     party = _party(talk, role)
     shown = 0 if party is None else party.opened
+    transcripts.add_kept(talk, talk.texts)
     rest, talk.texts, talk.texts_dropped = talk.texts[shown:], [], 0
     if party is not None:
         party.opened = 0
@@ -139,6 +150,11 @@ def _relay(talks: "Talks", talk: Talk, role: Role, message: str, text: str) -> N
 
 def _party(talk: Talk, role: Role) -> Party | None:
     return {Role.CUSTOMER: talk.customer, Role.AGENT: talk.agent, Role.THIRD: talk.third}[role]
+
+
+def forget_sending(talk: Talk) -> None:
+    """The agent has it no more: what was on the way stands in the transcript for the next one."""
+    talk.sending = [each for each in talk.sending if each.role is not Role.AGENT]
 
 
 def settled(talks: "Talks", leg: str, message: str, failed: Cause | None = None) -> None:

@@ -92,6 +92,7 @@ def answered(talks: "Talks", talk: Talk, third: Party) -> None:
     if transferor is not None:
         talks.commands.append(cmd.ReportTransfer(transferor.leg, done=True))
         talks.release(talk, Role.AGENT, Cause.TRANSFERRED)
+    texts.forget_sending(talk)
     if third.agent:
         talk.move(Move.BRIDGE)
         talk.agent, talk.third = third, None
@@ -135,7 +136,9 @@ def gone(talks: "Talks", talk: Talk, cause: Cause, now: float) -> None:
         if talk.agent is not None:
             talk.move(Move.TRANSFER_FAILED)
             talks.commands.append(cmd.ReportTransfer(talk.agent.leg, done=False, cause=cause))
-            if not talk.agent.held:
+            if talk.agent.kind is LegKind.TEXT:
+                texts.give_rest(talks, talk, Role.AGENT)
+            elif not talk.agent.held:
                 talks.commands.append(cmd.BridgeLegs(talk.customer.leg, talk.agent.leg))
             elif third.early_media:
                 talks.start_music(talk)

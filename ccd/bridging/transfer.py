@@ -1,10 +1,10 @@
-"""Blind transfer (RFC 3515 seen from above): one timeline, the customer never dropped.
+"""Blind transfer (RFC 3515 seen from above; in writing, a word): one timeline, the customer never dropped.
 
 States: TALKING ──TRANSFER──▶ TRANSFERRING ──▶ TALKING (other agent) | OUTSIDE | TALKING (first agent again)
 | WAITING (who asked is gone and nobody answered, or the target is a queue).
 """
 
-from ccd.bridging import recording, thirds
+from ccd.bridging import recording, texts, thirds
 from ccd.bridging.state import Move, Phase, Role, Talk
 from ccd.bridging.talks import Talks
 from ccd.model import commands as cmd
@@ -12,9 +12,17 @@ from ccd.model.nouns import Cause, LegKind
 
 
 def can_transfer(talk: Talk, leg: str) -> bool:
-    """Only the agent in conversation may send the customer on; writing has no REFER."""
-    speaks = talk.agent is not None and talk.agent.leg == leg and talk.agent.kind is LegKind.AUDIO
-    return talk.phase is Phase.TALKING and speaks and not talk.asking
+    """Only the agent in conversation may send the customer on."""
+    has_it = talk.agent is not None and talk.agent.leg == leg
+    return talk.phase is Phase.TALKING and has_it and not (talk.asking or talk.customer_gone)
+
+
+def is_stranded(talk: Talk, role: Role) -> bool:
+    """Whether a text that could not be brought to this party leaves the customer without an agent.
+
+    Of audio, the media tell.
+    """
+    return role is Role.AGENT and talk.phase is Phase.TALKING and talk.customer.kind is LegKind.TEXT
 
 
 def refuse(talks: Talks, leg: str, cause: Cause) -> None:
@@ -36,12 +44,14 @@ def to_outside(talks: Talks, talk: Talk, address: str, caller_id: str, until: fl
     thirds.dial(talks, talk, address=address, caller_id=caller_id)
 
 
-def to_queue(talks: Talks, talk: Talk) -> str:
+def to_queue(talks: Talks, talk: Talk, cause: Cause = Cause.TRANSFERRED) -> str:
     """Free the agent, whose name is the answer; the composition then lets the customer wait in the queue."""
     agent = talk.agent
     if agent is not None:
-        talks.commands.append(cmd.ReportTransfer(agent.leg, done=True))
-        talks.release(talk, Role.AGENT, Cause.TRANSFERRED)
+        if cause is Cause.TRANSFERRED:
+            talks.commands.append(cmd.ReportTransfer(agent.leg, done=True))
+        talks.release(talk, Role.AGENT, cause)
+    texts.forget_sending(talk)
     recording.stop_recordings(talks, talk)
     return agent.agent if agent is not None else ""
 
@@ -52,6 +62,8 @@ def _set_out(talks: Talks, talk: Talk, until: float) -> None:
     if talk.agent is None:
         return
     talk.transferor = talk.agent.agent
-    if not talk.agent.held:  # else they are parted and the music plays already
+    if (
+        talk.agent.kind is LegKind.AUDIO and not talk.agent.held
+    ):  # else they are parted and the music plays already
         talks.commands.append(cmd.PartLegs(talk.agent.leg))
         talks.start_music(talk)

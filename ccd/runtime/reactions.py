@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ccd.bridging import recording, texts, transfer
+from ccd.bridging import recording, texts
 from ccd.bridging.state import Phase, Role, Talk
 from ccd.errors import CcdError
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
-from ccd.model.rules import Target, pause_names
+from ccd.model.rules import pause_names
 from ccd.runtime import (
     after_calls,
     asides,
@@ -24,6 +24,7 @@ from ccd.runtime import (
     own_calls,
     profiles,
     secrets,
+    transfers,
     voicemail,
     waiting_keys,
     wrap_ups,
@@ -34,9 +35,6 @@ from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
-
-TRANSFER_S = 30.0
-"""How long the target of a blind transfer rings."""
 
 
 def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
@@ -275,6 +273,7 @@ def _delivered(centre: "Centre", fact: facts.TextDelivered) -> None:
 
 def _text_failed(centre: "Centre", fact: facts.TextFailed) -> None:
     texts.settled(centre.talks, fact.leg, fact.message, failed=fact.cause)
+    transfers.text_failed(centre, fact)
 
 
 def _availability(centre: "Centre", fact: facts.AvailabilityAsked) -> None:
@@ -351,45 +350,6 @@ def _change(centre: "Centre", fact: facts.ChangeAsked) -> None:
         centre.push(decisions)
 
 
-def _transfer(centre: "Centre", fact: facts.TransferAsked) -> None:
-    found = centre.talks.legs.get(fact.leg)
-    if found is None or not transfer.can_transfer(found[0], fact.leg):
-        transfer.refuse(centre.talks, fact.leg, Cause.FORBIDDEN)
-        return
-    talk = found[0]
-    info = centre.state.interactions[talk.interaction]
-    centre.history.note(info.id, centre.now, "transfer asked", target=fact.target)
-    target = centre.extensions.get(fact.target) or Target(address=fact.target)
-    until = centre.now + TRANSFER_S
-    if target.queue:
-        asked_by = transfer.to_queue(centre.talks, talk)
-        centre.enqueue(info, target.queue, again=True, passed_on_by=asked_by)
-    elif target.agent:
-        view = centre.router.agent_view(target.agent, centre.now)
-        if view is None or view.doing != "idle":
-            cause = Cause.BUSY if view is not None and view.reachable else Cause.UNREACHABLE
-            transfer.refuse(centre.talks, fact.leg, cause)
-            return
-        info.helper = target.agent
-        centre.push(centre.router.occupy(target.agent, info.id, 100, centre.now))
-        devices = centre.state.rules.agents[target.agent].devices
-        transfer.to_agent(centre.talks, talk, target.agent, devices, centre.card(info), until)
-    elif target.address.startswith("+"):
-        if not _may_transfer(centre, talk, target.address):
-            centre.history.note(info.id, centre.now, "transfer refused", why="not in may_transfer")
-            transfer.refuse(centre.talks, fact.leg, Cause.FORBIDDEN)
-            return
-        transfer.to_outside(centre.talks, talk, target.address, info.origin, until)
-    else:
-        transfer.refuse(centre.talks, fact.leg, Cause.NOT_FOUND)
-
-
-def _may_transfer(centre: "Centre", talk: Talk, address: str) -> bool:
-    rules = centre.state.rules
-    rule = rules.agents.get(talk.agent.agent) if talk.agent is not None else None
-    return rule is not None and own_calls.may_transfer(address, rule, rules.own_calls)
-
-
 FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.DaemonStarted: _started,
     facts.DaemonStopped: _stopped,
@@ -409,7 +369,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.LegEnded: _ended,
     facts.LegHeld: _held,
     facts.LegResumed: _resumed,
-    facts.TransferAsked: _transfer,
+    facts.TransferAsked: transfers.asked,
     facts.MediaLost: _media_lost,
     facts.DigitPressed: _digit,
     facts.SecretCollected: secrets.collected,

@@ -130,12 +130,12 @@ def take_message(channel: "VoiceChannel", event: RequestArrived) -> None:
     if device is None:
         return
     user = getattr(request.uri, "user", "") or ""
-    leg = channel.correspondent(user)
+    leg = channel.correspondent(user, device)
     if leg is None:
         channel.stack.reply(event.tx, 404, reason="No Such Conversation")
     elif request.content_type not in {"text/plain", ""}:
         channel.stack.reply(event.tx, 415, headers=(("Accept", "text/plain"),))
-    elif device not in leg.devices or (leg.device and leg.device != device):
+    elif not leg.belongs_to(device):
         channel.stack.reply(event.tx, 403, reason="Conversation Of Another Agent")
     else:
         leg.receive(event.tx, request, device)

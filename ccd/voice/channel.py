@@ -85,7 +85,8 @@ class VoiceChannel:
         self.lines = AudioLines(self)
         """How another channel joins in a call."""
         self.texts: dict[str, TextLeg] = {}
-        self._correspondents: dict[str, TextLeg] = {}
+        self._correspondents: dict[str, list[TextLeg]] = {}
+        """Those that live: several while it is offered to several agents, or passed on."""
         self._former: OrderedDict[str, TextLeg] = OrderedDict()
         """By leg: those that are over, which an agent took."""
         self._unacknowledged: dict[tuple[str, str], ServerTransaction] = {}
@@ -330,8 +331,9 @@ class VoiceChannel:
 
     def forget_text(self, leg: TextLeg) -> None:
         self.texts.pop(leg.id, None)
-        if self._correspondents.get(leg.name) is leg:
-            del self._correspondents[leg.name]
+        others = [each for each in self._correspondents.pop(leg.name, []) if each is not leg]
+        if others:
+            self._correspondents[leg.name] = others
         if leg.device:
             self._former[leg.id] = leg
             if len(self._former) > MOST_FORMER:
@@ -341,12 +343,15 @@ class VoiceChannel:
 
     def add_text(self, leg: TextLeg) -> None:
         self.texts[leg.id] = leg
-        self._correspondents[leg.name] = leg
+        others = [each for each in self._correspondents.get(leg.name, []) if each.id != leg.id]
+        self._correspondents[leg.name] = [*others, leg]
 
-    def correspondent(self, user: str) -> TextLeg | None:
-        """Whose conversation it is, also when that is over."""
-        former = (leg for leg in reversed(self._former.values()) if leg.name == user)
-        return self._correspondents.get(user) or next(former, None)
+    def correspondent(self, user: str, device: str) -> TextLeg | None:
+        """The conversation that a device means, also when that is over; else one of other devices."""
+        live = self._correspondents.get(user, [])
+        former = [leg for leg in reversed(self._former.values()) if leg.name == user]
+        known = [*live, *former]
+        return next((leg for leg in known if leg.belongs_to(device)), known[0] if known else None)
 
     def text_leg(self, leg: str) -> TextLeg | None:
         """A written leg, also when it is over: what became of a disposition is told there."""

@@ -136,6 +136,9 @@ def _report_transfer(channel: "VoiceChannel", command: cmd.ReportTransfer) -> No
         told = refusal(command.cause)
         status, phrase = (200, "OK") if command.done else (told.status, told.phrase)
         leg.report_transfer(status, phrase)
+    text = channel.texts.get(command.leg)
+    if text is not None and not command.done:
+        text.report_transfer(command.cause)
 
 
 def _send_text(channel: "VoiceChannel", command: cmd.SendText) -> None:

@@ -6,6 +6,7 @@ conversation an interaction. States of a text leg: OFFERED ──first answer─
 - the offer goes to every binding of the agent's devices; the device that answers first has the talk;
 - messages to one binding leave one after another, each after the answer to the former: the order holds;
 - `/refuse` declines an offer, `/close` ends the conversation;
+- `/transfer WHERE` sends the customer on, to a queue or an agent by extension or name;
 - `/disposition CODE` says how it ended, also after it is over; the answer comes as a text;
 - the agent's own text is answered 200 only once it is durable (`AcknowledgeText`).
 """
@@ -25,9 +26,22 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 MOST_BYTES = 16_000
-_OFFER, _MORE, _END = "\0offer", "\0more", "\0end"
-"""Messages of our own, named as none of a channel: an offer, what does not fit there, the last one."""
-_CLOSE, _REFUSE, _DISPOSITION = "/close", "/refuse", "/disposition"
+_OFFER, _MORE, _TOLD, _END = "\0offer", "\0more", "\0told", "\0end"
+"""Messages of our own, named as none of a channel: an offer, what does not fit there, a word from us, the
+last one."""
+_CLOSE, _REFUSE, _DISPOSITION, _TRANSFER = "/close", "/refuse", "/disposition", "/transfer"
+_AWAY = frozenset({404, 408, 410, 430, 480, 503})
+"""Answers of a phone, or of what stands before it, that nobody is there; others refuse this one text."""
+_NOT_PASSED_ON = {
+    Cause.BUSY: "that agent has no room",
+    Cause.UNREACHABLE: "that agent cannot be reached",
+    Cause.NO_ANSWER: "no answer",
+    Cause.REJECTED: "it was declined",
+    Cause.NOT_FOUND: "no queue and no agent has this extension or name",
+    Cause.FORBIDDEN: "it cannot be passed on now",
+}
+"""What the agent reads about a `/transfer` that failed."""
+_LAST_WORDS = {Cause.TRANSFERRED: "(passed on)", Cause.UNREACHABLE: "(passed on: your phone did not answer)"}
 
 
 _CONTROLS = dict.fromkeys(code for code in (*range(32), 127) if chr(code) not in "\n\t")
@@ -79,11 +93,11 @@ class Post:
         """Delivered, or not; then the next one."""
         del now
         message, self.busy = self.busy, ""
-        delivered = isinstance(event, ResponseArrived) and event.response.status < 300
-        if isinstance(event, ResponseArrived) and event.response.status < 200:
+        status = event.response.status if isinstance(event, ResponseArrived) else 408
+        if status < 200:
             self.busy = message
             return
-        self.leg.delivered(self, message, delivered)
+        self.leg.delivered(self, message, status)
         self._next()
 
 
@@ -138,10 +152,11 @@ class TextLeg:
         channel.remember_call(request.call_id, self.id)
         channel.stack.request(request, bound.flow, owner=post)
 
-    def delivered(self, post: Post, message: str, ok: bool) -> None:
-        """What became of a MESSAGE."""
-        if self.gone or message in (_END, _MORE):
+    def delivered(self, post: Post, message: str, status: int) -> None:
+        """What became of a MESSAGE: the final status of its answer, 408 when none came."""
+        if self.gone or message in (_END, _MORE, _TOLD):
             return
+        ok = status < 300
         if message == _OFFER:
             if not ok:
                 self.posts.remove(post)
@@ -152,7 +167,26 @@ class TextLeg:
         elif ok:
             self.channel.post(facts.TextDelivered(self.id, message))
         else:
-            self.channel.post(facts.TextFailed(self.id, message, Cause.UNREACHABLE))
+            cause = Cause.UNREACHABLE if status in _AWAY else Cause.REJECTED
+            self.channel.post(facts.TextFailed(self.id, message, cause))
+
+    def report_transfer(self, cause: Cause) -> None:
+        """It was not passed on, and why: the conversation goes on."""
+        self._tell(f"(not passed on: {_NOT_PASSED_ON.get(cause, cause.value)})")
+
+    def _pass_on(self, target: str, device: str) -> None:
+        if not self.device:
+            self._tell(f"(answer first, then {_TRANSFER}; {_REFUSE} declines)", device)
+        elif not target:
+            self._tell(f"({_TRANSFER} needs the extension or name of a queue or agent)")
+        else:
+            self.channel.post(facts.TransferAsked(self.id, target))
+
+    def _tell(self, words: str, device: str = "") -> None:
+        """A word from us to the device that has the conversation, or to this one."""
+        posts = [post for post in self._live_posts() if device in ("", post.binding.device)]
+        for post in posts[:1]:
+            post.send(_TOLD, words)
 
     def send(self, message: str, text: str) -> None:
         """A text of the customer."""
@@ -185,6 +219,10 @@ class TextLeg:
         if self.gone:
             self.channel.stack.reply(tx, 404, reason="Conversation Ended")
             return
+        if word.lower() == _TRANSFER:
+            self.channel.stack.reply(tx, 200)
+            self._pass_on(rest.strip(), device)
+            return
         word = text.lower()
         if word in {_CLOSE, _REFUSE}:
             self.channel.stack.reply(tx, 200)
@@ -209,13 +247,17 @@ class TextLeg:
         for post in others:
             post.send(_END, "(taken on another device)")
 
+    def belongs_to(self, device: str) -> bool:
+        """Whether this device may write here."""
+        return device in self.devices and self.device in ("", device)
+
     def release(self, cause: Cause, by: str = "") -> None:
         """End it from our side; the agent sees a last line. `by`: who took it instead."""
         if self.gone:
             return
         words = f"(taken by {by})" if by else "(withdrawn)"
         if self.device:
-            words = "(conversation ended)"
+            words = _LAST_WORDS.get(cause, "(conversation ended)")
         for post in self._live_posts():
             post.waiting = deque(item for item in post.waiting if item[0] not in (_OFFER, _MORE))
             post.send(_END, words)

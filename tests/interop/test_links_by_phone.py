@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from ccd_webchat.visits import TRY_LATER
 
+from ccd.channels.links import MOST_WRONG_PER_MIN
 from ccd.model.links import REFUSED
 from tests.interop.daemon_site import DIRECT, Site
 from tests.interop.parties import caller, phone, talk
@@ -112,9 +114,9 @@ async def site_of(make_site: Make, texts: Texts, **tables: Any) -> Site:
 
 
 @asynccontextmanager
-async def opening(site: Site, token: str) -> AsyncIterator[Visitor]:
-    """What the page does when the link is opened."""
-    async with aiohttp.ClientSession() as client:
+async def opening(site: Site, token: str, source: str = "127.0.0.1") -> AsyncIterator[Visitor]:
+    """What the page does when the link is opened; `source`: from where."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(source, 0))) as client:
         async with client.get(f"http://127.0.0.1:{site.chat_port}/") as page:
             assert "location.hash" in await page.text()
         visitor = Visitor(await client.ws_connect(f"http://127.0.0.1:{site.chat_port}/chat"))
@@ -163,6 +165,30 @@ async def test_a_caller_is_sent_a_link_and_goes_on_in_the_chat(make_site: Make, 
     assert re.search(rf"continued as\s+{two.interaction}", shown), shown
     assert f"continues {one.interaction}" in explained
     unseen(site, token)
+
+
+async def test_a_customer_gets_in_while_somebody_else_guesses(make_site: Make, texts: Texts) -> None:
+    site = await site_of(make_site, texts)
+    async with caller(site, NUMBER) as outside, phone(site) as agent, aiohttp.ClientSession() as client:
+        call = await outside.call(LATER)
+        await call.answered()
+        token = await texts.token()
+        await call.expect("BYE")
+        for number in range(MOST_WRONG_PER_MIN + 5):
+            guesser = Visitor(await client.ws_connect(f"http://127.0.0.1:{site.chat_port}/chat"))
+            await guesser.send("hello", link=f"{token[:-2]}{number:02}")
+            refused = await guesser.closed() == TRY_LATER
+            if refused:
+                assert "too many links" in guesser.of("fault")[0]["problem"]
+                break
+            assert guesser.of("text")[0]["text"] == REFUSED["en"]
+        assert refused and number >= MOST_WRONG_PER_MIN
+        async with opening(site, token, "127.0.0.9") as visitor:
+            offer = await agent.incoming("MESSAGE", 10)
+            agent.reply(offer, 200)
+            assert NUMBER in offer.body
+            await visitor.send("bye")
+        await site.until_records(2)
 
 
 async def test_a_survey_by_a_link_is_answered_after_a_crash_and_booked_to_the_call(

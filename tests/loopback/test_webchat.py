@@ -18,6 +18,7 @@ from ccd_webchat import server
 from ccd_webchat.adapter import SPEC
 from ccd_webchat.settings import WebchatSettings
 
+from ccd.channels.links import MOST_WRONG_PER_MIN
 from ccd.channels.port import Drains, Reports, ResumesLegs
 from ccd.clock import SystemClock
 from ccd.errors import Misconfigured, TryLater
@@ -355,3 +356,26 @@ def test_without_aiohttp_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     with pytest.raises(Misconfigured, match=r"pip install 'ccd\[webchat\]'"):
         SPEC.build("web", None, SystemClock(), SystemChance())
+
+
+async def test_a_trusted_proxy_says_who_guesses_and_nobody_else_may() -> None:
+    outside = await WebOutside.begin(trusted_proxies=("127.0.0.1/32",))
+    guesser, honest = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}, {"X-Forwarded-For": "203.0.113.9"}
+    for number in range(MOST_WRONG_PER_MIN):
+        visitor = await outside.connect(headers=guesser)
+        await visitor.send("hello", link="wrong")
+        leg = (await outside.fact(LegArrived, number + 1)).leg
+        outside.channel.perform(do.ReleaseLeg(leg, Cause.FORBIDDEN))
+        assert await visitor.closed() == 1000
+    refused = await outside.connect(headers=guesser)
+    await refused.send("hello", link="wrong")
+    assert await refused.closed() == 1013
+    through = await outside.connect(headers=honest)
+    assert (await through.hello(link="t0ken"))["resumed"] is False
+    await outside.close()
+    alone = await WebOutside.begin()
+    for number, source in enumerate(("203.0.113.1", "203.0.113.2")):
+        visitor = await alone.connect(headers={"X-Forwarded-For": source})
+        await visitor.hello()
+        assert alone.web.report("counters")["unknown_proxy"] == number + 1, "and the log says it once"
+    await alone.close()

@@ -29,6 +29,7 @@ HOW_TO_GET = {
     "espeak-ng": "apt-get install espeak-ng",
     "sox": "apt-get install sox",
     "kamailio": "apt-get install kamailio",
+    "chromium": "apt-get install chromium",
 }
 
 

@@ -269,8 +269,8 @@ def test_the_agent_reads_who_wrote_what_in_its_order() -> None:
     shown = (
         "customer: Hello!",
         "bot: Good day.",
-        "customer: Where is\nmy parcel?",
-        "bot: Where is\nmy parcel?",
+        "customer: Where is\n    my parcel?",
+        "bot: Where is\n    my parcel?",
         "customer: 0",
     )
     assert dialled(sim)[0].opening == shown

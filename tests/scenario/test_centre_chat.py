@@ -175,14 +175,14 @@ def test_a_chat_that_overflows_to_an_agent_is_a_conversation_too() -> None:
     assert read(sim, dial.leg) == ["one", "two", "three"] and read(sim, chat) == ["hello", "good evening"]
 
 
-def test_writing_has_no_transfer_and_no_music() -> None:
+def test_a_chat_is_not_sent_outside_and_has_no_music() -> None:
     sim = centre("ann")
     chat = sim.chat("one")
     sim.run(2)
-    sim.tell(facts.TransferAsked(agent_leg(sim, chat), "300"))
+    sim.tell(facts.TransferAsked(agent_leg(sim, chat), "+33900"))
     report = sim.commands[-1]
     assert isinstance(report, cmd.ReportTransfer) and not report.done
-    assert sim.agent_of(chat) == "ann"
+    assert sim.agent_of(chat) == "ann" and sim.performed(cmd.StartMusic) == []
 
 
 def test_a_text_that_fails_stands_in_the_timeline() -> None:

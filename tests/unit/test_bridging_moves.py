@@ -195,6 +195,9 @@ def test_who_may_transfer() -> None:
     assert transfer.can_transfer(hall.talk, "voice:d1")
     assert not transfer.can_transfer(hall.talk, "voice:c")
     chat = Hall(LegKind.TEXT).talking()
+    assert transfer.can_transfer(chat.talk, "voice:d1")
+    assert not transfer.can_transfer(chat.talk, "web:c")
+    chat.talk.customer_gone = True
     assert not transfer.can_transfer(chat.talk, "voice:d1")
 
 

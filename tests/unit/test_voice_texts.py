@@ -31,6 +31,10 @@ class Phone:
     def request(self, request: Request, flow: Any, owner: Post) -> None:
         self.read.append(request.body.decode())
 
+    def reply(self, tx: Any, status: int) -> None:
+        """To what the agent wrote."""
+        assert status == 200
+
     def post(self, fact: Any) -> None:
         self.posted.append(fact)
 
@@ -57,7 +61,7 @@ def test_a_long_transcript_takes_several_messages_and_ends_with_the_newest_text(
     leg.open([bound], tuple(lines))
     (post,) = leg.posts
     while post.busy:  # the phone answers each
-        leg.delivered(post, post.busy, True)
+        leg.delivered(post, post.busy, 200)
         post.busy = ""
         post._next()
     assert "\n".join(phone.read).splitlines()[1:] == lines, "nothing is cut, nothing comes twice"
@@ -99,3 +103,57 @@ def test_the_agent_reads_how_an_offer_ended(by: str, answered: bool, words: str)
     assert phone.posted == [facts.LegEnded("voice:d1", Cause.ANSWERED_ELSEWHERE, remote=True)]
     leg.release(Cause.ANSWERED_ELSEWHERE, by)
     assert phone.read[1:] == [words], "once"
+
+
+def offered(phone: Phone) -> tuple[TextLeg, Post]:
+    """An offer that has reached a phone."""
+    dial = DialLeg("voice:d1", LegKind.TEXT, OfferCard("7"), devices=("desk",))
+    leg = TextLeg(cast(VoiceChannel, phone), dial)
+    bound = cast(Bound, SimpleNamespace(device="desk", contact="sip:desk@192.0.2.7", flow=None, key="1"))
+    leg.open([bound], ("my printer burns",))
+    phone.registrar = SimpleNamespace(bindings=lambda _device: [bound])  # type: ignore[attr-defined]
+    leg.posts[0].busy = ""
+    phone.read.clear()
+    return leg, leg.posts[0]
+
+
+def writes(leg: TextLeg, post: Post, text: str) -> None:
+    request = Request.create("MESSAGE", "sip:chat-7@example.test", [], text.encode())
+    leg.receive(cast(Any, None), request, "desk")
+    post.busy = ""
+
+
+def test_the_agent_passes_a_conversation_on_by_a_word() -> None:
+    phone = Phone()
+    leg, post = offered(phone)
+    writes(leg, post, "/transfer 203")
+    assert phone.read == ["(answer first, then /transfer; /refuse declines)"] and phone.posted == []
+    leg.device = "desk"
+    writes(leg, post, "/Transfer")
+    assert "needs the extension or name" in phone.read[1] and phone.posted == []
+    writes(leg, post, "/transfer  second floor ")
+    assert phone.posted == [facts.TransferAsked("voice:d1", "second floor")]
+    leg.report_transfer(Cause.BUSY)
+    assert phone.read[2:] == ["(not passed on: that agent has no room)"]
+    post.busy = ""
+    leg.release(Cause.TRANSFERRED)
+    assert phone.read[3:] == ["(passed on)"]
+
+
+@pytest.mark.parametrize(
+    ("status", "fact"),
+    [
+        (200, facts.TextDelivered("voice:d1", "w1")),
+        (202, facts.TextDelivered("voice:d1", "w1")),
+        (408, facts.TextFailed("voice:d1", "w1", Cause.UNREACHABLE)),
+        (480, facts.TextFailed("voice:d1", "w1", Cause.UNREACHABLE)),
+        (415, facts.TextFailed("voice:d1", "w1", Cause.REJECTED)),
+        (500, facts.TextFailed("voice:d1", "w1", Cause.REJECTED)),
+    ],
+)
+def test_nobody_there_is_told_from_a_text_that_is_not_taken(status: int, fact: Any) -> None:
+    phone = Phone()
+    leg, post = offered(phone)
+    leg.device = "desk"
+    leg.delivered(post, "w1", status)
+    assert phone.posted == [fact]

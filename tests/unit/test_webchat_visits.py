@@ -1,6 +1,7 @@
 """The visitors of a web chat without a socket: coming back, being late, limits, one end each."""
 
 import json
+from collections import Counter
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from ccd_webchat.visits import KEPT_IDS, KEPT_TEXTS, MOST_FAULTS, TRY_LATER, Vis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.channels.links import MOST_WRONG_PER_MIN, digest
+from ccd.channels.links import MOST_WRONG_OF_ALL_PER_MIN, MOST_WRONG_PER_MIN, WrongTokens, digest
 from ccd.ids import SeededChance
 from ccd.model.facts import (
     AnyFact,
@@ -456,21 +457,63 @@ def test_who_comes_by_a_link_and_does_not_come_back_has_left() -> None:
     assert isinstance(ended, LegEnded) and ended.cause is Cause.CANCELLED
 
 
-def test_wrong_links_are_limited_and_no_more_facts_come_of_them() -> None:
-    chat = Chat()
-    for number in range(MOST_WRONG_PER_MIN):
-        chat.join(link=f"wrong{number}")
-        leg = chat.of(LegArrived)[-1]
-        assert isinstance(leg, LegArrived)
-        chat.visits.send(leg.leg, "m", "no longer valid")
-        chat.visits.release(leg.leg, Cause.FORBIDDEN, T0)
+def guess(chat: Chat, address: str, now: float = T0) -> bool:
+    """One wrong link from an address; whether it was looked at."""
+    line = FakeLine(chat.visits)
     told = len(chat.facts)
-    refused = chat.join(link="one more")
-    assert refused.code == TRY_LATER and "too many links" in str(refused.last("fault")["problem"])
-    assert len(chat.facts) == told and chat.visits.counts["wrong_links"] == MOST_WRONG_PER_MIN
-    assert chat.join().last("welcome"), "others are let in"
-    assert not chat.join(T0 + 60.0 / MOST_WRONG_PER_MIN - TICK, link="early").of_kind("welcome")
-    assert chat.join(T0 + 60.0 / MOST_WRONG_PER_MIN + TICK, link="later").of_kind("welcome")
+    chat.visits.hello(line, Hello(link="wrong"), now, address)
+    if not line.of_kind("welcome"):
+        assert line.code == TRY_LATER and "too many links" in str(line.last("fault")["problem"])
+        assert len(chat.facts) == told, "nothing comes of it"
+        return False
+    leg = chat.of(LegArrived)[-1]
+    assert isinstance(leg, LegArrived)
+    chat.visits.send(leg.leg, "m", "no longer valid")
+    chat.visits.release(leg.leg, Cause.FORBIDDEN, now)
+    return True
+
+
+def test_who_guesses_is_refused_for_a_while_and_an_honest_customer_gets_in_meanwhile() -> None:
+    chat = Chat()
+    assert [guess(chat, "198.51.100.7") for _ in range(2 * MOST_WRONG_PER_MIN)].count(
+        True
+    ) == MOST_WRONG_PER_MIN
+    counts = chat.visits.counts
+    assert (counts["wrong_links"], counts["refused_links"]) == (MOST_WRONG_PER_MIN, MOST_WRONG_PER_MIN)
+    honest = FakeLine(chat.visits)
+    chat.visits.hello(honest, Hello(link="t0ken"), T0, "203.0.113.9")
+    arrived = chat.of(LegArrived)[-1]
+    assert honest.last("welcome") and isinstance(arrived, LegArrived) and arrived.continues == digest("t0ken")
+    plain = FakeLine(chat.visits)
+    chat.visits.hello(plain, Hello(), T0, "198.51.100.7")
+    assert plain.last("welcome"), "without a link, who guessed is a visitor like any other"
+    step = 60.0 / MOST_WRONG_PER_MIN
+    assert not guess(chat, "198.51.100.7", T0 + step - TICK)
+    assert guess(chat, "198.51.100.7", T0 + step + TICK)
+    assert not guess(chat, "198.51.100.7", T0 + step + 2 * TICK)
+
+
+def test_guessing_from_everywhere_has_a_bound_too() -> None:
+    chat = Chat(max_visitors=10)
+    looked_at = [guess(chat, f"198.51.{n // 250}.{n % 250}") for n in range(MOST_WRONG_OF_ALL_PER_MIN + 5)]
+    assert looked_at.count(True) == MOST_WRONG_OF_ALL_PER_MIN and not any(looked_at[-5:])
+    assert guess(chat, "203.0.113.1", T0 + 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.floats(0, 5)), max_size=200))
+def test_wrong_tokens_never_take_more_memory_nor_let_more_through(tries: list[tuple[int, float]]) -> None:
+    """Against a plain count of what each address was let through, while it is remembered."""
+    wrong = WrongTokens(per_min=3, of_all_per_min=60, most_addresses=8)
+    now, let_in = T0, Counter[int]()
+    for address, after in tries:
+        now += after
+        if not wrong.full(str(address), now):
+            wrong.count(str(address), now)
+            let_in[address] += 1
+        assert len(wrong) <= 8
+    if len({address for address, _ in tries}) <= 8:
+        assert all(count <= 3 + (now - T0) * 3 / 60 + 1 for count in let_in.values())
+    assert let_in.total() <= 60 + (now - T0) + 1
 
 
 def test_links_that_open_something_are_not_limited() -> None:
@@ -510,6 +553,8 @@ def test_the_public_address_must_be_that_of_a_page(url: str, good: bool) -> None
 def test_the_page_takes_the_token_out_of_its_address_and_waits_for_a_click() -> None:
     document, _ = page("/chat")
     assert "location.hash.slice(1)" in document and "history.replaceState" in document
-    assert "if (link) go.hidden = false;\nelse if" in document, "it connects by itself only without a link"
+    assert "if (state.link) go.hidden = false;\nelse if" in document, (
+        "it connects by itself only without a link"
+    )
     body = document.partition("<body>")[2].partition("<script>")[0]
-    assert '<button id="go" hidden>' in body and "{" not in body
+    assert '<button type="button" id="go" hidden>' in body and "{" not in body
