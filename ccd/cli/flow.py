@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ccd.cli import flow_options as options
 from ccd.cli.configuration import CONFIG
 from ccd.cli.session import Json, print_json, session_of
 from ccd.cli.text import clean, counted, duration, percent, table
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ccd.model.rules import Rules
     from ccd.model.settings import Settings
     from ccd.testing.flow_cases import Verdict
-    from ccd.testing.flow_rehearsal import Played
+    from ccd.testing.flow_rehearsal import Caller, Played
 
 STEP_HEADS = ("FLOW", "STEP", "VISITS", "HUNG UP", "MEAN", "MAX", "WENT ON TO")
 FLOW_HEADS = ("FLOW", "ENTERED", "OVER", "CONTAINED", "HUNG UP", "CONTAINMENT")
@@ -149,28 +150,16 @@ def _settings(config: Path, today: date | None = None) -> "Settings":
 
 def rehearse(
     context: typer.Context,
-    flow: Annotated[str, typer.Argument(help="Name of the flow; or give --dialled.")] = "",
-    keys: Annotated[
-        str, typer.Option("--keys", help="1,2,#: one each time it listens; wait: none; hangup; silent.")
-    ] = "",
-    caller: Annotated[str, typer.Option("--caller", help="The number that calls.")] = "+33612345678",
-    dialled: Annotated[str, typer.Option("--dialled", help="The number that is called.")] = "",
-    at: Annotated[
-        str, typer.Option("--at", help="When, on the calendars' clock.", metavar='"2026-12-25 10:00"')
-    ] = "",
-    answer: Annotated[
-        list[str] | None,
-        typer.Option("--answer", help="What a service answers; repeatable.", metavar="SERVICE=JSON"),
-    ] = None,
-    figure: Annotated[
-        list[str] | None,
-        typer.Option("--figure", help="A figure of a queue; repeatable.", metavar="queue.NAME.ewt_s=420"),
-    ] = None,
-    history: Annotated[
-        list[str] | None,
-        typer.Option("--history", help="Of the caller; repeatable.", metavar="contacts_7d=3"),
-    ] = None,
-    notice: Annotated[str, typer.Option("--notice", help="Text of a notice that is in force.")] = "",
+    flow: options.Flow = "",
+    keys: options.Keys = "",
+    caller: options.Caller = "+33612345678",
+    dialled: options.Dialled = "",
+    at: options.At = "",
+    answer: options.Answers = None,
+    figure: options.Figures = None,
+    history: options.History = None,
+    notice: options.Notice = "",
+    language: options.Language = "",
     config: Config = CONFIG,
     json: Json = False,
 ) -> None:
@@ -183,36 +172,45 @@ def rehearse(
       ccctl flow rehearse --dialled +33123456789 --answer 'crm={"tier": "gold"}'
       ccctl flow rehearse welcome --keys 2 --figure queue.sales.ewt_s=420
       ccctl flow rehearse welcome --history contacts_7d=3
+      ccctl flow rehearse rate --language fr --keys 9
     """
-    from ccd.cli.flow_words import texts_of
-    from ccd.clock import SystemClock
-    from ccd.testing.flow_cases import flow_of, history_of, moment_of
-    from ccd.testing.flow_rehearsal import Caller, rehearse_call
+    from ccd.testing.flow_cases import answers_of, flow_of, history_of, moment_of
+    from ccd.testing.flow_rehearsal import Caller
 
     session = session_of(context)
     session.json = json
     moment = moment_of(at) if at else None
     settings = _settings(config, moment.date() if moment else None)
-    zone = zone_of(settings.rules)
-    when = moment.replace(tzinfo=zone).timestamp() if moment else SystemClock().now()
-    name = flow_of(settings.rules, flow, dialled)
     who = Caller(
-        name,
+        flow_of(settings.rules, flow, dialled),
         caller,
         dialled,
-        _keys(keys),
-        _answers(answer or []),
-        _figures(figure or []),
-        history_of(_history(history or [])),
+        options.keys_in(keys),
+        answers_of(settings.rules, options.answers_in(answer or [])),
+        options.figures_in(figure or []),
+        history_of(options.history_in(history or [])),
         notice,
+        language,
     )
-    played = rehearse_call(settings.rules, who, when)
-    shown = {
-        "flow": name,
-        "at": datetime.fromtimestamp(when, zone).astimezone(zone).isoformat(),
-        **_plain(played),
-    }
-    session.tell(shown, () if json else _lines(shown, texts_of(settings), settings.rules.language))
+    shown = _played(settings.rules, who, moment)
+    session.tell(shown, () if json else _shown(settings, shown))
+
+
+def _played(rules: "Rules", who: "Caller", moment: datetime | None) -> dict[str, Any]:
+    """What happens to who calls at a moment of the centre's clock; None: now."""
+    from ccd.clock import SystemClock
+    from ccd.testing.flow_rehearsal import rehearse_call
+
+    zone = zone_of(rules)
+    when = moment.replace(tzinfo=zone).timestamp() if moment else SystemClock().now()
+    at = datetime.fromtimestamp(when, zone).astimezone(zone).isoformat()
+    return {"flow": who.flow, "at": at, **_plain(rehearse_call(rules, who, when))}
+
+
+def _shown(settings: "Settings", played: dict[str, Any]) -> Iterator[str]:
+    from ccd.cli.flow_words import texts_of
+
+    return _lines(played, texts_of(settings), settings.rules.language)
 
 
 def _plain(played: "Played") -> dict[str, Any]:
@@ -220,60 +218,6 @@ def _plain(played: "Played") -> dict[str, Any]:
 
     plain: dict[str, Any] = msgspec.to_builtins(played)
     return plain
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    """`1,22,wait` is 1, 2, 2 and no key."""
-    from ccd.testing.flow_rehearsal import HANGS_UP, NO_KEY, SILENT
-
-    found: list[str] = []
-    for part in filter(None, (each.strip() for each in text.split(","))):
-        if part in (NO_KEY, HANGS_UP, SILENT):
-            found.append(part)
-        elif all(key in "0123456789*#" for key in part):
-            found += part
-        else:
-            cure = "give keys of a telephone, wait, hangup or silent, apart by commas"
-            raise Misconfigured("flow.keys", f"--keys: {part!r} is no key — {cure}")
-    return tuple(found)
-
-
-def _answers(pairs: list[str]) -> dict[str, Any]:
-    import json
-
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        service, equals, text = pair.partition("=")
-        try:
-            found[service] = json.loads(text)
-        except ValueError:
-            equals = ""
-        if not equals or not service or not isinstance(found.get(service), dict | None):
-            cure = 'write e.g. \'crm={"tier": "gold"}\', or crm=null for one that fails'
-            raise Misconfigured("flow.answer", f"--answer {pair!r} — {cure}")
-    return found
-
-
-def _figures(pairs: list[str]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for pair in pairs:
-        name, _, number = pair.partition("=")
-        if not name.startswith("queue.") or not number.removeprefix("-").replace(".", "", 1).isdecimal():
-            raise Misconfigured("flow.figure", f"--figure {pair!r} — write e.g. queue.sales.ewt_s=420")
-        found[name] = float(number)
-    return found
-
-
-def _history(pairs: list[str]) -> dict[str, Any]:
-    """`contacts_7d=3` is a number, `last_queue=sales` a text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not text:
-            raise Misconfigured("flow.history", f"--history {pair!r} — write e.g. contacts_7d=3")
-        number = not name.startswith("last_") and text.replace(".", "", 1).isdecimal()
-        found[name] = float(text) if number else text
-    return found
 
 
 def zone_of(rules: "Rules") -> tzinfo | None:

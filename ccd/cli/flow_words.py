@@ -14,6 +14,7 @@ from ccd.model.rules import FlowRule
 from ccd.model.settings import Settings
 from ccd.model.step import HANG_UP, Key, Step
 from ccd.model.steps import Branch
+from ccd.model.steps_speech import Language
 
 Texts = Mapping[str, Mapping[str, str]]
 """Language → prompt → what it says."""
@@ -144,15 +145,7 @@ def details(step: Step, spoken: Mapping[str, str], language: str = "") -> list[s
 
     `language`: in which a text of several is shown; one that lacks it is shown in its first.
     """
-    told = []
-    prompts = {}
-    for key, name in step.says():
-        if name and name not in prompts:
-            prompts[name] = key
-            text = spoken.get(name, "")
-            told.append(f"“{text}”" if text else f"♪ {name}")
-    for _, say in step.texts():
-        told.append(f"“{say if isinstance(say, str) else say.get(language, next(iter(say.values())))}”")
+    told = [*_words(step, spoken, language)]
     shown = [*step.targets(), *(key for key, _ in step.says()), *(key for key, _ in step.texts())]
     elsewhere = {key[0] for key in shown}
     for field in msgspec.structs.fields(type(step)):
@@ -161,6 +154,35 @@ def details(step: Step, spoken: Mapping[str, str], language: str = "") -> list[s
             continue
         told += _value(field.name, value)
     return told
+
+
+_QUESTION = ("prompt", "prompts", "say")
+_WHEN = {"no_input": "no key", "bad_input": "wrong key"}
+
+
+def _words(step: Step, spoken: Mapping[str, str], language: str) -> list[str]:
+    """What is said, a line each: first what asks or tells, then what is said before it is asked again."""
+    told: dict[str, Key] = {}
+    for key, name in step.says():
+        text = spoken.get(name, "")
+        if name:
+            told.setdefault(f"“{text}”" if text else f"♪ {name}", key)
+    for key, say in step.texts():
+        if isinstance(say, str):
+            texts = [say]
+        elif isinstance(step, Language):  # asks in each of them
+            texts = list(say.values())
+        else:
+            texts = [say.get(language, next(iter(say.values())))]
+        told |= {f"“{text}”": key for text in texts}
+    ordered = sorted(told.items(), key=lambda each: each[1][0] not in _QUESTION)
+    return [f"{_when(key)}{line}" for line, key in ordered]
+
+
+def _when(key: Key) -> str:
+    """When it is said, where that is not at first."""
+    named = str(key[0]).rpartition("_")[0]
+    return f"{_WHEN[named]}: " if named in _WHEN else ""
 
 
 def _value(name: str, value: object) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from ccd.config import profiles
+from ccd.config.beside import check_beside
 from ccd.config.bots import check_bots, with_limits
 from ccd.config.callbacks import check_callbacks
 from ccd.config.faults import Path
@@ -43,6 +44,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_outside(reader, settings)
     check_bots(reader, settings)
     check_surveys(reader, settings)
+    check_beside(reader, settings)
     check_links(reader, settings)
     check_network(reader, settings)
     check_sounds(reader, settings)

@@ -7,11 +7,12 @@ leads to. They stop no start.
 import os
 from pathlib import Path as FilePath
 
-from ccd.config.calls import Haste, called_by
+from ccd.config.calls import called_by
 from ccd.config.circles import circles
 from ccd.config.faults import Fault, Path, did_you_mean, listed, written
 from ccd.config.leading import entries
 from ccd.config.load import check
+from ccd.config.loops import check_hurry
 from ccd.config.values import Reader
 from ccd.errors import Refused
 from ccd.ivr.calling import MOST_CALLS
@@ -55,7 +56,8 @@ def _concerns(fault: Fault, flow: str) -> bool:
 def check_shapes(reader: Reader, settings: Settings) -> None:
     """Warn of what is odd in each flow, and between them."""
     flows = settings.rules.flows
-    haste, led_to = Haste(flows), entries(reader.document)
+    led_to = entries(reader.document)
+    sound: set[str] = set()
     called = {name: {callee for _, callee in called_by(flow)} for name, flow in flows.items()}
     leads = {name: called[name] | _linked(flow) for name, flow in flows.items()}
     live = _live(set(flows) & led_to, leads)
@@ -66,9 +68,11 @@ def check_shapes(reader: Reader, settings: Settings) -> None:
             _warn(reader, path, "nothing leads to this flow", cure)
         raw = reader.document.get((*path, "steps"))
         whole = isinstance(raw, list) and len(raw) == len(flow.steps) > 0
-        graph = Graph(flow, haste.ending)
+        graph = Graph(flow)
         if whole and all(to in graph.ids for step in flow.steps for to in step.targets().values()):
             _shape(reader, path, graph)
+            sound.add(name)
+    check_hurry(reader, settings, sound)
     for circle in circles({name: sorted(callees) for name, callees in called.items()}):
         names = " → ".join(circle)
         cure = f"end it within {MOST_CALLS} calls, or go back by return: one more hangs up"
@@ -108,6 +112,10 @@ def _shape(reader: Reader, path: Path, graph: Graph) -> None:
             problem = (
                 f"leads to {label_of(flow, late)}, which means nothing once callback or message are kept"
             )
+            _warn(reader, (*here, "on_kept"), problem, cure)
+        if kept and graph.ids[kept] == at + 1 and step.goes_on():
+            cure = "put a step between that says so, or a goto elsewhere"
+            problem = f"{kept} is come to when nothing is kept, too: it is the next step"
             _warn(reader, (*here, "on_kept"), problem, cure)
 
 

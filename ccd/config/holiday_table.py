@@ -65,8 +65,10 @@ def checked(reader: Reader, path: Path, source: HolidaySource, language: str) ->
     known = holidays.list_supported_countries()
     if source.country not in known:
         cure = 'write the two letters of ISO 3166, e.g. "FR"'
-        near = source.country.upper()
-        cure = f'did you mean "{near}"?' if near in known else cure
+        near, _, part = source.country.upper().partition("-")
+        if near in known:
+            whole = f'{{ country = "{near}", subdivision = "{part}" }}'
+            cure = f"write {whole}" if part else f'did you mean "{near}"?'
         reader.fault((*path, "country"), f'no holidays of "{source.country}" are known', cure)
         return None
     of_country = holidays.country_holidays(source.country)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ccd.config.files import Document
+from ccd.model.rules import QueueRule
 
 _NUMBERS, _FLOWS, _KEYS = "numbers", "flows", "keys"
 _FLOW = ("flow", "after_call")
@@ -22,6 +23,15 @@ def entries(document: Document) -> set[str]:
         for name in _named(section, tree)
         if isinstance(name, str)
     }
+
+
+def flows_of(queue: QueueRule) -> set[str]:
+    """Flows that go on with the customers of a queue: after the call, after the wait, and beside it."""
+    asked = {queue.callback.flow} if queue.callback is not None else set()
+    pressed = {flow for key in queue.keys.values() for flow in (key.flow, key.leave)}
+    targets = (queue.overflow, queue.closed_to)
+    sent = {target.flow for target in targets} | {each.flow for target in targets for each in target.share}
+    return ({queue.after_call} | asked | pressed | sent) - {""}
 
 
 def _named(key: str, value: Any) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """Checks of flows: step ids, targets, keys, steps that nothing reaches, loops that never wait."""
 
-from ccd.config.calls import Haste, check_calls
+from ccd.config.calls import Endless, check_calls, check_loops
 from ccd.config.computed import check_queue, check_values
 from ccd.config.faults import Path, did_you_mean, listed
 from ccd.config.keyed import check_collect
@@ -29,8 +29,8 @@ from ccd.model.steps_voicemail import Voicemail
 
 def check_scripts(reader: Reader, settings: Settings) -> None:
     """All checks of this file, for every flow whose steps could be read."""
-    haste = Haste(settings.rules.flows)
-    check_calls(reader, haste)
+    endless = Endless(settings.rules.flows)
+    check_calls(reader, endless)
     for flow in settings.rules.flows.values():
         path: Path = ("flows", flow.name)
         raw = reader.document.get((*path, "steps"))
@@ -38,11 +38,12 @@ def check_scripts(reader: Reader, settings: Settings) -> None:
             reader.fault((*path, "steps"), "has no step", f"add [[flows.{flow.name}.steps]] tables")
         if not isinstance(raw, list) or len(raw) != len(flow.steps):
             continue  # a step is missing here: what follows it cannot be judged
-        graph = Graph(flow, haste.ending)
+        graph = Graph(flow)
         _ids(reader, path, graph)
         for at, step in enumerate(flow.steps):
             _step(reader, settings, (*path, "steps", at), step, graph)
         _paths(reader, path, graph)
+        check_loops(reader, endless, flow.name)
 
 
 def _ids(reader: Reader, path: Path, graph: Graph) -> None:
@@ -147,7 +148,3 @@ def _paths(reader: Reader, path: Path, graph: Graph) -> None:
             here: Path = (*path, "steps", at)
             cure = "give it an id that a step before goes to, or remove it"
             reader.fault(here, "can never be reached", cure)
-    for loop in graph.sleepless():
-        names = " → ".join(graph.flow.steps[at].id or f"steps[{at}]" for at in [*loop, loop[0]])
-        cure = "put a step that takes time into the loop (play, menu, queue), or end it"
-        reader.fault((*path, "steps", loop[0]), f"loops for ever without waiting: {names}", cure)

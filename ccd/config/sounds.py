@@ -7,10 +7,10 @@ configured prompt folders and of the shipped set; music is looked for in the sam
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 
-from ccd.config.announced import check_announcements
+from ccd.config.announced import check_announcements, languages_of
 from ccd.config.calls import called_by
 from ccd.config.faults import Path, did_you_mean, listed
-from ccd.config.leading import entries
+from ccd.config.leading import entries, flows_of
 from ccd.config.speech import must_be_translated
 from ccd.config.values import Reader
 from ccd.ivr.callbacks import scripts_for
@@ -65,14 +65,37 @@ def check_sounds(reader: Reader, settings: Settings, shipped: FilePath = SHIPPED
     if any(isinstance(step, Voicemail) for step in _all_steps(rules)):
         for language in sorted({agent.language or rules.language for agent in rules.agents.values()}):
             sounds.prompt(("language",), CHOOSE_PROMPT, language)
+    whole = {name: flow for name, flow in rules.flows.items() if _is_whole(reader, flow)}
     for flow in rules.flows.values():
         sounds.language(("flows", flow.name, "language"), flow.language)
-        if _is_whole(reader, flow):
+        if flow.name in whole:
             _languages(sounds, flow)
-        if _is_whole(reader, flow) and (flow.name in led_to or flow.name not in called):
-            whole = {name: each for name, each in rules.flows.items() if _is_whole(reader, each)}
-            _flow(sounds, rules, whole, flow.name)
+        if flow.name in whole and (flow.name in led_to or flow.name not in called):
+            _flow(sounds, rules, whole, flow.name, flow.language or rules.language)
+    _flows_of_queues(sounds, rules, whole)
     check_announcements(reader, rules, settings.speech, sounds.folders, sounds.prompt, sounds.waits)
+
+
+def _flows_of_queues(sounds: "_Sounds", rules: Rules, whole: Mapping[str, FlowRule]) -> None:
+    """Flows in which customers of a queue go on, in each language that they may be spoken to in there.
+
+    Such a flow may lead to a queue again, and so bring a language where it was not before.
+    """
+    seen: set[tuple[str, str]] = set()
+    while True:
+        spoken = languages_of(rules, sounds.waits)
+        ways = {
+            (flow, language)
+            for queue in rules.queues.values()
+            for flow in flows_of(queue)
+            for language in spoken[queue.name]
+            if flow in whole and sounds.has(language)
+        }
+        if ways <= seen:
+            return
+        for flow, language in sorted(ways - seen):
+            _flow(sounds, rules, whole, flow, language)
+        seen |= ways
 
 
 def _languages(sounds: "_Sounds", flow: FlowRule) -> None:
@@ -98,10 +121,10 @@ Visit = tuple[str, str, int, str]
 """Flow, the language it was come into with, step, the language at it."""
 
 
-def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: str) -> None:
+def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: str, language: str) -> None:
     """Walk all (step, language) pairs that can be reached, into the flows that are called and back."""
     graphs = {each: Graph(flow) for each, flow in flows.items() if flow.steps}
-    language = flows[name].language or rules.language
+    own = flows[name].language or rules.language
     left: list[Visit] = [(name, language, 0, language)]
     seen = set(left)
     back: dict[tuple[str, str], list[Visit]] = {}
@@ -130,7 +153,7 @@ def _flow(sounds: "_Sounds", rules: Rules, flows: Mapping[str, FlowRule], name: 
                 sounds.waits.setdefault(queue, set()).add(spoken)
         if isinstance(step, Lookup | Hook | Identify):
             sounds.music((*path, "music"), step.music)
-        must_be_translated(sounds.reader, path, step, spoken, language)
+        must_be_translated(sounds.reader, path, step, spoken, own)
         if isinstance(step, Call) and step.flow in graphs:
             called = (step.flow, spoken)
             back.setdefault(called, []).append((flow, entry, at, spoken))
@@ -160,7 +183,7 @@ class _Sounds:
 
     def language(self, path: Path, language: str) -> bool:
         """Fault unless a folder of prompts has the language; nothing to say is fine."""
-        if not language or any((folder / language).is_dir() for folder in self.folders):
+        if not language or self.has(language):
             return True
         found = {child.name for folder in self.folders for child in _folders_in(folder)}
         languages = sorted(found - {MUSIC, "__pycache__"})
@@ -168,9 +191,13 @@ class _Sounds:
         self.reader.fault(path, f'there are no prompts in the language "{language}"', cure)
         return False
 
+    def has(self, language: str) -> bool:
+        """Whether there are any prompts in it."""
+        return any((folder / language).is_dir() for folder in self.folders)
+
     def prompt(self, path: Path, name: str, language: str) -> None:
         """Fault unless there is a WAV for the prompt in the language."""
-        if not name or not any((folder / language).is_dir() for folder in self.folders):
+        if not name or not self.has(language):
             return  # that the language has no prompts at all is told where it is set
         if any(_wav(folder / language, name) for folder in self.folders):
             return

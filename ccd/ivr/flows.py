@@ -52,11 +52,14 @@ class Flows(Scripts):
         answered: bool = False,
         values: dict[str, str] | None = None,
         opened: bool = False,
+        spoken_to: bool = False,
     ) -> list[Do]:
         """Begin a flow; one that already runs for the interaction is left, its variables are kept.
 
-        `language` counts where the flow names none. `answered`: the leg is up already. `values`: variables
-        that it begins with. `opened`: the party did not write first, so its first text is no greeting.
+        `language` counts where the flow names none, or before the flow's own where the party was `spoken_to`
+        in it already: nobody hears two languages in one call. `answered`: the leg is up already.
+        `values`: variables that it begins with. `opened`: the party did not write first, so its first text
+        is no greeting.
         """
         before = self.state.running.pop(interaction, None)
         number = self.state.current.get(flow)
@@ -66,7 +69,7 @@ class Flows(Scripts):
             interaction=interaction,
             script=number,
             kind=kind,
-            language=self.state.scripts[number].language or language,
+            language=(spoken_to and language) or self.state.scripts[number].language or language,
             answered=answered,
             entry=flow if before is None and not answered else "",
             variables=values or {},

@@ -3,19 +3,26 @@
 from collections import deque
 from collections.abc import Iterator, Mapping
 
+from ccd.ivr.haste import NONE, Pace, Part, Ways, quick_ways
 from ccd.model.rules import FlowRule
-from ccd.model.step import Step
 from ccd.model.steps_calling import Call, Return
 
 
 class Graph:
     """Steps by their ids, and the ways between them."""
 
-    __slots__ = ("_hasty", "flow", "ids")
+    __slots__ = ("_hasty", "_quick", "flow", "ids")
 
-    def __init__(self, flow: FlowRule, hasty: frozenset[str] = frozenset()) -> None:
-        """`hasty`: other flows that a call of may come back from without having waited."""
+    def __init__(
+        self,
+        flow: FlowRule,
+        hasty: frozenset[str] = frozenset(),
+        pace: Pace = Pace.CALLS,
+        part: Part = Part.ALL,
+    ) -> None:
+        """`hasty`: flows that a call may come back from without having waited, at this pace, by this part."""
         self.flow = flow
+        self._quick = [quick_ways(step, pace, part) for step in flow.steps]
         self._hasty = hasty
         self.ids: dict[str, int] = {}
         for at, step in enumerate(flow.steps):
@@ -42,12 +49,28 @@ class Graph:
                     left.append(follower)
         return seen
 
+    def quick(self, at: int) -> Iterator[int]:
+        """Steps that may follow without any time between."""
+        ways = self._ways(at)
+        for name in self.flow.steps[at].targets().values():
+            if name in ways.named and name in self.ids:
+                yield self.ids[name]
+        if ways.on and at + 1 < len(self.flow.steps):
+            yield at + 1
+
+    def ends_at_once(self, at: int) -> bool:
+        """Whether the flow may come to its end at a step, without any time there."""
+        last = at + 1 == len(self.flow.steps)
+        return isinstance(self.flow.steps[at], Return) or (self._ways(at).on and last)
+
+    def _ways(self, at: int) -> Ways:
+        step = self.flow.steps[at]
+        waits = isinstance(step, Call) and step.flow not in self._hasty
+        return NONE if waits else self._quick[at]
+
     def sleepless(self) -> Iterator[list[int]]:
-        """Loops of steps that all take no time: each step that is in one comes in one of those told."""
-        restless = {at for at, step in enumerate(self.flow.steps) if self._is_restless(step)}
-        quick = {
-            at: [follower for follower in self.next(at) if follower in restless] for at in sorted(restless)
-        }
+        """Loops that take no time: each step that is in one comes in one of those told."""
+        quick = {at: list(self.quick(at)) for at in range(len(self.flow.steps))}
         told: set[int] = set()
         for start in quick:
             loop = [] if start in told else _way_back(start, quick)
@@ -55,8 +78,17 @@ class Graph:
                 told.update(loop)
                 yield loop
 
-    def _is_restless(self, step: Step) -> bool:
-        return step.instant and not (isinstance(step, Call) and step.flow not in self._hasty)
+    def hurried(self) -> dict[int, list[int]]:
+        """Steps that may be come to without waiting → the shortest way there from the first, with both."""
+        found = {0: [0]} if self.flow.steps else {}
+        left = deque(found)
+        while left:
+            at = left.popleft()
+            for follower in self.quick(at):
+                if follower not in found:
+                    found[follower] = [*found[at], follower]
+                    left.append(follower)
+        return found
 
     def returns(self, at: int) -> bool:
         """Whether the flow may come to its end at a step, other than by being over there for good."""

@@ -241,12 +241,19 @@ class Scripts:
         return parts + self.said(run, first.say)
 
     def said(self, run: FlowState, say: Say) -> tuple[PromptPart, ...]:
-        """A text with its values in, in the language of the flow at this point."""
+        """A text with its values in, in the language of the flow at this point.
+
+        One that names no language is in that of its flow, whatever the caller was spoken to in before; of a
+        called flow it is in that of the moment, since such a flow has none of its own.
+        """
         if not say:
             return ()
         make = spoken if run.kind is LegKind.AUDIO else shown_text
         own = self.state.scripts[run.script].language
-        return make(say, self.look(run.interaction), run.language, own)
+        look = self.look(run.interaction)
+        if isinstance(say, str):
+            return make(say, look, (not run.calls and own) or run.language)
+        return make(say, look, run.language, own)
 
     def _written(self, run: FlowState, prompts: tuple[str, ...], digits: str) -> tuple[PromptPart, ...]:
         """What the prompts say; one of which no text is known is left out."""

@@ -8,7 +8,7 @@ spoken after a tone (`ccd.ivr.spoken_answers`).
 from typing import TYPE_CHECKING
 
 from ccd.ivr import spoken_answers
-from ccd.ivr.do import Answered, Asked, Do, Missed
+from ccd.ivr.do import Answered, Asked, Do, Missed, Remarked
 from ccd.ivr.giving_up import BAD_INPUT, NO_INPUT, SKIPPED, give_up, survey_of, unanswered
 from ccd.ivr.scripts import WAITS, Words
 from ccd.ivr.state import FlowState, Mode
@@ -25,8 +25,12 @@ MOST_CHARACTERS = 1000
 def do_survey(flows: "Flows", run: FlowState, step: Survey, now: float, out: list[Do]) -> int:
     run.typed = ""
     in_writing = run.kind is LegKind.TEXT
-    if not step.can_ask(in_writing=in_writing) or (step.kind == FREE and run.aside and not in_writing):
-        return run.at + 1  # beside a queue or a conversation, somebody else may have the line at any moment
+    if not step.can_ask(in_writing=in_writing):
+        return run.at + 1
+    if step.kind == FREE and run.aside and not in_writing:
+        why = "somebody else may have the line at any moment here"  # `ccctl check` refuses it, too
+        out.append(Remarked(run.interaction, "question left out", {"question": step.name, "why": why}))
+        return run.at + 1
     run.no_input = run.bad_input = 0
     out.append(Asked(run.interaction, survey_of(flows, run), step.name, step.kind))
     _ask(flows, run, step, None, now, out)

@@ -33,11 +33,12 @@ Render = Callable[[str, str, str, str], str]
 
 def fill(text: str, language: str, look_up: Callable[[str], Any], render: Render = words) -> str:
     """The text with its values in; `render`: `words` to be heard, `figures` to be read."""
-    out = []
+    out: list[str] = []
     whole = True
     for piece in pieces(text):
         if isinstance(piece, str):
-            out.append(piece)
+            ended = bool(out) and out[-1].endswith(".") and piece[:1] == "." and piece[:2] != ".."
+            out.append(piece[1:] if ended else piece)  # "at eight a.m." ends the sentence, too
             continue
         value = value_of(piece, look_up)
         if value is not None:

@@ -58,9 +58,10 @@ def begin(centre: "Centre", talk: Talk | None, agent: str) -> None:
         leave(centre, info, talk, Cause.NORMAL)
         return
     centre.history.note(info.id, centre.now, "after-call flow", flow=flow)
-    start = centre.flows.start
-    language, kind = talk.language, info.kind
-    centre.push(start(info.id, flow, centre.now, language, kind=kind, answered=True, values=values))
+    begun = centre.flows.start(
+        info.id, flow, centre.now, talk.language, kind=info.kind, answered=True, values=values, spoken_to=True
+    )
+    centre.push(begun)
 
 
 def hung_up(centre: "Centre", talk: Talk, fact: facts.HangupAsked) -> bool:

@@ -57,7 +57,8 @@ def begin(
 def begin_flow(
     centre: "Centre", info: Interaction, flow: str, language: str, *, answered: bool = False
 ) -> None:
-    """Let one that has arrived enter its first flow; one that goes on from another brings its variables."""
+    """Let one that has arrived enter its first flow; one that goes on from another brings its variables
+    and the language that its customer was spoken to in."""
     before = info.continues
     centre.push(
         centre.flows.start(
@@ -69,5 +70,6 @@ def begin_flow(
             answered=answered,
             values=dict(before.variables) if before is not None else None,
             opened=before is not None,
+            spoken_to=before is not None,
         )
     )

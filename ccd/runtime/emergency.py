@@ -120,7 +120,8 @@ def begin_flow(centre: "Centre", info: Interaction, flow: str, language: str) ->
         words = each.text or f"prompt {each.prompt}"
         centre.history.note(info.id, centre.now, "notice", notice=each.notice, said=words, by=each.by)
     rule = centre.state.rules.flows.get(flow)
-    usual = (rule.language if rule is not None else "") or language
+    own = rule.language if rule is not None and info.continues is None else ""
+    usual = own or language
     lines = [Line(_part(each.text, each.prompt), each.language or usual) for each in notices]
     _say(centre, info, talk, Saying("", 0.0, lines, flow=flow))
 

@@ -52,8 +52,8 @@ def send_on(centre: "Centre", info: Interaction, talk: Talk, target: Target, why
         thirds.dial_out(centre.talks, talk, target.address, until, talk.origin)
     elif flow := voicemail.flow_of(target):
         centre.talks.back_to_flow(talk)
-        start = centre.flows.start
-        centre.push(start(info.id, flow, centre.now, talk.language, kind=info.kind, answered=True))
+        start, told = centre.flows.start, talk.language
+        centre.push(start(info.id, flow, centre.now, told, kind=info.kind, answered=True, spoken_to=True))
     else:
         centre.talks.back_to_flow(talk)
         resume(centre, info.id, why)

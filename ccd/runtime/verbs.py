@@ -30,6 +30,7 @@ from ccd.runtime import (
     profile_verbs,
     report_verbs,
     sip_verbs,
+    survey_verbs,
     views,
     voicemail_verbs,
     wrap_up_verbs,
@@ -77,6 +78,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **emergency_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **voicemail_verbs.verbs(doors.centre, doors.clock),
+        **survey_verbs.verbs(doors.centre, doors.clock),
         **charge_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **wrap_up_verbs.verbs(doors.runtime, doors.centre, doors.clock),
     }

@@ -1,11 +1,9 @@
-"""Verbs about what customers spoke: the messages that wait or are heard just now, and answers to surveys."""
+"""Verbs about messages that customers left: those that wait or are heard just now."""
 
 from typing import Any
 
 from ccd.clock import Clock
-from ccd.model.steps import AnyStep
-from ccd.model.steps_surveys import Survey
-from ccd.runtime import spoken_answers, voicemail
+from ccd.runtime import voicemail
 from ccd.runtime.asking import Args, Call, look, unknown
 from ccd.runtime.centre import Centre
 
@@ -13,11 +11,6 @@ from ccd.runtime.centre import Centre
 class _Messages(Args, frozen=True):
     queue: str = ""
     """Empty: of all queues."""
-
-
-class _Answers(Args, frozen=True):
-    survey: str = ""
-    """Empty: of all surveys."""
 
 
 def verbs(centre: Centre, clock: Clock) -> dict[str, Call]:
@@ -30,15 +23,4 @@ def verbs(centre: Centre, clock: Clock) -> dict[str, Call]:
             raise unknown("queue", asked.queue, known)
         return rows
 
-    def answers(asked: _Answers) -> list[dict[str, Any]]:
-        rows = spoken_answers.listing(centre, clock.now(), asked.survey)
-        known = {name for name, flow in centre.state.rules.flows.items() if any(map(_asks, flow.steps))}
-        if asked.survey and asked.survey not in known and not rows:
-            raise unknown("survey", asked.survey, known)
-        return rows
-
-    return {"voicemail": look(messages, _Messages), "survey.answers": look(answers, _Answers)}
-
-
-def _asks(step: AnyStep) -> bool:
-    return isinstance(step, Survey)
+    return {"voicemail": look(messages, _Messages)}

@@ -25,6 +25,7 @@ from ccd.errors import CcdError, Misconfigured
 from ccd.model.entry import PAST
 from ccd.model.expression_text import nearest
 from ccd.model.frozen import Frozen
+from ccd.model.numbers import to_e164
 from ccd.model.rules import Rules
 from ccd.testing.flow_rehearsal import Caller, Played, rehearse_call
 
@@ -65,6 +66,8 @@ class Case(Frozen, frozen=True):
     """What is remembered of the caller: `{ contacts_7d = 3, last_queue = "sales" }`."""
     notice: str = ""
     """Text of a notice that is in force."""
+    language: str = ""
+    """The caller was spoken to in it before, as after a queue."""
     expect: Expected = Expected()
 
 
@@ -126,10 +129,11 @@ def judge(
                 case.caller,
                 case.dialled,
                 one_by_one(case.keys),
-                case.answers,
+                answers_of(rules, case.answers),
                 case.figures,
                 history_of(case.history),
                 case.notice,
+                case.language,
             )
             played = rehearse_call(rules, caller, moment.replace(tzinfo=zone(rules)).timestamp())
         except CcdError as error:
@@ -163,12 +167,27 @@ def history_of(given: dict[str, Any]) -> dict[str, Any]:
 
 def flow_of(rules: Rules, flow: str, dialled: str) -> str:
     """The flow to rehearse: the one named, or the one that answers the number. Raises `Misconfigured`."""
-    name = flow or rules.numbers.get(dialled, "")
+    number = to_e164(dialled, rules.country) or dialled
+    name = flow or rules.numbers.get(dialled, "") or rules.numbers.get(number, "")
     if name in rules.flows:
         return name
-    known = ", ".join(sorted(rules.flows)) or "(none)"
     what = f"no flow {name!r}" if name else f"no flow that answers {dialled!r}"
+    known = ", ".join(sorted(rules.flows if name else rules.numbers)) or "(none)"
     raise Misconfigured("flow.unknown", f"there is {what} — there are: {known}")
+
+
+def answers_of(rules: Rules, given: dict[str, Any]) -> dict[str, Any]:
+    """What is answered, looked at: by services and bots that some flow asks. Raises `Misconfigured`."""
+    keys = ("service", "caller_service", "number_service", "bot")
+    steps = [step for flow in rules.flows.values() for step in flow.steps]
+    proofs = [getattr(step, key, None) for step in steps for key in ("pin", "one_time_code")]
+    asking = [*steps, *proofs, *(survey.send for survey in rules.surveys.values())]
+    known = sorted({name for each in asking for key in keys if (name := getattr(each, key, ""))})
+    for name in given:
+        if name not in known:
+            cure = nearest(name, known, f"asked are: {', '.join(known) or '(none)'}")
+            raise Misconfigured("flow.answer", f"answers: no flow asks {name!r} — {cure}")
+    return given
 
 
 def _differs(expected: Expected, flow: str, played: Played) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ import msgspec
 
 from ccd.bridging.state import Phase, Talk
 from ccd.history.state import Note
+from ccd.ivr.do import Do
 from ccd.ivr.moves import AWAITED
 from ccd.ivr.scripts import Look
 from ccd.ivr.state import Event, FlowState, Mode
@@ -56,6 +57,8 @@ class Caller(msgspec.Struct, frozen=True):
     """What is remembered of the caller, `contacts_7d` → 3; what is not named is that of a new customer."""
     notice: str = ""
     """Text of a notice that is in force for all who call; empty: there is none."""
+    language: str = ""
+    """The caller was spoken to in it before, as after a queue: it goes before the flow's own."""
 
 
 class Happened(msgspec.Struct, frozen=True):
@@ -135,6 +138,18 @@ class FlowCentre(SimulatedCentre):
         self._done = len(self.commands)
         self.centre.flows.watch = _Watch(self)
         self.centre.flows.look = self.centre.look = self._see(self.centre.look)
+        if caller.language:
+            self.centre.flows.start = self._spoken_to(self.centre.flows.start)  # type: ignore[method-assign]
+
+    def _spoken_to(self, start: Callable[..., list[Do]]) -> Callable[..., list[Do]]:
+        """Begin the first flow as one of somebody who has been spoken to."""
+
+        def begin(interaction: str, flow: str, now: float, language: str, **more: Any) -> list[Do]:
+            if interaction not in self.centre.flows.state.running:
+                language, more = self.caller.language, {**more, "spoken_to": True}
+            return start(interaction, flow, now, language, **more)
+
+        return begin
 
     def _see(self, look: Look) -> Look:
         """What conditions and texts look names up with: the figures that are given go first."""

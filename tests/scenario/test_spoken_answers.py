@@ -15,8 +15,8 @@ from ccd.model.steps_surveys import Survey
 from ccd.model.voicemail_rules import VoicemailRule
 from ccd.model.waiting_keys import WaitingKey
 from ccd.runtime import spoken_answers
+from ccd.runtime.survey_verbs import verbs
 from ccd.runtime.surveys import ALARM_S
-from ccd.runtime.voicemail_verbs import verbs
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.clock import VirtualClock
 from ccd.testing.flow_rehearsal import Caller, rehearse_call
@@ -204,6 +204,9 @@ def test_not_asked_where_it_is_for_writing_only_nor_beside_a_queue() -> None:
     press(sim, leg, "5")
     assert sim.talk(leg).phase.value == "waiting" and not sim.performed(cmd.RecordMessage)
     assert "survey/why" not in played(sim, leg), "an agent may have the line at any moment"
+    sim.hang_up(leg)
+    sim.run(1)
+    assert "question left out" in whats(sim, leg)
 
 
 def test_in_a_chat_it_is_typed_as_ever() -> None:

@@ -151,7 +151,8 @@ def test_rehearse_by_number_and_day_as_json(capsys: pytest.CaptureFixture[str]) 
     ("argv", "words"),
     [
         (("welcom",), "there is no flow 'welcom' — there are: accueil, chat, sorry, welcome"),
-        (("--dialled", "+331"), "there is no flow that answers '+331'"),
+        (("--dialled", "+331"), "there is no flow that answers '+331' — there are: +331"),
+        (("welcome", "--answer", "crm=null"), "answers: no flow asks 'crm' — asked are: (none)"),
         (("welcome", "--keys", "1,x"), "'x' is no key"),
         (("welcome", "--at", "noon"), "'noon' is no date and time"),
         (("welcome", "--answer", "crm"), "--answer 'crm' — write e.g."),
@@ -265,3 +266,30 @@ async def test_stats_by_step_of_a_daemon() -> None:
 
 def test_stats_without_any() -> None:
     assert stat_lines([], steps=True) == ["no flow was entered on that day"]
+
+
+@pytest.mark.parametrize(("how", "heard"), [((), "Merci."), (("--language", "en"), "Thank you.")])
+def test_a_flow_after_a_queue_is_rehearsed_in_the_language_spoken_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], how: tuple[str, ...], heard: str
+) -> None:
+    (tmp_path / "ccd.toml").write_text(
+        'language = "fr"\n[queues.q]\nafter_call = "rate"\n[flows.rate]\nlanguage = "fr"\n'
+        'steps = [{ do = "play", say = { fr = "Merci.", en = "Thank you." } }]\n'
+    )
+    found = answered(capsys, OK, "rehearse", "rate", *how, "--config", str(tmp_path))
+    assert [each["name"] for each in found["events"] if each["what"] == "hears"] == [f"“{heard}”"]
+
+
+def test_a_rehearsal_of_a_file_names_the_language_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ccd.toml").write_text(
+        'language = "fr"\n[flows.rate]\n'
+        'steps = [{ do = "play", say = { fr = "Merci.", en = "Thank you." } }]\n'
+    )
+    (tmp_path / "rehearsals").mkdir()
+    (tmp_path / "rehearsals" / "calls.toml").write_text(
+        '[[rehearsal]]\nflow = "rate"\nat = "2026-12-24 10:00"\nlanguage = "en"\n'
+        'expect = { hears = ["Thank you"] }\n'
+    )
+    assert answered(capsys, OK, "test", str(tmp_path))["ok"] is True

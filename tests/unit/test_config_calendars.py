@@ -158,6 +158,13 @@ def test_a_subdivision_has_days_more_and_some_can_be_left_out(tmp_path: Path) ->
     assert "2026-05-25" in plain - found
 
 
+def test_a_code_of_a_land_is_told_as_country_and_subdivision(tmp_path: Path) -> None:
+    """ISO 3166-2, as people know it."""
+    (tmp_path / "ccd.toml").write_text(f'[calendars.main]\nzone = "UTC"\n{OFFICE}holidays = "DE-BE"\n')
+    _, (fault,) = check(tmp_path)
+    assert fault.cure == 'write { country = "DE", subdivision = "BE" }'
+
+
 def test_leaving_a_day_out_leaves_out_the_day_it_is_observed_on(tmp_path: Path) -> None:
     keys = OFFICE + 'holidays = { country = "US", leave_out = ["Independence Day"] }'
     dates = {day.date for day in rule_of(tmp_path, keys).holidays}

@@ -30,7 +30,7 @@ def steps(*lines: str) -> str:
         steps('do = "answer"'),
         steps('do = "hangup"'),
         steps('id = "m"; do = "menu"; prompt = ""; choices = { 1 = "m", "*" = "m", "#" = "m" }'),
-        steps('id = "a"; do = "play"; prompts = []', 'do = "goto"; step = "a"'),
+        steps('id = "a"; do = "play"; say = "Hello."', 'do = "goto"; step = "a"'),
         steps('do = "goto"; step = "b"', 'id = "a"; do = "hangup"', 'id = "b"; do = "goto"; step = "a"'),
         steps(
             'do = "menu"; prompt = ""; choices = { 1 = "x" }; on_bad_input = "y"', 'id = "x"; do = "answer"'
@@ -69,7 +69,7 @@ def test_bad_flows(tmp_path: Path, text: str, key: str, words: str) -> None:
 ids = st.sampled_from(["a", "b", "c", "d"])
 some_step = st.one_of(
     st.builds(Answer, id=ids),
-    st.builds(Play, id=ids, prompts=st.just(())),
+    st.builds(Play, id=ids, prompts=st.just(("hello",))),
     st.builds(
         Menu,
         id=ids,

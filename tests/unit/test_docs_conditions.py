@@ -1,22 +1,18 @@
 """docs/conditions.md is true: its configuration has no fault, its calls go as it says."""
 
 import re
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from ccd.cli.flow import _settings, zone_of
 from ccd.cli.main import main
 from ccd.config.faults import render
 from ccd.config.flow_check import check_flows
 from ccd.history.customers import MOST_CONTACTS, MOST_CUSTOMERS
 from ccd.model.settings import DaemonSettings
-from ccd.testing.flow_cases import judge
+from tests.unit.docs_page import page, played
 
-PAGE = (Path(__file__).parents[2] / "docs" / "conditions.md").read_text()
-(TOML,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-(CALLS,) = re.findall(r"^```toml rehearsal\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+PAGE, TOML, CALLS = page("conditions.md")
 
 
 @pytest.fixture
@@ -31,14 +27,7 @@ def test_the_configuration_has_no_fault_and_nothing_odd(folder: Path) -> None:
 
 
 def judged(folder: Path, calls: str) -> dict[str, list[str]]:
-    file = folder / "calls.toml"
-    file.write_text(calls)
-
-    def rules(moment: datetime) -> object:
-        return _settings(folder, moment.date()).rules
-
-    found = judge(file, rules, zone_of)  # type: ignore[arg-type]
-    return {each.name: each.differs for each in found}
+    return {each.name: each.differs for each in played(folder, calls)}
 
 
 def test_the_calls_go_as_the_page_says(folder: Path) -> None:

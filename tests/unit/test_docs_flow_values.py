@@ -1,21 +1,16 @@
 """docs/flow-values.md is true: nothing odd in its flow, its calls go as it says, and it names the keys."""
 
-import re
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from ccd.cli.flow import _picture, _settings, zone_of
+from ccd.cli.flow import _picture, _settings
 from ccd.cli.flow_picture import svg
 from ccd.config.faults import render
 from ccd.config.flow_check import check_flows
-from ccd.model.rules import Rules
-from ccd.testing.flow_cases import judge
+from tests.unit.docs_page import page, played
 
-PAGE = (Path(__file__).parents[2] / "docs" / "flow-values.md").read_text()
-(TOML,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-(CALLS,) = re.findall(r"^```toml rehearsal\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+PAGE, TOML, CALLS = page("flow-values.md")
 
 
 @pytest.fixture
@@ -31,12 +26,7 @@ def test_nothing_is_odd_in_its_flow(folder: Path) -> None:
 
 
 def test_its_calls_go_as_it_says(folder: Path) -> None:
-    def rules(moment: datetime) -> Rules:
-        return _settings(folder, moment.date()).rules
-
-    file = folder / "calls.toml"
-    file.write_text(CALLS)
-    verdicts = list(judge(file, rules, zone_of))
+    verdicts = list(played(folder, CALLS))
     assert len(verdicts) == CALLS.count("[[rehearsal]]")
     assert [each.differs for each in verdicts if each.differs] == []
 

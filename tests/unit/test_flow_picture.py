@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ccd.cli.flow_layout import Box, Point
 from ccd.cli.flow_picture import Picture, picture, svg
-from ccd.cli.flow_words import KINDS, ways_of
+from ccd.cli.flow_words import KINDS, details, ways_of
 from ccd.model.rules import FlowRule
 from ccd.model.steps import (
     AnyStep,
@@ -24,6 +24,7 @@ from ccd.model.steps import (
     Set,
 )
 from ccd.model.steps_calling import Call, Return
+from ccd.model.steps_speech import Language
 
 IDS = [f"s{at}" for at in range(14)]
 targets = st.sampled_from(IDS)
@@ -183,3 +184,18 @@ def test_fifty_steps_are_laid_out() -> None:
 
 def test_every_step_of_today_has_a_word_and_a_colour() -> None:
     assert {str(kind.__struct_config__.tag) for kind in AnyStep.__args__} <= set(KINDS)
+
+
+def test_a_menu_shows_its_question_first_and_says_when_the_rest_is_said() -> None:
+    menu = Menu(
+        say="Press 1.", choices={"1": "a"}, no_input_prompt="none", bad_input_say="That is no choice."
+    )
+    lines = details(menu, {"none": "We heard nothing."})
+    assert lines == ["“Press 1.”", "no key: “We heard nothing.”", "wrong key: “That is no choice.”"]
+
+
+def test_who_is_asked_for_the_language_is_asked_in_each() -> None:
+    step = Language(say={"de": "Für Deutsch die 1.", "en": "For English, 2."}, choices={"1": "de", "2": "en"})
+    assert details(step, {}, "en")[:2] == ["“Für Deutsch die 1.”", "“For English, 2.”"]
+    say = {"de": "Guten Tag.", "en": "Hello."}
+    assert details(Play(say=say), {}, "en") == ["“Hello.”"]

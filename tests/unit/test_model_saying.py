@@ -14,6 +14,7 @@ VALUES = {
     "queue.sales.ewt_s": 100.0,
     "tags": ("vip", "new"),
     "var.card": "secret:4.s1",
+    "var.opens": "08:00",
 }
 
 
@@ -30,6 +31,8 @@ def say(text: str, language: str = "en") -> str:
         ("{var.balance:money:EUR}", "twelve euros and fifty cents"),
         ("Wait {queue.sales.ewt_s:duration:minutes}.", "Wait two minutes."),
         ("{tags}", "vip, new"),
+        ("At {var.opens:time}.", "At eight a.m."),  # one full stop
+        ("At {var.opens:time}...", "At eight a.m...."),
         ("a {{b}} c", "a {b} c"),
         ("Dear {var.title}, hello {dialled}.", "Dear, hello."),
         ("Card {var.card:digits}, PIN {var.card}.", "Card, PIN."),
