@@ -73,6 +73,7 @@ class Leg:
         "bad",
         "codec",
         "digits",
+        "digits_in",
         "fetching",
         "heard",
         "in_ssrc",
@@ -114,7 +115,7 @@ class Leg:
         # what was negotiated
         self.codec = PCMU
         self.payload = -1
-        self.digits = -1
+        self.digits = self.digits_in = -1
         self.sends = self.receives = False
         self.address: Source | None = None
         """Where our packets go."""
@@ -311,13 +312,13 @@ class Leg:
         """Telephone events, comfort noise, and what is not ours at all."""
         first, second, sequence, timestamp, ssrc = _UNPACK(buffer)
         kind = second & 0x7F
-        known = kind in (self.digits, COMFORT_NOISE) and self.payload >= 0
+        known = kind in (self.digits, self.digits_in, COMFORT_NOISE) and self.payload >= 0
         if first & 0xC0 != PLAIN or not known:
             self.bad += 1
             return 0
         if first != PLAIN:
             size = make_plain(buffer, size)
-        if size < HEADER_SIZE + 1 or (kind == self.digits and size < HEADER_SIZE + EVENT_SIZE):
+        if size < HEADER_SIZE + 1 or (kind != COMFORT_NOISE and size < HEADER_SIZE + EVENT_SIZE):
             self.bad += 1
             return 0
         if (source != self.source or ssrc != self.in_ssrc) and not self._admit(source, ssrc, sequence, now):
@@ -329,7 +330,7 @@ class Leg:
         self.received += 1
         self.heard = now
         other = self.partner
-        if kind == self.digits:
+        if kind != COMFORT_NOISE:
             event, flags, duration = EVENT.unpack_from(buffer, HEADER_SIZE)
             if self._ear is None:
                 self._ear = DigitEar()

@@ -182,7 +182,7 @@ class TrunkSettings(Frozen, frozen=True):
     """Region for normalising numbers; empty: the daemon's."""
     caller_id: str = ""
     timeout_s: float = 4.0
-    """No provisional answer for this long: next trunk."""
+    """No answer at all for this long, not even 100 Trying: next trunk."""
     qualify_s: float = 30.0
 
 

@@ -101,18 +101,20 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Authorizer:
-    """Answers digest challenges for one account, counting the uses of each nonce (RFC 7616 §3.4)."""
+    """Answers digest challenges for one account, counting the uses of each nonce (RFC 7616 §3.4).
 
-    __slots__ = ("_challenge", "_chance", "_password", "_proxy", "_realm", "_username", "_uses")
+    The registrar and a proxy before it may each have one (RFC 3261 §22.3): both are answered together.
+    """
+
+    __slots__ = ("_challenges", "_chance", "_password", "_realm", "_username")
 
     def __init__(self, username: str, password: str, realm: str, chance: Chance) -> None:
         self._username = username
         self._password = password
         self._realm = realm
         self._chance = chance
-        self._challenge = ""
-        self._proxy = False
-        self._uses = 0
+        self._challenges: dict[str, tuple[str, int]] = {}
+        """By the header that answers it: a challenge and how often it was answered."""
 
     def take(self, response: Response) -> bool:
         """Remember the challenge of a 401 or 407; False if it has none that we can answer."""
@@ -120,7 +122,7 @@ class Authorizer:
         offered = response.get_all("Proxy-Authenticate" if proxy else "WWW-Authenticate")
         best = digest.strongest(challenge for challenge in offered if self._is_ours(challenge))
         if best is not None:
-            self._challenge, self._proxy, self._uses = best, proxy, 0
+            self._challenges["Proxy-Authorization" if proxy else "Authorization"] = (best, 0)
         return best is not None
 
     def _is_ours(self, challenge: str) -> bool:
@@ -131,24 +133,22 @@ class Authorizer:
         except SipParseError:
             return False
 
-    @property
-    def ready(self) -> bool:
-        """There is a challenge to answer."""
-        return bool(self._challenge)
-
-    def header(self, method: str, uri: str) -> tuple[str, str]:
-        """Name and value of the credentials for the next request."""
-        self._uses += 1
-        value = digest.answer(
-            self._challenge,
-            method,
-            uri,
-            self._username,
-            self._password,
-            self._uses,
-            self._chance.token(16),
-        )
-        return ("Proxy-Authorization" if self._proxy else "Authorization"), value
+    def headers(self, method: str, uri: str) -> list[tuple[str, str]]:
+        """Names and values of the credentials for the next request; none before the first challenge."""
+        found = []
+        for name, (challenge, uses) in self._challenges.items():
+            self._challenges[name] = (challenge, uses + 1)
+            value = digest.answer(
+                challenge,
+                method,
+                uri,
+                self._username,
+                self._password,
+                uses + 1,
+                self._chance.token(16),
+            )
+            found.append((name, value))
+        return found
 
 
 def is_stale(response: Response) -> bool:
@@ -183,6 +183,8 @@ class Registration:
         self._due = 0.0
         self._failures = 0
         self._challenges = 0
+        self._challenged_by: set[int] = set()
+        """Which of 401 and 407 the REGISTER under way has had."""
         self._expires_s = account.expires_s
 
     # -- what the shell calls ----------------------------------------------------------------
@@ -274,9 +276,10 @@ class Registration:
         return min(asked, _MAX_EXPIRES_S)
 
     def _challenged(self, response: Response, now: float) -> Request | None:
-        """Answer it; a second one for a fresh answer means that the password is wrong, unless stale."""
+        """Answer it; a second one of its kind means that the password is wrong, unless stale."""
         self._challenges += 1
-        again = self._challenges > 1 and not is_stale(response)
+        again = response.status in self._challenged_by and not is_stale(response)
+        self._challenged_by.add(response.status)
         if again or self._challenges > 3 or not self.account.username or not self._authorizer.take(response):
             what = "wrong user or password" if again else "challenge cannot be answered"
             self._failed(f"{response.status} {what}", now, lost=True)
@@ -308,6 +311,7 @@ class Registration:
 
     def _fresh(self) -> Request:
         self._challenges = 0
+        self._challenged_by.clear()
         return self._request()
 
     def _request(self) -> Request:
@@ -325,8 +329,7 @@ class Registration:
         ]
         if account.user_agent:
             headers.append(("User-Agent", account.user_agent))
-        if self._authorizer.ready:
-            headers.append(self._authorizer.header("REGISTER", account.registrar))
+        headers += self._authorizer.headers("REGISTER", account.registrar)
         return Request.create("REGISTER", account.registrar, headers)
 
 

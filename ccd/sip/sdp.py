@@ -310,6 +310,9 @@ class Negotiated(msgspec.Struct, frozen=True):
     ptime_ms: int = 20
     """What the other side would like to get."""
     remote_rtcp_port: int | None = None
+    own_digits_payload: int | None = None
+    """What our offer called telephone-event: the answerer may call it otherwise, and then sends by our
+    number and is sent by its own (RFC 3264 §5.1, §6.1)."""
 
 
 def offer(
@@ -343,14 +346,14 @@ def _our_payloads(codecs: tuple[str, ...], digits: bool) -> Encodings:
 
 
 @lru_cache(maxsize=1024)
-def _describe(payloads: Encodings, direction: str) -> Terms:
+def _describe(payloads: Encodings, direction: str, protocol: str = "RTP/AVP") -> Terms:
     lines: list[tuple[str, str | None]] = []
     for number, encoding in payloads:
         lines.append(("rtpmap", f"{number} {encoding}"))
         if encoding.startswith(DIGITS):
             lines.append(("fmtp", f"{number} 0-16"))
     lines += [("ptime", "20"), (direction, None)]
-    return _terms("RTP/AVP", tuple([str(number) for number, _ in payloads]), tuple(lines))
+    return _terms(protocol, tuple([str(number) for number, _ in payloads]), tuple(lines))
 
 
 def _encoding(name: str) -> str:
@@ -383,7 +386,7 @@ def answer(
             continue
         ours = _common(direction, remote_offer.direction_of(media))
         negotiated = _negotiated(remote_offer, media, payloads, ours)
-        described.media.append(Media("audio", port, _describe(payloads, ours)))
+        described.media.append(Media("audio", port, _describe(payloads, ours, media.terms.protocol)))
     if negotiated is None:
         raise _nothing_for_us(codecs)
     return described, negotiated
@@ -419,7 +422,7 @@ def read_answer(our_offer: SessionDescription, answered: SessionDescription) -> 
         if payloads is None:
             raise Incompatible("the answer refuses our audio stream or chooses a codec that we did not offer")
         direction = _common(our_offer.direction_of(ours), answered.direction_of(theirs))
-        return _negotiated(answered, theirs, payloads, direction)
+        return _negotiated(answered, theirs, payloads, direction, ours.terms.encodings)
     raise Incompatible("our offer had no audio stream")
 
 
@@ -464,13 +467,21 @@ def _checked_host(host: str | None) -> str:
     return str(address)
 
 
-def _negotiated(theirs: SessionDescription, media: Media, payloads: Encodings, direction: str) -> Negotiated:
+def _negotiated(
+    theirs: SessionDescription,
+    media: Media,
+    payloads: Encodings,
+    direction: str,
+    offered: Encodings = (),
+) -> Negotiated:
+    """`offered`: our encodings, where they were the offer."""
     host = _checked_host(theirs.host_of(media))
     (payload, encoding), *digits = payloads
     return Negotiated(
         codec=encoding.partition("/")[0],
         payload=payload,
         digits_payload=digits[0][0] if digits else None,
+        own_digits_payload=next((n for n, name in offered if name.startswith(DIGITS)), None),
         remote_host=host,
         remote_port=media.port,
         send=direction in {"sendrecv", "sendonly"} and not _is_nowhere(host),

@@ -14,6 +14,7 @@ from ccd.sip.address import Address
 from ccd.sip.endpoint import RequestArrived
 from ccd.sip.grammar import SipParseError
 from ccd.sip.message import Request
+from ccd.sip.parts import sdp_of
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.numbers import number_of
 from ccd.voice.trunk import Trunk
@@ -75,11 +76,17 @@ def _trunk_of(channel: "VoiceChannel", event: RequestArrived) -> Trunk | None:
 
     A phone and a trunk may share an address (a PBX, a test on one machine): who sends from the very
     address of a binding is that phone, and who names a device and shows credentials is judged by them.
+    So may many phones and a carrier share a proxy before us: what it forwards (a second Via) comes from
+    its address, whoever sent it, and then only the name of a device that is bound there makes a phone.
     """
-    if channel.registrar.device_at(event.flow):
+    registrar, flow = channel.registrar, event.flow
+    if registrar.device_at(flow) and len(event.request.get_all("Via")) == 1:
         return None
-    trunk = channel.trunks.source(event.flow)
-    if trunk is not None and channel.registrar.claimed(event.request):
+    trunk = channel.trunks.source(flow)
+    device = registrar.claimed(event.request) if trunk is not None else ""
+    if trunk is not None and device:
+        if registrar.stands_at(device, flow):
+            return None
         asked = event.request.get("Authorization") or event.request.get("Proxy-Authorization")
         return None if asked or event.flow.port != trunk.settings.port else trunk
     return trunk
@@ -112,9 +119,10 @@ def _offer_of(request: Request, codecs: tuple[str, ...]) -> sdp.SessionDescripti
     said at once, before anybody is told of the call."""
     if not request.body:
         return None
-    if request.content_type != "application/sdp":
+    body = sdp_of(request) if request.content_type else None
+    if body is None:
         raise Refused(UNREADABLE, "only application/sdp is understood")
-    offer = sdp.parse_sdp(request.body)
+    offer = sdp.parse_sdp(body)
     sdp.check_offer(offer, codecs)
     return offer
 

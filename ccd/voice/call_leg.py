@@ -13,6 +13,7 @@ from ccd.model.nouns import Cause
 from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import Flow, ResponseArrived, ServerTransaction, TransactionFailed
 from ccd.sip.message import Request
+from ccd.sip.parts import sdp_of
 from ccd.voice import engine
 from ccd.voice.causes import cause_of_bye, read_reasons, reason_header
 from ccd.voice.leg_states import LegMove, LegState, moved
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, REFER, REGISTER"
-_SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9A-D*#])", re.IGNORECASE | re.MULTILINE)
+_SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9]{1,2}|[A-D*#])\s*$", re.IGNORECASE | re.MULTILINE)
+_KEYS = {str(event): key for event, key in enumerate("0123456789*#ABCD")}
+"""Some say a key by its event number (RFC 4733 §3.2): 10 is the star."""
 _REFER_S = 60
 
 
@@ -83,7 +86,9 @@ class CallLeg:
             self._on_info(tx, request)
         elif method == "REFER":
             self._on_refer(tx, request)
-        elif method in {"OPTIONS", "NOTIFY", "MESSAGE"}:
+        elif method == "MESSAGE":  # nobody would read it, so do not say that it was taken
+            self.channel.stack.reply(tx, 403, reason="No Texts Within A Call")
+        elif method in {"OPTIONS", "NOTIFY"}:
             self.channel.stack.reply(tx, 200, headers=(("Allow", ALLOW),))
         else:
             self.channel.stack.reply(tx, 405, headers=(("Allow", ALLOW),))
@@ -103,7 +108,7 @@ class CallLeg:
             stack.reply(tx, 500, headers=(("Retry-After", "2"),))
             return
         try:
-            body = session.answer(request.body) if request.body else session.offer()
+            body = session.answer(sdp_of(request) or b"") if request.body else session.offer()
         except CcdError as fault:
             stack.reply(tx, 488, headers=(("Warning", f'399 ccd "{_quoted(str(fault))}"'),))
             return
@@ -124,9 +129,13 @@ class CallLeg:
     def _take_late_answer(self, request: Request) -> None:
         """Where we made the SDP offer in a 200, the answer comes in the ACK."""
         session = self.session
+        if session is not None and session.stream is None and not request.body:
+            self.channel.log.warning("no SDP answer", leg=self.id)
+            self.release(Cause.INCOMPATIBLE)  # nobody will ever hear anything (RFC 3261 §13.2.1)
+            return
         if session is not None and session.offering and request.body:
             try:
-                session.accept(request.body)
+                session.accept(sdp_of(request) or b"")
             except CcdError as fault:
                 self.channel.log.warning("bad SDP answer", leg=self.id, problem=str(fault))
                 self.release(Cause.INCOMPATIBLE)
@@ -145,7 +154,9 @@ class CallLeg:
             return
         self.channel.stack.reply(tx, 200)
         if found is not None:
-            self.channel.digit_by_info(self, found[1].decode().upper())
+            signal = found[1].decode().upper()
+            if key := _KEYS.get(signal, signal if len(signal) == 1 else ""):
+                self.channel.digit_by_info(self, key)
 
     def _on_refer(self, tx: ServerTransaction, request: Request) -> None:
         """Blind transfer (RFC 3515); an attended one (Replaces) is refused in words."""
@@ -185,8 +196,8 @@ class CallLeg:
         """One request in the dialog; nobody waits for more than its final response."""
         if self.dialog is None or self.flow is None:
             return
-        if self.device and self.flow.reliable:
-            self.flow = self.channel.flow_now(self.device, self.flow)
+        if self.flow.reliable:
+            self.flow = self.channel.flow_now(self, self.flow)
         request = self.dialog.request(method, None, headers, body, kind)
         self.channel.stack.request(request, self.flow, owner=self)
 
@@ -235,15 +246,33 @@ class CallLeg:
     def heard(self, event: ResponseArrived | TransactionFailed, now: float) -> None:
         """What came of a request of ours in the dialog: 408, 481 or silence mean that the call is no more."""
         del now
-        if event.tx.request.method == "BYE":
+        method = event.tx.request.method
+        if isinstance(event, ResponseArrived) and event.response.status in {401, 407} and self._again(event):
+            return
+        if method == "BYE":
             if isinstance(event, TransactionFailed) or event.response.status >= 200:
                 self.forget_dialog()
+        elif method == "NOTIFY":
+            if isinstance(event, TransactionFailed) or event.response.status >= 300:
+                self.referred = None  # it wants to hear no more of the transfer; the call stays (RFC 5057 §5)
         elif isinstance(event, TransactionFailed):
             self.forget_dialog()
             self.over(Cause.VANISHED, remote=True, note="no answer within the dialog")
         elif event.response.status in {408, 481}:
             self.hang_up(Cause.VANISHED)
             self.over(Cause.VANISHED, remote=True, sip_status=event.response.status)
+
+    def _again(self, event: ResponseArrived) -> bool:
+        """A carrier that challenges within the call too: the request with credentials, once."""
+        if not self.trunk or self.dialog is None or self.flow is None:
+            return False
+        request = self.channel.trunks.authorise(self.trunk, event.tx.request, event.response)
+        if request is None:
+            return False
+        self.dialog.local_seq += 1
+        request.set("CSeq", f"{self.dialog.local_seq} {request.method}")
+        self.channel.stack.request(request, self.flow, owner=self)
+        return True
 
 
 def _quoted(text: str) -> str:

@@ -15,7 +15,6 @@ import structlog
 from ccd.channels.port import Post
 from ccd.channels.secrets import Secrets
 from ccd.clock import Clock
-from ccd.errors import CcdError
 from ccd.ids import Chance
 from ccd.model import commands as cmd
 from ccd.model import facts
@@ -36,8 +35,7 @@ from ccd.sip.endpoint import (
     TransactionFailed,
 )
 from ccd.sip.message import Request, Response
-from ccd.sip.uri import SipUri
-from ccd.voice import arrivals, engine
+from ccd.voice import arrivals, engine, ways
 from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import ALLOW, CallLeg
 from ccd.voice.incoming import IncomingLeg
@@ -222,7 +220,7 @@ class VoiceChannel:
             if leg is not None:
                 self.remember_call(request.call_id, leg.id)
                 leg.on_request(event.tx, request)
-            else:
+            elif request.method != "BYE" or not self._left_early(event):
                 self.stack.reply(event.tx, 481)
             return
         method = request.method
@@ -240,6 +238,15 @@ class VoiceChannel:
             self.stack.reply(event.tx, 481)
         else:
             self.stack.reply(event.tx, 405, headers=(("Allow", ALLOW),))
+
+    def _left_early(self, event: RequestArrived) -> bool:
+        """BYE before our answer: a caller may leave so instead of by CANCEL (RFC 3261 §15)."""
+        leg = self.legs.get(self._calls.get(event.request.call_id, ""))
+        if not isinstance(leg, IncomingLeg) or not leg.rings_for(event.request):
+            return False
+        self.stack.reply(event.tx, 200)
+        leg.on_cancel(event.request)
+        return True
 
     # -- what legs ask of the channel ---------------------------------------------------------------------
 
@@ -270,27 +277,10 @@ class VoiceChannel:
         return host, place[1]
 
     def flow_of(self, dialog: Dialog, flow: Flow, trunk: str) -> Flow:
-        """Where requests of a dialog go (§12.2.1.1).
+        return ways.flow_of(self, dialog, flow, trunk)
 
-        To a device: back over the flow that it came by, because a phone behind NAT is reached only there.
-        To a trunk: to its first route or its Contact, by the same connection where that is the same host.
-        """
-        hop = dialog.next_hop
-        if not trunk or not isinstance(hop, SipUri) or (hop.host == flow.host and flow.reliable):
-            return flow
-        if hop.host == flow.host and (hop.port or 5060) == flow.port:
-            return flow
-        try:
-            return self.stack.flow_for(hop)
-        except CcdError:
-            return flow
-
-    def flow_now(self, device: str, flow: Flow) -> Flow:
-        """The connection of a device in a call; one that came back over another is reached there."""
-        bindings = self.registrar.bindings(device)
-        if not bindings or any(bound.flow == flow for bound in bindings):
-            return flow
-        return bindings[0].flow
+    def flow_now(self, leg: CallLeg, flow: Flow) -> Flow:
+        return ways.flow_now(self, leg, flow)
 
     def remember_call(self, call_id: str, leg: str) -> None:
         """For `sip trace`: which Call-IDs belonged to a leg."""

@@ -32,6 +32,8 @@ class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
     send: bool = True
     """We may send (false: they hold us, direction inactive or sendonly on their side)."""
     receive: bool = True
+    digits_in: int | None = None
+    """Payload type of the telephone-events that come in, where it is another; None: the same."""
 
 
 class OpenLeg(MediaCommand, frozen=True):

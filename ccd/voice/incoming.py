@@ -122,8 +122,18 @@ class IncomingLeg(CallLeg):
         super().hang_up(Cause.VANISHED)
         self.over(Cause.VANISHED, remote=True, note="no ACK")
 
+    def rings_for(self, request: Request) -> bool:
+        """Whether it was sent in the early dialog of this call."""
+        tx = self.invite
+        return (
+            self.state is LegState.ARRIVED
+            and tx is not None
+            and tx.to_tag == request.to_tag
+            and tx.request.from_tag == request.from_tag
+        )
+
     def on_cancel(self, cancel: Request) -> None:
-        """The caller left before we answered."""
+        """The caller left before we answered, by CANCEL or by BYE."""
         if self.state is LegState.ARRIVED:
             self._refuse(487, "Request Terminated", Cause.CANCELLED)
             reasons = read_reasons(cancel.get_all("Reason"))

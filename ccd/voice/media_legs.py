@@ -143,6 +143,7 @@ class Legs:
             else:
                 self._tell(Trouble(f"leg {leg.name}: {stream.host!r} is no address for our RTP sockets"))
         leg.set_stream(codec, stream.payload, stream.digits, address, stream.send, stream.receive, now)
+        leg.digits_in = leg.digits if stream.digits_in is None else stream.digits_in
         wished = self._inband_dtmf
         leg.hear_tones(wished == INBAND_ON or (wished == INBAND_AUTO and stream.digits is None))
 

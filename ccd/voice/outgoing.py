@@ -3,7 +3,7 @@
 To an agent: every binding of every device of the agent rings at once; the first 200 wins, the others are
 cancelled as answered elsewhere, and a second 200 that crosses is acknowledged and ended with BYE.
 To an outside address: one trunk after another by priority; the next one is tried on 5xx, on a
-transport fault and when no provisional answer comes in the trunk's time.
+transport fault and when nothing, not even 100, comes in the trunk's time.
 """
 
 from asyncio import TimerHandle
@@ -14,8 +14,9 @@ from ccd.model import facts
 from ccd.model.commands import DialLeg
 from ccd.model.nouns import Cause
 from ccd.sip.dialog import Dialog
-from ccd.sip.endpoint import ClientTransaction, ResponseArrived, TransactionFailed
+from ccd.sip.endpoint import ClientTransaction, ResponseArrived, State, TransactionFailed
 from ccd.sip.message import Request, Response
+from ccd.sip.parts import sdp_of
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
@@ -27,19 +28,22 @@ if TYPE_CHECKING:
 
 _RANK = {Cause.REJECTED: 4, Cause.BUSY: 3, Cause.NO_ANSWER: 2}
 """Which refusal of several devices says most about the agent."""
+MOST_CHALLENGES = 3
+"""A proxy and what stands behind it may each ask once, and one of them find its nonce stale."""
 
 
 class Attempt:
     """One INVITE of an outgoing leg, with the copies that authentication makes."""
 
-    __slots__ = ("authorised", "candidate", "counted", "leg", "over", "rang", "timer", "tx", "won")
+    __slots__ = ("candidate", "challenged", "counted", "leg", "over", "rang", "timer", "tx", "won")
 
     def __init__(self, leg: "OutgoingLeg", candidate: Candidate) -> None:
         self.leg = leg
         self.candidate = candidate
         self.tx: ClientTransaction | None = None
         self.rang = False
-        self.authorised = False
+        self.challenged = 0
+        """Challenges answered so far."""
         self.over = False
         self.won = False
         self.timer: TimerHandle | None = None
@@ -125,12 +129,10 @@ class OutgoingLeg(CallLeg):
         if self.state is LegState.GONE or attempt.over:
             return
         attempt.rang = True
-        early = bool(response.body) and response.content_type == "application/sdp" and not self._early
-        if early and self.session is not None and len(self._attempts) == 1:
-            early = self._take_answer(response.body, quiet=True)
-            self._early = early
-        else:
-            early = False
+        body = sdp_of(response) if response.body and not self._early else None
+        early = False
+        if body and self.session is not None and sum(not each.over for each in self._attempts) == 1:
+            early = self._early = self._take_answer(body, quiet=True)
         if not self._rang or early:
             self._rang = True
             self.move(LegMove.RING)
@@ -155,7 +157,7 @@ class OutgoingLeg(CallLeg):
         self.channel.dialogs[dialog.key] = self
         self._cancel_others()
         self.waiting = []
-        if not self._take_answer(response.body, quiet=False):
+        if not self._take_answer(sdp_of(response) or b"", quiet=False):
             super().hang_up(Cause.INCOMPATIBLE)
             self.over(Cause.INCOMPATIBLE, remote=False, note="the SDP answer cannot be used")
             return
@@ -169,7 +171,7 @@ class OutgoingLeg(CallLeg):
         if attempt.over or self.state is LegState.GONE:
             attempt.finish()
             return
-        if status in {401, 407} and not attempt.authorised and self._authorise(attempt, tx, response):
+        if status in {401, 407} and self._authorise(attempt, tx, response):
             return
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
@@ -188,6 +190,7 @@ class OutgoingLeg(CallLeg):
     def _try_next(self) -> None:
         """The next trunk, or the end."""
         if self.waiting:
+            self._early = False
             self._invite(self.waiting.pop(0))
         else:
             self._give_up_if_all_over()
@@ -206,17 +209,25 @@ class OutgoingLeg(CallLeg):
         self._try_next()
 
     def _too_slow(self, attempt: Attempt) -> None:
-        """No provisional in the trunk's time: this trunk is given up, the next one tried."""
+        """No provisional in the trunk's time: this trunk is given up, the next one tried.
+
+        100 alone is enough to stay: the trunk is there and looks for the called party, which takes ten
+        seconds and more abroad; the ring timeout bounds it.
+        """
         attempt.timer = None
         if attempt.tx is not None:
+            if attempt.tx.state is State.PROCEEDING:
+                return
             self.channel.stack.cancel(attempt.tx)
-        self.attempt_failed(attempt, f"no provisional answer in {attempt.candidate.timeout_s:g} s")
+        self.attempt_failed(attempt, f"no answer in {attempt.candidate.timeout_s:g} s")
 
     def _authorise(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> bool:
+        if attempt.challenged >= MOST_CHALLENGES:
+            return False
         request: Request | None = attempt.candidate.authorise(tx.request, response)
         if request is None:
             return False
-        attempt.authorised = True
+        attempt.challenged += 1
         attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
         return True
 

@@ -143,6 +143,10 @@ class Registrar:
         found = self._table.devices_at(flow)
         return next(iter(found)) if len(found) == 1 else ""
 
+    def stands_at(self, device: str, flow: Flow) -> bool:
+        """Whether a device is bound there, others perhaps too: a proxy brings the calls of many."""
+        return device in self._table.devices_at(flow)
+
     def claimed(self, request: Request) -> str:
         """The device that a request names in From; empty when it names none that is configured."""
         user = request.from_.uri.user or ""

@@ -72,6 +72,7 @@ class Session:
             codec=agreed.codec,
             payload=agreed.payload,
             digits=agreed.digits_payload,
+            digits_in=agreed.own_digits_payload if agreed.digits_payload is not None else None,
             host=agreed.remote_host,
             port=agreed.remote_port,
             send=agreed.send,

@@ -175,6 +175,10 @@ class SipStack:
             )
         return Flow("UDP", host, port, listener.key)
 
+    def stands(self, flow: Flow) -> bool:
+        """Whether something can be sent over a flow: a connection may be gone."""
+        return not flow.reliable or (self._tcp is not None and self._tcp.get(flow) is not None)
+
     def flow_for(self, uri: SipUri) -> Flow:
         """The flow to what a URI names: `maddr`, port and `transport` are heeded; raises as `flow_to`."""
         return self.flow_to(uri.params.get("maddr") or uri.host, uri.port or 5060, uri.transport or "UDP")

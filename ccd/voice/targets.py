@@ -41,7 +41,7 @@ class Candidate:
         self.device = device
         self.trunk = trunk
         self.timeout_s = timeout_s
-        """No provisional answer for so long: the next candidate. 0: wait for the transaction's own end."""
+        """Nothing for so long, not even 100: the next candidate. 0: wait for the transaction's own end."""
         self.authorise = authorise
 
     def invite(self, call_id: str, body: bytes) -> Request:

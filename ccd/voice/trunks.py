@@ -20,7 +20,7 @@ from ccd.model.facts import TrunkChanged
 from ccd.model.settings import SipSettings, TrunkSettings
 from ccd.sip.events import Flow, ResponseArrived, TransactionFailed
 from ccd.sip.message import Request, Response
-from ccd.sip.registering import Authorizer, Registration, State
+from ccd.sip.registering import Authorizer, Registration, State, is_stale
 from ccd.sip.timers import Timers
 from ccd.voice.numbers import Caller, caller_of, is_e164, number_of
 from ccd.voice.qualify import Qualify, Reach, Watched
@@ -326,8 +326,19 @@ class Trunks:
             authorise=partial(self.authorise, trunk.name),
         )
 
+    def way_to(self, name: str) -> Flow | None:
+        """Where a trunk's calls go now; None: nowhere."""
+        trunk = self._trunks.get(name)
+        try:
+            return self._flow(trunk) if trunk is not None else None
+        except CcdError:
+            return None
+
     def authorise(self, name: str, request: Request, response: Response) -> Request | None:
-        """A request again, with credentials for the challenge in a 401 or 407; None: not to be answered."""
+        """A request again, with credentials for the challenge in a 401 or 407; None: not to be answered.
+
+        What it carries for another challenge stays: a proxy and what is behind it may both ask (§22.3).
+        """
         trunk = self._trunks.get(name)
         if trunk is None or not trunk.settings.username:
             return None
@@ -337,7 +348,10 @@ class Trunks:
             return None
         again = Request(request.method, request.raw_uri, list(request.headers), request.body, request.charset)
         again.set("CSeq", f"{request.cseq.number + 1} {request.method}")
-        again.set(*authorizer.header(request.method, request.raw_uri))
+        ((header, value),) = authorizer.headers(request.method, request.raw_uri)
+        if request.get(header) and not is_stale(response):
+            return None  # the very credentials were refused
+        again.set(header, value)
         return again
 
     def failed(self, name: str, retry_after_s: float = 0.0) -> None:

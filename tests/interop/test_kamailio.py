@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need
-from tests.interop.parties import phone
-from tests.interop.wire import Call, Ua
+from tests.interop.parties import bridged, phone
+from tests.interop.wire import Call, Message, Ua, sdp
 from tests.peers import sipp
-from tests.peers.kamailio import Kamailio
+from tests.peers.kamailio import EDGE, Kamailio
+from tests.peers.ports import free_port
 from tests.peers.sipp import Sipp
 
 Make = Callable[..., Any]
@@ -61,8 +62,7 @@ async def test_calls_from_and_to_the_outside_through_a_proxy(
             call = await outside.call(DIRECT)
             answer = await call.response(200)
             assert any(f":{carrier.port}" in hop for hop in answer.all("Record-Route"))
-            route = [("Route", hop) for hop in reversed(answer.all("Record-Route"))]
-            outside.send(acknowledged(call, route))
+            outside.send(acknowledged(call, routes(answer)))
             taken = await Call.taken(agent)
             assert "+33140000077" in taken.invite.get("From")
             taken.accept()
@@ -84,6 +84,40 @@ async def test_calls_from_and_to_the_outside_through_a_proxy(
             records = await site.until_records(2)
             words = [note.what for note in records[-1].timeline]
             assert "outside answered" in words, records[-1].timeline
+
+
+async def test_one_edge_for_phones_and_carriers(make_site: Make, tmp_path: Path) -> None:
+    """Phones register (Path, RFC 3327), are rung and dial through it; a carrier's call that comes from the
+    very same address is no phone's, however few phones there are."""
+    need("kamailio")
+    port = free_port()
+    site: Site = await make_site(agents=1, tables={"trunks.carrier": {"port": port}})
+    edge = Kamailio("", "", carrier=site.address, port=port, folder=tmp_path / "edge", config=EDGE)
+    async with edge, await Ua.open(edge.address, user="a1") as agent:
+        assert (await agent.register(PASSWORD)).status == 200
+        await site.login()
+        async with await Ua.open(edge.address, user="+33140000077") as outside:
+            call = await outside.call(DIRECT)
+            answer = await call.response(200)
+            outside.send(acknowledged(call, routes(answer)))
+            assert f":{edge.port}" in answer.get("Record-Route")
+            taken = await Call.taken(agent)
+            hops = taken.invite.all("Record-Route")
+            assert f":{edge.port}" in hops[0]
+            taken.accept()
+            await taken.expect("ACK")
+            await bridged(site)
+            assert (await taken.ask("BYE", [("Route", hop) for hop in hops])).status == 200
+            await call.expect("BYE")
+            (record,) = await site.until_records(1)
+        refused = await agent.ask(agent.request("INVITE", f"sip:*43@{edge.address}", (), sdp()))
+        assert refused.status == 401, "what a phone dials is no call of the carrier's"
+    assert record.outcome == "handled"
+
+
+def routes(answer: Message) -> list[tuple[str, str]]:
+    """The route set of an answer to us."""
+    return [("Route", hop) for hop in reversed(answer.all("Record-Route"))]
 
 
 def acknowledged(call: Call, route: list[tuple[str, str]]) -> bytes:

@@ -246,7 +246,7 @@ class Ua(asyncio.DatagramProtocol):
             to += f";tag={tag or 'wt'}"
         kept += [("From", request.get("From")), ("To", to), ("Call-ID", request.call_id)]
         kept += [("CSeq", request.get("CSeq")), *headers]
-        if body:
+        if body and not any(name == "Content-Type" for name, _ in headers):
             kept.append(("Content-Type", "application/sdp"))
         response = Message(f"SIP/2.0 {status} {_REASONS.get(status, 'Whatever')}", kept, body)
         self.send(response)

@@ -1,4 +1,4 @@
-"""Kamailio as a carrier: registrar with digest and a proxy that stays in the path (Record-Route)."""
+"""Kamailio as a carrier (registrar with digest, Record-Route) and as an edge before a centre (Path)."""
 
 import asyncio
 import tempfile
@@ -64,6 +64,43 @@ request_route {{
 }}
 """
 
+EDGE = """\
+#!KAMAILIO
+debug=1
+log_stderror=yes
+children=1
+tcp_children=1
+auto_aliases=no
+listen=udp:{host}:{port}
+listen=tcp:{host}:{port}
+mpath="{modules}"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "maxfwd.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "path.so"
+
+request_route {{
+    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
+    if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+    if (has_totag()) {{
+        if (loose_route()) {{ t_relay(); exit; }}
+        if (is_method("ACK")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
+        sl_send_reply("404", "Not Here"); exit;
+    }}
+    t_check_trans();
+    if (is_method("REGISTER")) {{ add_path(); $du = "sip:{carrier}"; t_relay(); exit; }}
+    record_route();
+    if (is_present_hf("Route")) {{ loose_route(); t_relay(); exit; }}
+    $du = "sip:{carrier}";
+    t_relay();
+}}
+"""
+"""Phones and carriers send to it, it sends all to the centre (`carrier`); the centre's calls go by Path."""
+
 
 class Kamailio:
     """A carrier with one customer: numbers like `outside` go to `carrier`, others to the customer."""
@@ -79,6 +116,7 @@ class Kamailio:
         host: str = "127.0.0.1",
         port: int = 0,
         folder: Path | None = None,
+        config: str = CONFIG,
     ) -> None:
         self.host = host
         self.port = port or free_port(host)
@@ -87,7 +125,7 @@ class Kamailio:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "kamailio.cfg"
         file.write_text(
-            CONFIG.format(
+            config.format(
                 host=host,
                 port=self.port,
                 modules=MODULES,

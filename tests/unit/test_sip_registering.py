@@ -149,6 +149,27 @@ def test_of_two_challenges_the_stronger_is_answered() -> None:
     assert 'nonce="n2"' in (again.get("Authorization") or "")
 
 
+def test_a_proxy_and_the_registrar_both_challenge() -> None:
+    """RFC 3261 §22.3: each gets its own credentials in the one request, and in the refresh too."""
+    registration = fresh()
+    by_proxy = registration.receive(
+        answer(registration.expire(0.0), 407, ("Proxy-Authenticate", challenge("edge", "n1"))), 0.0
+    )
+    by_both = registration.receive(answer(by_proxy, 401, ("WWW-Authenticate", challenge("core", "n2"))), 0.0)
+    assert by_both is not None
+    assert 'nonce="n1"' in (by_both.get("Proxy-Authorization") or "")
+    assert 'nonce="n2"' in (by_both.get("Authorization") or "")
+    registration.receive(granted(by_both), 0.0)
+    assert registration.state is State.REGISTERED
+    due = registration.next_deadline()
+    assert due is not None
+    refresh = registration.expire(due)
+    assert refresh is not None and refresh.get("Proxy-Authorization") and refresh.get("Authorization")
+    wrong = answer(refresh, 407, ("Proxy-Authenticate", challenge("edge", "n3")))
+    again = answer(registration.receive(wrong, due), 407, ("Proxy-Authenticate", challenge("edge", "n4")))
+    assert registration.receive(again, due) is None and "wrong user or password" in registration.note
+
+
 def test_a_second_challenge_is_a_wrong_password() -> None:
     registration = fresh()
     again = registration.receive(
