@@ -108,7 +108,8 @@ class Talks:
         talk.move(Move.QUEUE)
         talk.music, talk.whisper, talk.whisper_say, talk.comforted = music, whisper, whisper_say, 0
         talk.record = record if talk.record_by_flow is None else talk.record_by_flow
-        self.answer(talk)
+        if talk.customer.kind is not LegKind.TEXT:  # who writes hears no music: answered when it is taken
+            self.answer(talk)
         self.start_music(talk)
 
     def back_to_flow(self, talk: Talk) -> None:
@@ -394,6 +395,7 @@ class Talks:
     def join_agent(self, talk: Talk, agent: Party) -> None:
         """Let customer and agent hear or read each other."""
         if agent.kind is LegKind.TEXT:
+            self.answer(talk)
             texts.give_rest(self, talk, Role.AGENT)
             return
         self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))

@@ -160,10 +160,12 @@ def state(row: dict[str, Any]) -> str:
 
 
 def _owes(row: dict[str, Any]) -> str:
-    """Of which interactions wrap-up waits for a disposition, and what is left until it is too long."""
+    """Of which interactions wrap-up waits for a disposition, and what is left until its end or limit."""
     if row["doing"] != "wrap_up":
         return ""
     waits = f": disposition of {', '.join(row['owes'])} missing" if row["owes"] else ""
+    if row["wrap_up"] == "runs":
+        return f"{waits}, {duration(row['wrap_up_s'])} left"
     return waits + _limit(row["wrap_up_left_s"])
 
 
@@ -175,14 +177,12 @@ def _limit(left_s: float | None) -> str:
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    wraps_s = row["wrap_up_s"] if row["wrap_up"] == "runs" else row["wrap_up_since_s"]
-    lasts = {"idle": row["idle_s"], "wrap_up": wraps_s}.get(row["doing"], row["since_s"])
     held = [*row["interactions"], *row["outside"]]
     totals = row["totals"]
     return (
         row["agent"],
         state(row),
-        since(lasts),
+        since(row["doing_s"]),
         f"{row['load']}/{row['capacity']}",
         ",".join(held) or "-",
         ",".join(row["queues"]) or "-",
@@ -196,7 +196,7 @@ def _explained(answer: dict[str, Any]) -> list[str]:
     """The agent's state, then a line for each thing held, then one for each queue."""
     row = answer["agent"]
     load = f"load {row['load']}/{row['capacity']}"
-    lines = [f"{row['agent']} is {state(row)} for {duration(row['since_s'])}, {load}"]
+    lines = [f"{row['agent']} is {state(row)} (for {duration(row['doing_s'])}), {load}"]
     for held in answer["held"]:
         what = f"{held['phase']} in {held['queue']}" if held["queue"] else "outside queues"
         lines.append(f"  holds {held['interaction']}, {what}: load {held['load']}")
@@ -219,8 +219,6 @@ def _said(row: dict[str, Any]) -> list[str]:
     said = f"{row['agent']} is {state(row)}"
     if row["doing"] == "no_device":
         said = f"{row['agent']} is ready, but {state(row)}"
-    if row["doing"] == "wrap_up" and row["wrap_up"] == "runs" and not row["pending"]:
-        said += f", {duration(row['wrap_up_s'])} left"
     if row["doing"] in {"talking", "ringing"} and row["availability"] != "ready" and not row["pending"]:
         said += f", then {WORDS[row['availability']]}"
     return [clean(said)]

@@ -243,7 +243,7 @@ KEYS: dict[str, Key] = {
     ),
     "QueueRule.disposition": Key(choices=(DISPOSITION_OPTIONAL, DISPOSITION_REQUIRED)),
     "QueueRule.load": Key(
-        low=0,
+        low=1,
         high=10_000,
         doc="Load by channel class, where it is not the usual (voice 100, live_text 30, others 10).",
     ),

@@ -63,7 +63,7 @@ def trouble_of(error: CcdError) -> Trouble:
     faults = getattr(error, "faults", ())  # of a configuration: rank 4 does not import its sibling
     problem, _, cure = error.message.partition(_DASH)
     if faults:
-        count = len(faults)
+        count = sum(not getattr(fault, "warning", False) for fault in faults)
         problem = f"the configuration has {count} fault{'' if count == 1 else 's'}; the former one stays"
         cure = "mend what is listed and ask again"
     return Trouble(kind, error.code, problem, cure, [msgspec.to_builtins(fault) for fault in faults])

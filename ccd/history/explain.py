@@ -33,6 +33,7 @@ _CUES = {
     "later": "the agent put the message off",
     "voicemail": "the customer leaves a message instead",
     "no_agents": "nobody is there to serve the queue",
+    "queue_removed": "the queue is not in the configuration any more",
     "max_wait": "the longest wait of the queue is over",
     "max_length": "the queue is full",
     "max_ewt": "it would probably wait too long",
@@ -122,9 +123,8 @@ def _say(note: Note) -> str:
     what = note.what.replace("_", " ")
     if note.what == RELAXED:
         return "{given}: {when}, was {was}".format_map(note.details)
-    if not note.details:
-        return what
-    return f"{what}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in note.details.items())
+    details = [f"{key.replace('_', ' ')} {value}" for key, value in note.details.items() if value != ""]
+    return f"{what}: {', '.join(details)}" if details else what
 
 
 def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
@@ -138,8 +138,12 @@ def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
         said = f"waits, place {trace.position} in {trace.queue}: {cue}, nobody can take it now"
     elif trace.what == "took back":
         said = f"took back {trace.detail}, in {trace.queue}"
+    elif trace.what == "rests" and trace.until:
+        cue = _CUES.get(trace.cue, trace.cue) + _say_why(trace)
+        said = f"rests{_say_until(trace, zone)}, place {trace.position} in {trace.queue}: {cue}"
     else:
-        said = f"{trace.what}, place {trace.position} in {trace.queue}: {cue}"
+        place = f"place {trace.position} in {trace.queue}" if trace.position else trace.queue
+        said = f"{trace.what}, {place}: {cue}"
     lines = [f"{at}  {said}"]
     lines.extend(f"              passed over {p.agent}: {say_why(p, trace.at, zone)}" for p in trace.passed)
     if trace.others:
@@ -149,10 +153,15 @@ def _trace_lines(trace: Trace, zone: tzinfo) -> list[str]:
 
 def _say_detail(trace: Trace, zone: tzinfo) -> str:
     """Why a queue is closed and until when, or how loaded it is: after the words of the cue."""
-    why = f" ({trace.detail})" if trace.detail else ""
-    if not trace.until:
-        return why
-    return f"{why} until {datetime.fromtimestamp(trace.until, tz=zone):%Y-%m-%d %H:%M:%S}"
+    return _say_why(trace) + _say_until(trace, zone)
+
+
+def _say_why(trace: Trace) -> str:
+    return f" ({trace.detail})" if trace.detail else ""
+
+
+def _say_until(trace: Trace, zone: tzinfo) -> str:
+    return f" until {datetime.fromtimestamp(trace.until, tz=zone):%Y-%m-%d %H:%M:%S}" if trace.until else ""
 
 
 def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:

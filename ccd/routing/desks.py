@@ -3,6 +3,8 @@
 Each function changes one `Desk` and seats it again; none matches anybody to anything.
 """
 
+import msgspec
+
 from ccd.model.nouns import Availability, OfferEnd
 from ccd.routing.deadlines import Deadlines, Due
 from ccd.routing.decisions import Decision, WrapUpEnded, WrapUpStarted
@@ -30,6 +32,14 @@ def count_time(agent: AgentState, now: float) -> None:
         count_pause(agent, span)
     else:
         totals.idle_s += span
+
+
+def totals_at(agent: AgentState, now: float) -> AgentTotals:
+    """What the agent did since login, what it does now included; changes nothing."""
+    totals = msgspec.structs.replace(agent.totals, pause_s=dict(agent.totals.pause_s))
+    pause = None if agent.pause is None else msgspec.structs.replace(agent.pause)
+    count_time(msgspec.structs.replace(agent, totals=totals, pause=pause), now)
+    return totals
 
 
 def take_turn(state: RoutingState, agent: AgentState, now: float) -> int:
@@ -104,6 +114,17 @@ def _hand_on(state: RoutingState, agent: AgentState, before: tuple[int, float, i
         offer = place if place.agent == agent.name else state.other_offers[name][agent.name]
         if offer.line_before[1] == before[0]:
             offer.line_before = before[1:]
+
+
+def take_outside(index: Index, desk: Desk, key: str, load: int, now: float) -> None:
+    """The agent does something outside the queues; the same key again replaces its load."""
+    agent = desk.state
+    count_time(agent, now)
+    if not agent.outside:
+        agent.outside_since = now
+    agent.load += load - agent.outside.get(key, 0)
+    agent.outside[key] = load
+    index.seat(desk)
 
 
 def hold(index: Index, desk: Desk, place: Place, on: bool, now: float) -> None:

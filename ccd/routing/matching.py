@@ -193,7 +193,11 @@ class Matching(Timely):
         queue = self.index.queues.get(place.queue)
         place.phase = next_phase(place.phase, Event.OVERFLOW, place.interaction)
         pct = 0
-        if queue is not None and why != "queue_removed":
+        if queue is None or why == "queue_removed":
+            position = 0 if queue is None else queue.rank(place, now)
+            trace = Trace(now, "overflowed", place.queue, cue="queue_removed", position=position)
+            out.append(Traced(place.interaction, trace))
+        else:
             pct = share_of(queue.rule, why, target)
             trace = make_trace(self.index, queue, place, now, "overflowed", why)
             if why == "closed":

@@ -25,7 +25,7 @@ from ccd.routing.decisions import (
     StaleOffer,
 )
 from ccd.routing.desk import Desk
-from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_turn
+from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_outside, take_turn
 from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
@@ -390,10 +390,7 @@ class Router(Shutting):
         desk = self._matching.index.desks.get(agent)
         if desk is None:
             return []
-        count_time(desk.state, now)
-        desk.state.load += load - desk.state.outside.get(key, 0)
-        desk.state.outside[key] = load
-        self._matching.index.seat(desk)
+        take_outside(self._matching.index, desk, key, load, now)
         out: list[Decision] = []
         self._matching.freed(desk, "agent free", now, out)  # the same key may cost less than before
         return out

@@ -236,6 +236,8 @@ class AgentState(msgspec.Struct, omit_defaults=True):
     """Interaction offered or talked with → load."""
     outside: dict[str, int] = {}
     """Work outside queues (own calls, direct transfers): key → load."""
+    outside_since: float = 0.0
+    """Since when there is any."""
     wrap_up: WrapUp | None = None
     pause: Pause | None = None
     """While paused, and only then."""

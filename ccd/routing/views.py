@@ -10,6 +10,7 @@ from ccd.model.nouns import Availability
 from ccd.routing.ability import Bits
 from ccd.routing.callbacks import hears_message, is_away, is_called
 from ccd.routing.desk import Desk
+from ccd.routing.desks import totals_at
 from ccd.routing.expecting import Expecting, WaitView
 from ccd.routing.index import Index
 from ccd.routing.opening import reopens_at
@@ -71,6 +72,9 @@ class AgentView(msgspec.Struct, frozen=True):
     doing: str
     """One word: `logged_out`, `paused`, `no_device`, `ringing`, `calling`, `listening`, `talking`, `wrap_up`
     or `idle`."""
+    doing_s: float
+    """How long: ringing, calling and listening since the last offer, talking since the first of the
+    conversations."""
     load: int
     capacity: int
     interactions: tuple[str, ...]
@@ -123,6 +127,18 @@ def doing(desk: Desk, index: Index) -> str:
     return "idle" if state.reachable else "no_device"
 
 
+def doing_since(desk: Desk, index: Index, word: str) -> float:
+    """Since when the agent does what `doing` says."""
+    state = desk.state
+    if word == "talking":
+        places = [index.places[name] for name in state.held]
+        begun = [place.bridged_at for place in places if place.phase is Phase.CONNECTED]
+        return min([*begun, state.outside_since] if state.outside else begun)
+    if word == "wrap_up" and state.wrap_up is not None:
+        return state.wrap_up.began_at
+    return state.line_since if state.held or word == "idle" else state.since
+
+
 def pause_left_s(agent: AgentState, now: float) -> float | None:
     """Left of the longest time of a pause; below 0: so much too long."""
     pause = agent.pause
@@ -147,6 +163,8 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
     """The agent as of `now`."""
     state = desk.state
     word = doing(desk, index)
+    totals = totals_at(state, now)
+    since = doing_since(desk, index, word)
     return AgentView(
         agent=state.name,
         display=desk.rule.display or state.name,
@@ -156,6 +174,7 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
         reachable=state.reachable,
         unreachable_why="" if state.reachable else state.unreachable_why,
         doing=word,
+        doing_s=max(0.0, now - since) if since else 0.0,
         load=state.load,
         capacity=desk.rule.capacity,
         interactions=tuple(state.held),
@@ -166,8 +185,8 @@ def view_agent(index: Index, desk: Desk, now: float) -> AgentView:
         pending_reason=state.pending.reason if state.pending else "",
         idle_s=max(0.0, now - state.line_since) if word == "idle" else 0.0,
         queues=tuple(name for name, queue in index.queues.items() if queue.stages.members & desk.bit),
-        occupancy_pct=occupancy_pct(state.totals),
-        totals=state.totals,
+        occupancy_pct=occupancy_pct(totals),
+        totals=totals,
     )
 
 
@@ -235,7 +254,8 @@ def view_figure(index: Index, queue: QueueIndex, expecting: Expecting, figure: s
         case "service_level_pct":
             return service_level_pct(index.state, queue.rule.name, now)
         case "ewt_s":
-            return expecting.view(queue, _free(index, queue), now)[0]
+            wait_s = expecting.view(queue, _free(index, queue), now)[0]
+            return wait_s if _closed(queue, now) is None else None
     return None
 
 
@@ -264,7 +284,7 @@ def view_queue(
         wrap_up=sum(state.wrap_up is not None for state in states),
         paused=sum(state.availability is Availability.PAUSED for state in states),
         totals=state.queues[queue.rule.name],
-        ewt_s=ewt_s,
+        ewt_s=ewt_s if closed is None else None,
         ewt=ewt,
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,

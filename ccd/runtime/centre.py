@@ -273,11 +273,10 @@ class Centre:
 
     def _note_weighed(self, info: Interaction, weighed: Weighed) -> None:
         if weighed.held:
-            rules, added, asked = ", ".join(weighed.held), weighed.added, weighed.requirement
-            was = {"was": in_words(weighed.was)} if weighed.was else {}
-            self.history.note(
-                info.id, self.now, ENTRY_RULES, rules=rules, add=added, requirement=asked, **was
-            )
+            more = {"requirement": weighed.requirement} if weighed.requirement else {}
+            more |= {"was": in_words(weighed.was)} if weighed.was else {}
+            rules = ", ".join(weighed.held)
+            self.history.note(info.id, self.now, ENTRY_RULES, rules=rules, add=weighed.added, **more)
 
     def _weigh(self, info: Interaction, rule: QueueRule) -> Weighed:
         rules = entry_rules(self.state.rules.entry, rule)

@@ -344,7 +344,10 @@ def _change(centre: "Centre", fact: facts.ChangeAsked) -> None:
         centre.history.note(info.id, centre.now, "not changed", by=fact.by, why=refused.message)
         return
     if decisions:
-        centre.history.note(info.id, centre.now, "change", by=fact.by)
+        requirement = "none" if fact.requirement == "" else fact.requirement
+        asked = {"priority": fact.priority, "requirement": requirement, "queue": fact.queue}
+        change = {key: value for key, value in asked.items() if value is not None}
+        centre.history.note(info.id, centre.now, "change", by=fact.by, **change)
         info.priority = info.priority if fact.priority is None else fact.priority
         info.requirement = info.requirement if fact.requirement is None else fact.requirement
         centre.push(decisions)

@@ -16,13 +16,14 @@ After every turn all of `ccd.testing.invariants` are checked; a fault raises `Br
 import heapq
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from ccd.bridging.state import Talk
 from ccd.channels.ledger import Entry, Snapshot
 from ccd.channels.links import digest
+from ccd.config.strategies import installed
 from ccd.history.state import Record
 from ccd.model import commands as cmd
 from ccd.model import facts
@@ -30,6 +31,7 @@ from ccd.model.commands import AnyCommand
 from ccd.model.facts import AnyFact
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass
 from ccd.model.rules import Rules
+from ccd.routing.strategies import Strategy
 from ccd.runtime.centre import Centre
 from ccd.runtime.replay import replay
 from ccd.storage.memory import MemoryLedger
@@ -50,12 +52,20 @@ class SimulatedCentre:
     """One centre; every method is one thing that happens to it. Times are virtual seconds."""
 
     def __init__(
-        self, rules: Rules, *, seed: int = 1, check: bool = True, begins_at: float = BEGINS_AT
+        self,
+        rules: Rules,
+        *,
+        seed: int = 1,
+        check: bool = True,
+        begins_at: float = BEGINS_AT,
+        strategies: Mapping[str, Strategy] | None = None,
     ) -> None:
-        """`check`: look at all invariants after each turn (linear in what runs)."""
+        """`check`: look at all invariants after each turn (linear in what runs); `strategies`: one's own ways
+        to choose an agent, by name (None: those that are installed, as in the daemon)."""
         self.clock = VirtualClock(begins_at)
         self.random = random.Random(seed)
-        self.centre = Centre()
+        self._strategies = installed() if strategies is None else strategies
+        self.centre = Centre(self._strategies)
         self.ledger = MemoryLedger()
         self.check = check
         self.commands: list[AnyCommand] = []
@@ -298,9 +308,9 @@ class SimulatedCentre:
     def replayed(self, snapshot_at: int = 0) -> Centre:
         """A fresh centre brought to the present by the ledger; with `snapshot_at`, by way of a snapshot
         of the state after that fact. Raises `BrokenCentre` unless it is the same to the byte."""
-        fresh = Centre()
+        fresh = Centre(self._strategies)
         if snapshot_at:
-            before = Centre()
+            before = Centre(self._strategies)
             until = replay(before, self.ledger, until=snapshot_at)
             beside = _Beside(self.ledger, Snapshot(snapshot_at, until.last_at, before.dump()))
             replay(fresh, beside, file_records=False)

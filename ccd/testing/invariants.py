@@ -183,8 +183,10 @@ def agreement(centre: Centre) -> Iterator[str]:
 
 
 def _reserved(centre: Centre) -> Iterator[str]:
-    """Never more customers called than agents kept for them: each has one of its own."""
+    """Never more customers called than agents kept for them: each has one of its own, unless the agent has
+    room for several calls."""
     agents: dict[str, str] = {}
+    rules, states = centre.state.rules.agents, centre.router.state.agents
     for name, talk in centre.talks.state.talks.items():
         if talk.phase is not TalkPhase.CALLING:
             continue
@@ -192,7 +194,9 @@ def _reserved(centre: Centre) -> Iterator[str]:
         place = centre.router.state.places.get(name)
         if party is None or place is None or place.agent != party.agent:
             yield f"interaction {name} is called back, and no agent is kept for it"
-        elif party.agent in agents:
+        elif party.agent in agents and (
+            party.agent not in rules or states[party.agent].load > rules[party.agent].capacity
+        ):
             yield f"agent {party.agent} is kept for {agents[party.agent]} and {name}"
         else:
             agents[party.agent] = name

@@ -45,6 +45,19 @@ def test_a_chat_is_offered_with_its_first_words_and_answered() -> None:
     assert sim.performed(cmd.BridgeLegs) == [] and sim.performed(cmd.StartMusic) == []
 
 
+def test_a_visitor_is_told_of_being_answered_when_an_agent_takes_it_and_not_while_waiting() -> None:
+    sim = centre()
+    chat = sim.chat("anybody there?")
+    sim.run(30)
+    assert sim.performed(cmd.AnswerLeg) == []
+    sim.login("ann")
+    sim.run(1)
+    assert sim.agent_of(chat) == "" and sim.performed(cmd.AnswerLeg) == [], "it rings only"
+    sim.run(2)
+    assert sim.agent_of(chat) == "ann" and sim.performed(cmd.AnswerLeg) == [cmd.AnswerLeg(chat)]
+    sim.check_replay()
+
+
 def test_words_said_while_it_is_offered_follow_when_it_is_taken() -> None:
     sim = centre("ann")
     sim.phone("ann-phone", answers_after=10)

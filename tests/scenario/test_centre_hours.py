@@ -120,6 +120,19 @@ def test_a_view_says_that_it_is_closed_and_until_when() -> None:
     assert view() == ("exceptional closing: drill", until)
 
 
+def test_a_closed_queue_expects_no_wait_of_who_arrives() -> None:
+    """An agent is free, so it would be none: but nobody is let in."""
+    sim = keeping_hours("ann", closes=60, estimate_wait=True)
+
+    def expected() -> tuple[object, object]:
+        (row,) = [row for row in queues(sim.centre, Glance(sim.centre, sim.now)) if row["queue"] == "sales"]
+        return row["ewt_s"], sim.centre.router.queue_figure("sales", "ewt_s", sim.now)
+
+    assert expected() == (0.0, 0.0)
+    sim.run(60)
+    assert expected() == (None, None)
+
+
 # -- in a flow -----------------------------------------------------------------------------------
 
 

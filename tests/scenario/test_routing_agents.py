@@ -154,6 +154,11 @@ def test_reload_gives_back_what_waits_in_a_removed_queue() -> None:
         ("rings", "queue_removed", Target()),
         ("waits", "queue_removed", Target()),
     }
+    told = {one.interaction: one.trace for one in every(out, d.Traced)}
+    assert {name: (trace.what, trace.cue, trace.position) for name, trace in told.items()} == {
+        "rings": ("overflowed", "queue_removed", 1),
+        "waits": ("overflowed", "queue_removed", 1),  # the one before it is gone by then
+    }
     assert only(out, d.OfferWithdrawn).offer == rings.offer
     assert only(hall.router.finish("talks", hall.now), d.Finished).queue == "sales"
     totals = hall.router.state.queues["sales"]

@@ -65,6 +65,23 @@ def test_the_reserve_keeps_the_last_agents_for_calls() -> None:
     assert only(floor.call("v1"), d.Offer).agent == "bob"
 
 
+def test_the_last_agent_for_calls_takes_any_number_of_mails_that_calls_may_interrupt() -> None:
+    """And no chat, which they may not: beside it, and the mails apart, there is no room for a call."""
+    rule = {"agents": ("ann",), "reserve": {VOICE: 1}, "interrupts": {VOICE: (MAIL,)}}
+    floor = Floor({"ann": {}}, sales=rule)
+    for name in ("m1", "m2", "m3"):
+        floor.mail(name)
+    assert floor.agents_of("m1", "m2", "m3") == ["ann", "ann", "ann"]
+    assert whys(traced(floor.chat("c1"))) == {"ann": Why.RESERVE}
+    assert only(floor.call("v1"), d.Offer).agent == "ann"
+
+
+def test_the_reserve_keeps_the_last_agent_also_from_what_is_kept_for_this_agent() -> None:
+    floor = Floor({"ann": {}, "bob": {}}, sales={"agents": ("ann", "bob"), "reserve": {VOICE: 2}})
+    assert every(floor.chat("c1", prefer="ann", prefer_wait_s=30.0), d.Offer) == []
+    assert only(floor.call("v1", prefer="ann", prefer_wait_s=30.0), d.Offer).agent == "ann"
+
+
 def test_what_the_reserve_held_back_goes_to_others_when_one_more_is_free() -> None:
     agents = {name: {"skills": {"chat": 1} if name != "cat" else {}} for name in ("ann", "bob", "cat")}
     floor = Floor(agents, sales={"agents": tuple(agents), "reserve": {VOICE: 2}})

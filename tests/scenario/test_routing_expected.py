@@ -83,6 +83,17 @@ def test_who_is_served_after_waiting_is_judged_and_who_is_not_is_unknown() -> No
     assert (view.within_quarter_pct, view.within_minute_pct) == (100.0, 100.0)
 
 
+def test_who_has_waited_elsewhere_is_judged_by_the_wait_in_this_queue() -> None:
+    """The estimate is for here: the 300 s before count for the order, not against it."""
+    hall = busy()
+    hall.call("i3", entered_at=hall.now - 300)  # expected: 120 s
+    hall.now += 100
+    hall.router.finish("i1", hall.now)
+    hall.talk("i3")
+    _, view = shown(hall)
+    assert (view.judged, view.bias_s, view.mae_s) == (1, 20.0, 20.0)
+
+
 def test_who_did_not_have_to_wait_is_not_judged() -> None:
     assert shown(busy())[1].judged == 0
 

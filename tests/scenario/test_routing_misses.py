@@ -206,3 +206,13 @@ def test_wrong_ends_are_refused_and_late_ones_ignored() -> None:
     for late in (hall.router.finish, hall.router.bridged):
         assert late("i1", hall.now) == []
     assert hall.router.withdraw("i1", hall.now, Cause.NORMAL) == []
+
+
+def test_an_offer_that_ended_without_the_agents_doing_counts_nothing_and_costs_no_turn() -> None:
+    hall = Hall("ann bob cat", on_miss={OfferEnd.WITHDRAWN: 1})
+    offer = only(hall.call("i1"), d.Offer)
+    hall.now += 1
+    out = hall.router.missed(offer.offer, OfferEnd.WITHDRAWN, hall.now)
+    assert (offer.agent, only(out, d.Offer).agent) == ("ann", "bob"), "not asked again at once"
+    assert every(out, d.Missed) == [] and hall.router.state.agents["ann"].totals.missed == 0
+    assert only(hall.call("i2"), d.Offer).agent == "ann", "still in the line for longer than cat"

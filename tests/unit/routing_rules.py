@@ -1,5 +1,7 @@
 """Rules of small centres, drawn at random: everything that the routing engine can be told."""
 
+from typing import Any
+
 import msgspec
 from hypothesis import strategies as st
 
@@ -114,10 +116,32 @@ agent_rules = st.builds(
 )
 
 
+THEMES: dict[str, tuple[str, ...]] = {
+    "skill": ("requirement", "by_skill", "relax", "tiers", "skills"),
+    "room": ("load", "most", "capacity", "works_on_hold", "reserve", "interrupts", "max_active"),
+    "order": ("strategy", "weights", "ring_all_max", "priority", "weight", "age_per_min"),
+    "limits": ("max_wait_s", "max_length", "max_load", "join_empty", "leave_empty", "calendar", "on_close"),
+    "after": ("wrap_up", "wrap_up_s", "wrap_up_extensions", "dispositions", "disposition"),
+    "others": ("on_miss", "callback", "estimate_wait"),
+}
+"""What a small centre is about. Where everything is drawn at once, one thing hides the other: of agents who
+are not able, in wrap-up and at their ceiling none is left to be kept by a reserve."""
+
+
 @st.composite
-def rule_sets(draw: st.DrawFn) -> Rules:
+def rule_sets(draw: st.DrawFn, themes: set[str] | None = None) -> Rules:
+    """`themes`: about these; None: about all, or one or two of them."""
+    some = st.sets(st.sampled_from(sorted(THEMES)), min_size=1, max_size=2)
+    about = themes or draw(st.just(set(THEMES)) | some)
+    plain = {field for theme, fields in THEMES.items() if theme not in about for field in fields}
+
+    def drawn(name: str, rules: st.SearchStrategy[Any], usual: AgentRule | QueueRule, **more: Any) -> Any:
+        kept = {field: getattr(usual, field) for field in plain if field in usual.__struct_fields__}
+        return msgspec.structs.replace(draw(rules), **{**kept, **more, "name": name})
+
+    everybody: dict[str, Any] = {} if "skill" in about else {"agents": AGENTS}
     return Rules(
-        agents={name: msgspec.structs.replace(draw(agent_rules), name=name) for name in AGENTS},
-        queues={name: msgspec.structs.replace(draw(queue_rules), name=name) for name in QUEUES},
+        agents={name: drawn(name, agent_rules, AgentRule("")) for name in AGENTS},
+        queues={name: drawn(name, queue_rules, QueueRule(""), **everybody) for name in QUEUES},
         calendars={"shifts": SHIFTS},
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -594,7 +595,7 @@ async def test_what_an_agent_verb_says(room: Room, verb: str, said: str) -> None
 async def test_an_agent_is_explained_by_what_it_holds_and_why_it_does_not_get_what_waits(room: Room) -> None:
     await room.ready("alice")
     said = agents._explained(await room.ask("agent.explain", agent="alice"))
-    assert said[0].startswith("alice is free for ") and said[0].endswith("load 0/100")
+    assert said[0].startswith("alice is free (for ") and said[0].endswith("load 0/100")
     assert said[1:] == ["  sales: nothing waits"]
     await busy(room)
     said = agents._explained(await room.ask("agent.explain", agent="alice"))
@@ -605,6 +606,26 @@ async def test_an_agent_is_explained_by_what_it_holds_and_why_it_does_not_get_wh
     )
     said = agents._explained(await room.ask("agent.explain", agent="bob"))
     assert any("not yet: paused: lunch" in line for line in said)
+
+
+async def test_figures_of_an_agent_are_as_of_now_and_not_as_of_the_last_change(room: Room) -> None:
+    """Ready for 60 s, then 30 s in a conversation that runs, then 15 s of wrap-up that runs."""
+    await room.rules(sales={"wrap_up_s": 60.0})
+    await room.ready("alice")
+    room.clock.advance(60)
+    leg, _ = await room.talk()
+    room.clock.advance(30)
+    row = next(each for each in await room.ask("agents") if each["agent"] == "alice")
+    assert (row["doing"], row["doing_s"], row["since_s"]) == ("talking", 30.0, 90.0)
+    assert (row["totals"]["idle_s"], row["totals"]["busy_s"]) == (60.0, 30.0)
+    assert row["occupancy_pct"] == pytest.approx(100 * 30 / 90)
+    assert re.search(r"talking +0:30 .* 33 %$", agents.agent_table([row], 120)[1])
+    await room.leave(leg, after_s=0)
+    room.clock.advance(15)
+    (said,) = [line for line in agents.agent_table(await room.ask("agents"), 120) if line.startswith("alice")]
+    assert re.search(r"in wrap-up, 0:45 left +0:15 .* 43 %$", said)
+    first = agents._explained(await room.ask("agent.explain", agent="alice"))[0]
+    assert first == "alice is in wrap-up, 0:45 left (for 0:15), load 0/100"
 
 
 async def test_wrap_up_in_words(room: Room) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ccd.config.load import ConfigFaults, check, load
 from ccd.config.numbers import is_country
+from ccd.control.protocol import trouble_of
 from ccd.model.numbers import to_e164
 from ccd.model.settings import Settings
 from ccd.model.steps import Enqueue, Menu, Transfer
@@ -327,3 +328,12 @@ def test_any_bytes_give_settings_or_faults(tmp_path_factory: pytest.TempPathFact
     (folder / "ccd.toml").write_bytes(content)
     settings, faults = check(folder)
     assert (settings is None) == bool(faults)
+
+
+def test_a_refused_reload_counts_its_faults_and_not_its_warnings(tmp_path: Path) -> None:
+    """One unknown agent, and a queue that nobody serves."""
+    (tmp_path / "ccd.toml").write_text('[queues.sales]\nagents = ["zoe"]\n[queues.support]\nagents = []\n')
+    _, faults = check(tmp_path)
+    assert sorted(fault.warning for fault in faults) == [False, True]
+    said = trouble_of(ConfigFaults(tuple(faults)))
+    assert said.problem == "the configuration has 1 fault; the former one stays"

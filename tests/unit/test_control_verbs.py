@@ -295,6 +295,7 @@ async def test_a_change_acts_at_once_and_tells_both_places(room: Room) -> None:
     assert (report["sales"]["overflowed"], report["support"]["offered"]) == (1, 1)
     shown = await room.ask("interaction.show", interaction="1")
     assert any("changed: queue support, before 2, after 1" in line for line in shown["timeline"])
+    assert any(line.endswith(f"change: by {BY}, queue support") for line in shown["timeline"])
     assert any(f"by {BY}" in line for line in shown["timeline"])
     await room.ready("alice")
     assert room.centre.router.agent_of("3") == "alice"

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ccd.history.explain import explain, say_why
-from ccd.history.state import Record
+from ccd.history.explain import explain, say_why, tell
+from ccd.history.state import Note, Record
 from ccd.model.nouns import ChannelClass
 from ccd.model.trace import Passed, Trace, Why
 
@@ -46,6 +46,24 @@ def test_a_closed_queue_says_why_and_until_when(detail: str, until: float, words
     record = Record("1", "voice", ChannelClass.VOICE, "+331", "+332", NOON, traces=[trace])
     told = explain(record, ZoneInfo("Europe/Paris"))
     assert told[1].endswith(f"overflowed, place 1 in sales: {words}")
+
+
+def test_what_rests_says_until_when_and_why() -> None:
+    """The line is not busy until then: it was busy."""
+    until = datetime(2026, 12, 26, 8, tzinfo=UTC).timestamp()
+    trace = Trace(NOON, "rests", "sales", cue="busy", position=1, until=until)
+    record = Record("1", "voice", ChannelClass.VOICE, "+331", "+332", NOON, traces=[trace])
+    words = "rests until 2026-12-26 08:00:00, place 1 in sales: the customer's line was busy"
+    assert explain(record)[1].endswith(words)
+
+
+def test_a_removed_queue_is_named_and_empty_notes_say_nothing() -> None:
+    trace = Trace(NOON, "overflowed", "sales", cue="queue_removed", position=2)
+    timeline = [Note(NOON, "flow ended", {"note": ""}), Note(NOON, "change", {"by": "ann", "priority": 0})]
+    record = Record("1", "voice", ChannelClass.VOICE, "+331", "+332", NOON, traces=[trace], timeline=timeline)
+    words = "overflowed, place 2 in sales: the queue is not in the configuration any more"
+    assert explain(record)[1].endswith(words)
+    assert [line[10:] for line in tell(record)] == ["flow ended", "change: by ann, priority 0"]
 
 
 def test_a_loaded_queue_says_how_many_wait_for_whom() -> None:

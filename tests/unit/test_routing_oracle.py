@@ -23,7 +23,9 @@ seconds = st.sampled_from([0.0, 0.5, 1.0, 3.0, 7.0, 20.0])
 class EngineAgainstOracle(RuleBasedStateMachine):
     """Random turns on both; equal offers, overflows, deadlines and figures after each."""
 
-    @initialize(rules=rule_sets(), ready=st.lists(st.sampled_from(AGENTS), unique=True))
+    @initialize(
+        rules=rule_sets(), ready=st.just(list(AGENTS)) | st.lists(st.sampled_from(AGENTS), unique=True)
+    )
     def begin(self, rules: Rules, ready: list[str]) -> None:
         self.now = 1000.0
         self.serial = 0
@@ -62,9 +64,9 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             elif how == "finish" and self.pieces("connected"):
                 self.finish(data)
             else:
-                self.enqueue(
-                    data.draw(st.sampled_from(QUEUES)), data.draw(st.sampled_from(CLASSES)), None, 0.0
-                )
+                prefer = data.draw(st.sampled_from(["", "", *AGENTS]))
+                queue, channel_class = data.draw(st.sampled_from(QUEUES)), data.draw(st.sampled_from(CLASSES))
+                self.enqueue(queue, channel_class, None, 0.0, prefer=prefer)
 
     def pieces(self, *phases: str) -> list[Piece]:
         return [p for p in self.oracle.pieces.values() if p.phase in phases]
@@ -348,26 +350,28 @@ class EngineAgainstOracle(RuleBasedStateMachine):
             self.oracle.people[agent].turn = (self.now, self.oracle.tick())
         self.same(self.router.vacate(agent, "own", self.now))
 
+    @rule(agent=st.sampled_from(AGENTS), load=st.sampled_from([30, 100]))
+    def own_work(self, agent: str, load: int) -> None:
+        """Something outside the queues, or an end of it."""
+        if self.oracle.people[agent].outside and load == 100:
+            self.vacate(agent)
+        else:
+            self.occupy(agent, load)
+
+    @rule(agent=st.sampled_from(AGENTS), what=st.sampled_from(["end", "extend", "say", "say"]))
+    def paperwork(self, agent: str, what: str) -> None:
+        """Something about a wrap-up, if there is one."""
+        {"end": self.end_wrap_up, "extend": self.extend_wrap_up, "say": self.say}[what](agent)
+
     @rule(
         agent=st.sampled_from(AGENTS),
-        what=st.sampled_from(
-            ["occupy", "vacate", "reach", "lose", "ready", "ready", "pause", "logout", "end", "extend", "say"]
-        ),
-        load=st.sampled_from([30, 100]),
+        what=st.sampled_from(["reach", "reach", "lose", "ready", "ready", "ready", "pause", "logout"]),
     )
-    def disturb(self, agent: str, what: str, load: int) -> None:
-        """Something about an agent changes."""
-        if what == "occupy":
-            self.occupy(agent, load)
-        elif what == "vacate":
-            self.vacate(agent)
-        elif what in ("reach", "lose"):
+    def presence(self, agent: str, what: str) -> None:
+        """An agent comes or goes."""
+        if what in ("reach", "lose"):
             self.reach(agent, what == "reach")
-        elif what == "end":
-            self.end_wrap_up(agent)
-        elif what == "extend":
-            self.extend_wrap_up(agent)
-        elif what == "say" or (what == "ready" and self.oracle.people[agent].owed):
+        elif what == "ready" and self.oracle.people[agent].owed:
             self.say(agent)  # ready would be pending: that is held in test_routing_states
         else:
             self.declare(agent, {"ready": "ready", "pause": "paused", "logout": "logged_out"}[what], "")
@@ -594,3 +598,15 @@ EngineAgainstOracle.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestEngineAgainstOracle = EngineAgainstOracle.TestCase
+
+
+class RoomAgainstOracle(EngineAgainstOracle):
+    """Everybody is there and able, so that loads, ceilings, reserves and interruptions meet each other."""
+
+    @initialize(rules=rule_sets(themes={"room"}))
+    def begin(self, rules: Rules) -> None:
+        EngineAgainstOracle.begin(self, rules, list(AGENTS))
+
+
+RoomAgainstOracle.TestCase.settings = settings(EngineAgainstOracle.TestCase.settings, max_examples=150)
+TestRoomAgainstOracle = RoomAgainstOracle.TestCase

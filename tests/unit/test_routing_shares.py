@@ -45,6 +45,14 @@ def test_the_turns_of_two_and_those_who_stay() -> None:
     ]
 
 
+def test_each_hundred_is_exact_however_long_it_goes_on() -> None:
+    state, rule = RoutingState(), queue(Share(pct=61, queue="b"), Share(pct=30, flow="f"))
+    for hundred in range(1, 21):
+        for _ in range(100):
+            next_target(state, rule, "max_wait")
+        assert [each.count for each in view_shares(state, rule)] == [61 * hundred, 30 * hundred, 9 * hundred]
+
+
 def test_all_limits_of_a_queue_share_one_count_and_its_closing_has_its_own() -> None:
     state = RoutingState()
     both = (Share(pct=50, queue="b"), Share(pct=50, flow="f"))
