@@ -112,6 +112,7 @@ def ms(phone: PjsipPhone, hertz: int) -> int:
     return heard_ms(samples, hertz, rate)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("codec", ["pcmu", "pcma"])
 async def test_the_bot_hears_the_caller_and_the_caller_the_bot(
     make_site: Make, bot: BotServer, tmp_path: Path, codec: str
