@@ -165,7 +165,8 @@ async def test_the_caller_cuts_in_and_then_leaves_by_a_key(
         await outside.press("0")
         assert (await talk.get("end"))["reason"] == "left"
         await until_ended(outside)
-    assert 1000 <= ms(outside, SPEAKS) <= 2400, "twice cut off"
+    # 1.5 s and what the keys take, of 20 s; how fast a key cuts is measured elsewhere, alone
+    assert 1000 <= ms(outside, SPEAKS) <= 4000, "twice cut off"
     assert ms(outside, LEFT) >= 1200
 
 
