@@ -17,7 +17,10 @@ from tests.interop.test_chat import conversation, softphone
 from tests.interop.test_links_by_phone import LATER, NUMBER, Texts, site_of, texts
 from tests.peers.chromium import Chromium, Tab
 
-pytestmark = pytest.mark.needs("chromium", "pjsua2")
+pytestmark = [
+    pytest.mark.needs("chromium", "pjsua2"),
+    pytest.mark.alone,  # a browser takes both cores, and tests beside it would hear gaps
+]
 __all__ = ["texts"]
 
 Make = Callable[..., Any]
