@@ -260,13 +260,19 @@ def test_what_is_due_shares_a_look(monkeypatch: Any) -> None:
     assert len(site.loop.timers) == 1 and site.loop.timers != [first]
 
 
-def test_a_look_gives_others_their_turn_between(monkeypatch: Any) -> None:
+def in_a_look(monkeypatch: Any) -> Site:
+    """After the first turn of a look at as many datagrams as two turns take."""
     site = Site(monkeypatch)
     site.arrive(b"1")
     site.arrive(b"2")
     site.arrive(*[b"x"] * READS_A_TURN * 2)
     _, gather = site.loop.timers.pop(0)
     gather()
+    return site
+
+
+def test_a_look_gives_others_their_turn_between(monkeypatch: Any) -> None:
+    site = in_a_look(monkeypatch)
     assert len(site.taken.data) == 2 + READS_A_TURN
     assert site.loop.timers == [] and site.taken.looks == 0
     site.loop.end_turn()
@@ -276,12 +282,7 @@ def test_a_look_gives_others_their_turn_between(monkeypatch: Any) -> None:
 
 
 def test_closing_between_two_turns_of_a_look(monkeypatch: Any) -> None:
-    site = Site(monkeypatch)
-    site.arrive(b"1")
-    site.arrive(b"2")
-    site.arrive(*[b"x"] * READS_A_TURN * 2)
-    _, gather = site.loop.timers.pop(0)
-    gather()
+    site = in_a_look(monkeypatch)
     site.listener.close()
     site.loop.end_turn()
     assert site.loop.timers == [] and len(site.taken.data) == 2 + READS_A_TURN
