@@ -9,6 +9,12 @@ user and system, from /proc. `setup_p99_ms` is what SIPp measures from INVITE to
 percentile. `max_clean_cps`: highest rate of the ladder with no failed call and set-up p99 ≤ 50 ms, after 4 s
 at that rate (a jump in the rate is not what is measured).
 
+A virtual machine is not always given its cores: `stolen_pct` is the share of [server core, load core] that
+others had meanwhile. A stretch in which that was over 1 % is run again, up to `--tries` times, unless it was
+clean all the same (CPU is always measured again). The last one counts; every one is printed. Nor is a core
+always as fast: `bare_ms_per_call` is what bare_sip.py, which answers calls and does nothing else, costs at
+the same rate in the same run, as a measuring rod.
+
 Run: python bench/calls.py --json [--quick]
 """
 
@@ -24,7 +30,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,7 +42,13 @@ from ccd.control.client import ControlClient
 HERE = Path(__file__).parent
 TALK_S = 2.0
 LADDER = (150, 200, 250, 300, 350, 400, 450, 500, 600)
+Row = dict[str, Any]
 TICKS = os.sysconf("SC_CLK_TCK")
+SERVER_CORE, LOAD_CORE = 0, 1
+CORES = f"server {SERVER_CORE}, load {LOAD_CORE}"
+QUIET_PCT = 1.0
+MOST_TRIES = 4
+CLEAN_MS = 50.0
 
 
 def free_ports(count: int) -> list[int]:
@@ -72,8 +87,28 @@ def rss_mb(pid: int) -> float:
     return total / 1024
 
 
+def stolen() -> list[tuple[int, int]]:
+    """(stolen, all) ticks of cores 0 and 1: what the host gave to others while we wanted to run."""
+    lines = Path("/proc/stat").read_text().splitlines()[1:3]
+    counts = [[int(field) for field in line.split()[1:9]] for line in lines]
+    return [(ticks[7], sum(ticks)) for ticks in counts]
+
+
+def stolen_pct(before: list[tuple[int, int]]) -> list[float]:
+    """Per cent of each core that others had since."""
+    return [
+        round(100 * (taken - taken0) / max(1, whole - whole0), 1)
+        for (taken, whole), (taken0, whole0) in zip(stolen(), before, strict=True)
+    ]
+
+
 def p99(values: list[float]) -> float:
     return sorted(values)[max(0, -(-99 * len(values) // 100) - 1)] if values else 0.0
+
+
+def clean(row: Row) -> bool:
+    """No call failed and nobody waited long to be connected."""
+    return bool(not row["failed"] and row["setup_p99_ms"] <= CLEAN_MS)
 
 
 def pinned(core: int, command: list[str]) -> list[str]:
@@ -86,7 +121,7 @@ class Site:
     def __init__(self, folder: Path, agents: int) -> None:
         self.folder = folder
         self.agents = agents
-        self.sip, self.phones, self.callers, self.registrar = free_ports(4)
+        self.sip, self.phones, self.callers, self.registrar, self.bare = free_ports(5)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = (folder / "ccd.log").open("wb")
         self._write_conf()
@@ -117,9 +152,11 @@ class Site:
     def start(self) -> None:
         command = [sys.executable, "-m", "ccd.daemon", "--config", str(self.folder)]
         environ = {**os.environ, "BENCH_PASSWORD": "bench"}
-        self.daemon = subprocess.Popen(pinned(0, command), env=environ, stdout=self.log, stderr=self.log)
+        self.daemon = subprocess.Popen(
+            pinned(SERVER_CORE, command), env=environ, stdout=self.log, stderr=self.log
+        )
         self.processes.append(self.daemon)
-        self._await_options()
+        self._await_options(self.sip)
         self._sipp("agent.xml", self.phones, ["-aa", "-m", "100000000"])
         register = self._sipp(
             "register.xml", self.registrar,
@@ -132,7 +169,7 @@ class Site:
             for n in range(self.agents):
                 control.ask("agent.login", agent=f"a{n}")
 
-    def _await_options(self) -> None:
+    def _await_options(self, port: int) -> None:
         probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         probe.settimeout(0.2)
         message = (
@@ -141,7 +178,7 @@ class Site:
             "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
         )
         for attempt in range(100):
-            probe.sendto((message % (attempt, attempt)).encode(), ("127.0.0.1", self.sip))
+            probe.sendto((message % (attempt, attempt)).encode(), ("127.0.0.1", port))
             try:
                 probe.recv(2000)
                 break
@@ -157,26 +194,26 @@ class Site:
             "-nostdin", *extra,
         ]  # fmt: skip
         process = subprocess.Popen(
-            pinned(1, command), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            pinned(LOAD_CORE, command), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self.processes.append(process)
         return process
 
-    def run(self, rate: int, seconds: float) -> dict[str, float]:
+    def run(self, rate: int, seconds: float) -> Row:
         """Calls at a rate; figures of that stretch."""
         for old in self.folder.glob("caller_*"):
             old.unlink()
         calls = int(rate * seconds)
         before = self._last_record()
         # time for the first calls to reach the steady state is counted in: every call is counted whole
-        cpu0, wall0 = cpu_s(self.daemon.pid), time.monotonic()
+        cpu0, wall0, others = cpu_s(self.daemon.pid), time.monotonic(), stolen()
         load = self._sipp(
             "caller.xml", self.callers,
             ["-s", "1000", "-r", str(rate), "-m", str(calls), "-l", "100000", "-trace_stat", "-trace_rtt",
              "-rtt_freq", "1000", "-fd", "1", f"127.0.0.1:{self.sip}"],
         )  # fmt: skip
         load.wait(seconds + 90)
-        cpu1, wall1 = cpu_s(self.daemon.pid), time.monotonic()
+        cpu1, wall1, taken = cpu_s(self.daemon.pid), time.monotonic(), stolen_pct(others)
         memory = rss_mb(self.daemon.pid)
         time.sleep(0.5)
         figures = self._statistics()
@@ -195,7 +232,37 @@ class Site:
             "setup_p99_ms": round(p99(times) + p99(waits), 1),
             "handled": len(waits),
             "rss_mb": round(memory, 1),
+            "stolen_pct": taken,
         }
+
+    def run_quiet(self, rate: int, seconds: float, enough: Callable[[Row], bool], tries: int) -> Row:
+        """`run`, again while the machine is given to others and that may be why it is not enough."""
+        for left in range(tries - 1, -1, -1):
+            row = self.run(rate, seconds)
+            print(json.dumps(row), file=sys.stderr)
+            if enough(row) or max(row["stolen_pct"]) <= QUIET_PCT or not left:
+                break
+        return row
+
+    def run_bare(self, rate: int, seconds: float) -> float:
+        """CPU milliseconds a call of the measuring rod."""
+        command = pinned(SERVER_CORE, [sys.executable, str(HERE / "bare_sip.py"), str(self.bare)])
+        bare = subprocess.Popen(command)
+        self.processes.append(bare)
+        self._await_options(self.bare)
+        before = cpu_s(bare.pid)
+        calls = int(rate * seconds)
+        load = self._sipp(
+            "caller.xml",
+            self.callers,
+            ["-s", "1", "-r", str(rate), "-m", str(calls), f"127.0.0.1:{self.bare}"],
+        )
+        if load.wait(seconds + 90) != 0:
+            raise SystemExit("the measuring rod failed; see " + str(self.folder))
+        spent = cpu_s(bare.pid) - before
+        bare.terminate()
+        bare.wait(10)
+        return round(1000 * spent / calls, 3)
 
     def _statistics(self) -> dict[str, float]:
         path = next(iter(self.folder.glob("caller_*_.csv")))
@@ -231,36 +298,43 @@ class Site:
         self.log.close()
 
 
-def measure(quick: bool, folder: Path, agents: int) -> dict[str, object]:
+def measure(quick: bool, folder: Path, agents: int, tries: int) -> dict[str, object]:
     site = Site(folder, agents)
     try:
         site.start()
         site.run(50, 4)  # warm up
-        at_100 = sorted(
-            (site.run(100, 5 if quick else 15) for _ in range(1 if quick else 3)),
-            key=lambda row: row["cpu_ms_per_call"],
-        )
+        bare = site.run_bare(100, 5 if quick else 15)
+        quiet_100 = partial(site.run_quiet, 100, 15, lambda _row: False, tries)
+        once = partial(site.run, 100, 5) if quick else quiet_100
+        at_100 = sorted((once() for _ in range(1 if quick else 3)), key=lambda row: row["cpu_ms_per_call"])
         middle = at_100[len(at_100) // 2]
         rows = []
-        clean = 100.0 if not middle["failed"] and middle["setup_p99_ms"] <= 50 else 0.0
+        most = 100.0 if clean(middle) else 0.0
         for rate in () if quick else LADDER:
             if rate * TALK_S > agents * 0.95:
                 break
             site.run(rate, 4)  # the worker binds the ports that this rate needs; then the steady state counts
-            row = site.run(rate, 12)
+            row = site.run_quiet(rate, 12, clean, tries)
             rows.append(row)
-            print(json.dumps(row), file=sys.stderr)
-            if row["failed"] or row["setup_p99_ms"] > 50:
+            if not clean(row):
                 break
-            clean = rate
+            most = rate
         return {
             "cpu_ms_per_call": middle["cpu_ms_per_call"],
+            "bare_ms_per_call": bare,
+            "ratio_to_bare": round(middle["cpu_ms_per_call"] / bare, 2),
             "cpu_ms_spread": [row["cpu_ms_per_call"] for row in at_100],
-            "max_clean_cps": clean,
+            "max_clean_cps": most,
             "setup_p99_ms": middle["setup_p99_ms"],
+            "stolen_pct": middle["stolen_pct"],
             "rss_mb": max([middle["rss_mb"], *(row["rss_mb"] for row in rows)]),
             "ladder": rows,
-            "load": {"agents": agents, "talk_s": TALK_S, "media": "no RTP", "cores": "server 0, load 1"},
+            "load": {
+                "agents": agents,
+                "talk_s": TALK_S,
+                "media": "no RTP",
+                "cores": f"server {SERVER_CORE}, load {LOAD_CORE}",
+            },
         }
     finally:
         site.stop()
@@ -271,11 +345,12 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="5 s at 100 calls a second only")
     parser.add_argument("--agents", type=int, default=1300)
+    parser.add_argument("--tries", type=int, default=MOST_TRIES, help="most runs of one stretch")
     parser.add_argument("--keep", help="folder to keep logs in")
     options = parser.parse_args()
     folder = Path(options.keep or tempfile.mkdtemp(prefix="ccd-calls-"))
     folder.mkdir(parents=True, exist_ok=True)
-    result = measure(options.quick, folder, options.agents)
+    result = measure(options.quick, folder, options.agents, options.tries)
     if not options.keep:
         shutil.rmtree(folder)
     print(json.dumps(result) if options.json else json.dumps(result, indent=2))
