@@ -11,7 +11,7 @@ from tests.peers.process import PeerFailed, PeerProcess, program
 
 MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
 
-CONFIG = """\
+BEGINNING = """\
 #!KAMAILIO
 debug=1
 log_stderror=yes
@@ -22,21 +22,15 @@ listen=udp:{host}:{port}
 listen=tcp:{host}:{port}
 mpath="{modules}"
 loadmodule "tm.so"
-loadmodule "tmx.so"
 loadmodule "sl.so"
 loadmodule "rr.so"
 loadmodule "pv.so"
 loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "auth.so"
-modparam("usrloc", "db_mode", 0)
-modparam("registrar", "use_path", 0)
-modparam("registrar", "max_expires", 3600)
+"""
 
-request_route {{
+WITHIN = """\
     if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
     if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
     if (has_totag()) {{
@@ -45,6 +39,24 @@ request_route {{
         sl_send_reply("404", "Not Here"); exit;
     }}
     t_check_trans();
+"""
+"""What every request goes through first: hops, cancellations, requests within dialogs."""
+
+CONFIG = (
+    BEGINNING
+    + """\
+loadmodule "tmx.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "auth.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "use_path", 0)
+modparam("registrar", "max_expires", 3600)
+
+request_route {{
+"""
+    + WITHIN
+    + """\
     if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
     if (is_method("REGISTER")) {{
         if (!pv_www_authenticate("{realm}", "{password}", "0")) {{ www_challenge("{realm}", "1"); exit; }}
@@ -63,35 +75,17 @@ request_route {{
     t_relay();
 }}
 """
+)
 
-EDGE = """\
-#!KAMAILIO
-debug=1
-log_stderror=yes
-children=1
-tcp_children=1
-auto_aliases=no
-listen=udp:{host}:{port}
-listen=tcp:{host}:{port}
-mpath="{modules}"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
+EDGE = (
+    BEGINNING
+    + """\
 loadmodule "path.so"
 
 request_route {{
-    if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
-    if (is_method("CANCEL")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
-    if (has_totag()) {{
-        if (loose_route()) {{ t_relay(); exit; }}
-        if (is_method("ACK")) {{ if (t_check_trans()) {{ t_relay(); }} exit; }}
-        sl_send_reply("404", "Not Here"); exit;
-    }}
-    t_check_trans();
+"""
+    + WITHIN
+    + """\
     if (is_method("REGISTER")) {{ add_path(); $du = "sip:{carrier}"; t_relay(); exit; }}
     record_route();
     if (is_present_hf("Route")) {{ loose_route(); t_relay(); exit; }}
@@ -99,6 +93,7 @@ request_route {{
     t_relay();
 }}
 """
+)
 """Phones and carriers send to it, it sends all to the centre (`carrier`); the centre's calls go by Path."""
 
 
