@@ -22,6 +22,7 @@ from ccd.config.sounds import SHIPPED, check_sounds
 from ccd.config.speech import check_speech, preload
 from ccd.config.surveys import check_surveys
 from ccd.config.texts import prompt_texts
+from ccd.config.tls import check_tls
 from ccd.config.values import Reader
 from ccd.config.voicemail import check_voicemail
 from ccd.config.wrap_ups import check_wrap_ups
@@ -47,6 +48,7 @@ def crosscheck(reader: Reader, settings: Settings) -> Settings:
     check_beside(reader, settings)
     check_links(reader, settings)
     check_network(reader, settings)
+    check_tls(reader, settings)
     check_sounds(reader, settings)
     check_speech(reader, settings.speech)
     check_queue_texts(reader, settings.rules)

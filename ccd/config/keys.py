@@ -61,7 +61,7 @@ _WORD = r"\S(.{0,62}\S)?"
 _WORD_MUST = "1 to 64 characters without spaces around them"
 _WRAP_UPS = (WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED)
 _EMPTY = (EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY)
-_PROTOCOLS = ("udp", "tcp")
+_PROTOCOLS = ("udp", "tcp", "tls")
 _SERVICE = "Name of a `[services.NAME]`."
 
 KEYS: dict[str, Key] = {
@@ -94,6 +94,8 @@ KEYS: dict[str, Key] = {
     "TransportSettings.protocol": Key(choices=_PROTOCOLS),
     "TransportSettings.host": Key(doc="Local address to listen on; `0.0.0.0` or `::` for all."),
     "TransportSettings.port": Key(low=1, high=65_535, doc="Port to listen on."),
+    "TransportSettings.certificate": Key(path=True),
+    "TransportSettings.key": Key(path=True),
     "SipSettings.transports": Key(doc="The listening sockets, one `[[sip.transports]]` table each."),
     "SipSettings.t1_ms": Key(
         low=50, high=5000, doc="Estimate of the round trip (RFC 3261 T1): the base of all SIP timers."
@@ -131,6 +133,7 @@ KEYS: dict[str, Key] = {
     "TrunkSettings.name": _named("The trunk"),
     "TrunkSettings.host": Key(doc="Name or address of the carrier's proxy or registrar."),
     "TrunkSettings.port": Key(low=1, high=65_535, doc="The carrier's port."),
+    "TrunkSettings.ca": Key(path=True),
     "TrunkSettings.protocol": Key(choices=_PROTOCOLS, doc="Transport towards the carrier."),
     "TrunkSettings.register": Key(doc="Register with the carrier to be reachable there."),
     "TrunkSettings.username": Key(doc="Digest user name, and the user part that is registered."),

@@ -78,9 +78,14 @@ class TransportSettings(Frozen, frozen=True):
     """[[sip.transports]]: one listening socket."""
 
     protocol: str = "udp"
-    """`udp` or `tcp`."""
+    """`udp`, `tcp` or `tls`."""
     host: str = "0.0.0.0"  # noqa: S104  listening for phones is what a SIP server is for
     port: int = 5060
+    """Usually 5061 with `tls`."""
+    certificate: str = ""
+    """For `tls`: file (PEM) with our certificate and those between it and its authority."""
+    key: str = ""
+    """For `tls`: file (PEM) with its private key, without a password."""
     advertise: str = ""
     """Address put into Via, Contact and SDP; empty: the local address towards the peer."""
 
@@ -167,6 +172,10 @@ class TrunkSettings(Frozen, frozen=True):
     host: str
     port: int = 5060
     protocol: str = "udp"
+    ca: str = ""
+    """For `tls`: file (PEM) of the authority that signed the carrier's certificate; empty: the system's."""
+    certificate_name: str = ""
+    """For `tls`: the name that the carrier's certificate must hold; empty: `host`."""
     register: bool = False
     username: str = ""
     password: Secret = Secret("")

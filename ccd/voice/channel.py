@@ -156,6 +156,7 @@ class VoiceChannel:
         """Devices, trunks, prompts and limits change; sockets stay as they are (restart for those)."""
         self.settings = settings
         self.codecs = settings.media.codecs
+        self.stack.renew()
         self.registrar.reload(settings.devices)
         self.own(self.trunks.reload(settings.trunks))
         self.engine.reload()

@@ -220,7 +220,8 @@ class Qualify:
         target.due = self._timers.set(at, target, None)
 
     def _options(self, target: Watched) -> Request:
-        transport = ";transport=tcp" if target.flow.protocol == "TCP" else ""
+        protocol = target.flow.protocol
+        transport = "" if protocol == "UDP" else f";transport={protocol.lower()}"
         headers = [
             ("Max-Forwards", "70"),
             *(("Route", hop) for hop in target.route),

@@ -22,8 +22,10 @@ from ccd.model.settings import SipSettings, TransportSettings
 from ccd.sip.endpoint import ClientTransaction, Endpoint, Event, Flow, ServerTransaction
 from ccd.sip.message import Message, Request, Response, SipParseError
 from ccd.sip.uri import SipUri
-from ccd.voice.transport import GATHER_MOST_S, Counters, TcpHome, TcpLimits, UdpListener, bind_udp, where
+from ccd.voice.streams import TLS, StreamLimits, Streams, Trust
+from ccd.voice.transport import GATHER_MOST_S, Counters, UdpListener, bind_udp, where
 
+STREAMS = frozenset({"TCP", TLS})
 MOST_ADVERTISED = 4096
 SHORTEST_NAP_S = 0.02
 """SIP's timers count in halves of seconds: those that come due close together share one wake-up."""
@@ -58,10 +60,10 @@ class SipStack:
     """
 
     def __init__(
-        self, settings: SipSettings, clock: Clock, chance: Chance, limits: TcpLimits | None = None
+        self, settings: SipSettings, clock: Clock, chance: Chance, limits: StreamLimits | None = None
     ) -> None:
         self._clock = clock
-        self._limits = limits or TcpLimits()
+        self._limits = limits or StreamLimits()
         self.endpoint = Endpoint(
             chance, t1=settings.t1_ms / 1000, now=clock.now(), retry_after_s=settings.retry_after_s
         )
@@ -70,7 +72,7 @@ class SipStack:
         self._hidden: OrderedDict[bytes, None] = OrderedDict()
         """Call-IDs of late on which keys were secret: the trace shows no INFO of theirs."""
         self._udp: dict[str, UdpListener] = {}
-        self._tcp: TcpHome | None = None
+        self._streams: Streams | None = None
         self._advertised: dict[tuple[str, str], tuple[str, int]] = {}
         self._on_event: OnEvent = _ignore
         self._timer: asyncio.TimerHandle | None = None
@@ -82,11 +84,11 @@ class SipStack:
         """Listen on all transports. Raises `Misconfigured`, and then listens on none."""
         self._loop = asyncio.get_running_loop()
         self._on_event = on_event
-        self._tcp = TcpHome(self, self.counts, self._limits)
+        self._streams = Streams(self, self.counts, self._limits)
         try:
             for settings in transports:
-                if settings.protocol == "tcp":
-                    await self._tcp.listen(settings)
+                if settings.protocol != "udp":
+                    await self._streams.listen(settings)
                 else:
                     listener = await bind_udp(settings, self, self.counts)
                     self._udp[listener.key] = listener
@@ -104,8 +106,13 @@ class SipStack:
         for listener in self._udp.values():
             listener.close()
         self._udp.clear()
-        if self._tcp is not None:
-            await self._tcp.close()
+        if self._streams is not None:
+            await self._streams.close()
+
+    def renew(self) -> None:
+        """Our certificates may have been renewed: read them again."""
+        if self._streams is not None:
+            self._streams.renew()
 
     # What the user calls
 
@@ -149,10 +156,11 @@ class SipStack:
         self.endpoint.cancel(tx, self._clock.now(), headers)
         self._flush()
 
-    def flow_to(self, host: str, port: int = 5060, protocol: str = "UDP") -> Flow:
+    def flow_to(self, host: str, port: int = 5060, protocol: str = "UDP", trust: Trust | None = None) -> Flow:
         """The flow to an address (no name: nothing here may wait for DNS).
 
-        UDP: over the first listener of that family. TCP: the connection to it, made when there is none.
+        UDP: over the first listener of that family. TCP and TLS: the connection to it, made when there is
+        none; with TLS `trust` says whose certificate must be shown there (else: one for the address).
         Raises `Refused` for a name or where we have no fitting transport, `TryLater` at the limit.
         """
         try:
@@ -161,10 +169,10 @@ class SipStack:
             raise Refused(
                 "sip-no-address", f"{host} is a name, not an IP address: resolve it first"
             ) from None
-        if protocol.upper() == "TCP" and self._tcp is not None:
-            connection = self._tcp.to(host, port)
+        if protocol.upper() in STREAMS and self._streams is not None:
+            connection = self._streams.to(protocol.upper(), host, port, trust)
             if connection is None:
-                raise TryLater("sip-connections", "too many TCP connections are open; see ccctl status")
+                raise TryLater("sip-connections", "too many connections are open; see ccctl status")
             return connection.flow
         family = socket.AF_INET6 if version == 6 else socket.AF_INET
         listener = self._listener_of(family) if protocol.upper() == "UDP" else None
@@ -177,11 +185,14 @@ class SipStack:
 
     def stands(self, flow: Flow) -> bool:
         """Whether something can be sent over a flow: a connection may be gone."""
-        return not flow.reliable or (self._tcp is not None and self._tcp.get(flow) is not None)
+        return not flow.reliable or (self._streams is not None and self._streams.get(flow) is not None)
 
     def flow_for(self, uri: SipUri) -> Flow:
         """The flow to what a URI names: `maddr`, port and `transport` are heeded; raises as `flow_to`."""
-        return self.flow_to(uri.params.get("maddr") or uri.host, uri.port or 5060, uri.transport or "UDP")
+        protocol = uri.transport or "UDP"
+        if protocol == TLS or uri.scheme == "sips":
+            return self.flow_to(uri.params.get("maddr") or uri.host, uri.port or 5061, TLS, Trust(uri.host))
+        return self.flow_to(uri.params.get("maddr") or uri.host, uri.port or 5060, protocol)
 
     def contact_host(self, flow: Flow) -> str:
         """`host:port` of ours to put into Contact towards that peer."""
@@ -192,7 +203,7 @@ class SipStack:
         key = (flow.host if flow.protocol == "UDP" else "", flow.local)
         found = self._advertised.get(key)
         if found is None:
-            found = self._find_udp(flow) if flow.protocol == "UDP" else self._find_tcp(flow)
+            found = self._find_udp(flow) if flow.protocol == "UDP" else self._find_stream(flow)
             if len(self._advertised) >= MOST_ADVERTISED:
                 self._advertised.clear()
             if found[0]:
@@ -203,7 +214,8 @@ class SipStack:
         """Bound addresses of a protocol, in the order of the configuration."""
         if protocol == "UDP":
             return [(listener.host, listener.port) for listener in self._udp.values()]
-        return [(host, port) for _, _, host, port in self._tcp.listeners] if self._tcp is not None else []
+        listeners = self._streams.listeners if self._streams is not None else []
+        return [(each.host, each.port) for each in listeners if each.protocol == protocol]
 
     def hide(self, call_id: str) -> None:
         """Keys of this call are secret from now on: what its INFOs carry is not kept, to the call's end and
@@ -227,7 +239,7 @@ class SipStack:
         """Counters for `ccctl status`."""
         return {
             "transactions": self.endpoint.active,
-            "connections": len(self._tcp) if self._tcp is not None else 0,
+            "connections": len(self._streams) if self._streams is not None else 0,
             **self.endpoint.counters,
             **msgspec.structs.asdict(self.counts),
         }
@@ -302,7 +314,7 @@ class SipStack:
                 listener.send(flow, data)
                 return
         else:
-            connection = self._tcp.get(flow) if self._tcp is not None else None
+            connection = self._streams.get(flow) if self._streams is not None else None
             if connection is not None:
                 connection.send(data)
                 return
@@ -349,16 +361,17 @@ class SipStack:
             return _split(listener.settings.advertise, listener.port)
         return (_local_towards(flow, family) if listener.wild else listener.host, listener.port)
 
-    def _find_tcp(self, flow: Flow) -> tuple[str, int]:
+    def _find_stream(self, flow: Flow) -> tuple[str, int]:
         """The connection's own address, with the port where we listen for others to connect."""
-        connection = self._tcp.get(flow) if self._tcp is not None else None
+        connection = self._streams.get(flow) if self._streams is not None else None
         host, port = connection.local if connection is not None else ("", 0)
         if not host:
             host = _local_towards(flow, socket.AF_INET6 if ":" in flow.host else socket.AF_INET)
-        for settings, _, bound, bound_port in self._tcp.listeners if self._tcp is not None else ():
-            if (":" in bound) == (":" in host):
-                return _split(settings.advertise, bound_port) if settings.advertise else (host, bound_port)
-        return (host, port or 5060)
+        for each in self._streams.listeners if self._streams is not None else ():
+            if each.protocol == flow.protocol and (":" in each.host) == (":" in host):
+                given = each.settings.advertise
+                return _split(given, each.port) if given else (host, each.port)
+        return (host, port or (5061 if flow.protocol == TLS else 5060))
 
 
 def without_keys(data: bytes, calls: Iterable[bytes]) -> bytes:

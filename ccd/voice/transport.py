@@ -1,4 +1,4 @@
-"""Sockets for SIP: UDP listeners, TCP listeners and connections (RFC 3261 §18, RFC 5626 §4.4.1, RFC 5923).
+"""Sockets for SIP over UDP (RFC 3261 §18), and what they share with streams.py.
 
 Nothing here knows a transaction: datagrams and parsed messages go to the callbacks of a `Taker`. UDP is read
 and written on the bare socket, so that a failing send names its peer and one wake-up reads many datagrams.
@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 
 from ccd.errors import Misconfigured
 from ccd.model.settings import TransportSettings
 from ccd.sip.events import Flow
-from ccd.sip.message import KEEPALIVE_PING, Request, Response, SipParseError, StreamParser
+from ccd.sip.message import Request, Response, SipParseError
 
 READS_A_WAKE = 64
 READS_A_TURN = 16
@@ -33,21 +32,6 @@ DENSE_S = 0.016
 MOST_FLOWS = 8192
 RECEIVE_BUFFER = 4 << 20
 LARGEST_DATAGRAM = 65535
-
-
-class TcpLimits(msgspec.Struct, frozen=True):
-    """Bounds on connections, so that no peer can hold what others need."""
-
-    connections: int = 4000
-    a_host: int = 400
-    """From one address; many phones may stand behind one NAT."""
-    first_message_s: float = 20.0
-    """A connection that has sent no whole message by then is closed."""
-    idle_s: float = 7500.0
-    """Silence after which a connection is closed: over twice the longest registration."""
-    unread_bytes: int = 1 << 20
-    """A peer that lets this much wait to be read is cut off."""
-    connect_s: float = 4.0
 
 
 class Taker(Protocol):
@@ -76,6 +60,8 @@ class Counters(msgspec.Struct):
     connections_refused: int = 0
     connections_cut: int = 0
     """Closed for silence, a broken stream or unread data."""
+    handshakes_failed: int = 0
+    """TLS connections, taken or made, that came to nothing: a certificate not accepted, no TLS spoken."""
 
 
 def where(host: str, port: int) -> str:
@@ -197,7 +183,7 @@ class UdpListener:
 
 async def bind_udp(settings: TransportSettings, taker: Taker, counts: Counters) -> UdpListener:
     """Listen; raises `Misconfigured` when the address cannot be had."""
-    family, address = await _own_address(settings)
+    family, address = await own_address(settings)
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -207,211 +193,27 @@ async def bind_udp(settings: TransportSettings, taker: Taker, counts: Counters) 
         sock.bind(address)
     except OSError as error:
         sock.close()
-        raise _cannot_listen(settings, error) from error
+        raise cannot_listen(settings, error) from error
     return UdpListener(settings, sock, taker, counts)
 
 
-async def _own_address(settings: TransportSettings) -> tuple[int, tuple[str, int]]:
-    kind = socket.SOCK_STREAM if settings.protocol == "tcp" else socket.SOCK_DGRAM
+async def own_address(settings: TransportSettings) -> tuple[int, tuple[str, int]]:
+    """Family and address to listen on; raises `Misconfigured` for a host that is none of ours."""
+    kind = socket.SOCK_STREAM if settings.protocol != "udp" else socket.SOCK_DGRAM
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
             settings.host, settings.port, type=kind, flags=socket.AI_PASSIVE
         )
     except OSError as error:
-        raise _cannot_listen(settings, error) from error
+        raise cannot_listen(settings, error) from error
     family, _, _, _, address = found[0]
     return family, (str(address[0]), int(address[1]))
 
 
-def _cannot_listen(settings: TransportSettings, error: OSError) -> Misconfigured:
+def cannot_listen(settings: TransportSettings, error: OSError) -> Misconfigured:
+    """The fault of a listener that cannot be had."""
     return Misconfigured(
         "sip-listen",
         f"[[sip.transports]] {settings.protocol} {where(settings.host, settings.port)}: cannot listen: "
         f"{error.strerror or error}. Stop the program that uses it, or change host or port.",
     )
-
-
-class Connection(asyncio.Protocol):
-    """One TCP connection, taken or made. Its flow is fixed from the start; what is sent early waits."""
-
-    def __init__(self, home: TcpHome, peer: tuple[str, int] | None = None) -> None:
-        """`peer`: where a connection that we make goes."""
-        self._home = home
-        self._parser = StreamParser()
-        self._transport: asyncio.Transport | None = None
-        self._waiting: list[bytes] = []
-        self._heard_at = home.loop.time()
-        self._heard = False
-        self._idle: asyncio.TimerHandle | None = None
-        self.made = peer is not None
-        self.key = home.next_key()
-        self.local: tuple[str, int] = ("", 0)
-        self.flow = Flow("TCP", *(peer or ("", 0)), self.key)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.local = tuple(transport.get_extra_info("sockname")[:2])
-        if not self.flow.host:
-            host, port = transport.get_extra_info("peername")[:2]
-            self.flow = Flow("TCP", host, port, self.key)
-            if not self._home.admit(self):
-                self._transport.abort()
-                return
-        self._watch(self._home.limits.first_message_s)
-        waiting, self._waiting = self._waiting, []
-        for data in waiting:
-            self.send(data)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard_at = self._home.loop.time()
-        for found in self._parser.feed(data):
-            if found is KEEPALIVE_PING:
-                self.send(b"\r\n")
-            elif isinstance(found, SipParseError):
-                self._home.taker.take_fault(found, self.flow)
-            elif isinstance(found, Request | Response):
-                self._heard = True
-                self._home.taker.take_message(found, self.flow)
-        if self._parser.broken:
-            self.cut()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        self._transport = None
-        self._home.forget(self)
-
-    def send(self, data: bytes) -> None:
-        """Write now, or once the connection stands."""
-        if self._transport is None:
-            self._waiting.append(data)
-            return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > self._home.limits.unread_bytes:
-            self.cut()
-
-    def cut(self) -> None:
-        """Close a connection that does harm."""
-        self._home.counts.connections_cut += 1
-        if self._transport is not None:
-            self._transport.abort()
-
-    def close(self) -> None:
-        """Close after what was written."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _watch(self, delay_s: float) -> None:
-        self._idle = self._home.loop.call_later(delay_s, self._check_silence)
-
-    def _check_silence(self) -> None:
-        if not self._heard and not self.made:
-            self.cut()
-            return
-        left_s = self._heard_at + self._home.limits.idle_s - self._home.loop.time()
-        if left_s > 0:
-            self._watch(left_s)
-        else:
-            self.cut()
-
-
-class TcpHome:
-    """All TCP listeners and connections of a stack."""
-
-    def __init__(self, taker: Taker, counts: Counters, limits: TcpLimits) -> None:
-        self.taker = taker
-        self.counts = counts
-        self.limits = limits
-        self.loop = asyncio.get_running_loop()
-        self.listeners: list[tuple[TransportSettings, asyncio.Server, str, int]] = []
-        self._open: dict[str, Connection] = {}
-        self._made: dict[tuple[str, int], Connection] = {}
-        self._by_host: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._serial = 0
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def next_key(self) -> str:
-        self._serial += 1
-        return f"tcp{self._serial}"
-
-    async def listen(self, settings: TransportSettings) -> None:
-        """Listen; raises `Misconfigured` when the address cannot be had."""
-        family, (host, port) = await _own_address(settings)
-        try:
-            server = await self.loop.create_server(
-                lambda: Connection(self), host, port, family=family, backlog=512
-            )
-        except OSError as error:
-            raise _cannot_listen(settings, error) from error
-        bound = server.sockets[0].getsockname()
-        self.listeners.append((settings, server, bound[0], bound[1]))
-
-    def admit(self, connection: Connection) -> bool:
-        """Take a new connection in, unless there are too many."""
-        host = connection.flow.host
-        count = self._by_host.get(host, 0)
-        if len(self._open) >= self.limits.connections or count >= self.limits.a_host:
-            self.counts.connections_refused += 1
-            return False
-        self._open[connection.key] = connection
-        self._by_host[host] = count + 1
-        return True
-
-    def forget(self, connection: Connection) -> None:
-        """A connection ended, or was never made: tell it once."""
-        if self._open.pop(connection.key, None) is None:
-            return
-        flow = connection.flow
-        left = self._by_host.get(flow.host, 1) - 1
-        if left > 0:
-            self._by_host[flow.host] = left
-        else:
-            self._by_host.pop(flow.host, None)
-        if self._made.get((flow.host, flow.port)) is connection:
-            del self._made[(flow.host, flow.port)]
-        self.taker.take_failure(flow)
-
-    def get(self, flow: Flow) -> Connection | None:
-        """The open connection of a flow; never that of another peer which has its id after a restart."""
-        connection = self._open.get(flow.local)
-        return connection if connection is not None and connection.flow == flow else None
-
-    def to(self, host: str, port: int) -> Connection | None:
-        """The connection we made to a peer, made now if there is none; None: too many are open."""
-        connection = self._made.get((host, port))
-        if connection is None:
-            connection = Connection(self, (host, port))
-            if not self.admit(connection):
-                return None
-            self._made[(host, port)] = connection
-            task = self.loop.create_task(self._connect(connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return connection
-
-    async def _connect(self, connection: Connection) -> None:
-        flow = connection.flow
-        try:
-            async with asyncio.timeout(self.limits.connect_s):
-                await self.loop.create_connection(lambda: connection, flow.host, flow.port)
-        except OSError:  # TimeoutError is one
-            self.forget(connection)
-
-    def connections(self) -> Iterator[Connection]:
-        return iter(tuple(self._open.values()))
-
-    async def close(self) -> None:
-        for _, server, _, _ in self.listeners:
-            server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in self.connections():
-            connection.close()
-        self.listeners.clear()

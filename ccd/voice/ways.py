@@ -11,6 +11,7 @@ from ccd.errors import CcdError
 from ccd.sip.dialog import Dialog
 from ccd.sip.events import Flow
 from ccd.sip.uri import SipUri
+from ccd.voice.streams import TLS
 
 if TYPE_CHECKING:
     from ccd.voice.call_leg import CallLeg
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def flow_of(channel: "VoiceChannel", dialog: Dialog, flow: Flow, trunk: str) -> Flow:
-    """The flow of a new dialog; `flow` is that of its first message."""
+    """The flow of a new dialog; `flow` is that of its first message. What came encrypted stays so."""
+    if flow.protocol == TLS:
+        return flow
     hop = dialog.next_hop
     if not trunk or not isinstance(hop, SipUri) or (hop.host == flow.host and flow.reliable):
         return flow
@@ -54,7 +57,7 @@ def flow_now(channel: "VoiceChannel", leg: "CallLeg", flow: Flow) -> Flow:
     if not leg.trunk or leg.dialog is None or channel.stack.stands(flow):
         return flow
     hop = leg.dialog.next_hop
-    if isinstance(hop, SipUri) and not behind_nat(hop.host, flow.host):
+    if flow.protocol != TLS and isinstance(hop, SipUri) and not behind_nat(hop.host, flow.host):
         try:
             return channel.stack.flow_to(hop.params.get("maddr") or hop.host, hop.port or 5060, "TCP")
         except CcdError:

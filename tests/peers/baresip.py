@@ -83,6 +83,7 @@ class Baresip(SteeredPhone):
         folder: Path | None = None,
         source: Path | None = None,
         account_extra: str = "",
+        ca: Path | None = None,
     ) -> None:
         """`answer`: manual, auto or early; `registrar` host:port where it registers and sends all calls;
         `domain` of its address of record (default: the registrar's); `source` a WAV instead of the tone;
@@ -114,6 +115,8 @@ class Baresip(SteeredPhone):
             modules=MODULES,
             recordings=self.recordings,
         )
+        if ca is not None:  # for transport tls
+            config += f"sip_cafile {ca}\n"
         (self.folder / "config").write_text(config, encoding="utf-8")
         account = f"<sip:{user}@{domain};transport={transport}>;answermode={answer};audio_codecs={codecs}"
         account += f";dtmfmode={dtmf};regint={expires_s if registrar else 0}"

@@ -53,9 +53,11 @@ class PjsipPhone(SteeredPhone):
         port: int = 0,
         folder: Path | None = None,
         source: Path | None = None,
+        ca: Path | None = None,
     ) -> None:
         """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
-        `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again.
+        `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again; `ca`: for transport tls,
+        who must have signed the registrar's certificate.
         """
         if not have_pjsua():
             raise PeerMissing("pjsua2 is missing: pip install pjsua2-python")
@@ -63,7 +65,9 @@ class PjsipPhone(SteeredPhone):
         self.tone_hz = tone_hz
         self.host = host
         self.port = port or free_port(host)
-        self.uri = f"sip:{user}@{host}:{self.port}" + (";transport=tcp" if transport == "tcp" else "")
+        self.uri = f"sip:{user}@{host}:{self.port}" + (
+            "" if transport == "udp" else f";transport={transport}"
+        )
         self.domain = domain or registrar or f"{host}:{self.port}"
         self.folder = folder or Path(tempfile.mkdtemp(prefix="pjsip-"))
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -86,6 +90,7 @@ class PjsipPhone(SteeredPhone):
             "rtp_port": first,
             "folder": str(self.folder),
             "source": str(tone),
+            "ca": str(ca or ""),
         }
         argv = [sys.executable, str(AGENT)]
         super().__init__(

@@ -15,6 +15,11 @@ from typing import Any
 import pjsua2 as pj
 
 MAX_CALLS = 4
+TRANSPORTS = {
+    "udp": pj.PJSIP_TRANSPORT_UDP,
+    "tcp": pj.PJSIP_TRANSPORT_TCP,
+    "tls": pj.PJSIP_TRANSPORT_TLS,
+}
 
 
 def say(**message: Any) -> None:
@@ -191,9 +196,10 @@ class Agent:
         transport = pj.TransportConfig()
         transport.boundAddress = options["host"]
         transport.port = options["port"]
-        tcp = options["transport"] == "tcp"
-        kind = pj.PJSIP_TRANSPORT_TCP if tcp else pj.PJSIP_TRANSPORT_UDP
-        self.endpoint.transportCreate(kind, transport)
+        if options["transport"] == "tls":
+            transport.tlsConfig.CaListFile = options["ca"]
+            transport.tlsConfig.verifyServer = True
+        self.endpoint.transportCreate(TRANSPORTS[options["transport"]], transport)
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
         for codec in self.endpoint.codecEnum2():
@@ -308,7 +314,7 @@ def _account(options: dict[str, Any]) -> pj.AccountConfig:
     config.natConfig.sdpNatRewriteUse = 0
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
     if options["registrar"]:
-        suffix = ";transport=tcp" if options["transport"] == "tcp" else ""
+        suffix = "" if options["transport"] == "udp" else f";transport={options['transport']}"
         config.regConfig.registrarUri = f"sip:{options['domain']}"
         config.regConfig.timeoutSec = options["expires_s"]
         config.regConfig.registerOnAdd = options["register"]
