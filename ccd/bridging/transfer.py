@@ -34,13 +34,13 @@ def to_agent(
     talks: Talks, talk: Talk, agent: str, devices: tuple[str, ...], card: cmd.OfferCard, until: float
 ) -> None:
     """Ring another agent; the customer hears music."""
-    _set_out(talks, talk, until)
+    set_out(talks, talk, until)
     thirds.dial(talks, talk, agent=agent, devices=devices, card=card)
 
 
 def to_outside(talks: Talks, talk: Talk, address: str, caller_id: str, until: float) -> None:
     """Ring an outside address; the customer hears music."""
-    _set_out(talks, talk, until)
+    set_out(talks, talk, until)
     thirds.dial(talks, talk, address=address, caller_id=caller_id)
 
 
@@ -56,7 +56,8 @@ def to_queue(talks: Talks, talk: Talk, cause: Cause = Cause.TRANSFERRED) -> str:
     return agent.agent if agent is not None else ""
 
 
-def _set_out(talks: Talks, talk: Talk, until: float) -> None:
+def set_out(talks: Talks, talk: Talk, until: float) -> None:
+    """The customer is on the way to somebody else, and hears music until then."""
     talk.move(Move.TRANSFER)
     talks.set_deadline(talk, until)
     if talk.agent is None:

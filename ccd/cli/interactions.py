@@ -272,6 +272,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ("voicemail", _voicemail(answer.get("voicemail"))),
             ("step", answer.get("step", "")),
             ("dialled by", answer.get("dialled_by", "")),
+            ("asks about", answer.get("consults") or record.get("consults", "")),
             ("queue", answer["queue"]),
             ("place", answer.get("position") or ""),
             ("agents", agents),

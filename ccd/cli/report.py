@@ -15,7 +15,7 @@ HEADS = (
 )  # fmt: skip
 DISPOSITION_HEADS = ("QUEUE", "DISPOSITION", "COUNT", "SHARE")
 PAUSE_HEADS = ("AGENT", "REASON", "PAUSES", "PAID", "UNPAID")
-OWN_HEADS = ("AGENT", "OUT", "INTERNAL", "ANSWERED", "REFUSED", "TALKED")
+OWN_HEADS = ("AGENT", "OUT", "INTERNAL", "ANSWERED", "REFUSED", "CONSULT", "TALKED")
 SURVEY_HEADS = (
     "SURVEY", "QUESTION", "QUEUE", "AGENT", "ASKED", "ANSWERED", "RESPONSE",
     "NPS", "CSAT", "CES", "LOW", "ANSWERS",
@@ -137,7 +137,7 @@ def own_call_lines(rows: list[dict[str, Any]]) -> list[str]:
     """A line an agent: how many, whereto, and how they went."""
     if not rows:
         return ["no agent's own call has ended today"]
-    counts = ("out", "internal", "answered", "refused")
+    counts = ("out", "internal", "answered", "refused", "consults")
     body = [(row["agent"], *(row[name] for name in counts), duration(row["talk_sum_s"])) for row in rows]
     sums = [sum(row[name] for row in rows) for name in counts]
     body.append(("all", *sums, duration(sum(row["talk_sum_s"] for row in rows))))

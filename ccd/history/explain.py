@@ -58,8 +58,11 @@ PAYMENT_ASKED, PAYMENT = "payment asked", "payment"
 """Notes that a payment was asked for, and of what came of it."""
 NOT_SAID = "bot text not said"
 """Note that a caller did not hear what a bot wrote, and why."""
+CONSULT, ATTENDED = "consult", "attended transfer"
+"""Notes that its agent asked somebody about it, and of what came of joining the two."""
 _AMONG_DECISIONS = frozenset(
     {ENTRY_RULES, ASKED_OUTSIDE, RELAXED, PRESSED, NO_QUEUE, PAYMENT_ASKED, PAYMENT, NOT_SAID}
+    | {CONSULT, ATTENDED}
 )
 """Notes that stand among the decisions."""
 

@@ -20,6 +20,8 @@ class OwnReport(msgspec.Struct, frozen=True):
     answered: int
     """By a colleague or outside; one answered in a queue is handled there."""
     refused: int
+    consults: int
+    """Of all of them: dialled while a customer was on the line, to ask about it."""
     talk_sum_s: float
     """Of all conversations in them."""
 
@@ -34,6 +36,7 @@ def count(state: HistoryState, record: Record) -> None:
         figures.internal += 1
     figures.answered += bool(record.answered_at)
     figures.refused += record.outcome == REFUSED
+    figures.consults += bool(record.consults)
     figures.talk_sum_s += record.talked_s
     for old in sorted(days)[:-KEEP_DAYS]:
         del days[old]
@@ -43,6 +46,6 @@ def report(state: HistoryState, now: float) -> list[OwnReport]:
     """Those that ended today (UTC), by agent."""
     today = state.own.get(day_of(now), {})
     return [
-        OwnReport(agent, own.out, own.internal, own.answered, own.refused, own.talk_sum_s)
+        OwnReport(agent, own.out, own.internal, own.answered, own.refused, own.consults, own.talk_sum_s)
         for agent, own in sorted(today.items())
     ]

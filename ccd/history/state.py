@@ -74,6 +74,8 @@ class Record(msgspec.Struct, omit_defaults=True):
     dialled_by: str = ""
     """The agent whose own call it is; empty: a customer's."""
     direction: str = IN
+    consults: str = ""
+    """Interaction about which the agent asked somebody by this call of its own; empty: it is no such call."""
     answered_at: float = 0.0
     """When an own call was answered, unless by a queue; 0: not."""
     answers: list[SurveyAnswer] = []
@@ -170,6 +172,8 @@ class OwnFigures(msgspec.Struct, omit_defaults=True):
     answered: int = 0
     refused: int = 0
     """Not allowed, or nothing there: never dialled."""
+    consults: int = 0
+    """Dialled while a customer was on the line, to ask about it."""
     talk_sum_s: float = 0.0
 
 

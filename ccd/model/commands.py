@@ -52,6 +52,8 @@ class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
     """Name → value that the flow gives along; bounded."""
     continues: str = ""
     """Interaction from which it goes on; empty: it began anew."""
+    consults: str = ""
+    """Interaction about which a colleague asks by this call; empty: it is no such call."""
 
 
 class DialLeg(Command, frozen=True):

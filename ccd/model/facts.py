@@ -186,6 +186,10 @@ class TransferAsked(Fact, frozen=True):
     leg: str
     target: str
     """User part dialled: an agent's extension, a queue's number, or an outside address in E.164."""
+    attended: bool = False
+    """To the far end of another call of the same party, whatever the target says (Replaces)."""
+    replaces: str = ""
+    """Leg of that other call; empty: it is none that stands here."""
 
 
 class MediaLost(Fact, frozen=True):

@@ -306,6 +306,7 @@ class Centre:
             voicemail_s=message_s,
             screen=info.screen,
             continues=info.continues.interaction if info.continues is not None else "",
+            consults=info.consults,
         )
 
     def update_reach(self, agent: str) -> None:

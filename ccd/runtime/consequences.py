@@ -19,6 +19,7 @@ from ccd.runtime import (
     bots,
     callbacks,
     charges,
+    consults,
     customers,
     deletions,
     emergency,
@@ -218,6 +219,7 @@ def _customer_gone(centre: "Centre", event: ev.CustomerGone) -> None:
         return
     place = centre.router.state.places.get(info.id)
     gave_up = place is not None and place.phase is not PlacePhase.CONNECTED
+    consults.customer_gone(centre, talk)
     leave(centre, info, talk, event.cause)
     if place is not None and gave_up:
         recalls.lost(centre, info, talk, place)

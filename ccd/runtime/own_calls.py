@@ -22,6 +22,7 @@ from ccd.model import facts
 from ccd.model.nouns import DEFAULT_LOAD, Cause, ChannelClass, LegKind
 from ccd.model.numbers import to_e164
 from ccd.model.rules import AgentRule, OwnCalls, Target
+from ccd.runtime import consults
 from ccd.runtime.beginning import begin
 from ccd.runtime.spoken import remember
 from ccd.runtime.state import Interaction
@@ -58,6 +59,7 @@ def dial(centre: "Centre", agent: str, fact: facts.AgentDialled) -> None:
     info.dialled_by = agent
     rule = centre.state.rules.agents[agent]
     centre.push(centre.router.engage(agent, info.id, _load(rule), centre.now))
+    consults.begin(centre, info)
     _begin(centre, info, talk, rule, target)
 
 
@@ -119,6 +121,13 @@ def may_transfer(number: str, rule: AgentRule, own_calls: OwnCalls) -> bool:
     """Whether an agent may send a customer on to an outside number, which costs as much as dialling it."""
     allowed = own_calls.may_transfer if rule.may_transfer is None else rule.may_transfer
     return may_dial(number, rule, own_calls) if allowed is None else _begins(number, allowed)
+
+
+def lets_transfer(centre: "Centre", talk: Talk, address: str) -> bool:
+    """Whether the agent in conversation may send its customer on there."""
+    rules = centre.state.rules
+    rule = rules.agents.get(talk.agent.agent) if talk.agent is not None else None
+    return rule is not None and may_transfer(address, rule, rules.own_calls)
 
 
 def _running(centre: "Centre", agent: str) -> int:

@@ -148,6 +148,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     overflowed_at: float = 0.0
     dialled_by: str = ""
     """Agent whose phone dialled it and who is occupied with it; empty: a customer's."""
+    consults: str = ""
+    """Interaction about which its agent asks somebody by this call; empty: it is no such call."""
     helper: str = ""
     """Agent occupied for it outside routing: target of a transfer, or of an overflow to an agent."""
     callback: Callback | None = None

@@ -12,7 +12,7 @@ from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, LegKind
 from ccd.model.rules import Target
 from ccd.routing.views import AgentView
-from ccd.runtime import own_calls
+from ccd.runtime import attended, consults, own_calls
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ CALL_LOAD = 100
 
 def asked(centre: "Centre", fact: facts.TransferAsked) -> None:
     """The fact: an agent sends the customer on."""
+    if fact.attended:
+        attended.asked(centre, fact)
+        return
     found = centre.talks.legs.get(fact.leg)
     if found is None or not transfer.can_transfer(found[0], fact.leg):
         transfer.refuse(centre.talks, fact.leg, Cause.FORBIDDEN)
@@ -33,13 +36,15 @@ def asked(centre: "Centre", fact: facts.TransferAsked) -> None:
     info = centre.state.interactions[talk.interaction]
     centre.history.note(info.id, centre.now, "transfer asked", target=fact.target)
     target = _target(centre, talk, fact.target)
-    if target.queue:
+    if other := consults.leg_to(centre, talk, target):
+        attended.asked(centre, facts.TransferAsked(fact.leg, fact.target, attended=True, replaces=other))
+    elif target.queue:
         asked_by = transfer.to_queue(centre.talks, talk)
         centre.enqueue(info, target.queue, again=True, passed_on_by=asked_by)
     elif target.agent:
         _to_agent(centre, info, talk, target.agent)
     elif target.address.startswith("+") and talk.customer.kind is LegKind.AUDIO:
-        if not _may_transfer(centre, talk, target.address):
+        if not own_calls.lets_transfer(centre, talk, target.address):
             centre.history.note(info.id, centre.now, "transfer refused", why="not in may_transfer")
             transfer.refuse(centre.talks, fact.leg, Cause.FORBIDDEN)
             return
@@ -97,9 +102,3 @@ def _has_room(view: AgentView, load: int) -> bool:
     """Whether an agent may be asked to take a written conversation beside the work at hand."""
     ready = view.availability is Availability.READY and view.reachable and not view.wrap_up
     return ready and view.load + load <= view.capacity
-
-
-def _may_transfer(centre: "Centre", talk: Talk, address: str) -> bool:
-    rules = centre.state.rules
-    rule = rules.agents.get(talk.agent.agent) if talk.agent is not None else None
-    return rule is not None and own_calls.may_transfer(address, rule, rules.own_calls)

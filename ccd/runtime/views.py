@@ -295,6 +295,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "agent": _agent_of(centre, info.id) or info.dialled_by,
         "ringing": list(centre.router.offers_of(info.id)),
         "dialled_by": info.dialled_by,
+        "consults": info.consults,
         "step": centre.flows.where(info.id),
         "age_s": max(0.0, now - info.arrived_at),
         "waiting_s": max(0.0, now - info.entered_at) if waits else 0.0,

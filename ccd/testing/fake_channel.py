@@ -249,6 +249,12 @@ class FakeChannel:
         self._live(leg)
         self._tell(TransferAsked(leg, target))
 
+    def attend(self, leg: str, other: str, target: str = "") -> None:
+        """The party asks to send its peer to the far end of another call of its own."""
+        self._live(leg)
+        replaces = other if other in self.legs else ""
+        self._tell(TransferAsked(leg, target, attended=True, replaces=replaces))
+
     def _live(self, leg: str) -> FakeLeg:
         """The leg, or `Refused`: a test that plays a party that has gone is wrong."""
         one = self.legs.get(leg)

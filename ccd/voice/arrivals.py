@@ -42,6 +42,9 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         retry = (("Retry-After", str(channel.settings.sip.retry_after_s)),)
         stack.dismiss(event.tx, 503, headers=retry)  # a flood must not fill the table of transactions either
         return
+    if request.get("Replaces"):
+        stack.reply(event.tx, 501, reason="Taking Over A Call By INVITE Is Not Supported")
+        return
     if not request.contacts:
         stack.reply(event.tx, 400, reason="Contact Missing")
         return

@@ -14,7 +14,7 @@ from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import Flow, ResponseArrived, ServerTransaction, TransactionFailed
 from ccd.sip.message import Request
 from ccd.sip.parts import sdp_of
-from ccd.voice import engine
+from ccd.voice import engine, referring
 from ccd.voice.causes import cause_of_bye, read_reasons, reason_header
 from ccd.voice.leg_states import LegMove, LegState, moved
 from ccd.voice.session import Session
@@ -159,20 +159,25 @@ class CallLeg:
                 self.channel.digit_by_info(self, key)
 
     def _on_refer(self, tx: ServerTransaction, request: Request) -> None:
-        """Blind transfer (RFC 3515); an attended one (Replaces) is refused in words."""
+        """Transfer (RFC 3515), blind or attended (`referring`)."""
         stack = self.channel.stack
-        target = self.channel.refer_target(request)
-        if not target:
+        asked = referring.read(self.channel, self.id, request)
+        if self.state is LegState.GONE:
+            stack.reply(tx, 481)
+        elif asked is None:
             stack.reply(tx, 400, reason="Refer-To Missing Or Unclear")
-        elif "replaces" in (request.get("Refer-To") or "").lower():
-            stack.reply(tx, 501, reason="Attended Transfer Not Supported")
         elif self.referred is not None:
             stack.reply(tx, 491)
         else:
             self.referred = request
             stack.reply(tx, 202, headers=self.channel.contact_header(self))
             self._notify("SIP/2.0 100 Trying", f"active;expires={_REFER_S}")
-            self.channel.post(facts.TransferAsked(self.id, target))
+            self.channel.post(asked)
+
+    def has_early(self, our_tag: str, their_tag: str) -> bool:
+        """Whether these are the tags of its early dialog: a phone's call that is not answered yet has one."""
+        del our_tag, their_tag
+        return False
 
     def report_transfer(self, status: int, phrase: str) -> None:
         """Tell how the transfer went; ends the implicit subscription."""

@@ -256,6 +256,8 @@ class VoiceChannel:
         response = Response.to_request(tx.request, status, None, tx.to_tag)
         for hop in tx.request.get_all("Record-Route"):
             response.add("Record-Route", hop)
+        if leg.device:  # some phones offer an attended transfer only where the far end knows it
+            response.add("Supported", "replaces")
         for name, value in self.contact_header(leg):
             response.add(name, value)
         response.add("Allow", ALLOW)
@@ -289,6 +291,10 @@ class VoiceChannel:
         calls[call_id] = leg
         if len(calls) > MOST_REMEMBERED:
             calls.popitem(last=False)
+
+    def leg_of_call(self, call_id: str) -> CallLeg | None:
+        """The leg that stands or rings under this Call-ID."""
+        return self.legs.get(self._calls.get(call_id, ""))
 
     def refer_target(self, request: Request) -> str:
         return arrivals.refer_target(self, request)

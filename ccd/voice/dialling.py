@@ -70,6 +70,8 @@ def _to_binding(channel: "VoiceChannel", command: DialLeg, bound: Bound) -> Cand
         ("To", f"<sip:{bound.device}@{domain}>"),
         ("Contact", channel.contact(bound.flow)),
         ("X-CCD-Interaction", card.interaction),
+        *((("X-CCD-Consults", card.consults),) if card.consults else ()),
+        ("Supported", "replaces"),
         *(("Route", route) for route in bound.route),
     ]
     return Candidate(bound.contact, bound.flow, headers, device=bound.device)

@@ -156,3 +156,9 @@ class IncomingLeg(CallLeg):
         if status == 503:
             headers.append(("Retry-After", str(self.channel.settings.sip.retry_after_s)))
         self.channel.stack.reply(self.invite, status, reason=phrase, headers=headers)
+
+    def has_early(self, our_tag: str, their_tag: str) -> bool:
+        tx = self.invite
+        if self.state is not LegState.ARRIVED or tx is None:
+            return False
+        return (tx.to_tag, tx.request.from_tag) == (our_tag, their_tag)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause, LegKind
-from ccd.voice import deleting, dialling, engine
+from ccd.voice import deleting, dialling, engine, referring
 from ccd.voice.call_leg import CallLeg
-from ccd.voice.causes import refusal
 from ccd.voice.incoming import IncomingLeg
 
 if TYPE_CHECKING:
@@ -133,9 +132,7 @@ def _stop_record(channel: "VoiceChannel", command: cmd.StopRecording) -> None:
 def _report_transfer(channel: "VoiceChannel", command: cmd.ReportTransfer) -> None:
     leg = channel.legs.get(command.leg)
     if leg is not None:
-        told = refusal(command.cause)
-        status, phrase = (200, "OK") if command.done else (told.status, told.phrase)
-        leg.report_transfer(status, phrase)
+        leg.report_transfer(*referring.told(command))
     text = channel.texts.get(command.leg)
     if text is not None and not command.done:
         text.report_transfer(command.cause)

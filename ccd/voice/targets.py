@@ -63,13 +63,16 @@ class Candidate:
 
 
 def shown_name(card: OfferCard) -> str:
-    """What the phone's display shows: queue, wait and caller; that it is a callback, or a voicemail."""
+    """What the phone's display shows: queue, wait and caller; that it is a callback, or a voicemail.
+
+    Of a colleague who asks about an interaction: who it is, and which."""
     wait = f"{card.waited_s // 60}:{card.waited_s % 60:02d}"
     who = card.caller_name or card.caller or "anonymous"
     kind = ["callback"] if card.callback else []
     if card.voicemail_s:
         kind = [f"voicemail {card.voicemail_s // 60}:{card.voicemail_s % 60:02d}"]
-    parts = [card.queue, *kind, wait, who] if card.queue else [who]
+    about = [f"about {card.consults}"] if card.consults else []
+    parts = [card.queue, *kind, wait, who, *about] if card.queue else [who, *about]
     return quotable(" · ".join(parts))[:80]
 
 

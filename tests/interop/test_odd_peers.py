@@ -147,12 +147,14 @@ async def test_a_transferor_who_does_not_wait(make_site: Make) -> None:
 
 
 async def test_transfers_that_cannot_be_tried(make_site: Make) -> None:
-    """A caller may not transfer; attended transfer is refused in words; the talk goes on."""
+    """A caller may not transfer; to a call that is none of ours nobody can; the talk goes on."""
     site: Site = await make_site(agents=1)
     async with phone(site) as agent, caller(site) as outside:
         call, taken = await talk(site, outside, agent)
         replaced = "<sip:302@interop.invalid?Replaces=abc%3Bto-tag%3D1%3Bfrom-tag%3D2>"
-        assert (await taken.ask("REFER", [("Refer-To", replaced)])).status == 501
+        assert (await taken.ask("REFER", [("Refer-To", replaced)])).status == 202
+        assert "100" in (await taken.expect("NOTIFY")).body
+        assert "SIP/2.0 481" in (await taken.expect("NOTIFY")).body
         assert (await taken.ask("REFER", [("Refer-To", "what is this")])).status == 400
         assert (await taken.ask("REFER")).status == 400
         assert (await call.ask("REFER", [("Refer-To", "<sip:302@interop.invalid>")])).status in {202, 403}

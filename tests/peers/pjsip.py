@@ -152,6 +152,10 @@ class PjsipPhone(SteeredPhone):
         """Blind, by REFER; outcome in events `transfer`."""
         await self._ask("transfer", target=target, call=call)
 
+    async def attend(self, call: int, other: int) -> None:
+        """Attended, by REFER in `call` with Replaces of `other`; outcome in events `transfer`."""
+        await self._ask("attend", call=call, other=other)
+
     async def message(self, target: str, text: str) -> None:
         """SIP MESSAGE; its fate comes as event `message_status`."""
         await self._ask("message", target=target, text=text)

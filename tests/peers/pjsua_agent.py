@@ -257,6 +257,9 @@ class Agent:
     def do_transfer(self, target: str, call: int = 0) -> None:
         self._talk(call).xfer(target, pj.CallOpParam(True))
 
+    def do_attend(self, call: int, other: int) -> None:
+        self._talk(call).xferReplaces(self._talk(other), pj.CallOpParam(True))
+
     def do_message(self, target: str, text: str) -> None:
         assert self.phone is not None
         buddy = self.buddies.get(target)

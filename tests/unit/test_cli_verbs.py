@@ -335,7 +335,7 @@ async def test_an_own_call_is_shown_and_stands_in_the_report(room: Room) -> None
     room.runtime.post(facts.LegEnded("voice:+4420719460000", Cause.FORBIDDEN))
     await room.runtime.settled()
     _, bob, whole = report.own_call_lines((await room.ask("report"))["own_calls"])
-    assert bob.split() == ["bob", "2", "0", "0", "1", "0:00"] and whole.split()[0] == "all"
+    assert bob.split() == ["bob", "2", "0", "0", "1", "0", "0:00"] and whole.split()[0] == "all"
 
 
 async def test_what_is_pending_is_said(room: Room) -> None:
