@@ -131,8 +131,10 @@ KEYS: dict[str, Key] = {
     "MediaSettings.prompts": Key(path=True),
     "MediaSettings.music": Key(path=True),
     "TrunkSettings.name": _named("The trunk"),
-    "TrunkSettings.host": Key(doc="Name or address of the carrier's proxy or registrar."),
-    "TrunkSettings.port": Key(low=1, high=65_535, doc="The carrier's port."),
+    "TrunkSettings.host": Key(
+        doc="Name or address of the carrier's proxy or registrar; without `port` a name may have several."
+    ),
+    "TrunkSettings.port": Key(low=1, high=65_535),
     "TrunkSettings.ca": Key(path=True),
     "TrunkSettings.protocol": Key(choices=_PROTOCOLS, doc="Transport towards the carrier."),
     "TrunkSettings.register": Key(doc="Register with the carrier to be reachable there."),

@@ -10,6 +10,7 @@ from ccd.config.numbers import is_country
 from ccd.config.people import must_be_number
 from ccd.config.times import time_zone
 from ccd.config.values import Reader
+from ccd.model.resolvers import resolver_of
 from ccd.model.settings import Settings, TrunkSettings
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
@@ -95,6 +96,16 @@ def _sip(reader: Reader, settings: Settings) -> None:
             reader.fault((*path, "host"), "is empty", 'write an address, or "0.0.0.0" for all')
         if transport.advertise:
             _must_be_host(reader, (*path, "advertise"), transport.advertise)
+    for at, resolver in enumerate(sip.resolvers):
+        _resolver(reader, ("sip", "resolvers", at), resolver)
+
+
+def _resolver(reader: Reader, path: Path, text: str) -> None:
+    try:
+        resolver_of(text)
+    except ValueError:
+        cure = 'write the address of a DNS server, "192.0.2.53", or with its port "127.0.0.1:5353"'
+        reader.fault(path, f'"{text}" is no address of a server', cure)
 
 
 def _set_one(reader: Reader, section: str, *keys: str) -> Path:

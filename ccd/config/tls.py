@@ -3,12 +3,12 @@
 import stat
 from pathlib import Path as FilePath
 
-from ccd.channels.tls import SOON_S, client_context, inspect
 from ccd.clock import SystemClock
 from ccd.config.faults import Path
 from ccd.config.values import Reader
 from ccd.errors import Misconfigured
 from ccd.model.settings import Settings, TransportSettings, TrunkSettings
+from ccd.tls import SOON_S, client_context, inspect
 
 TLS = "tls"
 

@@ -108,6 +108,9 @@ class SipSettings(Frozen, frozen=True):
     max_new_calls_per_s: float = 1000.0
     retry_after_s: int = 5
     user_agent: str = "ccd"
+    resolvers: tuple[str, ...] = ()
+    """DNS servers to ask for trunks, `"192.0.2.53"` or `"127.0.0.1:5353"`, the first one first; empty: the
+    system's (/etc/resolv.conf)."""
     trace_messages: int = 2000
     """SIP messages kept in memory for `ccctl sip trace`."""
 
@@ -170,7 +173,9 @@ class TrunkSettings(Frozen, frozen=True):
 
     name: str
     host: str
-    port: int = 5060
+    port: int | None = None
+    """The carrier's port. Without one, a name is asked for its SRV records (RFC 3263), which name the servers
+    in their order; where there are none, and for an address, 5060."""
     protocol: str = "udp"
     ca: str = ""
     """For `tls`: file (PEM) of the authority that signed the carrier's certificate; empty: the system's."""

@@ -232,6 +232,20 @@ class Registration:
         if self.state is State.REGISTERED:
             self._due = now
 
+    def awaits(self, request: Request) -> bool:
+        """Whether the answer to this REGISTER still counts."""
+        return self.state in _OUTSTANDING and request.cseq.number == self._cseq
+
+    def move_to(self, account: Account, now: float, *, at_once: bool) -> None:
+        """The registrar is asked at another address from now on; what the former one still says no longer
+        counts. `at_once`: not even a back-off is waited for."""
+        self.account = account
+        if self.state in {State.TRYING, State.REFRESHING}:
+            self._move(Input.FAILED)
+            self._due = now + MIN_WAIT_S
+        if self.state in {State.IDLE, State.REGISTERED} or (at_once and self.state is State.WAITING):
+            self._due = now
+
     def stop(self) -> Request | None:
         """End it: the REGISTER that removes our contact, if there may be one."""
         former = self.state

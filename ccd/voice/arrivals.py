@@ -91,7 +91,7 @@ def _trunk_of(channel: "VoiceChannel", event: RequestArrived) -> Trunk | None:
         if registrar.stands_at(device, flow):
             return None
         asked = event.request.get("Authorization") or event.request.get("Proxy-Authorization")
-        return None if asked or event.flow.port != trunk.settings.port else trunk
+        return None if asked or event.flow.port not in trunk.ports else trunk
     return trunk
 
 

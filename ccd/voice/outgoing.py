@@ -3,7 +3,8 @@
 To an agent: every binding of every device of the agent rings at once; the first 200 wins, the others are
 cancelled as answered elsewhere, and a second 200 that crosses is acknowledged and ended with BYE.
 To an outside address: one trunk after another by priority; the next one is tried on 5xx, on a
-transport fault and when nothing, not even 100, comes in the trunk's time.
+transport fault and when nothing, not even 100, comes in the trunk's time. A trunk's further targets go
+before the next trunk where only the target failed: silence, transport, 503 (RFC 3263 §4.3).
 """
 
 from asyncio import TimerHandle
@@ -85,7 +86,7 @@ class OutgoingLeg(CallLeg):
         super().__init__(channel, command.leg, LegState.DIALLING)
         self.command = command
         self.waiting: list[Candidate] = []
-        """Trunks still to be tried, best first."""
+        """Targets and trunks still to be tried, best first."""
         self._attempts: list[Attempt] = []
         self._rang = False
         self._early = False
@@ -180,15 +181,24 @@ class OutgoingLeg(CallLeg):
         if attempt.candidate.may_fail_over(status, reasons.q850):
             retry_after = response.get("Retry-After") or ""
             digits = retry_after.partition(";")[0].partition("(")[0].strip()
-            self.channel.trunks.failed(
-                attempt.candidate.trunk, float(digits) if digits.isdigit() and len(digits) < 6 else 0.0
-            )
+            retry_after_s = float(digits) if digits.isdigit() and len(digits) < 6 else 0.0
+            if status == 503:
+                self.channel.trunks.target_failed(
+                    attempt.candidate.trunk, attempt.candidate.flow, "", retry_after_s
+                )
+            else:
+                self.channel.trunks.failed(attempt.candidate.trunk, retry_after_s)
+                self._leave(attempt.candidate.trunk)
             self._try_next()
         else:
             self._give_up_if_all_over()
 
+    def _leave(self, trunk: str) -> None:
+        """What was answered speaks of the carrier as a whole: its other targets would say the same."""
+        self.waiting = [each for each in self.waiting if each.trunk != trunk]
+
     def _try_next(self) -> None:
-        """The next trunk, or the end."""
+        """The next target or trunk, or the end."""
         if self.waiting:
             self._early = False
             self._invite(self.waiting.pop(0))
@@ -203,7 +213,8 @@ class OutgoingLeg(CallLeg):
             return
         attempt.finish()
         self.channel.log.warning("call not placed", leg=self.id, trunk=attempt.candidate.trunk, problem=why)
-        self.channel.trunks.failed(attempt.candidate.trunk)
+        candidate = attempt.candidate
+        self.channel.trunks.target_failed(candidate.trunk, candidate.flow, f"a call failed: {why}")
         cause = Cause.CONGESTION if attempt.candidate.trunk else Cause.UNREACHABLE
         self._note_failure(cause, 408, 102)  # a silent trunk says nothing of the called party
         self._try_next()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Protocol
 
+from ccd.errors import CcdError
 from ccd.ids import Chance
 from ccd.sip.events import Flow, ResponseArrived, TransactionFailed
 from ccd.sip.message import Request
@@ -74,6 +75,7 @@ class Watched:
         "reach",
         "round_trip_ms",
         "route",
+        "status",
         "uri",
     )
 
@@ -86,6 +88,8 @@ class Watched:
         self.reach = Reach.FRESH
         self.round_trip_ms = 0.0
         """Of the last answered probe; 0 before the first."""
+        self.status = 0
+        """Of the last answer."""
         self.cause = ""
         """Of the last miss, for people."""
         self.probe: Probe | None = None
@@ -108,7 +112,9 @@ class Probe:
 
 
 Changed = Callable[[Watched, Reach], None]
-"""Told after each change: the target and what was known before."""
+"""Told after each change of reach, and when a target begins or ceases to decline (503): the target and its
+reach before."""
+DECLINES = 503
 
 
 class Qualify:
@@ -125,6 +131,8 @@ class Qualify:
         self._changed = changed
         self._targets: dict[Any, Watched] = {}
         self._timers: Timers[Watched, None] = Timers()
+        self.flow_now: Callable[[Watched], Flow] | None = None
+        """Asked before each probe for the way to the target, where that may change; raises as `flow_to`."""
 
     def watch(
         self,
@@ -191,9 +199,19 @@ class Qualify:
             target.probe = None
             target.round_trip_ms = round(max(0.0, now - probe.sent_at) * 1000, 3)
             self._schedule(target, now + self._interval(target))
-            self._move(target, Sign.ANSWERED)
+            former = (target.reach, target.status == DECLINES)
+            target.status = event.response.status
+            target.reach = MOVES[(target.reach, Sign.ANSWERED)]
+            if former != (target.reach, target.status == DECLINES):
+                self._changed(target, former[0])
 
     def _ask(self, target: Watched, now: float) -> None:
+        if self.flow_now is not None:
+            try:
+                target.flow = self.flow_now(target)
+            except CcdError as fault:
+                self._missed(target, fault.message, now, now + RETRY_AFTER_TRANSPORT_ERROR_S)
+                return
         probe = target.probe = Probe(self, target, now)
         self._schedule(target, now + self._timeout_s)
         self._stack.request(self._options(target), target.flow, owner=probe)
@@ -202,11 +220,8 @@ class Qualify:
         target.cause = cause
         lost = target.reach in {Reach.DOUBTED, Reach.LOST}
         self._schedule(target, now + self._interval(target) if lost else again_at)
-        self._move(target, Sign.MISSED)
-
-    def _move(self, target: Watched, sign: Sign) -> None:
         former = target.reach
-        target.reach = MOVES[(former, sign)]
+        target.reach = MOVES[(former, Sign.MISSED)]
         if target.reach is not former:
             self._changed(target, former)
 

@@ -21,6 +21,7 @@ from ccd.sip.message import Request
 from ccd.sip.registrations import Bound, Outcome, Registrations, Unbound
 from ccd.voice.authentication import Admission, Authentication
 from ccd.voice.qualify import Qualify, Reach, Stack, Watched
+from ccd.voice.streams import Trust
 from ccd.voice.transport import where
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,7 @@ class RegistrarStack(Stack, Protocol):
         """Answer a server transaction and forget it."""
         ...
 
-    def flow_to(self, host: str, port: int, protocol: str) -> Flow:
+    def flow_to(self, host: str, port: int, protocol: str, trust: Trust | None = None) -> Flow:
         """The flow from a listener of ours to that address; raises `Refused` or `TryLater`."""
         ...
 

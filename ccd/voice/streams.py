@@ -15,11 +15,11 @@ from typing import Final, cast
 import msgspec
 import structlog
 
-from ccd.channels.tls import client_context, load, said, server_context
 from ccd.errors import CcdError
 from ccd.model.settings import TransportSettings
 from ccd.sip.events import Flow
 from ccd.sip.message import KEEPALIVE_PING, Request, Response, SipParseError, StreamParser
+from ccd.tls import client_context, load, said, server_context
 from ccd.voice.secured import Secured
 from ccd.voice.transport import Counters, Taker, cannot_listen, own_address, where
 

@@ -1,15 +1,15 @@
-"""One trunk as it stands: address, registration, calls on it, and whether it is up."""
+"""One trunk as it stands: targets, registration, calls on it, and whether it is up."""
 
-import asyncio
 from collections.abc import Callable
-from ipaddress import ip_address
 
 from ccd.model.settings import TrunkSettings
 from ccd.sip.events import Flow, ResponseArrived, TransactionFailed
 from ccd.sip.registering import Account, Registration, State
 from ccd.sip.timers import Entry
 from ccd.sip.uri import format_host
-from ccd.voice.qualify import Reach, Watched
+from ccd.voice.locating import SIP_PORT, Answer, Question
+from ccd.voice.qualify import Reach
+from ccd.voice.trunk_targets import Targets
 
 Told = Callable[["Trunk", ResponseArrived | TransactionFailed, float], None]
 
@@ -19,16 +19,19 @@ class Trunk:
 
     __slots__ = (
         "_told",
-        "addresses",
+        "answer",
         "due",
         "flow",
         "in_use",
         "known",
         "name",
         "note",
+        "question",
+        "reconsider",
         "registration",
         "rest_until",
         "settings",
+        "targets",
         "up",
     )
 
@@ -36,7 +39,10 @@ class Trunk:
         self._told = told
         self.name = settings.name
         self.settings = settings
-        self.addresses: tuple[str, ...] = ()
+        self.question = Question(settings.host, settings.protocol, settings.port)
+        self.answer: Answer | None = None
+        """Where its host is; None: nothing was heard yet."""
+        self.targets = Targets()
         self.flow: Flow | None = None
         self.in_use = 0
         """Calls on it now, both directions."""
@@ -46,7 +52,21 @@ class Trunk:
         self.note = "not resolved yet"
         self.registration: Registration | None = None
         self.due: Entry[Trunk, None] | None = None
+        self.reconsider: Entry[Trunk, None] | None = None
+        """When a better target may be taken back."""
         self.rest_until = 0.0
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses of its host."""
+        places = self.answer.places if self.answer is not None else ()
+        return tuple(dict.fromkeys(place.address for place in places))
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Ports of the carrier's that calls may come from."""
+        places = self.answer.places if self.answer is not None else ()
+        return frozenset(place.port for place in places) or frozenset({self.question.own_port})
 
     @property
     def free(self) -> bool:
@@ -67,10 +87,20 @@ class Trunk:
         """Order for outgoing calls; one that failed a moment ago comes last."""
         return (now < self.rest_until, self.settings.priority, self.in_use, self.name)
 
-    def standing(self, target: Watched | None, problem: str) -> tuple[bool, bool, str]:
-        """(known for sure, up, note). `target`: its OPTIONS; `problem`: why it has no address."""
+    def standing(self, problem: str = "") -> tuple[bool, bool, str]:
+        """(known for sure, up, note). `problem`: why it has no address."""
         if problem or self.flow is None:
             return True, False, problem or "not resolved"
+        settled, up, note = self._standing()
+        asides = [note]
+        if len(self.targets.all) > 1 and self.targets.in_use is not None:
+            asides.append(f"by {self.targets.in_use.place}")
+        if self.answer is not None and self.answer.problem:
+            asides.append(self.answer.problem)
+        return settled, up, "; ".join(asides)
+
+    def _standing(self) -> tuple[bool, bool, str]:
+        target = self.targets.in_use.watched if self.targets.in_use is not None else None
         if target is not None and target.reach is Reach.LOST:
             return True, False, f"OPTIONS: {target.cause}"
         registration = self.registration
@@ -100,27 +130,14 @@ class Trunk:
 
     @property
     def transport(self) -> str:
-        return ";transport=tcp" if self.settings.protocol == "tcp" else ""
+        return "" if self.settings.protocol == "udp" else f";transport={self.settings.protocol}"
 
     def uri(self, user: str = "") -> str:
         """URI of somebody behind it, or of itself."""
-        port = self.settings.port if self.settings.port != 5060 else None
+        port = self.settings.port if self.settings.port != SIP_PORT else None
         where = format_host(self.settings.host, port)
         return f"sip:{user}@{where}{self.transport}" if user else f"sip:{where}{self.transport}"
 
     def heard(self, event: ResponseArrived | TransactionFailed, now: float) -> None:
         """What came of a REGISTER of ours."""
         self._told(self, event, now)
-
-
-async def addresses_of(host: str) -> tuple[str, ...]:
-    """Addresses of a host in the resolver's order; empty when it has none (now)."""
-    try:
-        return (str(ip_address(host.strip("[]"))),)
-    except ValueError:
-        pass
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, proto=17)
-    except OSError:
-        return ()
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))

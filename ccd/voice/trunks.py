@@ -2,12 +2,11 @@
 
 Incoming calls are known by their source address (longest prefix). Outgoing calls go to the trunk with
 the best priority that is up and has a free channel. A trunk is up when it is registered (where it
-registers) and answers OPTIONS (where it is asked). Names are resolved at start and now and then, off the
-loop; SRV and NAPTR (RFC 3263) are not asked.
+registers) and answers OPTIONS (where it is asked). By which of its targets it is reached: `reaching`.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -22,17 +21,18 @@ from ccd.sip.events import Flow, ResponseArrived, TransactionFailed
 from ccd.sip.message import Request, Response
 from ccd.sip.registering import Authorizer, Registration, State, is_stale
 from ccd.sip.timers import Timers
+from ccd.voice.locating import SIP_PORT, Names, Question
+from ccd.voice.names import SystemNames, families_of
 from ccd.voice.numbers import Caller, caller_of, is_e164, number_of
-from ccd.voice.qualify import Qualify, Reach, Watched
+from ccd.voice.reaching import Reaching
 from ccd.voice.registrar import RegistrarStack
 from ccd.voice.sources import Sources
 from ccd.voice.targets import Candidate
-from ccd.voice.trunk import Trunk, addresses_of
+from ccd.voice.trunk import Trunk
+from ccd.voice.trunk_targets import Target
 
 log = structlog.get_logger(__name__)
 
-RESOLVE_EVERY_S = 300.0
-RESOLVE_AGAIN_S = 30.0
 UNREGISTER_S = 2.0
 REST_S = 30.0
 _MAX_REST_S = 300.0
@@ -50,8 +50,10 @@ class Trunks:
         chance: Chance,
         stack: RegistrarStack,
         post: Post,
+        names: Names | None = None,
     ) -> None:
-        """`country`: region of numbers without country code on trunks that name none."""
+        """`country`: region of numbers without country code on trunks that name none; `names`: who knows
+        the DNS, None: this machine."""
         self._sip = sip
         self._country = country
         self._clock = clock
@@ -64,22 +66,19 @@ class Trunks:
         self._ended: asyncio.Event | None = None
         self.wake: Callable[[], None] = _nothing
         """Called when `next_deadline` may have come nearer for a reason of our own (a name was resolved)."""
-        self._qualify = Qualify(
-            stack, chance, f"sip:ccd@{sip.domain}", sip.qualify_timeout_s, self._reach_changed
-        )
+        names = names or SystemNames(sip.resolvers, families_of(sip))
+        told = (self._moved, self._review, self._found)
+        self._reaching = Reaching(stack, sip, clock, chance, names, told)
 
     # -- life --------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Resolve all hosts and begin to register and to ask. A host without address is no failure here."""
-        await self._resolve(self._trunks.values())
+        """Begin to register and to ask. Names are asked for beside: the DNS keeps nobody waiting."""
+        self._want()
 
     async def run(self) -> None:
-        """Resolve again now and then, for ever: a task of the channel."""
-        while True:
-            missing = any(trunk.flow is None for trunk in self._trunks.values())
-            await asyncio.sleep(RESOLVE_AGAIN_S if missing else RESOLVE_EVERY_S)
-            await self._resolve(self._trunks.values())
+        """Find names, again and again: a task of the channel."""
+        await self._reaching.run()
 
     async def stop(self) -> None:
         """Take back our registrations; waits for the answers, but not long."""
@@ -96,7 +95,6 @@ class Trunks:
 
     async def reload(self, settings: dict[str, TrunkSettings]) -> None:
         """Take new settings; trunks that did not change notice nothing, calls go on."""
-        fresh: list[Trunk] = []
         for name in list(self._trunks):
             if name not in settings:
                 self._leave(self._trunks.pop(name))
@@ -105,71 +103,54 @@ class Trunks:
             if former is not None and former.settings == each:
                 continue
             trunk = self._trunks[name] = Trunk(each, self._registering_heard)
-            fresh.append(trunk)
             if former is not None:
                 trunk.in_use = former.in_use
                 self._leave(former)
-        await self._resolve(fresh)
+        self._want()
 
     def _leave(self, trunk: Trunk) -> None:
-        self._qualify.unwatch(trunk.name)
+        self._reaching.leave(trunk)
         if trunk.due is not None:
             self._timers.cancel(trunk.due)
         registration = trunk.registration
         if registration is not None:
             self._send(trunk, registration.stop())
 
-    # -- names and addresses -----------------------------------------------------------------
+    # -- targets -----------------------------------------------------------------------------
 
-    async def _resolve(self, trunks: Iterable[Trunk]) -> None:
-        for trunk in list(trunks):
-            host = trunk.settings.host
-            addresses = await addresses_of(host)
-            if addresses:
-                self._settle(trunk, addresses)
-            elif trunk.flow is None:
-                self._review(trunk, f"the name {host} cannot be resolved")
-            for source in trunk.settings.sources:
-                if not Sources.is_network(source):
-                    self._sources.name(source, await addresses_of(source))
+    def _want(self) -> None:
+        """Have the hosts of all trunks found, and the sources that are names."""
+        names = [name for trunk in self._trunks.values() for name in _names_of(trunk)]
+        self._reaching.want(self._trunks, [_source(name) for name in names])
+        self._rebuild()
+
+    def _found(self, _question: Question) -> None:
+        self._rebuild()
+        self.wake()
+
+    def _rebuild(self) -> None:
+        """Who may call in, by address."""
+        for trunk in self._trunks.values():
+            for name in _names_of(trunk):
+                self._sources.name(name, self._reaching.addresses(_source(name)))
         self._sources.rebuild(
             {trunk.name: (trunk.settings.sources or trunk.addresses) for trunk in self._trunks.values()}
         )
-        self.wake()
 
-    def _settle(self, trunk: Trunk, addresses: tuple[str, ...]) -> None:
-        """Take the addresses of a trunk's host; nothing is disturbed while the one in use is among them."""
-        if self._trunks.get(trunk.name) is not trunk:
+    def _moved(self, trunk: Trunk) -> None:
+        """Its calls go to another target from now on, and so does its registration."""
+        flow = trunk.flow
+        if flow is None or not trunk.settings.register:
             return
-        trunk.addresses = addresses
-        if trunk.flow is not None and trunk.flow.host in addresses:
-            return
-        settings = trunk.settings
-        fault = ""
-        for address in addresses:
-            try:
-                trunk.flow = self._stack.flow_to(address, settings.port, settings.protocol)
-                break
-            except CcdError as error:
-                fault = error.message
-        if trunk.flow is None:
-            self._review(trunk, fault)
-            return
-        self._watch(trunk, trunk.flow)
-        self._begin(trunk, trunk.flow)
-        self._review(trunk)
-
-    def _watch(self, trunk: Trunk, flow: Flow) -> None:
-        if trunk.settings.qualify_s > 0:
-            now = self._clock.now()
-            self._qualify.watch(trunk.name, trunk.uri(), flow, now, trunk.settings.qualify_s)
-
-    def _begin(self, trunk: Trunk, flow: Flow) -> None:
-        if not trunk.settings.register or trunk.registration is not None:
-            return
+        now, registration, target = self._clock.now(), trunk.registration, trunk.targets.in_use
         account = trunk.account(self._stack.contact_host(flow), self._sip.user_agent)
-        trunk.registration = Registration(account, self._chance)
-        trunk.due = self._timers.set(self._clock.now(), trunk, None)
+        if registration is None:
+            trunk.registration = Registration(account, self._chance)
+            trunk.due = self._timers.set(now, trunk, None)
+        elif registration.state not in {State.ENDING, State.ENDED}:
+            at_once = target is not None and not target.badness(now)
+            registration.move_to(account, now, at_once=at_once)  # all bad: no faster than the back-off
+            self._schedule(trunk)
 
     # -- registering -------------------------------------------------------------------------
 
@@ -178,12 +159,15 @@ class Trunks:
     ) -> None:
         """A response to a REGISTER of a trunk, or none."""
         registration = trunk.registration
-        if registration is None:
+        if registration is None or not registration.awaits(event.tx.request):
             return
         if isinstance(event, TransactionFailed):
             registration.fail(event.cause, now)
+            self._reaching.failed(trunk, event.tx.flow, f"REGISTER: {registration.note}")
         else:
             self._send(trunk, registration.receive(event.response, now))
+            if event.response.status == 503:
+                self._reaching.failed(trunk, event.tx.flow, f"REGISTER: {registration.note}")
         if registration.state is State.ENDED and self._ended is not None:
             self._ended.set()
         if registration.state in {State.ENDING, State.ENDED}:
@@ -203,11 +187,11 @@ class Trunks:
 
     def _flow(self, trunk: Trunk) -> Flow:
         """Where to send to: the address, over TCP by the connection that stands or a new one."""
-        settings = trunk.settings
-        if settings.protocol == "tcp" and trunk.flow is not None:
-            trunk.flow = self._stack.flow_to(trunk.flow.host, settings.port, "TCP")
-        if trunk.flow is None:
-            raise TryLater("trunk-unresolved", f"trunk {trunk.name}: {settings.host} has no address yet")
+        target = trunk.targets.in_use
+        if target is None:
+            host = trunk.settings.host
+            raise TryLater("trunk-unresolved", f"trunk {trunk.name}: {host} has no address yet")
+        trunk.flow = self._reaching.flow(trunk, target)
         return trunk.flow
 
     def _schedule(self, trunk: Trunk) -> None:
@@ -228,7 +212,7 @@ class Trunks:
 
     def next_deadline(self) -> float | None:
         """When `expire` has something to do."""
-        first, second = self._timers.next_deadline(), self._qualify.next_deadline()
+        first, second = self._timers.next_deadline(), self._reaching.next_deadline()
         if first is None or second is None:
             return first if second is None else second
         return min(first, second)
@@ -241,18 +225,13 @@ class Trunks:
                 self._send(trunk, trunk.registration.expire(now))
                 self._schedule(trunk)
                 self._review(trunk)
-        self._qualify.expire(now)
+        self._reaching.expire(now)
 
     # -- up and down -------------------------------------------------------------------------
 
-    def _reach_changed(self, target: Watched, _former: Reach) -> None:
-        trunk = self._trunks.get(target.key)
-        if trunk is not None:
-            self._review(trunk)
-
     def _review(self, trunk: Trunk, problem: str = "") -> None:
         """Work out whether a trunk is up; tell it when that changed, and once at the beginning."""
-        settled, up, note = trunk.standing(self._qualify.get(trunk.name), problem)
+        settled, up, note = trunk.standing(problem)
         trunk.note = note
         if not settled or (trunk.known and trunk.up == up):
             return
@@ -267,7 +246,7 @@ class Trunks:
         names = self._sources.find(flow.host)
         found = [self._trunks[name] for name in names if name in self._trunks]
         if len(found) > 1:  # several links to one host: by port, else the first by priority
-            same_port = [trunk for trunk in found if trunk.settings.port == flow.port]
+            same_port = [trunk for trunk in found if flow.port in trunk.ports]
             found = same_port or sorted(found, key=lambda trunk: (trunk.settings.priority, trunk.name))
         return found[0] if found else None
 
@@ -288,7 +267,8 @@ class Trunks:
     # -- outgoing ----------------------------------------------------------------------------
 
     def candidates(self, address: str, caller_id: str = "", *, own_number: bool = False) -> list[Candidate]:
-        """Where a call to `address` may go, best first; empty: no trunk is up with a free channel.
+        """Where a call to `address` may go, best first, each trunk with its targets; empty: no trunk is up
+        with a free channel.
 
         `caller_id` is shown by trunks that have none of their own, or by all if it is an `own_number`.
         Trunks that failed a moment ago come last. The order counts for the moment of asking only.
@@ -298,17 +278,18 @@ class Trunks:
         usable.sort(key=lambda trunk: trunk.rank(now))
         found: list[Candidate] = []
         for trunk in usable:
-            try:
-                given = trunk.settings.caller_id
-                shown = caller_id if own_number or not given else given
-                found.append(self._candidate(trunk, address, shown))
-            except CcdError as fault:
-                log.warning("trunk_unusable", trunk=trunk.name, problem=fault.message)
+            given = trunk.settings.caller_id
+            shown = caller_id if own_number or not given else given
+            for target in trunk.targets.for_a_call(now):
+                try:
+                    found.append(self._candidate(trunk, target, address, shown))
+                except CcdError as fault:
+                    log.warning("trunk_unusable", trunk=trunk.name, problem=fault.message)
         return found
 
-    def _candidate(self, trunk: Trunk, address: str, caller_id: str) -> Candidate:
+    def _candidate(self, trunk: Trunk, target: Target, address: str, caller_id: str) -> Candidate:
         settings = trunk.settings
-        flow = self._flow(trunk)
+        flow = self._reaching.flow(trunk, target)
         number = caller_id or settings.username
         contact = f"<sip:{settings.username or 'ccd'}@{self._stack.contact_host(flow)}{trunk.transport}>"
         sender = f"sip:{number}@{settings.host}" if number else "sip:anonymous@anonymous.invalid"
@@ -360,6 +341,19 @@ class Trunks:
         if trunk is not None:
             trunk.rest_until = self._clock.now() + min(max(retry_after_s, REST_S), _MAX_REST_S)
 
+    def target_failed(self, name: str, flow: Flow, why: str, retry_after_s: float = 0.0) -> None:
+        """A call failed at one target; the trunk itself rests only where it has no other for the next one.
+        `why` empty: the target answered, with 503."""
+        trunk = self._trunks.get(name)
+        if trunk is None:
+            return
+        if why:
+            self._reaching.failed(trunk, flow, why)
+        else:
+            self._reaching.refused(trunk, flow, min(retry_after_s, _MAX_REST_S))
+        if not self._reaching.spare(trunk, flow):
+            self.failed(name, retry_after_s)
+
     def take(self, name: str) -> bool:
         """One more call on a trunk; False: all its channels are in use."""
         trunk = self._trunks.get(name)
@@ -384,21 +378,27 @@ class Trunks:
         return [self._shown(self._trunks[name]) for name in sorted(self._trunks)]
 
     def _shown(self, trunk: Trunk) -> dict[str, object]:
-        target = self._qualify.get(trunk.name)
         registration = trunk.registration
         return {
             "trunk": trunk.name,
             "up": trunk.up,
             "note": trunk.note,
             "host": trunk.settings.host,
-            "addresses": list(trunk.addresses),
             "priority": trunk.settings.priority,
             "channels": trunk.settings.channels,
             "in_use": trunk.in_use,
             "registration": registration.state.value if registration is not None else "",
-            "reach": target.reach.value if target is not None else "not watched",
-            "round_trip_ms": target.round_trip_ms if target is not None else 0.0,
+            **self._reaching.shown(trunk),
         }
+
+
+def _names_of(trunk: Trunk) -> list[str]:
+    return [source for source in trunk.settings.sources if not Sources.is_network(source)]
+
+
+def _source(name: str) -> Question:
+    """A source is a host, not a service."""
+    return Question(name, "udp", SIP_PORT)
 
 
 def _nothing() -> None:

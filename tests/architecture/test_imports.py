@@ -13,12 +13,13 @@ SHELLS = {"storage", "control", "config", "outside", "adapters"}
 
 MAY: dict[str, set[str]] = {
     **{name: set() for name in BASE},
+    "tls": {"errors"},
     **{name: {"errors"} for name in ISLANDS},
     **{name: {"model", "errors"} for name in ENGINES},
     "channels": {"model", *BASE},
-    "voice": {"sip", "media", "channels", "model", *BASE},
+    "voice": {"sip", "media", "channels", "model", "tls", *BASE},
     **{name: {"channels", "model", *BASE} for name in SHELLS},
-    "config": {"channels", "model", *BASE, *ENGINES},
+    "config": {"channels", "model", "tls", *BASE, *ENGINES},
     "runtime": {"channels", "model", *BASE, *ENGINES},
     "daemon": {"runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
     "cli": {"control", "config", "ivr", "dialer", "testing", "voice", "storage", "history", "model", *BASE},

@@ -30,6 +30,7 @@ HOW_TO_GET = {
     "sox": "apt-get install sox",
     "kamailio": "apt-get install kamailio",
     "chromium": "apt-get install chromium",
+    "dnsmasq": "apt-get install dnsmasq-base",
 }
 
 

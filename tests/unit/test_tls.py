@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ccd.channels.tls import client_context, inspect
 from ccd.config.load import check
 from ccd.errors import Misconfigured
+from ccd.tls import client_context, inspect
 from tests.peers.certificates import Certificate, authority, signed
 
 pytestmark = pytest.mark.needs("openssl")

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from ccd.errors import TryLater
 from ccd.ids import SeededChance
 from ccd.sip.events import Flow
 from ccd.voice.qualify import MOVES, Qualify, Reach, Sign, Watched
@@ -194,3 +195,37 @@ def test_two_hundred_phones_are_asked_at_different_moments() -> None:
     assert max(at) - min(at) > 4.0
     busiest = max(sum(1 for each in at if start <= each < start + 0.5) for start in at)
     assert busiest < 40
+
+
+def test_the_way_is_asked_for_before_each_probe_and_none_is_a_miss() -> None:
+    """Over TCP: the connection of the last probe may be gone."""
+    scene = Scene()
+    ways = [Flow("TCP", "192.0.2.7", 5060, f"c{n}") for n in (1, 2)]
+
+    def way(_target: Watched) -> Flow:
+        if not ways:
+            raise TryLater("sip-connections", "too many TCP connections are open")
+        return ways.pop(0)
+
+    scene.qualify.flow_now = way
+    target = scene.watch()
+    scene.to_next()
+    scene.stack.deliver(scene.stack.sent[0], 200)
+    scene.to_next()
+    assert [tx.flow.local for tx in scene.stack.sent] == ["c1", "c2"]
+    scene.stack.deliver(scene.stack.sent[1], 200)
+    scene.to_next()
+    assert (target.reach, target.cause) == (Reach.DOUBTED, "too many TCP connections are open")
+    scene.to_next()
+    assert target.reach is Reach.LOST
+
+
+def test_503_is_a_sign_of_life_of_which_one_is_told() -> None:
+    scene = Scene()
+    target = scene.watch()
+    for status in (200, 503, 503, 486):
+        scene.to_next()
+        scene.stack.deliver(scene.stack.sent[-1], status)
+    assert target.reach is Reach.ALIVE
+    fresh, alive = Reach.FRESH, Reach.ALIVE
+    assert scene.changes == [(fresh, alive), (alive, alive), (alive, alive)]

@@ -12,7 +12,6 @@ from ccd.model.settings import Secret, SipSettings, TrunkSettings
 from ccd.sip import digest
 from ccd.sip.events import Flow
 from ccd.sip.message import Response
-from ccd.voice import trunk as trunk_module
 from ccd.voice.numbers import Caller
 from ccd.voice.sources import Sources
 from ccd.voice.trunks import Trunks
@@ -116,36 +115,6 @@ def test_sources_agree_with_a_plain_search(wanted: dict[str, list[str]], host: s
     ]
     longest = max((length for length, _ in holding), default=0)
     assert sorted(sources.find(host)) == sorted({name for length, name in holding if length == longest})
-
-
-async def test_a_name_is_resolved_and_a_missing_one_is_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {"carrier.test": ["192.0.2.50"], "gw.carrier.test": ["192.0.2.60", "192.0.2.61"]}
-    loop = asyncio.get_running_loop()
-
-    async def look_up(host: str, *_args: object, **_more: object) -> list[tuple[object, ...]]:
-        if host not in known:
-            raise OSError("no such name")
-        return [(2, 2, 17, "", (address, 0)) for address in known[host]]
-
-    monkeypatch.setattr(loop, "getaddrinfo", look_up)
-    scene = await started(
-        trunk("named", host="carrier.test", sources=("gw.carrier.test",)), trunk("lost", host="nowhere.test")
-    )
-    assert scene.inbox.take() == [
-        TrunkChanged("named", True, "not watched"),
-        TrunkChanged("lost", False, "the name nowhere.test cannot be resolved"),
-    ]
-    found = scene.trunks.source(flow_from("192.0.2.61"))
-    assert found is not None
-    assert found.name == "named"
-    assert scene.trunks.source(flow_from("192.0.2.50")) is None  # `sources` says it all
-    assert scene.names() == ["named"]
-    known["nowhere.test"] = ["192.0.2.70"]
-    known.pop("gw.carrier.test")
-    await scene.trunks.start()
-    assert scene.inbox.take() == [TrunkChanged("lost", True, "not watched")]
-    still = scene.trunks.source(flow_from("192.0.2.61"))
-    assert still is not None  # a resolver that fails for a moment takes nothing away
 
 
 async def test_a_host_that_cannot_be_reached_by_our_transports_is_an_alarm() -> None:
@@ -462,8 +431,3 @@ async def test_the_report_has_no_secret() -> None:
     [shown] = scene.trunks.report()
     assert (shown["trunk"], shown["up"], shown["channels"], shown["in_use"]) == ("a", True, 4, 0)
     assert "hunter2" not in repr(shown)
-
-
-async def test_addresses_are_taken_as_they_are() -> None:
-    assert await trunk_module.addresses_of("192.0.2.1") == ("192.0.2.1",)
-    assert await trunk_module.addresses_of("[2001:db8::1]") == ("2001:db8::1",)

@@ -7,6 +7,7 @@ from ccd.model.facts import AnyFact
 from ccd.sip.events import Flow, RequestArrived, ResponseArrived, TransactionFailed
 from ccd.sip.message import Request, Response, parse
 from ccd.sip.transaction import ClientTransaction, ServerTransaction
+from ccd.voice.streams import Trust
 
 LISTENER = "0.0.0.0:5060"
 
@@ -26,6 +27,8 @@ class StackTwin:
         self.clock = clock
         self.sent: list[ClientTransaction] = []
         self.replies: list[Response] = []
+        self.trust: Trust | None = None
+        """Whom a connection was last to be made to."""
         self._serial = 0
 
     def request(self, request: Request, flow: Flow, owner: Any = None) -> ClientTransaction:
@@ -45,7 +48,8 @@ class StackTwin:
     def dismiss(self, tx: Any, status: int, headers: Any = ()) -> None:
         self.reply(tx, status, None, headers)
 
-    def flow_to(self, host: str, port: int = 5060, protocol: str = "UDP") -> Flow:
+    def flow_to(self, host: str, port: int = 5060, protocol: str = "UDP", trust: Trust | None = None) -> Flow:
+        self.trust = trust
         if ":" in host:
             raise Refused("sip-no-transport", "no transport over IPv6")
         return Flow(protocol.upper(), host, port, LISTENER if protocol.upper() == "UDP" else f"tcp-to-{host}")
