@@ -14,6 +14,8 @@ DESTDIR ?=
 LIBDIR = $(PREFIX)/lib/ccd
 SHAREDIR = $(PREFIX)/share
 STAGED = $(DESTDIR)$(LIBDIR)
+FRESH = $(STAGED).new
+FORMER = $(STAGED).old
 
 DEMO_S ?= 120
 QUICK_TESTS = tests/architecture tests/unit tests/scenario tests/contract
@@ -92,15 +94,20 @@ soak: venv ## the long runs: 200 SIPp calls at 10 a second, lost packets, kill -
 install: ## program, units, reference configuration, docs; honours DESTDIR and PREFIX (see docs/install.md)
 	@$(PYTHON) -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info < (3, 14)))' || \
 	  { echo "ccd needs Python 3.11 to 3.13; $(PYTHON) is `$(PYTHON) -V 2>&1`"; exit 1; }
-	rm -rf "$(STAGED)"
-	$(PYTHON) -m venv "$(STAGED)"
-	"$(STAGED)/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_FLAGS) '.[webchat]'
-	"$(STAGED)/bin/python" -m pip uninstall --quiet --yes pip setuptools 2>/dev/null || true
+	# made beside the one that is there, which stays whole until this one is: the network may fail meanwhile,
+	# and a running daemon starts workers and snapshots from its files
+	rm -rf "$(FRESH)" "$(FORMER)"
+	$(PYTHON) -m venv "$(FRESH)"
+	"$(FRESH)/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_FLAGS) '.[webchat]'
+	"$(FRESH)/bin/python" -m pip uninstall --quiet --yes pip setuptools 2>/dev/null || true
 	# what names the place of building: scripts begin with it, pip notes it
-	rm -f "$(STAGED)"/lib/python3.*/site-packages/ccd-*.dist-info/direct_url.json "$(STAGED)"/bin/[Aa]ctivate*
-	find "$(STAGED)/bin" -type f -exec sed -i '1s|^#!$(STAGED)|#!$(LIBDIR)|' {} +
-	sed -i '/^command = /d' "$(STAGED)/pyvenv.cfg"
-	"$(STAGED)/bin/python" -m compileall -q -s "$(DESTDIR)" "$(STAGED)/lib" || true
+	rm -f "$(FRESH)"/lib/python3.*/site-packages/ccd-*.dist-info/direct_url.json "$(FRESH)"/bin/[Aa]ctivate*
+	find "$(FRESH)/bin" -type f -exec sed -i '1s|^#!$(FRESH)|#!$(LIBDIR)|' {} +
+	sed -i '/^command = /d' "$(FRESH)/pyvenv.cfg"
+	"$(FRESH)/bin/python" -m compileall -q -s "$(FRESH)" -p "$(LIBDIR)" "$(FRESH)/lib" || true
+	if [ -e "$(STAGED)" ]; then mv "$(STAGED)" "$(FORMER)"; fi
+	mv "$(FRESH)" "$(STAGED)"
+	rm -rf "$(FORMER)"
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/sbin"
 	ln -sf "$(LIBDIR)/bin/ccd" "$(DESTDIR)$(PREFIX)/sbin/ccd"
 	ln -sf "$(LIBDIR)/bin/ccctl" "$(DESTDIR)$(PREFIX)/bin/ccctl"
@@ -126,7 +133,7 @@ install: ## program, units, reference configuration, docs; honours DESTDIR and P
 	@test -n "$(DESTDIR)" || echo "Next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload (docs/install.md)"
 
 uninstall: ## takes away what install put; leaves /etc/ccd and /var/lib/ccd
-	rm -rf "$(STAGED)" "$(DESTDIR)$(SHAREDIR)/ccd" "$(DESTDIR)$(SHAREDIR)/doc/ccd"
+	rm -rf "$(STAGED)" "$(FRESH)" "$(FORMER)" "$(DESTDIR)$(SHAREDIR)/ccd" "$(DESTDIR)$(SHAREDIR)/doc/ccd"
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/ccd" "$(DESTDIR)$(PREFIX)/bin/ccctl"
 	rm -f "$(DESTDIR)$(PREFIX)/lib/systemd/system/ccd.service" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/ccd.conf"
 	rm -f "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/ccd.conf" "$(DESTDIR)$(SHAREDIR)/bash-completion/completions/ccctl"

@@ -6,6 +6,7 @@ process: ready, reload (SIGHUP, whole or not at all), drain (SIGTERM), stop.
 
 import argparse
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ from ccd.clock import SystemClock
 from ccd.config.load import ConfigFaults, load, render
 from ccd.config.strategies import installed as own_strategies
 from ccd.control.server import ControlServer
-from ccd.errors import CcdError
+from ccd.errors import CcdError, Misconfigured
 from ccd.ids import FastChance, SystemChance
 from ccd.model import facts
 from ccd.model.nouns import LegKind
@@ -36,6 +37,7 @@ from ccd.runtime.centre import Centre
 from ccd.runtime.doors import Doors
 from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
+from ccd.runtime.next_start import waiting
 from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
 from ccd.runtime.profiles import base_rules, profiles_lost
@@ -51,18 +53,8 @@ from ccd.voice.speech_ahead import plan_of
 log = structlog.get_logger("ccd")
 HOUSEKEEPING_S = 10.0
 MOST_DESCRIPTORS = 65_536
-NEEDS_RESTART = (
-    "daemon.",
-    "ledger.",
-    "control.",
-    "sip.",
-    "speech.",
-    "media.workers",
-    "media.host",
-    "media.port",
-    "media.inband_dtmf",
-)
-"""Keys whose change is taken only at the next start."""
+LEDGER_MUTE_S = 30.0
+"""So long the ledger's thread may say neither yes nor no: then it hangs, and a new process may help."""
 
 
 class Daemon:
@@ -72,11 +64,16 @@ class Daemon:
         self.config = config
         self.overrides = overrides
         self.settings = settings
+        self.started_with = settings
+        self.reloading = asyncio.Lock()
+        """Two at a time could end with the older files in force."""
+        self.next_start: list[str] = []
+        """What was changed by reloads and is in force from the next start on."""
         self.ended = asyncio.Event()
         self.draining = False
         self.stopping = False
-        state_dir = _directory(settings.daemon.state_dir, 0o750)
-        self.runtime_dir = _directory(settings.daemon.runtime_dir, 0o755)
+        state_dir = _directory("state_dir", settings.daemon.state_dir, 0o750)
+        self.runtime_dir = _directory("runtime_dir", settings.daemon.runtime_dir, 0o755)
         self.ledger_path = Path(settings.ledger.path or state_dir / "ledger.sqlite")
 
         ledger = SqliteLedger(self.ledger_path, settings.ledger.sync)
@@ -112,7 +109,14 @@ class Daemon:
             report_alarm=_report_alarm,
             snapshot_due=self._snapshot_due,
         )
-        doors = Doors(
+        socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
+        self.control = ControlServer(socket_path, settings.control, verbs(self._doors()))
+        self.notifier = Notifier(os.environ)
+        log.info("replayed", facts=replayed.facts, seconds=round(replayed.seconds, 3))
+
+    def _doors(self) -> Doors:
+        """What the console may reach."""
+        return Doors(
             runtime=self.runtime,
             centre=self.centre,
             channels=self.channels,
@@ -120,11 +124,8 @@ class Daemon:
             reload=self.reload,
             drain=self.drain,
             diff=self.diff,
+            next_start=lambda: self.next_start,
         )
-        socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
-        self.control = ControlServer(socket_path, settings.control, verbs(doors))
-        self.notifier = Notifier(os.environ)
-        log.info("replayed", facts=replayed.facts, seconds=round(replayed.seconds, 3))
 
     def _snapshot_due(self) -> None:
         self.snapshots.spawn()
@@ -168,14 +169,18 @@ class Daemon:
         self.notifier.close()
 
     async def housekeep(self) -> None:
-        """Now and then: follow the system clock, tell systemd that the loop and the ledger live."""
+        """Now and then: follow the system clock, tell systemd that the loop and the ledger's thread live.
+
+        A ledger that refuses (disk full, locked) is no reason to be killed: calls would be cut and what
+        waits to be stored be lost, and the next start could not write either.
+        """
         every = self.notifier.watchdog_s / 3 if self.notifier.watchdog_s else HOUSEKEEPING_S
         while True:
             await asyncio.sleep(every)
             if self.clock.follow():
                 self.runtime.refresh_time()
             await self.renew_holidays()
-            if not self.runtime.pressure().stalled:
+            if self.runtime.mute_s() < LEDGER_MUTE_S:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())
             garbage.collect_if_quiet(self.voice.stack.endpoint.active + len(self.centre.state.interactions))
 
@@ -200,13 +205,18 @@ class Daemon:
 
     def _status(self) -> str:
         running = len(self.centre.state.interactions)
-        return f"{'draining, ' if self.draining else ''}{running} interactions"
+        stalled = "LEDGER CANNOT BE WRITTEN, " if self.runtime.pressure().stalled else ""
+        return f"{stalled}{'draining, ' if self.draining else ''}{running} interactions"
 
     async def reload(self, by: str) -> list[str]:
         """Take the configuration anew, whole or not at all; answers what changed.
 
         Raises `ConfigFaults`; what runs is not disturbed then.
         """
+        async with self.reloading:
+            return await self._reload(by)
+
+    async def _reload(self, by: str) -> list[str]:
         from ccd.config.diff import diff
 
         self.notifier.tell(STATUS="reloading")
@@ -222,14 +232,20 @@ class Daemon:
         changes = diff(self.settings, fresh) + lost
         self.settings = fresh
         self.runtime.post(facts.RulesLoaded(fresh.rules, by=by))
-        for name, channel in self.channels.items():
-            if isinstance(channel, Reloads):
-                options = fresh.channels[name].options if name in fresh.channels else None
-                channel.reload(options if name in fresh.channels else fresh)
+        following = [name for name, each in self.channels.items() if self._follow(name, each, fresh)]
+        self.next_start = waiting(diff(self.started_with, fresh), following)
         await self.runtime.settled()
-        late = [line for line in changes if line[2:].startswith(NEEDS_RESTART)]
-        log.info("reloaded", by=by, changes=len(changes), needs_restart=late)
+        log.info("reloaded", by=by, changes=len(changes), needs_restart=self.next_start)
         return changes
+
+    def _follow(self, name: str, channel: Channel, fresh: Settings) -> bool:
+        """Give a channel its new settings, if it takes any while it runs: a built-in one the whole, an
+        adapter its options. One that was taken out of the file goes on to the end."""
+        removed = name in self.started_with.channels and name not in fresh.channels
+        if removed or not isinstance(channel, Reloads):
+            return False
+        channel.reload(fresh.channels[name].options if name in fresh.channels else fresh)
+        return True
 
     async def diff(self) -> list[str]:
         """What a reload would change."""
@@ -278,11 +294,17 @@ def _allow_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _directory(path: str, mode: int) -> Path:
+def _directory(key: str, path: str, mode: int) -> Path:
+    """The folder of a key, made if it is not there. Raises `Misconfigured`: ccd by hand is no root."""
     directory = Path(path)
-    if not directory.is_dir():
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.chmod(mode)
+    try:
+        if not directory.is_dir():
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(mode)
+    except OSError as error:
+        cure = f"run ccd as the user that owns it, or name another folder (--set daemon.{key}=DIR)"
+        words = f"daemon.{key}: {path} cannot be made: {error.strerror} — {cure}"
+        raise Misconfigured("daemon.folder", words) from error
     return directory
 
 
@@ -351,6 +373,8 @@ async def _hup(daemon: Daemon) -> None:
         await daemon.reload("SIGHUP")
     except CcdError as fault:
         log.error("not reloaded", problem=fault.message)
+    except Exception:  # a bug in reading files must not end the calls
+        log.exception("not reloaded")
 
 
 def _snapshot(path: str) -> int:
@@ -374,6 +398,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 ended in order, 2 wrong configuration or usage, 4 cannot start now."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows `?` for a dash
     if argv[:1] == ["check"]:
         from ccd.config.check import main_check
 

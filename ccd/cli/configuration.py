@@ -97,8 +97,11 @@ def reload(context: typer.Context, json: Json = False) -> None:
     """
 
     def lines(answer: dict[str, Any]) -> list[str]:
-        changes = answer["changes"]
-        return [*_changes(changes, "nothing changed"), f"reloaded: {counted(len(changes), 'change')}"]
+        changes, late = answer["changes"], answer["next_start"]
+        told = [*_changes(changes, "nothing changed"), f"reloaded: {counted(len(changes), 'change')}"]
+        return told + [
+            clean(line) for line in (["only from the next start of ccd on:", *late] if late else [])
+        ]
 
     session_of(context).show("reload", json, lines)
 

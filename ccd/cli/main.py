@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 no daemon reachable, 4 try later.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,6 +108,8 @@ def _root(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run; ends by `SystemExit` with the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows `?` for an arrow
     session = Session()
     try:
         build()(args=list(sys.argv[1:] if argv is None else argv), obj=session, prog_name="ccctl")

@@ -74,6 +74,7 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
             ("agents", _with(str(agents["all"]), told(agents, WORDS))),
             ("profiles", ", ".join(_on(each) for each in answer["profiles"])),
             ("phones", f"{answer['devices_bound']} registered"),
+            ("next start", _later(daemon["next_start"])),
             ("behind", f"{daemon['behind_s']:.1f} s" if daemon["behind_s"] >= 0.1 else ""),
             ("alarms", "" if answer["alarms"] else "none"),
         ]
@@ -90,6 +91,12 @@ def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
 def _on(profile: dict[str, Any]) -> str:
     why = f" ({profile['reason']})" if profile["reason"] else ""
     return f"{in_a_word(profile)}, by {profile['by']}{why}"
+
+
+def _later(changes: list[str]) -> str:
+    """What a reload could not put in force: `sip.domain, sip.t1_ms`."""
+    keys = [line[2:].partition(":")[0].partition(" ")[0] for line in changes]
+    return f"takes {', '.join(keys)}" if keys else ""
 
 
 def _with(number: str, what: str) -> str:

@@ -59,10 +59,11 @@ class Document:
 
 def read(path: FilePath, faults: FaultList) -> tuple[Document, bool]:
     """Read all files of the configuration at `path` (folder or main file); True if all could be parsed."""
-    main = path / MAIN if path.is_dir() else path
+    main = path / MAIN if os.path.isdir(path) else path  # never raises
     document = Document(str(main), main.parent)
-    whole = True
-    for file in (main, *sorted((main.parent / FRAGMENTS).glob("*.toml"))):
+    fragments = _fragments(main.parent / FRAGMENTS, faults)
+    whole = fragments is not None
+    for file in (main, *(fragments or ())):
         tree = _parse(file, document, faults)
         if tree is None:
             whole = False
@@ -74,6 +75,23 @@ def read(path: FilePath, faults: FaultList) -> tuple[Document, bool]:
         _join(document, document.tree, values, (), places, faults)
         document.places = places | document.places
     return document, whole
+
+
+def _fragments(folder: FilePath, faults: FaultList) -> list[FilePath] | None:
+    """Its files in order; None where there is such a folder that cannot be read.
+
+    Half of a configuration would be taken for the whole, and a reload send everybody home.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(each.name for each in entries)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        cure = "let the user that runs ccd read and enter the folder, or move it away"
+        faults.add(Place(str(folder), 0), (), f"cannot be read: {error.strerror}", cure)
+        return None
+    return [folder / name for name in names if name.endswith(".toml") and not name.startswith(".")]
 
 
 def _parse(file: FilePath, document: Document, faults: FaultList) -> tuple[str, dict[str, Any]] | None:

@@ -94,7 +94,17 @@ class ControlClient:
         try:
             self._socket.sendall(data)
         except OSError as error:
+            self._hear_farewell()
             raise Unreachable("control.unreachable", _why(self.path, error)) from error
+
+    def _hear_farewell(self) -> None:
+        """A daemon that has no room says so and closes, perhaps before we asked. Raises it as `Declined`."""
+        try:
+            self._received += self._socket.recv(_CHUNK)
+        except OSError:
+            return
+        for answer in self._whole_lines():
+            _result(answer)
 
     def _line(self) -> dict[str, Any]:
         while b"\n" not in self._received:

@@ -27,6 +27,8 @@ class Doors(msgspec.Struct, frozen=True):
     drain: Callable[[bool, str], None]
     diff: Callable[[], Awaitable[list[str]]] | None = None
     """What a reload would change; raises `Misconfigured`."""
+    next_start: Callable[[], list[str]] = list
+    """What reloads have changed and is in force from the next start on."""
 
 
 def gather(doors: Doors, topic: str, argument: str = "") -> list[View]:

@@ -92,6 +92,10 @@ class Runtime:
         """How far the writer is behind."""
         return self._writer.pressure()
 
+    def mute_s(self) -> float:
+        """How long the ledger's thread has said nothing about the batch that it was given, in seconds."""
+        return self._writer.mute_s()
+
     def refresh_time(self) -> None:
         """To be called when the clock followed a step forward."""
         self._writer.refresh_time()

@@ -55,6 +55,7 @@ def _started(centre: "Centre", fact: facts.DaemonStarted) -> None:
         else:
             del state.bindings[device]
     state.lost.clear()
+    state.trunks.clear()  # those that there still are say anew how they are
     for talk in written:
         _reopen(centre, talk)
     for agent in state.rules.agents:
@@ -300,6 +301,7 @@ def _unbound(centre: "Centre", fact: facts.DeviceUnbound) -> None:
         bindings.pop(fact.binding, None)
         if not bindings:
             del centre.state.bindings[fact.device]
+            centre.state.lost.pop(fact.device, None)  # no longer silent, but not there: no alarm for ever
     centre.update_reach(centre.owners.get(fact.device, ""))
 
 

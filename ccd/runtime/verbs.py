@@ -323,7 +323,8 @@ class Console:
 
     async def reload(self, _asked: _None, by: str) -> views.View:
         """The configuration anew, whole or not at all."""
-        return {"changes": await self._doors.reload(by)}
+        changes = await self._doors.reload(by)
+        return {"changes": changes, "next_start": self._doors.next_start()}
 
     async def diff(self, _asked: _None) -> views.View:
         """What a reload would change."""
@@ -376,6 +377,8 @@ class Console:
     def _with_own(self, status: views.View) -> views.View:
         """The daemon's own alarms before those of the centre."""
         status["alarms"] += outside_views.alarms(gather(self._doors, "services"))
+        for row in gather(self._doors, "recording faults"):
+            status["alarms"].append(views.alarm("recordings fail", f"({row['failed']})", row["problem"]))
         if self._doors.runtime.pressure().stalled:
             why = "the ledger cannot be written; new calls are refused until it can"
             status["alarms"].insert(0, views.alarm("ledger stalled", "", why))
@@ -393,6 +396,7 @@ class Console:
             "behind_s": pressure.oldest_s,
             "waiting_facts": pressure.waiting,
             "channels": {name: channel.channel_class.value for name, channel in self._doors.channels.items()},
+            "next_start": self._doors.next_start(),
         }
         if counters:
             shown["counters"] = {"runtime": dict(self._doors.runtime.figures), **self._counters()}

@@ -142,6 +142,10 @@ class Writer:
             oldest = self.inbox.oldest() or 0.0
         return Pressure(waiting, max(self._clock.now() - oldest, 0.0), self._retries > 0)
 
+    def mute_s(self) -> float:
+        """How long the ledger's thread has had a batch without a verdict; a verdict of failure is one."""
+        return monotonic() - self._submitted_at if self._flying else 0.0
+
     # -- turns -----------------------------------------------------------------------------------
 
     def _wake(self) -> None:

@@ -37,7 +37,8 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         if found is None:
             return
         device = found
-    ground = channel.door.admit(max(len(channel.dialogs), len(channel.legs)), channel.clock.now())
+    dialogs = max(len(channel.dialogs), len(channel.legs))
+    ground = channel.door.admit(dialogs, channel.clock.now(), colleague=bool(device))
     if ground:
         retry = (("Retry-After", str(channel.settings.sip.retry_after_s)),)
         stack.dismiss(event.tx, 503, headers=retry)  # a flood must not fill the table of transactions either

@@ -35,14 +35,16 @@ from ccd.sip.endpoint import (
     TransactionFailed,
 )
 from ccd.sip.message import Request, Response
-from ccd.voice import arrivals, engine, ways
+from ccd.voice import arrivals, dialling, engine, leftovers, ways
 from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import ALLOW, CallLeg
 from ccd.voice.incoming import IncomingLeg
+from ccd.voice.keyed_twice import KeyedTwice, Way
 from ccd.voice.limits import Behind, Door
 from ccd.voice.media_hearing import hear
 from ccd.voice.outgoing import Attempt
 from ccd.voice.performing import PERFORM
+from ccd.voice.recording_faults import RecordingFaults
 from ccd.voice.registrar import Registrar
 from ccd.voice.secret_keys import SecretKeys
 from ccd.voice.speech_ahead import texts_ahead
@@ -75,11 +77,14 @@ class VoiceChannel:
             settings.trunks, settings.sip, settings.daemon.country, clock, chance, self.stack, self._post
         )
         self.trunks.wake = self._set_timer
+        self.registrar.proxies = lambda flow: self.trunks.source(flow) is not None
         self.legs: dict[str, CallLeg] = {}
         self.dialogs: dict[DialogKey, CallLeg] = {}
         self.secrets = Secrets()
         """What was keyed in secret; an adapter that passes it on is given the same object."""
         self.secret_keys = SecretKeys(self)
+        self.keyed_twice = KeyedTwice()
+        self.recording_faults = RecordingFaults()
         self.lines = AudioLines(self)
         """How another channel joins in a call."""
         self.texts: dict[str, TextLeg] = {}
@@ -121,6 +126,7 @@ class VoiceChannel:
             raise
         self._set_timer()
         self.engine.prepare(texts_ahead(self.settings.rules))
+        self.own(leftovers.rescue(dialling.recordings_folder(self.settings)))
 
     async def stop(self) -> None:
         """Hang up what still stands, then close everything."""
@@ -163,13 +169,15 @@ class VoiceChannel:
         self.engine.prepare(texts_ahead(settings.rules))
 
     def report(self, topic: str, argument: str = "") -> Any:
-        """`trunks`, `devices`, `sip trace`, `sip`, `media`."""
+        """`trunks`, `devices`, `sip trace`, `recording faults`, `sip`, `media`."""
         if topic == "devices":
             return self.registrar.report()
         if topic == "trunks":
             return self.trunks.report()
         if topic == "sip trace":
             return self._trace(argument)
+        if topic == "recording faults":
+            return self.recording_faults.report()
         if topic == "sip":
             return {
                 **self.stack.report(),
@@ -178,6 +186,7 @@ class VoiceChannel:
                 "texts": len(self.texts),
                 "texts_unacknowledged": len(self._unacknowledged),
                 "refused": dict(self.door.refused),
+                "refused_unheard": self.registrar.refused_unheard,
             }
         return self.engine.report() if topic == "media" else None
 
@@ -301,6 +310,8 @@ class VoiceChannel:
 
     def digit_by_info(self, leg: CallLeg, digit: str) -> None:
         """A digit that came by INFO: a fact, and RFC 4733 (or INFO) to whom the leg is bridged with."""
+        if self.keyed_twice.again(leg.id, digit, Way.INFO, self.clock.now()):
+            return
         if self.secret_keys.press(leg.id, digit):
             return
         self.post(facts.DigitPressed(leg.id, digit))
@@ -320,6 +331,7 @@ class VoiceChannel:
         """The leg is over; its dialog stays known until its BYE is answered (`CallLeg.heard`)."""
         self.legs.pop(leg.id, None)
         self.secret_keys.forget(leg.id)
+        self.keyed_twice.forget(leg.id)
         peer = self.legs.get(leg.peer)
         if peer is not None and peer.peer == leg.id:
             peer.peer = ""

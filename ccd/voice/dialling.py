@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ccd.model import facts
 from ccd.model.commands import DialLeg
 from ccd.model.nouns import Cause
+from ccd.model.settings import Settings
 from ccd.sip.registrations import Bound
 from ccd.voice import engine
 from ccd.voice.outgoing import OutgoingLeg
@@ -93,7 +94,10 @@ def open_text(channel: "VoiceChannel", command: DialLeg) -> None:
 
 def recording_path(channel: "VoiceChannel", recording: str) -> str:
     """Where a recording lies: a folder a day (UTC), `INTERACTION-N.wav`."""
-    settings = channel.settings
-    base = Path(settings.media.recordings or Path(settings.daemon.state_dir) / "recordings")
     day = datetime.fromtimestamp(channel.clock.now(), UTC).strftime("%Y-%m-%d")
-    return str(base / day / f"{recording}.wav")
+    return str(recordings_folder(channel.settings) / day / f"{recording}.wav")
+
+
+def recordings_folder(settings: Settings) -> Path:
+    """Where the folders of days lie."""
+    return Path(settings.media.recordings or Path(settings.daemon.state_dir) / "recordings")

@@ -30,19 +30,23 @@ class Door:
         self.draining = False
         self.refused: dict[str, int] = {}
 
-    def admit(self, dialogs: int, now: float) -> str:
-        """Empty: come in. Else the ground for refusing, counted."""
+    def admit(self, dialogs: int, now: float, *, colleague: bool = False) -> str:
+        """Empty: come in. Else the ground for refusing, counted.
+
+        `colleague`: an agent's phone; while draining the core refuses its calls, but takes its codes
+        (pause, log out), which agents need most when the centre closes.
+        """
         self._tokens = min(self._burst, self._tokens + (now - self._last) * self._rate)
         self._last = now
-        ground = self._ground(dialogs)
+        ground = self._ground(dialogs, colleague)
         if ground:
             self.refused[ground] = self.refused.get(ground, 0) + 1
         else:
             self._tokens -= 1.0
         return ground
 
-    def _ground(self, dialogs: int) -> str:
-        if self.draining:
+    def _ground(self, dialogs: int, colleague: bool) -> str:
+        if self.draining and not colleague:
             return "draining"
         if dialogs >= self.most_dialogs:
             return "dialogs"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ccd.model import facts
 from ccd.model.nouns import Cause
 from ccd.voice import engine
+from ccd.voice.keyed_twice import Way
 
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
@@ -19,7 +20,10 @@ def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
         channel.post(facts.PromptEnded(fact.leg, fact.play, fact.completed, fact.note))
     elif isinstance(fact, engine.Digit):
         leg = channel.legs.get(fact.leg)
-        if leg is not None and not channel.secret_keys.press(fact.leg, fact.digit):
+        twice = leg is not None and channel.keyed_twice.again(
+            leg.id, fact.digit, Way.AUDIO, channel.clock.now()
+        )
+        if leg is not None and not twice and not channel.secret_keys.press(fact.leg, fact.digit):
             channel.post(facts.DigitPressed(fact.leg, fact.digit))
             peer = channel.legs.get(leg.peer)
             stream = peer.session.stream if peer is not None and peer.session is not None else None
@@ -35,4 +39,5 @@ def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
             leg.hang_up(Cause.MEDIA_LOST)
             leg.over(Cause.MEDIA_LOST, remote=False, note=fact.note)
     elif isinstance(fact, engine.Recorded):
+        channel.recording_faults.heard(fact)
         channel.post(facts.RecordingEnded(fact.recording, fact.path, fact.seconds, fact.note, fact.quiet_s))

@@ -116,7 +116,8 @@ class OutgoingLeg(CallLeg):
         attempt = Attempt(self, candidate)
         attempt.counted = bool(trunk) and self.channel.trunks.take(trunk)
         self._attempts.append(attempt)
-        request = candidate.invite(self.call_id, session.offer(first=True))
+        host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
+        request = candidate.invite(self.call_id, session.offer(first=True, host=host))
         self.channel.remember_call(request.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:
@@ -152,6 +153,9 @@ class OutgoingLeg(CallLeg):
             self.channel.stack.request(dialog.request("BYE", None, headers), flow)
             return
         self.dialog, self.flow, attempt.won = dialog, flow, True
+        if self.session is not None:  # it was told our address in its own network
+            place = (self.session.host, self.session.port)
+            self.session.host, _ = self.channel.media_place(place, attempt.candidate.flow)
         attempt.counted = False  # from here on the leg holds the trunk's channel
         self.call_id = dialog.call_id
         self.device, self.trunk = attempt.candidate.device, attempt.candidate.trunk
@@ -177,6 +181,10 @@ class OutgoingLeg(CallLeg):
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
         cause = cause_of_response(status, reasons, attempt.rang)
+        if cause is Cause.INCOMPATIBLE and attempt.candidate.device:  # people see "unreachable": say why
+            self.channel.log.warning(
+                "phone takes none of our codecs", device=attempt.candidate.device, status=status
+            )
         self._note_failure(cause, status, reasons.q850 or q850_of_status(status))
         if attempt.candidate.may_fail_over(status, reasons.q850):
             retry_after = response.get("Retry-After") or ""

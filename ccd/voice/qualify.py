@@ -147,7 +147,7 @@ class Qualify:
         """Probe a target from now on; the first time at a random moment `within_s`.
 
         A target watched already keeps what is known of it; it is asked anew at once only when it is
-        not known to be alive or has moved.
+        not known to be alive or has moved; what is known of a silent one does not hold at another place.
         """
         target = self._targets.get(key)
         if target is None:
@@ -158,6 +158,8 @@ class Qualify:
             if same and target.reach in {Reach.ALIVE, Reach.FRESH}:
                 return target
             target.probe = None
+            if not same and target.reach is not Reach.ALIVE:
+                target.reach = Reach.FRESH
         self._schedule(target, now + SOON_S + within_s * self._chance.below(1000) / 1000)
         return target
 

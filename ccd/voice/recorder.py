@@ -36,13 +36,15 @@ Hear = Callable[[Recorded], None]
 class _File:
     """The side of the writer thread. `problem` is set once and stops the writing."""
 
-    __slots__ = ("_channels", "_fd", "_path", "problem", "size")
+    __slots__ = ("_channels", "_fd", "_path", "kept", "problem", "size")
 
     def __init__(self, path: str, channels: int) -> None:
         self._path = path
         self._channels = channels
         self._fd = -1
         self.size = 0
+        self.kept = False
+        """It has its name."""
         self.problem = ""
 
     @property
@@ -83,15 +85,20 @@ class _File:
             self.problem = f"cannot write {self._path}{PART}: {error.strerror}"
 
     def finish(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        if self.problem:
+        """Give it its name; what the disk refused was the end, and what is there is kept."""
+        if self._fd < 0:
             return
         try:
-            os.replace(self._path + PART, self._path)
+            if self.problem:
+                os.ftruncate(self._fd, HEADER_BYTES + self.size)
+                self._write(header(RATE, self._channels, self.size), 0)
+            if self.size or not self.problem:
+                os.replace(self._path + PART, self._path)
+                self.kept = True
         except OSError as error:
-            self.problem = f"cannot rename {self._path}{PART}: {error.strerror}"
+            self.problem = self.problem or f"cannot rename {self._path}{PART}: {error.strerror}"
+        os.close(self._fd)
+        self._fd = -1
 
 
 class _Recording:
@@ -220,9 +227,8 @@ class Recorder:
         kept = min(quiet, QUIET_KEPT)
         file.cut(quiet - kept)
         file.finish()
-        fact = Recorded(
-            command.recording, command.left, command.path, file.seconds, file.problem, kept / RATE
-        )
+        path = command.path if file.kept else ""
+        fact = Recorded(command.recording, command.left, path, file.seconds, file.problem, kept / RATE)
         return lambda: self._hear(fact)
 
     def leg_closed(self, leg: Leg, now: float) -> None:

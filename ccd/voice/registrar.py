@@ -15,12 +15,13 @@ from ccd.errors import CcdError
 from ccd.ids import Chance
 from ccd.model.facts import DeviceBound, DeviceLost, DeviceReachable, DeviceUnbound
 from ccd.model.nouns import Binding
-from ccd.model.settings import DeviceSettings, SipSettings
+from ccd.model.settings import DeviceSettings, Secret, SipSettings
 from ccd.sip.events import Flow, RequestArrived
 from ccd.sip.message import Request
 from ccd.sip.registrations import Bound, Outcome, Registrations, Unbound
 from ccd.voice.authentication import Admission, Authentication
 from ccd.voice.qualify import Qualify, Reach, Stack, Watched
+from ccd.voice.senders import Known, nobody, sender
 from ccd.voice.streams import Trust
 from ccd.voice.transport import where
 
@@ -89,6 +90,10 @@ class Registrar:
         self._qualify = Qualify(
             stack, chance, f"sip:ccd@{sip.domain}", sip.qualify_timeout_s, self._reach_changed
         )
+        self.proxies: Known = nobody
+        """Addresses that forward what others send."""
+        self.refused_unheard = 0
+        """Requests of those who had guessed wrong too often."""
         self._note_at: dict[tuple[str, str], float] = {}
         """When a mere refresh of a binding is worth a fact again."""
         self._lost: set[str] = set()
@@ -121,10 +126,12 @@ class Registrar:
         return device if self._admit(event, device, self._clock.now()) else None
 
     def _admit(self, event: RequestArrived, device: str, now: float) -> bool:
-        admission = self._authentication.check(event.request, device, event.flow.host, now)
+        host = sender(event.request, event.flow, self.proxies)
+        admission = self._authentication.check(event.request, device, host, now)
         if admission is Admission.GRANTED:
             return True
         invite = event.request.method == "INVITE"  # its state would outlive a spoofed one by 32 s
+        self.refused_unheard += admission is Admission.BLOCKED
         if admission in {Admission.FORBIDDEN, Admission.BLOCKED}:
             if invite:
                 self._stack.dismiss(event.tx, 403)
@@ -132,7 +139,7 @@ class Registrar:
                 self._stack.reply(event.tx, 403)
         else:
             stale = admission is Admission.STALE
-            challenges = self._authentication.challenges(event.request, device, event.flow.host, stale, now)
+            challenges = self._authentication.challenges(event.request, device, host, stale, now)
             if invite:
                 self._stack.dismiss(event.tx, 401, headers=challenges)
             else:
@@ -159,13 +166,19 @@ class Registrar:
         for gone in outcome.unbound:
             self._gone(gone)
         for taken in outcome.taken:
+            if taken.changed:  # its fact says that it can be reached; not so is news again
+                self._lost.discard(taken.binding.device)
             self._watch(taken.binding, now, 1.0)
             self._note(taken.binding, taken.changed, now)
 
     def _note(self, bound: Bound, changed: bool, now: float) -> None:
-        """Post a binding when it changed, or when half of the time that the ledger knows of is used up."""
+        """Post a binding when it changed, or when half of the time that the ledger knows of is used up.
+
+        Not that of a lost device that merely says again where it is: the engines take each for reachable,
+        and callers would be sent to a phone that hears nothing.
+        """
         key = (bound.device, bound.key)
-        if not changed and now < self._note_at.get(key, now):
+        if not changed and (now < self._note_at.get(key, now) or bound.device in self._lost):
             return
         self._note_at[key] = now + bound.granted_s / 2
         if changed:
@@ -178,6 +191,9 @@ class Registrar:
         self._qualify.unwatch((bound.device, bound.key))
         log.info("device_unbound", device=bound.device, contact=bound.contact, cause=gone.cause)
         self._post(DeviceUnbound(bound.device, bound.key, gone.cause))
+        if not self._table.bindings(bound.device):
+            self._lost.discard(bound.device)
+            self._unsure.discard(bound.device)
         self._judge(bound.device, "")
 
     def flow_closed(self, flow: Flow) -> None:
@@ -198,10 +214,13 @@ class Registrar:
     def _reach_changed(self, target: Watched, _former: Reach) -> None:
         device = target.key[0]
         if target.reach is Reach.ALIVE and (device in self._lost or device in self._unsure):
+            kept_back = [] if device not in self._lost else self._table.bindings(device)
             self._lost.discard(device)
             self._unsure.discard(device)
             log.info("device_reachable", device=device, round_trip_ms=target.round_trip_ms)
             self._post(DeviceReachable(device, target.round_trip_ms))
+            for bound in kept_back:  # what was kept back while it was lost
+                self._note(bound, False, self._clock.now())
         elif target.reach is Reach.LOST:
             self._judge(device, target.cause)
 
@@ -294,13 +313,16 @@ class Registrar:
         return self._stack.flow_to(blob.host, blob.port, blob.protocol)
 
     def reload(self, devices: dict[str, DeviceSettings]) -> None:
-        """Take new devices; bindings of those that are gone go with them."""
-        self._devices = devices
+        """Take new devices. Bindings of those that are gone go with them; those made with a password that
+        is no longer good too: it was changed because somebody else knows it."""
+        former, self._devices = self._devices, devices
         self._authentication.reload(devices)
         for bound in list(self._table):
-            if bound.device not in devices:
-                self._table.remove(bound.device, bound.key)
-                self._gone(Unbound(bound, "not configured"))
+            device, before = devices.get(bound.device), former.get(bound.device)
+            if device is not None and (before is None or _proof(device) == _proof(before)):
+                continue
+            self._table.remove(bound.device, bound.key)
+            self._gone(Unbound(bound, "not configured" if device is None else "password changed"))
 
     def report(self) -> list[dict[str, Any]]:
         """All devices and their bindings, for `ccctl devices`."""
@@ -324,6 +346,11 @@ class Registrar:
             "reach": target.reach.value if target is not None else "not watched",
             "round_trip_ms": target.round_trip_ms if target is not None else 0.0,
         }
+
+
+def _proof(device: DeviceSettings) -> tuple[str, Secret]:
+    """What a device shows to be itself."""
+    return device.username, device.password
 
 
 def _source(flow: Flow) -> str:

@@ -37,14 +37,20 @@ class Session:
         """The far end holds us."""
         self.told_held = False
 
-    def offer(self, *, first: bool = False) -> bytes:
-        """Our offer; `first`: the one that opens the session (asked again, it is the same)."""
-        if first and self.offering is not None:
-            return self.offering.to_bytes()
-        self.version += 1
+    def offer(self, *, first: bool = False, host: str = "") -> bytes:
+        """Our offer; `first`: the one that opens the session (asked again, it is the same).
+
+        `host`: our address as who is asked sees it, where several are asked at once from several networks.
+        """
+        if not first or self.offering is None:
+            self.version += 1
+            self.offering = self._describe(self.host)
+        offered = self.offering if host in {"", self.host} else self._describe(host)
+        return offered.to_bytes()
+
+    def _describe(self, host: str) -> sdp.SessionDescription:
         codecs = self.codecs if self.stream is None else (self.stream.codec,)
-        self.offering = sdp.offer(self.host, self.port, codecs, session_id=self.id, version=self.version)
-        return self.offering.to_bytes()
+        return sdp.offer(host, self.port, codecs, session_id=self.id, version=self.version)
 
     def answer(self, offer: bytes | sdp.SessionDescription) -> bytes:
         """Answer the far end's offer. Raises `SipParseError` or `Incompatible`; nothing is changed then."""

@@ -97,7 +97,10 @@ class Trunks:
         """Take new settings; trunks that did not change notice nothing, calls go on."""
         for name in list(self._trunks):
             if name not in settings:
-                self._leave(self._trunks.pop(name))
+                gone = self._trunks.pop(name)
+                self._leave(gone)
+                if gone.known and not gone.up:  # its alarm ends with it
+                    self._post(TrunkChanged(name, True, "not configured any more"))
         for name, each in settings.items():
             former = self._trunks.get(name)
             if former is not None and former.settings == each:

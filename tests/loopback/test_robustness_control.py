@@ -4,9 +4,14 @@ import asyncio
 import json
 import random
 import stat
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from ccd.control.client import ControlClient, Declined
+from ccd.control.server import CONNECTIONS
 from tests.interop.conftest import make_site  # noqa: F401  the fixture
 from tests.interop.daemon_site import Site
 
@@ -131,6 +136,28 @@ async def test_many_clients_are_bounded_and_silent_ones_do_no_harm(make_site: Ma
     await asyncio.sleep(0.2)
     assert (await site.ask("status"))["daemon"]
     deaf.transport.abort()
+
+
+async def test_one_too_many_is_told_to_come_again(make_site: Make) -> None:  # noqa: F811
+    """Whether the daemon closed before the question was written or after: "not now" (4), never "down" (3)."""
+    site: Site = await make_site(agents=1)
+    path = site.runtime_dir / "control.sock"
+    held = [await asyncio.open_unix_connection(str(path)) for _ in range(CONNECTIONS)]
+
+    def ask(pause_s: float) -> str:
+        with ControlClient(path) as client:
+            threading.Event().wait(pause_s)
+            client.ask("status")
+        return ""
+
+    try:
+        for pause_s in (0.0, 0.05) * 5:
+            with pytest.raises(Declined) as told:
+                await asyncio.to_thread(ask, pause_s)
+            assert told.value.kind == "try_later"
+    finally:
+        for _, writer in held:
+            writer.close()
 
 
 async def test_only_the_group_may_ask(make_site: Make) -> None:  # noqa: F811

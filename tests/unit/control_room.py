@@ -157,6 +157,7 @@ class Room:
         self.reloads: list[str] = []
         self.drains: list[tuple[bool, str]] = []
         self.fault: Misconfigured | None = None
+        self.next_start: list[str] = []
         self._settings = settings or LedgerSettings(commit_every_ms=1.0)
 
     async def __aenter__(self) -> "Room":
@@ -184,6 +185,7 @@ class Room:
                 clock=self.clock,
                 reload=self._reload,
                 drain=self._drain,
+                next_start=lambda: self.next_start,
             )
         )
         return self

@@ -135,6 +135,27 @@ def test_sections_join_across_files(tmp_path: Path) -> None:
     assert (settings.sip.t1_ms, settings.sip.nonce_s) == (100, 60)
 
 
+def test_fragments_that_cannot_be_read_are_a_fault_and_not_none(tmp_path: Path) -> None:
+    """Half a configuration would start, or be taken by a reload: no agents, no queues."""
+    write(tmp_path, "")
+    (tmp_path / "conf.d").write_text("")
+    settings, faults = check(tmp_path)
+    assert settings is None
+    ((place, problem),) = [(fault.file, fault.problem) for fault in faults]
+    assert place.endswith("conf.d") and problem == "cannot be read: Not a directory"
+
+
+def test_fragments_hidden_by_their_rights_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    write(tmp_path, "", agents="[agents.eve]\n")
+    monkeypatch.setattr("ccd.config.files.os.scandir", denied)
+    settings, faults = check(tmp_path)
+    assert settings is None
+    assert [fault.problem for fault in faults] == ["cannot be read: Permission denied"]
+
+
 def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
     (tmp_path / "ccd.toml").write_bytes(b"\xef\xbb\xbf[sip]\r\nt1_ms = 100\r\nt2 = 1\r\n")
     _, (fault,) = check(tmp_path)

@@ -525,11 +525,17 @@ async def test_a_stalled_ledger_is_an_alarm(room: Room) -> None:
 
 
 async def test_reload_passes_on_who_asked_and_what_is_wrong(room: Room) -> None:
-    assert await room.ask("reload") == {"changes": ["+ agents.eve"]}
+    assert await room.ask("reload") == {"changes": ["+ agents.eve"], "next_start": []}
     room.fault = Misconfigured("config", "conf/ccd.toml:3: no — yes")
     with pytest.raises(Misconfigured):
         await room.ask("reload")
     assert room.reloads == [BY, BY]
+
+
+async def test_what_waits_for_the_next_start_is_said(room: Room) -> None:
+    room.next_start += ['~ sip.domain: "a" → "b"']
+    assert (await room.ask("reload"))["next_start"] == room.next_start
+    assert (await room.ask("status"))["daemon"]["next_start"] == room.next_start
 
 
 async def test_diff_without_a_door_is_refused(room: Room) -> None:

@@ -143,6 +143,23 @@ async def test_alarms_come_and_go(room: Room) -> None:
     assert alarms() == []
 
 
+async def test_alarms_of_what_is_there_no_more_are_over(room: Room) -> None:
+    """A phone that was switched off and whose registration ran out is not "lost" for weeks; a trunk that was
+    taken out of the configuration while ccd was stopped is not "down" for ever."""
+
+    async def alarms(*happened: facts.AnyFact) -> list[str]:
+        for fact in happened:
+            room.runtime.post(fact)
+        await room.runtime.settled()
+        return [row["what"] for row in views.alarms(room.centre, Glance(room.centre, room.clock.now()))]
+
+    room.bind("alice")
+    assert await alarms(facts.DeviceLost("alice", "no answer in 4 s")) == ["phone lost"]
+    assert await alarms(facts.DeviceUnbound("alice", "1", "expired")) == []
+    assert await alarms(facts.TrunkChanged("carrier", False, "no answer")) == ["trunk down"]
+    assert await alarms(facts.DaemonStarted("0", "again")) == []
+
+
 async def test_figures_that_do_not_add_up_are_an_alarm(room: Room) -> None:
     await room.leave(await room.call())
     assert views.alarms(room.centre, Glance(room.centre, room.clock.now())) == []

@@ -244,6 +244,27 @@ async def test_a_ledger_that_fails_is_tried_again_nothing_lost_nothing_reordered
     await scene.runtime.stop()
 
 
+async def test_a_ledger_that_hangs_is_told_from_one_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first is a reason for the watchdog to end us: see `Daemon.housekeep`."""
+    monkeypatch.setattr(writer_module, "RETRY_FIRST_S", 0.001)
+    scene = Scene()
+    assert scene.runtime.mute_s() == 0.0
+    scene.ledger.gate.clear()
+    scene.ledger.errors = [TryLater("ledger.full", "the disk is full")] * 3
+    scene.post(1)
+    await _until(lambda: scene.runtime.mute_s() > 0.0)
+    now = writer_module.monotonic
+    with monkeypatch.context() as later:
+        later.setattr(writer_module, "monotonic", lambda: now() + 60.0)
+        assert scene.runtime.mute_s() > 59.0
+    scene.ledger.gate.set()
+    await _until(lambda: bool(scene.alarms))
+    assert scene.runtime.mute_s() < 30.0, "it answered, with a refusal"
+    await scene.settled()
+    assert scene.runtime.mute_s() == 0.0
+    await scene.runtime.stop()
+
+
 async def test_a_turn_that_raises_is_reported_and_the_next_facts_go_on() -> None:
     scene = Scene()
     scene.runtime.post(LegRinging("bad:1"))

@@ -426,6 +426,15 @@ async def test_a_trunk_that_is_configured_away_unregisters() -> None:
     assert scene.trunks.next_deadline() is None
 
 
+async def test_the_alarm_of_a_trunk_that_is_configured_away_ends_with_it() -> None:
+    scene = await started(trunk("a", qualify_s=10.0))
+    while not [fact for fact in scene.inbox.facts if fact == TrunkChanged("a", False, fact.note)]:
+        scene.to_next()
+    scene.inbox.take()
+    await scene.trunks.reload({})
+    assert scene.inbox.take() == [TrunkChanged("a", True, "not configured any more")]
+
+
 async def test_the_report_has_no_secret() -> None:
     scene = await started(trunk("a", username="centre", password=Secret("hunter2"), channels=4))
     [shown] = scene.trunks.report()

@@ -1,0 +1,81 @@
+"""A start that cannot be is told in words, with the cure, and no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ccd import daemon
+from ccd.config.load import check
+from ccd.errors import Misconfigured
+from tests.architecture.source import ROOT
+
+
+def start(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "ccd.daemon", "--config", str(folder), *options]
+    env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'adapters'}", "PATH": "/usr/bin:/bin"}
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, env=env)
+
+
+@pytest.mark.parametrize("key", ["state_dir", "runtime_dir"])
+def test_a_folder_that_cannot_be_made(tmp_path: Path, key: str) -> None:
+    (tmp_path / "ccd.toml").write_text("")
+    (tmp_path / "file").write_text("in the way")
+    folders = {"state_dir": tmp_path / "state", "runtime_dir": tmp_path / "run"} | {
+        key: tmp_path / "file" / "x"
+    }
+    ended = start(
+        tmp_path, *(word for name, path in folders.items() for word in ("--set", f"daemon.{name}={path}"))
+    )
+    assert ended.returncode == 4
+    assert "Traceback" not in ended.stderr
+    assert f"daemon.{key}: {folders[key]} cannot be made: Not a directory" in ended.stderr
+    assert f"--set daemon.{key}=DIR" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [Misconfigured("config", "no"), PermissionError(13, "denied"), KeyError("x")]
+)
+async def test_a_hang_up_signal_never_ends_the_daemon(error: Exception) -> None:
+    """It stands in the task group of all that runs: what it raised would cut every call."""
+
+    class Stuck:
+        asked = ""
+
+        async def reload(self, by: str) -> list[str]:
+            self.asked = by
+            raise error
+
+    stuck = Stuck()
+    await daemon._hup(stuck)  # type: ignore[arg-type]
+    assert stuck.asked == "SIGHUP"
+
+
+def test_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not an error of the reader: `Path.is_dir` raises then, and so does looking at the file."""
+
+    def denied(path: Path, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", denied)
+    settings, faults = check(tmp_path)
+    assert settings is None
+    assert [fault.problem for fault in faults] == ["cannot be read: Permission denied"]
+
+
+@pytest.mark.parametrize("program", ["ccd.daemon", "ccd.cli.main"])
+def test_a_terminal_that_is_not_utf8_gets_question_marks(tmp_path: Path, program: str) -> None:
+    """A warning has a dash; on a Latin-1 terminal it ended in a traceback."""
+    (tmp_path / "ccd.toml").write_text(
+        "[devices.ann]\npassword = 'credential:none'\n[agents.ann]\ndevices = ['ann']\n"
+    )
+    argv = [sys.executable, "-m", program, "check", str(tmp_path)]
+    env = {
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'adapters'}",
+        "PATH": "/usr/bin:/bin",
+        "PYTHONIOENCODING": "latin-1",
+    }
+    done = subprocess.run(argv, capture_output=True, check=False, timeout=60, env=env)
+    assert done.returncode == 0, done.stderr
+    assert b"CREDENTIALS_DIRECTORY is not set ? start by systemd" in done.stdout
