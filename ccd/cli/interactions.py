@@ -267,6 +267,7 @@ def _shown(answer: dict[str, Any]) -> Iterator[str]:
             ),
             ("customer", answer.get("customer", "")),
             ("to", answer["target"]),
+            ("diverted from", answer.get("diverted_from", "")),
             ("state", PHASES.get(answer["phase"], answer["phase"]) if answer["running"] else ended),
             ("callback", _callback(answer.get("callback"))),
             ("voicemail", _voicemail(answer.get("voicemail"))),

@@ -110,6 +110,12 @@ KEYS: dict[str, Key] = {
     "SipSettings.qualify_timeout_s": _seconds(
         60.0, "A device silent this long after an OPTIONS is lost.", 0.1
     ),
+    "SipSettings.session_expires_s": Key(low=0, high=86_400),
+    "SipSettings.session_least_s": Key(
+        low=4,
+        high=86_400,
+        doc="Who asks for a shorter session time is told so (422). RFC 4028 wants 90 or more.",
+    ),
     "SipSettings.max_dialogs": Key(low=1, high=1_000_000, doc="More dialogs than this are refused with 503."),
     "SipSettings.max_new_calls_per_s": Key(
         low=0.1, high=100_000.0, doc="Calls beyond this rate are refused with 503."

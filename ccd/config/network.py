@@ -89,6 +89,10 @@ def _sip(reader: Reader, settings: Settings) -> None:
         bounds = f"min_expires_s {sip.min_expires_s} to max_expires_s {sip.max_expires_s}"
         key = _set_one(reader, "sip", "default_expires_s", "min_expires_s", "max_expires_s")
         reader.fault(key, f"default_expires_s {sip.default_expires_s} is out of {bounds}", "choose one in it")
+    if 0 < sip.session_expires_s < sip.session_least_s:
+        problem = f"{sip.session_expires_s} is less than session_least_s, {sip.session_least_s}"
+        key = _set_one(reader, "sip", "session_expires_s", "session_least_s")
+        reader.fault(key, problem, "write that or more, e.g. 1800, or 0 to leave it to the far end")
     for at, transport in enumerate(sip.transports):
         path: Path = ("sip", "transports", at)
         _must_be_address(reader, (*path, "host"), transport.host)

@@ -32,7 +32,17 @@ from ccd.model.expression_tree import Compare, Name, walk
 from ccd.model.expressions import parse
 from ccd.model.rules import EntryRule, QueueRule, SharedEntryRule
 
-NAMES = ("caller", "caller_name", "channel", "channel_class", "dialled", "flow", "language", "tags")
+NAMES = (
+    "caller",
+    "caller_name",
+    "channel",
+    "channel_class",
+    "dialled",
+    "diverted_from",
+    "flow",
+    "language",
+    "tags",
+)
 """What a condition may ask about, besides what the flow set."""
 VARIABLES = "var."
 """`var.NAME` is what the flow set under that name."""

@@ -130,6 +130,8 @@ class LegArrived(Fact, frozen=True):
     continues: str = ""
     """Digest of the token that the customer brought (`ccd.channels.links`): it goes on from another
     interaction; empty: it begins anew."""
+    diverted_from: str = ""
+    """Number that the customer dialled, where that one sent the call on to `target`."""
 
 
 class AgentDialled(Fact, frozen=True):
@@ -197,6 +199,8 @@ class MediaLost(Fact, frozen=True):
 
     leg: str
     silent_s: float
+    alive: bool = False
+    """It answered when it was asked by the signalling: it is silent, not gone."""
 
 
 class DigitPressed(Fact, frozen=True):

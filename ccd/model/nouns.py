@@ -57,6 +57,8 @@ class Cause(StrEnum):
     """A limit of our own ran out: ring timeout, longest wait."""
     VANISHED = "vanished"
     """The party was lost between accept and bridge."""
+    EXPIRED = "expired"
+    """The party was not there any more when its session was to be refreshed (RFC 4028)."""
     TRANSFERRED = "transferred"
     ANSWERED_ELSEWHERE = "answered_elsewhere"
     RESTART = "restart"

@@ -104,6 +104,11 @@ class SipSettings(Frozen, frozen=True):
     qualify_s: float = 30.0
     """OPTIONS to each bound device this often; 0: never."""
     qualify_timeout_s: float = 4.0
+    session_expires_s: int = 1800
+    """Calls are refreshed within this time, so that one whose far end is gone ends (RFC 4028); 0: only where
+    the far end asks for it."""
+    session_least_s: int = 90
+    """A far end that asks for less is told so (422)."""
     max_dialogs: int = 4000
     max_new_calls_per_s: float = 1000.0
     retry_after_s: int = 5
@@ -132,7 +137,8 @@ class MediaSettings(Frozen, frozen=True):
     """Hear digits that are sent as tones in the audio: `auto`: of parties that did not agree on telephone
     events (RFC 4733), `on`: also of others until their first event, `off`: never."""
     dead_after_s: float = 30.0
-    """A party that should send and is silent this long is reported lost; 0: never."""
+    """A party that should send audio and is silent this long is asked by SIP whether it is there; if it does
+    not answer, its call ends. 0: never."""
     recordings: str = ""
     """Directory; empty: `recordings` in the state directory."""
     prompts: tuple[str, ...] = ()

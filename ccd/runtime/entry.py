@@ -25,6 +25,7 @@ def seen(
         "channel": info.channel,
         "channel_class": info.channel_class.value,
         "dialled": info.target or None,
+        "diverted_from": info.diverted_from or None,
         "flow": flow or None,
         "language": variables.get("language"),
         "tags": tuple(variables.get("tags", "").replace(",", " ").split()),

@@ -115,11 +115,13 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
         display=fact.display,
         target=fact.target,
         arrived_at=centre.now,
+        diverted_from=fact.diverted_from,
     )
     language = state.rules.language
     if link is not None:
         language = links.take_over(info, link) or language
-    talk = begin(centre, info, language, via=fact.via, flow=flow)
+    told = {"diverted_from": fact.diverted_from} if fact.diverted_from else {}
+    talk = begin(centre, info, language, via=fact.via, flow=flow, **told)
     links.join(centre, info)
     if diverted:
         centre.history.note(info.id, centre.now, "diverted", channel=fact.channel, flow=flow)
@@ -223,6 +225,12 @@ def _hold(centre: "Centre", leg: str, on: bool) -> None:
 
 
 def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:
+    if fact.alive:
+        found = centre.talks.legs.get(fact.leg)
+        if found is not None:
+            role, silent_s = found[1].value, round(fact.silent_s, 1)
+            centre.history.note(found[0].interaction, centre.now, "silent", role=role, silent_s=silent_s)
+        return
     if fact.leg in centre.state.services:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.MEDIA_LOST))
     centre.talks.media_lost(fact.leg, fact.silent_s)

@@ -136,6 +136,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     display: str
     target: str
     arrived_at: float
+    diverted_from: str = ""
+    """Number that was dialled first, where that one sent the call on to `target`."""
     queue: str = ""
     entered_at: float = 0.0
     """When it first entered a queue: kept across overflow and transfer, so the place is kept too."""

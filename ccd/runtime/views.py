@@ -290,6 +290,7 @@ def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) 
         "origin": info.origin,
         "display": info.display,
         "target": info.target,
+        "diverted_from": info.diverted_from,
         "queue": info.queue,
         "position": places.get(info.id, 0),
         "agent": _agent_of(centre, info.id) or info.dialled_by,

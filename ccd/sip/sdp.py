@@ -38,11 +38,11 @@ class Incompatible(Refused):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The `o=` line. `session_id` and `version` name one state of one session."""
+    """The `o=` line. `session_id` and `version` name one state of one session: numbers, but of some peers."""
 
     user: str = "-"
-    session_id: int = 0
-    version: int = 0
+    session_id: int | str = 0
+    version: int | str = 0
     host: str = "127.0.0.1"
 
 
@@ -250,7 +250,12 @@ def _parse_origin(value: str) -> Origin:
     words = value.split()
     if len(words) != 6 or words[3] != "IN":
         raise SipParseError(f"not an SDP origin: {excerpt(value)}")
-    return Origin(words[0], _number(words[1], 10**20), _number(words[2], 10**20), words[5])
+    return Origin(words[0], _number_or_text(words[1]), _number_or_text(words[2]), words[5])
+
+
+def _number_or_text(word: str) -> int | str:
+    """RFC 8866 §5.2 wants a number, yet no one's call hangs on what it is."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= 20 else word
 
 
 def _parse_host(value: str) -> str:
@@ -397,13 +402,12 @@ def _wanted(codecs: tuple[str, ...]) -> frozenset[str]:
     return frozenset([_encoding(name) for name in codecs])
 
 
-def check_offer(remote_offer: SessionDescription, codecs: Sequence[str]) -> None:
-    """Raises Incompatible as `answer` would."""
+def check_offer(remote_offer: SessionDescription, codecs: Sequence[str]) -> str:
+    """The address that its audio is to go to; raises Incompatible as `answer` would."""
     wanted = _wanted(tuple(codecs))
     for media in remote_offer.media:
         if _choose(media, wanted) is not None:
-            _checked_host(remote_offer.host_of(media))
-            return
+            return _checked_host(remote_offer.host_of(media))
     raise _nothing_for_us(codecs)
 
 

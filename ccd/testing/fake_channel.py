@@ -157,13 +157,14 @@ class FakeChannel:
         display: str = "",
         via: str = "",
         continues: str = "",
+        diverted_from: str = "",
     ) -> str:
         """Somebody calls or writes; the new leg's id. Raises `Refused` while drained."""
         if self._draining:
             raise Refused("channel.draining", f"{self._name} takes no new conversations: it is drained")
         leg = self._open(LegState.ARRIVED)
         whence = (leg, self._name, self._class, self.kind, origin, target, display, via, flow, continues)
-        self._tell(LegArrived(*whence))
+        self._tell(LegArrived(*whence, diverted_from))
         return leg
 
     def dial_from(self, device: str, target: str) -> str:
@@ -230,10 +231,10 @@ class FakeChannel:
         self._live(leg)
         self._tell(LegHeld(leg) if on else LegResumed(leg))
 
-    def lose_media(self, leg: str, silent_s: float = 30.0) -> None:
-        """Nothing was heard of the party for so long."""
+    def lose_media(self, leg: str, silent_s: float = 30.0, *, alive: bool = False) -> None:
+        """Nothing was heard of the party for so long; `alive`: yet it answers when it is asked."""
         self._live(leg)
-        self._tell(MediaLost(leg, silent_s))
+        self._tell(MediaLost(leg, silent_s, alive))
 
     def vanish(self) -> None:
         """The process dies: every leg and recording is gone, and nobody is told."""

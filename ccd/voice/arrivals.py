@@ -14,17 +14,20 @@ from ccd.sip.address import Address
 from ccd.sip.endpoint import RequestArrived
 from ccd.sip.grammar import SipParseError
 from ccd.sip.message import Request
+from ccd.sip.network import check_network
 from ccd.sip.parts import sdp_of
+from ccd.sip.session_timer import too_small
+from ccd.voice.diverted import diverted_from
+from ccd.voice.extensions import not_supported, unknown_to_us
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.numbers import number_of
+from ccd.voice.refusing import warning
 from ccd.voice.trunk import Trunk
 
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 UNREADABLE = "sip-body"
-_KNOWN_EXTENSIONS: frozenset[str] = frozenset()
-"""Option tags that a caller may require of us (RFC 3261 §20.32): none yet."""
 
 
 def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
@@ -49,16 +52,18 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     if not request.contacts:
         stack.reply(event.tx, 400, reason="Contact Missing")
         return
-    unknown = [tag for tag in request.get_all("Require") if tag.lower() not in _KNOWN_EXTENSIONS]
-    if unknown:
-        stack.reply(event.tx, 420, headers=(("Unsupported", ", ".join(unknown)),))
+    if unknown := unknown_to_us(request):
+        stack.reply(event.tx, 420, headers=not_supported(unknown))
+        return
+    if too_small(request, channel.session_policy):
+        stack.reply(event.tx, 422, headers=(("Min-SE", str(channel.session_policy.least_s)),))
         return
     offer: sdp.SessionDescription | None = None
     try:
-        offer = _offer_of(request, channel.codecs)
+        offer = _offer_of(request, channel.codecs, channel.media_place(("", 0), event.flow)[0])
     except CcdError as fault:
         status = {"sip-malformed": 400, UNREADABLE: 415}.get(fault.code, 488)
-        headers = (("Warning", f'399 ccd "{_plain(fault)}"'), ("Accept", "application/sdp"))
+        headers = (warning(fault), ("Accept", "application/sdp"))
         stack.reply(event.tx, status, headers=headers)
         return
     if trunk is not None and not channel.trunks.take(trunk.name):
@@ -98,6 +103,8 @@ def _trunk_of(channel: "VoiceChannel", event: RequestArrived) -> Trunk | None:
 
 def _post_arrival(channel: "VoiceChannel", leg: IncomingLeg, request: Request, trunk: Trunk) -> None:
     caller = channel.trunks.caller(trunk, request)
+    target = channel.trunks.dialled(trunk, request)
+    country = trunk.settings.country or channel.settings.daemon.country
     channel.post(
         facts.LegArrived(
             leg=leg.id,
@@ -105,9 +112,10 @@ def _post_arrival(channel: "VoiceChannel", leg: IncomingLeg, request: Request, t
             channel_class=ChannelClass.VOICE,
             kind=LegKind.AUDIO,
             origin=caller.number,
-            target=channel.trunks.dialled(trunk, request),
+            target=target,
             display=caller.name,
             via=trunk.name,
+            diverted_from=diverted_from(request, target, country),
         )
     )
 
@@ -118,7 +126,7 @@ def _dialled(channel: "VoiceChannel", request: Request) -> str:
     return user if user[:1] in {"*", "#"} else number_of(uri, channel.settings.daemon.country)
 
 
-def _offer_of(request: Request, codecs: tuple[str, ...]) -> sdp.SessionDescription | None:
+def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> sdp.SessionDescription | None:
     """The SDP offer, None where the caller leaves the offer to us. Raises for one that cannot be used:
     said at once, before anybody is told of the call."""
     if not request.body:
@@ -127,12 +135,8 @@ def _offer_of(request: Request, codecs: tuple[str, ...]) -> sdp.SessionDescripti
     if body is None:
         raise Refused(UNREADABLE, "only application/sdp is understood")
     offer = sdp.parse_sdp(body)
-    sdp.check_offer(offer, codecs)
+    check_network(host, sdp.check_offer(offer, codecs))
     return offer
-
-
-def _plain(fault: CcdError) -> str:
-    return str(fault).replace("\\", "").replace('"', "'").replace("\r", " ").replace("\n", " ")[:120]
 
 
 def take_message(channel: "VoiceChannel", event: RequestArrived) -> None:

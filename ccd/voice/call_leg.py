@@ -5,24 +5,26 @@ the dialog comes about (`incoming.py`, `outgoing.py`).
 """
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.nouns import Cause
 from ccd.sip.dialog import Dialog
-from ccd.sip.endpoint import Flow, ResponseArrived, ServerTransaction, TransactionFailed
+from ccd.sip.endpoint import ClientTransaction, Flow, ResponseArrived, ServerTransaction, TransactionFailed
 from ccd.sip.message import Request
 from ccd.sip.parts import sdp_of
-from ccd.voice import engine, referring
+from ccd.voice import engine, referring, updating
 from ccd.voice.causes import cause_of_bye, read_reasons, reason_header
+from ccd.voice.extensions import ALLOW, SUPPORTED
 from ccd.voice.leg_states import LegMove, LegState, moved
+from ccd.voice.liveness import Liveness
+from ccd.voice.refusing import warning
 from ccd.voice.session import Session
 
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, REFER, REGISTER"
 _SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9]{1,2}|[A-D*#])\s*$", re.IGNORECASE | re.MULTILINE)
 _KEYS = {str(event): key for event, key in enumerate("0123456789*#ABCD")}
 """Some say a key by its event number (RFC 4733 §3.2): 10 is the star."""
@@ -32,14 +34,19 @@ _REFER_S = 60
 class CallLeg:
     """One party's audio link."""
 
+    made_by_us = False
+    """We sent its INVITE."""
+
     __slots__ = (
         "answering",
         "call_id",
         "channel",
         "device",
         "dialog",
+        "early_seq",
         "flow",
         "id",
+        "liveness",
         "peer",
         "play",
         "referred",
@@ -65,6 +72,9 @@ class CallLeg:
         """REFER whose outcome is still to be told."""
         self.answering: ServerTransaction | None = None
         """re-INVITE that we answered and whose ACK is awaited."""
+        self.early_seq = -1
+        """CSeq of the far end's last request before the answer."""
+        self.liveness: Liveness | None = Liveness(self)
 
     def move(self, move: LegMove) -> None:
         self.state = moved(self.state, move, self.id)
@@ -77,19 +87,23 @@ class CallLeg:
         if dialog is None or not dialog.accepts(request):
             self.channel.stack.reply(tx, 500, headers=(("Retry-After", "1"),))
             return
+        if updating.refused(self, tx, request):
+            return
         method = request.method
         if method == "BYE":
             self._on_bye(tx, request)
         elif method == "INVITE":
             self._on_reinvite(tx, request)
+        elif method == "UPDATE":
+            updating.on_update(self, tx, request)
         elif method == "INFO":
-            self._on_info(tx, request)
+            self.on_info(tx, request)
         elif method == "REFER":
             self._on_refer(tx, request)
         elif method == "MESSAGE":  # nobody would read it, so do not say that it was taken
             self.channel.stack.reply(tx, 403, reason="No Texts Within A Call")
         elif method in {"OPTIONS", "NOTIFY"}:
-            self.channel.stack.reply(tx, 200, headers=(("Allow", ALLOW),))
+            self.channel.stack.reply(tx, 200, headers=(("Allow", ALLOW), ("Supported", SUPPORTED)))
         else:
             self.channel.stack.reply(tx, 405, headers=(("Allow", ALLOW),))
 
@@ -101,7 +115,7 @@ class CallLeg:
 
     def _on_reinvite(self, tx: ServerTransaction, request: Request) -> None:
         stack, session = self.channel.stack, self.session
-        if session is None or self.state not in {LegState.UP, LegState.ANSWERED}:
+        if session is None or self.state not in {LegState.UP, LegState.ANSWERED} or self.inviting():
             stack.reply(tx, 491)
             return
         if self.answering is not None:
@@ -110,7 +124,7 @@ class CallLeg:
         try:
             body = session.answer(sdp_of(request) or b"") if request.body else session.offer()
         except CcdError as fault:
-            stack.reply(tx, 488, headers=(("Warning", f'399 ccd "{_quoted(str(fault))}"'),))
+            stack.reply(tx, 488, headers=(warning(fault),))
             return
         if self.dialog is not None:
             self.dialog.update_target(request)
@@ -119,6 +133,21 @@ class CallLeg:
         self.channel.answer_invite(tx, body, self)
         if request.body:
             self.stream_changed()
+
+    def inviting(self) -> bool:
+        """A re-INVITE of ours is under way."""
+        return self.liveness is not None and self.liveness.inviting
+
+    def offers(self) -> bool:
+        """An offer is under way, of either side, that must be settled before there is another."""
+        return self.answering is not None or self.inviting()
+
+    def several(self) -> bool:
+        """It rings in several places, of which none is agreed on yet."""
+        return False
+
+    def described_anew(self, body: bytes) -> None:
+        """Our SDP, that the far end was told before the answer, has changed."""
 
     def on_ack(self, request: Request) -> None:
         """The far end confirmed our 200."""
@@ -142,7 +171,7 @@ class CallLeg:
                 return
             self.stream_changed()
 
-    def _on_info(self, tx: ServerTransaction, request: Request) -> None:
+    def on_info(self, tx: ServerTransaction, request: Request) -> None:
         """DTMF by INFO: `application/dtmf-relay` (Signal=5) or `application/dtmf` (5)."""
         found = None
         if request.content_type == "application/dtmf-relay":
@@ -197,14 +226,21 @@ class CallLeg:
         body = f"Signal={digit}\r\nDuration=160\r\n".encode()
         self.send("INFO", [], body, "application/dtmf-relay")
 
-    def send(self, method: str, headers: list[tuple[str, str]], body: bytes = b"", kind: str = "") -> None:
-        """One request in the dialog; nobody waits for more than its final response."""
+    def send(
+        self,
+        method: str,
+        headers: list[tuple[str, str]],
+        body: bytes = b"",
+        kind: str = "",
+        owner: Any = None,
+    ) -> ClientTransaction | None:
+        """One request in the dialog; nobody waits for more than its final response, that `owner` hears."""
         if self.dialog is None or self.flow is None:
-            return
+            return None
         if self.flow.reliable:
             self.flow = self.channel.flow_now(self, self.flow)
         request = self.dialog.request(method, None, headers, body, kind)
-        self.channel.stack.request(request, self.flow, owner=self)
+        return self.channel.stack.request(request, self.flow, owner=owner or self)
 
     # -- media ---------------------------------------------------------------------------------------
 
@@ -238,6 +274,9 @@ class CallLeg:
         if self.state is LegState.GONE:
             return
         self.move(LegMove.OVER)
+        if self.liveness is not None:
+            self.liveness.forget()
+            self.liveness = None
         self.channel.forget(self)
         if self.session is not None:
             self.channel.engine.perform(engine.CloseLeg(self.id))
@@ -252,7 +291,11 @@ class CallLeg:
         """What came of a request of ours in the dialog: 408, 481 or silence mean that the call is no more."""
         del now
         method = event.tx.request.method
-        if isinstance(event, ResponseArrived) and event.response.status in {401, 407} and self._again(event):
+        if (
+            isinstance(event, ResponseArrived)
+            and event.response.status in {401, 407}
+            and self.send_again(event)
+        ):
             return
         if method == "BYE":
             if isinstance(event, TransactionFailed) or event.response.status >= 200:
@@ -267,18 +310,13 @@ class CallLeg:
             self.hang_up(Cause.VANISHED)
             self.over(Cause.VANISHED, remote=True, sip_status=event.response.status)
 
-    def _again(self, event: ResponseArrived) -> bool:
+    def send_again(self, event: ResponseArrived) -> ClientTransaction | None:
         """A carrier that challenges within the call too: the request with credentials, once."""
         if not self.trunk or self.dialog is None or self.flow is None:
-            return False
+            return None
         request = self.channel.trunks.authorise(self.trunk, event.tx.request, event.response)
         if request is None:
-            return False
+            return None
         self.dialog.local_seq += 1
         request.set("CSeq", f"{self.dialog.local_seq} {request.method}")
-        self.channel.stack.request(request, self.flow, owner=self)
-        return True
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "").replace('"', "'")[:120]
+        return self.channel.stack.request(request, self.flow, owner=event.owner)

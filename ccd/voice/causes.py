@@ -45,6 +45,7 @@ _Q850_TEXT = {
     41: "Temporary failure",
     42: "Switching equipment congestion",
     88: "Incompatible destination",
+    102: "Recovery on timer expiry",
 }
 
 _REFUSALS = {
@@ -62,6 +63,7 @@ _REFUSALS = {
     Cause.MEDIA_LOST: Refusal(480, "Temporarily Unavailable", 27),
     Cause.LAPSED: Refusal(480, "Temporarily Unavailable", 19),
     Cause.VANISHED: Refusal(480, "Temporarily Unavailable", 27),
+    Cause.EXPIRED: Refusal(480, "Temporarily Unavailable", 102),
     Cause.TRANSFERRED: Refusal(480, "Temporarily Unavailable", 16),
     Cause.ANSWERED_ELSEWHERE: Refusal(487, "Request Terminated", 26),
     Cause.RESTART: Refusal(503, "Service Unavailable", 41),

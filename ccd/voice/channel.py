@@ -35,14 +35,17 @@ from ccd.sip.endpoint import (
     TransactionFailed,
 )
 from ccd.sip.message import Request, Response
+from ccd.sip.session_timer import Policy
 from ccd.voice import arrivals, dialling, engine, leftovers, ways
 from ccd.voice.audio_lines import AudioLines
-from ccd.voice.call_leg import ALLOW, CallLeg
+from ccd.voice.call_leg import CallLeg
+from ccd.voice.extensions import ALLOW, SUPPORTED
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.keyed_twice import KeyedTwice, Way
 from ccd.voice.limits import Behind, Door
+from ccd.voice.liveness import Watch
 from ccd.voice.media_hearing import hear
-from ccd.voice.outgoing import Attempt
+from ccd.voice.outgoing import Attempt, OutgoingLeg
 from ccd.voice.performing import PERFORM
 from ccd.voice.recording_faults import RecordingFaults
 from ccd.voice.registrar import Registrar
@@ -51,6 +54,7 @@ from ccd.voice.speech_ahead import texts_ahead
 from ccd.voice.stack import SipStack
 from ccd.voice.texts import TextLeg
 from ccd.voice.trunks import Trunks
+from ccd.voice.updating import early_request
 
 MOST_REMEMBERED = 4000
 MOST_FORMER = 500
@@ -78,6 +82,8 @@ class VoiceChannel:
         )
         self.trunks.wake = self._set_timer
         self.registrar.proxies = lambda flow: self.trunks.source(flow) is not None
+        self.watch = Watch(self._set_timer)
+        self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
         self.legs: dict[str, CallLeg] = {}
         self.dialogs: dict[DialogKey, CallLeg] = {}
         self.secrets = Secrets()
@@ -163,6 +169,7 @@ class VoiceChannel:
         self.settings = settings
         self.codecs = settings.media.codecs
         self.stack.renew()
+        self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
         self.registrar.reload(settings.devices)
         self.own(self.trunks.reload(settings.trunks))
         self.engine.reload()
@@ -230,7 +237,7 @@ class VoiceChannel:
             if leg is not None:
                 self.remember_call(request.call_id, leg.id)
                 leg.on_request(event.tx, request)
-            elif request.method != "BYE" or not self._left_early(event):
+            elif not self._early(event):
                 self.stack.reply(event.tx, 481)
             return
         method = request.method
@@ -242,20 +249,30 @@ class VoiceChannel:
         elif method == "MESSAGE":
             arrivals.take_message(self, event)
         elif method == "OPTIONS":
-            headers = (("Allow", ALLOW), ("Accept", "application/sdp, text/plain"))
+            headers = (
+                ("Allow", ALLOW),
+                ("Supported", SUPPORTED),
+                ("Accept", "application/sdp, text/plain"),
+            )
             self.stack.reply(event.tx, 503 if self.door.draining else 200, headers=headers)
         elif method in {"BYE", "INFO", "REFER", "NOTIFY", "UPDATE", "PRACK"}:
             self.stack.reply(event.tx, 481)
         else:
             self.stack.reply(event.tx, 405, headers=(("Allow", ALLOW),))
 
-    def _left_early(self, event: RequestArrived) -> bool:
-        """BYE before our answer: a caller may leave so instead of by CANCEL (RFC 3261 §15)."""
-        leg = self.legs.get(self._calls.get(event.request.call_id, ""))
-        if not isinstance(leg, IncomingLeg) or not leg.rings_for(event.request):
+    def _early(self, event: RequestArrived) -> bool:
+        """A request before the answer (RFC 3261 §12.1): a caller may leave by BYE instead of CANCEL (§15)."""
+        request = event.request
+        leg = self.legs.get(self._calls.get(request.call_id, ""))
+        if not isinstance(leg, (IncomingLeg, OutgoingLeg)) or not leg.rings_for(request):
             return False
-        self.stack.reply(event.tx, 200)
-        leg.on_cancel(event.request)
+        if request.method != "BYE":
+            early_request(leg, event.tx, request)
+        elif isinstance(leg, IncomingLeg):
+            self.stack.reply(event.tx, 200)
+            leg.on_cancel(request)
+        else:
+            return False  # who is called may not: it has a final answer to give
         return True
 
     # -- what legs ask of the channel ---------------------------------------------------------------------
@@ -270,6 +287,10 @@ class VoiceChannel:
         for name, value in self.contact_header(leg):
             response.add(name, value)
         response.add("Allow", ALLOW)
+        if status == 200:
+            response.add("Supported", SUPPORTED)
+            for name, value in leg.liveness.answer(tx.request) if leg.liveness is not None else ():
+                response.add(name, value)
         response.set_body(body, "application/sdp")
         self.stack.respond(tx, response)
 
@@ -393,10 +414,13 @@ class VoiceChannel:
         self.post(fact)
 
     def _set_timer(self) -> None:
-        """One timer for registrations, qualify and trunks; to be called when those may have an earlier
-        deadline: calls move none of them."""
+        """One timer for registrations, qualify, trunks and the sessions of calls; to be called when those may
+        have an earlier deadline."""
         first, second = self.registrar.next_deadline(), self.trunks.next_deadline()
+        third = self.watch.next_deadline()
         deadline = second if first is None or (second is not None and second < first) else first
+        if deadline is None or (third is not None and third < deadline):
+            deadline = third
         if deadline == self._deadline and self._timer is not None:
             return
         self._deadline = deadline
@@ -415,6 +439,7 @@ class VoiceChannel:
         now = self.clock.now()
         self.registrar.expire(now)
         self.trunks.expire(now)
+        self.watch.expire(now)
         self._set_timer()
 
     def _trace(self, argument: str) -> list[dict[str, Any]]:

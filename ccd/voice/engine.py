@@ -179,7 +179,8 @@ class Digit(MediaFact, frozen=True):
 
 
 class PeerLost(MediaFact, frozen=True):
-    """A party that should send has been silent for `silent_s`. Reported once until it is heard again."""
+    """A party that should send has been silent for `silent_s`: told each time that it has become too long
+    again, until it is heard."""
 
     leg: str
     silent_s: float

@@ -31,6 +31,7 @@ class IncomingLeg(CallLeg):
         self.invite: ServerTransaction | None = tx
         self.flow = flow
         self.call_id = tx.request.call_id
+        self.early_seq = tx.request.cseq.number
         self.offer: SessionDescription | None = None
         """The caller's, until it is answered."""
         self._deaf = False
@@ -66,6 +67,7 @@ class IncomingLeg(CallLeg):
             return
         self.move(LegMove.ANSWER)
         self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow))
+        self.dialog.remote_seq = max(self.dialog.remote_seq, self.early_seq)
         self.channel.dialogs[self.dialog.key] = self
         self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)
         if self._deaf:
@@ -131,6 +133,10 @@ class IncomingLeg(CallLeg):
             and tx.to_tag == request.to_tag
             and tx.request.from_tag == request.from_tag
         )
+
+    def described_anew(self, body: bytes) -> None:
+        """The answer is to say the same."""
+        self._described = body
 
     def on_cancel(self, cancel: Request) -> None:
         """The caller left before we answered, by CANCEL or by BYE."""

@@ -30,8 +30,9 @@ def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
             if peer is not None and stream is not None and stream.digits is None and not fact.tone:
                 peer.send_digit(fact.digit)
     elif isinstance(fact, engine.PeerLost):
-        if fact.leg in channel.legs:
-            channel.post(facts.MediaLost(fact.leg, fact.silent_s))
+        leg = channel.legs.get(fact.leg)
+        if leg is not None and leg.liveness is not None:
+            leg.liveness.silent(fact.silent_s)
     elif isinstance(fact, engine.LegFailed):
         leg = channel.legs.get(fact.leg)
         if leg is not None:

@@ -32,7 +32,7 @@ class Upkeep:
         self._heap: list[tuple[float, int, Leg]] = []
         self._count = count()
         self._lost_legs: dict[Leg, float] = {}
-        """Legs reported lost, and when each was heard last."""
+        """Legs reported lost, and when they are to be reported again."""
 
     @property
     def next_due(self) -> float:
@@ -89,7 +89,8 @@ class Upkeep:
         if silent < self._dead_after:
             self._lost_legs.pop(leg, None)
             return leg.heard + self._dead_after
-        if self._lost_legs.get(leg) != leg.heard:
-            self._lost_legs[leg] = leg.heard
+        again = self._lost_legs.get(leg, 0.0)
+        if now >= again:
+            again = self._lost_legs[leg] = now + self._dead_after
             self._lost(leg, silent)
-        return now + INTERVAL_S
+        return min(again, now + INTERVAL_S)

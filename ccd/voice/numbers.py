@@ -17,6 +17,7 @@ _WITHHELD = frozenset(
     {"", "anonymous", "restricted", "private", "unavailable", "unknown", "withheld", "unassigned", "blocked"}
 )
 _PRIVATE = frozenset({"id", "user", "full"})
+_HIDDEN = re.compile(r";\s*privacy\s*=\s*\"?(?:full|uri)", re.IGNORECASE)
 _SEPARATORS = str.maketrans("", "", " \t\u00a0-.()/")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIALLED = re.compile(r"\+?[0-9]+")
@@ -128,17 +129,29 @@ def number_of(uri: SipUri | TelUri | AbsoluteUri, country: str) -> str:
 
 
 def caller_of(request: Request, country: str) -> Caller:
-    """Who calls, as a trusted trunk says it: P-Asserted-Identity before From (RFC 3325), unless private."""
-    if _wants_privacy(request):
+    """Who calls, as a trusted trunk says it, unless private.
+
+    P-Asserted-Identity (RFC 3325), else its forerunner Remote-Party-ID, else From.
+    """
+    party = _calling_party(request)
+    if _wants_privacy(request) or _HIDDEN.search(party):
         return Caller("", "")
     sender = request.from_
     name = (sender.display or "").strip()
     asserted = request.get("P-Asserted-Identity")
     number = _asserted_number(asserted, country) if asserted else ""
+    if not number and party:
+        number = _asserted_number(party, country)
     number = number or number_of(sender.uri, country)
     if name.lower() in _WITHHELD or (number and normalise(name, country) == number):
         name = ""
     return Caller(number, name)
+
+
+def _calling_party(request: Request) -> str:
+    """Remote-Party-ID of who calls (draft-ietf-sip-privacy-04 §5), as Cisco and others still send it."""
+    parties = request.get_all("Remote-Party-ID")
+    return next((each for each in parties if "party=called" not in each.lower()), "")
 
 
 def _wants_privacy(request: Request) -> bool:

@@ -18,9 +18,11 @@ from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import ClientTransaction, ResponseArrived, State, TransactionFailed
 from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
+from ccd.sip.session_timer import ask, read_least
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
+from ccd.voice.extensions import ALLOW
 from ccd.voice.leg_states import LegMove, LegState
 from ccd.voice.targets import Candidate
 
@@ -36,7 +38,7 @@ MOST_CHALLENGES = 3
 class Attempt:
     """One INVITE of an outgoing leg, with the copies that authentication makes."""
 
-    __slots__ = ("candidate", "challenged", "counted", "leg", "over", "rang", "timer", "tx", "won")
+    __slots__ = ("candidate", "challenged", "counted", "leg", "longer", "over", "rang", "timer", "tx", "won")
 
     def __init__(self, leg: "OutgoingLeg", candidate: Candidate) -> None:
         self.leg = leg
@@ -45,6 +47,8 @@ class Attempt:
         self.rang = False
         self.challenged = 0
         """Challenges answered so far."""
+        self.longer = False
+        """Sent anew with a longer session time."""
         self.over = False
         self.won = False
         self.timer: TimerHandle | None = None
@@ -79,6 +83,8 @@ class Attempt:
 
 class OutgoingLeg(CallLeg):
     """The client side of one or more INVITEs."""
+
+    made_by_us = True
 
     __slots__ = ("_attempts", "_early", "_rang", "_worst", "command", "waiting")
 
@@ -118,6 +124,8 @@ class OutgoingLeg(CallLeg):
         self._attempts.append(attempt)
         host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
         request = candidate.invite(self.call_id, session.offer(first=True, host=host))
+        for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
+            request.add(name, value)
         self.channel.remember_call(request.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:
@@ -144,7 +152,8 @@ class OutgoingLeg(CallLeg):
         """A 200: the first wins; any other is acknowledged and ended."""
         attempt.over = True
         attempt.stop_timer()
-        dialog = Dialog.as_client(tx.request, response)
+        request = tx.request  # once acknowledged, only its outline is kept
+        dialog = Dialog.as_client(request, response)
         flow = self.channel.flow_of(dialog, tx.flow, attempt.candidate.trunk)
         self.channel.stack.send_ack(tx, dialog.ack(response), flow)
         if self.state is LegState.GONE or self.dialog is not None:
@@ -160,6 +169,9 @@ class OutgoingLeg(CallLeg):
         self.call_id = dialog.call_id
         self.device, self.trunk = attempt.candidate.device, attempt.candidate.trunk
         self.channel.dialogs[dialog.key] = self
+        dialog.remote_seq = self.early_seq
+        if self.liveness is not None:
+            self.liveness.accepted(request, response)
         self._cancel_others()
         self.waiting = []
         if not self._take_answer(sdp_of(response) or b"", quiet=False):
@@ -177,6 +189,8 @@ class OutgoingLeg(CallLeg):
             attempt.finish()
             return
         if status in {401, 407} and self._authorise(attempt, tx, response):
+            return
+        if status == 422 and self._ask_longer(attempt, tx, response):
             return
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
@@ -250,6 +264,20 @@ class OutgoingLeg(CallLeg):
         attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
         return True
 
+    def _ask_longer(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> bool:
+        """The session time that we asked for is too short: once more, with what the far end wants."""
+        least_s = read_least(response)
+        if attempt.longer or not least_s:
+            return False
+        attempt.longer = True
+        former = tx.request
+        request = Request("INVITE", former.raw_uri, list(former.headers), former.body, former.charset)
+        request.set("CSeq", f"{former.cseq.number + 1} INVITE")
+        for name, value in ask(self.channel.session_policy, None, least_s):
+            request.set(name, value)
+        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
+        return True
+
     def _take_answer(self, body: bytes, *, quiet: bool) -> bool:
         session = self.session
         if session is None:
@@ -266,6 +294,17 @@ class OutgoingLeg(CallLeg):
             self.channel.engine.perform(engine.SetStream(self.id, session.stream))
             session.told_held = session.held
         return True
+
+    def several(self) -> bool:
+        """More than one phone rings."""
+        return sum(not each.over for each in self._attempts) != 1
+
+    def rings_for(self, request: Request) -> bool:
+        """Whether it was sent in an early dialog of this call: with our tag, by who rings."""
+        return self.dialog is None and any(
+            each.rang and not each.over and each.tx is not None and each.tx.request.from_tag == request.to_tag
+            for each in self._attempts
+        )
 
     def _note_failure(self, cause: Cause, status: int, q850: int) -> None:
         rank = _RANK.get(cause, 1)

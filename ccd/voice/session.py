@@ -4,6 +4,7 @@
 """
 
 from ccd.sip import sdp
+from ccd.sip.network import check_network
 from ccd.voice.engine import Stream
 
 
@@ -17,6 +18,7 @@ class Session:
         "id",
         "offering",
         "port",
+        "said",
         "stream",
         "told_held",
         "version",
@@ -32,6 +34,8 @@ class Session:
         self.version = 0
         self.offering: sdp.SessionDescription | None = None
         """Our offer that is not answered yet."""
+        self.said: sdp.SessionDescription | None = None
+        """Our side as it was last agreed on."""
         self.stream: Stream | None = None
         self.held = False
         """The far end holds us."""
@@ -52,6 +56,13 @@ class Session:
         codecs = self.codecs if self.stream is None else (self.stream.codec,)
         return sdp.offer(host, self.port, codecs, session_id=self.id, version=self.version)
 
+    def offer_again(self) -> bytes:
+        """Our side as it stands, as an offer that changes nothing: the version stays (RFC 4028 §7.4)."""
+        if self.said is None:
+            return self.offer()
+        self.offering = self.said
+        return self.said.to_bytes()
+
     def answer(self, offer: bytes | sdp.SessionDescription) -> bytes:
         """Answer the far end's offer. Raises `SipParseError` or `Incompatible`; nothing is changed then."""
         offered = sdp.parse_sdp(offer) if isinstance(offer, bytes) else offer
@@ -59,8 +70,10 @@ class Session:
         described, agreed = sdp.answer(
             offered, self.host, self.port, codecs, session_id=self.id, version=self.version + 1
         )
+        check_network(self.host, agreed.remote_host)
         self.version += 1
         self.offering = None
+        self.said = described
         self._agree(agreed, offered.held)
         return described.to_bytes()
 
@@ -70,6 +83,8 @@ class Session:
             return
         answered = sdp.parse_sdp(body)
         agreed = sdp.read_answer(self.offering, answered)
+        check_network(self.host, agreed.remote_host)
+        self.said = self.offering
         self._agree(agreed, answered.held)
 
     def _agree(self, agreed: sdp.Negotiated, held: bool) -> None:
@@ -78,12 +93,17 @@ class Session:
             codec=agreed.codec,
             payload=agreed.payload,
             digits=agreed.digits_payload,
-            digits_in=agreed.own_digits_payload if agreed.digits_payload is not None else None,
+            digits_in=_other_than(agreed.digits_payload, agreed.own_digits_payload),
             host=agreed.remote_host,
             port=agreed.remote_port,
             send=agreed.send,
             receive=agreed.receive,
         )
+
+
+def _other_than(theirs: int | None, ours: int | None) -> int | None:
+    """Our number for telephone-events, where both have one and they differ."""
+    return ours if theirs is not None and ours != theirs else None
 
 
 def _first(codec: str, codecs: tuple[str, ...]) -> tuple[str, ...]:

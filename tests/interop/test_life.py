@@ -100,9 +100,10 @@ async def test_workers_do_not_outlive_a_killed_daemon(make_site: Make) -> None:
 
 
 async def test_a_caller_whose_audio_stops_is_hung_up(make_site: Make) -> None:
-    site: Site = await make_site(agents=1, tables={"media": {"dead_after_s": 1.0}})
+    site: Site = await make_site(agents=1, tables={"media": {"dead_after_s": 1.0}, "sip": {"t1_ms": 100}})
     rtp = await Rtp.open()
     async with phone(site) as agent, caller(site) as outside:
+        agent.answers_options = outside.answers_options = False
         call = await outside.call(DIRECT, sdp(port=rtp.port))
         answer = await call.answered()
         taken = await Call.taken(agent)

@@ -54,8 +54,11 @@ class PjsipPhone(SteeredPhone):
         folder: Path | None = None,
         source: Path | None = None,
         ca: Path | None = None,
+        timer_s: int = 0,
+        timer_least_s: int = 90,
     ) -> None:
         """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
+        `timer_s`: it always asks for session timers (RFC 4028), of so long; 0: it knows none;
         `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again; `ca`: for transport tls,
         who must have signed the registrar's certificate.
         """
@@ -91,6 +94,8 @@ class PjsipPhone(SteeredPhone):
             "folder": str(self.folder),
             "source": str(tone),
             "ca": str(ca or ""),
+            "timer_s": timer_s,
+            "timer_least_s": timer_least_s,
         }
         argv = [sys.executable, str(AGENT)]
         super().__init__(

@@ -316,6 +316,10 @@ def _account(options: dict[str, Any]) -> pj.AccountConfig:
     config.natConfig.viaRewriteUse = 0
     config.natConfig.sdpNatRewriteUse = 0
     config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_INACTIVE
+    if options["timer_s"]:
+        config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
+        config.callConfig.timerMinSESec = options["timer_least_s"]
+        config.callConfig.timerSessExpiresSec = options["timer_s"]
     if options["registrar"]:
         suffix = "" if options["transport"] == "udp" else f";transport={options['transport']}"
         config.regConfig.registrarUri = f"sip:{options['domain']}"

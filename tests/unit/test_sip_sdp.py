@@ -72,6 +72,13 @@ def test_an_answer_takes_the_first_codec_of_the_offer_that_we_have() -> None:
     ]
 
 
+def test_an_origin_that_is_no_number_is_kept() -> None:
+    """RFC 8866 §5.2 wants numbers; who writes something else is understood all the same."""
+    read = parse_sdp(b"v=0\r\no=pbx a1-b2 123456789012345678901234 IN IP4 h\r\ns=-\r\n")
+    assert (read.origin.session_id, read.origin.version) == ("a1-b2", "123456789012345678901234")
+    assert b"o=pbx a1-b2 123456789012345678901234 IN IP4 h\r\n" in read.to_bytes()
+
+
 def test_an_offer_and_its_answer_agree() -> None:
     ours = offer("2001:db8::1", 20000, ("PCMA", "PCMU"), "sendrecv", 5, 1)
     assert b"c=IN IP6 2001:db8::1\r\n" in bytes(ours)
@@ -200,7 +207,6 @@ def test_answers_that_do_not_fit_our_offer(media: tuple[str, ...]) -> None:
         b"v=1\r\n",
         b"v=0\r\nm=audio 1 RTP/AVP 0\r\n",
         b"v=0\r\no=- 1 1 IN IP4 h\r\nm=audio 1 RTP/AVP 0\r\n",
-        b"v=0\r\no=- x 1 IN IP4 h\r\n",
         b"v=0\r\no=- 1 1 IP4 h\r\n",
         b"v=0\r\no=- 1 1 IN IP4 h\r\nc=IN IP5 h\r\n",
         b"v=0\r\no=- 1 1 IN IP4 h\r\nm=audio 65536 RTP/AVP 0\r\n",

@@ -1,0 +1,20 @@
+"""What SIP extensions we know (RFC 3261 §8.2.2.3, §19.2), and the methods we take."""
+
+from ccd.sip.message import Request
+from ccd.sip.session_timer import TAG
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, REFER, REGISTER, UPDATE"
+KNOWN = frozenset({TAG, "replaces"})
+"""Option tags that a far end may require of us."""
+SUPPORTED = TAG
+"""What we tell of it unasked; phones are told `replaces` too (`VoiceChannel.answer_invite`)."""
+
+
+def unknown_to_us(request: Request) -> list[str]:
+    """Option tags that a request requires and we do not have: it must be answered 420."""
+    return [tag for tag in request.get_all("Require") if tag.lower() not in KNOWN]
+
+
+def not_supported(tags: list[str]) -> tuple[tuple[str, str], ...]:
+    """The headers of that 420."""
+    return (("Unsupported", ", ".join(tags)),)
