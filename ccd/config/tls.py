@@ -17,8 +17,13 @@ def check_tls(reader: Reader, settings: Settings) -> None:
     """Every `tls` transport and trunk."""
     for at, transport in enumerate(settings.sip.transports):
         _transport(reader, ("sip", "transports", at), transport)
+    listening = any(transport.protocol == TLS for transport in settings.sip.transports)
     for name, trunk in settings.trunks.items():
         _trunk(reader, ("trunks", name), trunk)
+        if trunk.protocol == TLS and trunk.register and not listening:
+            problem = "we register over tls and listen for none: a carrier that connects anew finds nobody"
+            cure = 'add a [[sip.transports]] table with protocol = "tls"'
+            _warn(reader, ("trunks", name, "protocol"), problem, cure)
 
 
 def _transport(reader: Reader, path: Path, transport: TransportSettings) -> None:
@@ -43,6 +48,8 @@ def _readable(reader: Reader, path: Path, file: str) -> bool:
     try:
         with FilePath(file).open("rb"):
             return True
+    except FileNotFoundError:  # the machine that checks need not have it; a start without it fails
+        _warn(reader, path, f"{file} does not exist here", "put the file (PEM) there before the start")
     except PermissionError:
         problem = f"{file} cannot be read by who checks"
         _warn(reader, path, problem, "check as the user that the daemon runs as")

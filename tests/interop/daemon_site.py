@@ -21,6 +21,7 @@ from typing import Any, Self
 import msgspec
 
 from ccd.history.state import Record
+from tests.peers.certificates import Certificate
 from tests.peers.missing import lacking
 from tests.peers.ports import free_port, media_block
 from tests.peers.process import PeerMissing, PeerProcess, program
@@ -41,6 +42,14 @@ def need(*names: str) -> None:
             program(name)
         except PeerMissing as missing:
             lacking(str(missing))
+
+
+def tls_transport(own: Certificate, port: int) -> str:
+    """A transport that speaks TLS, for `extra` of a site."""
+    return (
+        f'[[sip.transports]]\nprotocol = "tls"\nhost = "127.0.0.1"\nport = {port}\n'
+        f'certificate = "{own.file}"\nkey = "{own.key}"\n'
+    )
 
 
 class Site:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need
+from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need, tls_transport
 from tests.interop.parties import bridged, phone
 from tests.interop.wire import Call, Message, Ua, sdp
 from tests.peers import sipp
+from tests.peers.certificates import authority, signed
 from tests.peers.kamailio import EDGE, Kamailio
 from tests.peers.ports import free_port
 from tests.peers.sipp import Sipp
@@ -24,12 +25,15 @@ address = "+33199887766"
 """
 
 
-async def registered(make_site: Make, carrier: Kamailio, protocol: str) -> Site:
-    """A centre whose only trunk is registered there."""
+async def registered(
+    make_site: Make, carrier: Kamailio, protocol: str, listening: str = "", **more: str
+) -> Site:
+    """A centre whose only trunk is registered there; `listening`: a transport of its own beside the usual."""
     trunk = {
         "host": carrier.host,
-        "port": carrier.port,
+        "port": carrier.tls_port if protocol == "tls" else carrier.port,
         "protocol": protocol,
+        **more,
         "register": True,
         "username": ACCOUNT,
         "password": "env:CCD_INTEROP_PASSWORD",
@@ -38,7 +42,7 @@ async def registered(make_site: Make, carrier: Kamailio, protocol: str) -> Site:
         "qualify_s": 0.0,
     }
     site: Site = await make_site(
-        agents=1, extra=FLOW, tables={"trunks.carrier": trunk, "numbers": {OUT: "out"}}
+        agents=1, extra=FLOW + listening, tables={"trunks.carrier": trunk, "numbers": {OUT: "out"}}
     )
 
     async def up() -> bool:
@@ -48,15 +52,30 @@ async def registered(make_site: Make, carrier: Kamailio, protocol: str) -> Site:
     return site
 
 
-@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+@pytest.mark.parametrize("protocol", ["udp", "tcp", "tls"])
 async def test_calls_from_and_to_the_outside_through_a_proxy(
     make_site: Make, tmp_path: Path, protocol: str
 ) -> None:
-    need("kamailio", "sipp")
+    need("kamailio", "sipp", "openssl")
     far = Sipp("uas_agent", folder=tmp_path / "far", timeout_s=60)
-    carrier = Kamailio(ACCOUNT, PASSWORD, carrier=far.address, folder=tmp_path / "kamailio")
+    ca = authority(tmp_path)
+    carrier = Kamailio(
+        ACCOUNT,
+        PASSWORD,
+        carrier=far.address,
+        folder=tmp_path / "kamailio",
+        certificate=signed(tmp_path, ca, "DNS:carrier.test") if protocol == "tls" else None,
+    )
+    trust: dict[str, str] = {}
+    if protocol == "tls":
+        own = signed(tmp_path, ca, "IP:127.0.0.1", file="own")
+        trust = {
+            "ca": str(ca.file),
+            "certificate_name": "carrier.test",
+            "listening": tls_transport(own, free_port("127.0.0.1")),
+        }
     async with carrier, far:
-        site = await registered(make_site, carrier, protocol)
+        site = await registered(make_site, carrier, protocol, **trust)
         async with phone(site) as agent, await Ua.open(carrier.address, user="+33140000077") as outside:
             # in: the proxy finds us by our registration, our BYE goes back through it
             call = await outside.call(DIRECT)
@@ -126,3 +145,35 @@ def acknowledged(call: Call, route: list[tuple[str, str]]) -> bytes:
     call.number -= 1
     ack.headers = [(name, f"{call.number} ACK" if name == "CSeq" else value) for name, value in ack.headers]
     return bytes(ack)
+
+
+async def test_a_carrier_with_another_certificate_gets_no_password_and_no_call(
+    make_site: Make, tmp_path: Path
+) -> None:
+    need("kamailio", "openssl")
+    ca = authority(tmp_path)
+    shown = signed(tmp_path, ca, "DNS:somebody.test")
+    carrier = Kamailio(ACCOUNT, PASSWORD, folder=tmp_path / "kamailio", certificate=shown)
+    async with carrier:
+        trunk = {
+            "host": carrier.host,
+            "port": carrier.tls_port,
+            "protocol": "tls",
+            "ca": str(ca.file),
+            "certificate_name": "carrier.test",
+            "register": True,
+            "username": ACCOUNT,
+            "password": "env:CCD_INTEROP_PASSWORD",
+            "sources": ["127.0.0.1"],
+            "qualify_s": 1.0,
+        }
+        site: Site = await make_site(agents=1, tables={"trunks.carrier": trunk})
+
+        async def told() -> bool:
+            return "tls_failed" in site.process.tail()
+
+        await site.until("the certificate was refused", told)
+        (row,) = await site.ask("trunks")
+        assert not row["up"]
+        assert "Hostname mismatch, certificate is not valid for 'carrier.test'" in site.process.tail()
+    assert "REGISTER" not in carrier.tail()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need
+from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need, tls_transport
 from tests.interop.parties import bridged
 from tests.interop.test_softphones import CALLER, DOMAIN, FIRST, customer, until_ended
 from tests.peers.baresip import Baresip
@@ -37,10 +37,7 @@ class Safe:
 
     @property
     def transport(self) -> str:
-        return (
-            f'[[sip.transports]]\nprotocol = "tls"\nhost = "127.0.0.1"\nport = {self.port}\n'
-            f'certificate = "{self.own.file}"\nkey = "{self.own.key}"\n'
-        )
+        return tls_transport(self.own, self.port)
 
 
 def phone(kind: str, safe: Safe, folder: Path, ca: Certificate) -> Any:

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.peers.certificates import Certificate
 from tests.peers.ports import free_port
-from tests.peers.process import PeerFailed, PeerProcess, program
+from tests.peers.process import PeerFailed, PeerMissing, PeerProcess, program
 
 MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
 
@@ -28,6 +29,16 @@ loadmodule "pv.so"
 loadmodule "maxfwd.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
+{tls}
+"""
+
+TLS = """\
+enable_tls=yes
+listen=tls:{host}:{port}
+loadmodule "tls.so"
+modparam("tls", "certificate", "{certificate.file}")
+modparam("tls", "private_key", "{certificate.key}")
+modparam("tls", "tls_method", "TLSv1.2+")
 """
 
 WITHIN = """\
@@ -112,10 +123,18 @@ class Kamailio:
         port: int = 0,
         folder: Path | None = None,
         config: str = CONFIG,
+        certificate: Certificate | None = None,
     ) -> None:
+        """`certificate`: it takes TLS too, on `tls_port`. Raises `PeerMissing` without its tls module."""
         self.host = host
         self.port = port or free_port(host)
+        self.tls_port = free_port(host)
         self.realm = realm
+        tls = ""
+        if certificate is not None:
+            if not any((Path(folder) / "tls.so").exists() for folder in MODULES.split(":")):
+                raise PeerMissing("Kamailio's TLS is missing: apt-get install kamailio-tls-modules")
+            tls = TLS.format(host=host, port=self.tls_port, certificate=certificate)
         self.folder = folder or Path(tempfile.mkdtemp(prefix="kamailio-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "kamailio.cfg"
@@ -129,6 +148,7 @@ class Kamailio:
                 account=account,
                 carrier=carrier,
                 outside=outside,
+                tls=tls,
             ),
             encoding="utf-8",
         )

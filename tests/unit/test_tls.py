@@ -103,3 +103,26 @@ def test_a_key_that_everybody_can_read_is_a_fault(folder: Path, by: Certificate,
     _, faults = check(written(tmp_path, open_to_all))
     (fault,) = [fault for fault in faults if fault.key.startswith("sip.transports")]
     assert fault.problem.endswith("can be read by everybody") and fault.cure.startswith("chmod 640 ")
+
+
+TRUNK = """
+[trunks.carrier]
+host = "sip.carrier.example"
+protocol = "tls"
+register = true
+username = "33123456789"
+password = "env:CARRIER_PASSWORD"
+"""
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_trunk_that_registers_over_tls_wants_a_listener(
+    server: Certificate, tmp_path: Path, listens: bool
+) -> None:
+    conf = written(tmp_path, server) / "ccd.toml"
+    text = conf.read_text() if listens else conf.read_text().partition("[daemon]")[2]
+    conf.write_text((text if listens else "[daemon]" + text) + TRUNK)
+    settings, faults = check(tmp_path)
+    assert settings is not None, faults
+    warned = [fault for fault in faults if fault.key == "trunks.carrier.protocol"]
+    assert len(warned) == (0 if listens else 1) and all(fault.warning for fault in warned)
