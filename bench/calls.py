@@ -160,7 +160,7 @@ class Site:
         self._sipp("agent.xml", self.phones, ["-aa", "-m", "100000000"])
         register = self._sipp(
             "register.xml", self.registrar,
-            ["-inf", str(self.folder / "phones.csv"), "-m", str(self.agents), "-r", "50",
+            ["-inf", str(self.folder / "phones.csv"), "-m", str(self.agents), "-r", "200",
              f"127.0.0.1:{self.sip}"],
         )  # fmt: skip
         if register.wait(60) != 0:

@@ -39,7 +39,7 @@ from ccd.sip.session_timer import Policy
 from ccd.voice import arrivals, dialling, engine, leftovers, ways
 from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import CallLeg
-from ccd.voice.extensions import ALLOW, SUPPORTED
+from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED, SUPPORTED
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.keyed_twice import KeyedTwice, Way
 from ccd.voice.limits import Behind, Door
@@ -282,13 +282,11 @@ class VoiceChannel:
         response = Response.to_request(tx.request, status, None, tx.to_tag)
         for hop in tx.request.get_all("Record-Route"):
             response.add("Record-Route", hop)
-        if leg.device:  # some phones offer an attended transfer only where the far end knows it
-            response.add("Supported", "replaces")
         for name, value in self.contact_header(leg):
             response.add(name, value)
         response.add("Allow", ALLOW)
+        response.add("Supported", PHONES_SUPPORTED if leg.device else SUPPORTED)
         if status == 200:
-            response.add("Supported", SUPPORTED)
             for name, value in leg.liveness.answer(tx.request) if leg.liveness is not None else ():
                 response.add(name, value)
         response.set_body(body, "application/sdp")

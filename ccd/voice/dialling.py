@@ -72,7 +72,6 @@ def _to_binding(channel: "VoiceChannel", command: DialLeg, bound: Bound) -> Cand
         ("Contact", channel.contact(bound.flow)),
         ("X-CCD-Interaction", card.interaction),
         *((("X-CCD-Consults", card.consults),) if card.consults else ()),
-        ("Supported", "replaces"),
         *(("Route", route) for route in bound.route),
     ]
     return Candidate(bound.contact, bound.flow, headers, device=bound.device)

@@ -7,7 +7,9 @@ ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, REFER, REGIST
 KNOWN = frozenset({TAG, "replaces"})
 """Option tags that a far end may require of us."""
 SUPPORTED = TAG
-"""What we tell of it unasked; phones are told `replaces` too (`VoiceChannel.answer_invite`)."""
+"""What we tell of it unasked."""
+PHONES_SUPPORTED = f"replaces, {TAG}"
+"""Some phones offer an attended transfer only where the far end knows it."""
 
 
 def unknown_to_us(request: Request) -> list[str]:

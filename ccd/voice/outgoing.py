@@ -22,7 +22,7 @@ from ccd.sip.session_timer import ask, read_least
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
-from ccd.voice.extensions import ALLOW
+from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED
 from ccd.voice.leg_states import LegMove, LegState
 from ccd.voice.targets import Candidate
 
@@ -126,6 +126,8 @@ class OutgoingLeg(CallLeg):
         request = candidate.invite(self.call_id, session.offer(first=True, host=host))
         for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
             request.add(name, value)
+        if candidate.device:
+            request.set("Supported", PHONES_SUPPORTED)
         self.channel.remember_call(request.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:

