@@ -13,7 +13,7 @@ _KEYS = (
     "media.port",
     "media.inband_dtmf",
 )
-_AT_ONCE = ("daemon.drain_s:",)
+_AT_ONCE = ("daemon.drain_s:", "sip.session_expires_s:", "sip.session_least_s:")
 _CHANNEL = "channels."
 
 

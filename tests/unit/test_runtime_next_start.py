@@ -31,8 +31,12 @@ def test_what_sockets_and_workers_were_made_with_waits(keys: dict[str, object], 
 
 
 def test_what_is_in_force_at_once_does_not() -> None:
-    changed = settings(daemon=DaemonSettings(drain_s=5.0), media=MediaSettings(codecs=("PCMU",)))
-    assert len(diff(settings(), changed)) == 2
+    changed = settings(
+        daemon=DaemonSettings(drain_s=5.0),
+        media=MediaSettings(codecs=("PCMU",)),
+        sip=SipSettings(session_expires_s=600),
+    )
+    assert len(diff(settings(), changed)) == 3
     assert waiting(diff(settings(), changed)) == []
     assert waiting(["+ agents.eve", "profile rush is turned off: sip.x is gone"]) == []
 
