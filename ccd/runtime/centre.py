@@ -241,7 +241,7 @@ class Centre:
         info.queue = queue
         info.entered_at = info.entered_at or self.now
         weighed = self._weigh(info, rule)
-        worth, requirement = info.priority, both(info.requirement, weighed.requirement)
+        worth = info.priority
         if weighed.added:
             worth = (rule.priority if worth is None else worth) + weighed.added
         if not talk.away:
@@ -249,10 +249,7 @@ class Centre:
         if not (whisper or whisper_say):
             whisper, whisper_say = rule.whisper, rule.whisper_say
         self.talks.wait(talk, rule.music, whisper=whisper, record=rule.record, whisper_say=whisper_say)
-        self.history.queued(info.id, queue, self.now, worth or 0)
-        self._note_weighed(info, weighed)
-        if profiles := self.in_force.changed.get(queue):
-            self.history.note(info.id, self.now, "under profile", profile=profiles)
+        self._note_entry(info, worth, weighed)
         enter = self.router.requeue if again else partial(self.router.enqueue, callback=callback)
         self.push(
             enter(
@@ -264,12 +261,19 @@ class Centre:
                 priority=worth,
                 entered_at=info.entered_at,
                 passed_on_by=passed_on_by,
-                requirement=requirement,
+                requirement=both(info.requirement, weighed.requirement),
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
                 customer="" if recalls.is_recall(info) else info.customer,
             )
         )
+
+    def _note_entry(self, info: Interaction, worth: int | None, weighed: Weighed) -> None:
+        """That it waits, with what priority, and which rules had a say in it."""
+        self.history.queued(info.id, info.queue, self.now, worth or 0)
+        self._note_weighed(info, weighed)
+        if profiles := self.in_force.changed.get(info.queue):
+            self.history.note(info.id, self.now, "under profile", profile=profiles)
 
     def _note_weighed(self, info: Interaction, weighed: Weighed) -> None:
         if weighed.held:

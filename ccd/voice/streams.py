@@ -54,6 +54,10 @@ class Trust(msgspec.Struct, frozen=True):
     """File (PEM) of the authority that signed it; empty: the system's authorities."""
 
 
+Way = tuple[str, str, int, Trust | None]
+"""Protocol, address and port that a connection of ours goes to, and whom we expect there."""
+
+
 class Connection(asyncio.Protocol):
     """One connection, taken or made. Its flow is fixed from the start; what is sent early waits."""
 
@@ -73,6 +77,8 @@ class Connection(asyncio.Protocol):
         """Whom we expect at the far end of a TLS connection that we make."""
         self.refused = False
         """It was not taken in, or its handshake failed; that was told."""
+        self.way: Way | None = None
+        """By what it is found again; only of one that we make."""
         self.made = peer is not None
         self.key = home.next_key(protocol)
         self.local: tuple[str, int] = ("", 0)
@@ -133,6 +139,7 @@ class Connection(asyncio.Protocol):
             return b""
         self._write(tls.outgoing())
         if tls.stands and not stood:
+            self._watch(self._home.limits.first_message_s)
             self._send_waiting()
         return plain
 
@@ -182,6 +189,8 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _watch(self, delay_s: float) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
         self._idle = self._home.loop.call_later(delay_s, self._check_silence)
 
     def _check_silence(self) -> None:
@@ -226,7 +235,7 @@ class Streams:
         self._contexts: dict[str, ssl.SSLContext] = {}
         """What we connect with, by authority."""
         self._open: dict[str, Connection] = {}
-        self._made: dict[tuple[str, str, int, Trust | None], Connection] = {}
+        self._made: dict[Way, Connection] = {}
         self._by_host: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._serial = 0
@@ -287,9 +296,8 @@ class Streams:
             self._by_host[flow.host] = left
         else:
             self._by_host.pop(flow.host, None)
-        if connection.made:
-            for way in [way for way, made in self._made.items() if made is connection]:
-                del self._made[way]
+        if connection.way is not None and self._made.get(connection.way) is connection:
+            del self._made[connection.way]
         self.taker.take_failure(flow)
 
     def get(self, flow: Flow) -> Connection | None:
@@ -310,6 +318,7 @@ class Streams:
             connection = Connection(self, protocol, (host, port))
             if not self.admit(connection):
                 return None
+            connection.way = way
             self._made[way] = connection
             task = self.loop.create_task(self._connect(connection, trust))
             self._tasks.add(task)

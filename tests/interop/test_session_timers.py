@@ -291,20 +291,19 @@ def _header(text: str, name: str) -> str:
     return next(line.partition(":")[2].strip() for line in text.split("\r\n") if line.startswith(f"{name}:"))
 
 
+def softphone(site: Site, folder: Path) -> Baresip:
+    """The agent's, which answers by itself."""
+    return Baresip(
+        "a1", PASSWORD, registrar=site.address, domain="interop.invalid", answer="auto", folder=folder / "a1"
+    )
+
+
 async def test_baresip_knows_no_timers_and_is_refreshed(make_site: Make, tmp_path: Path) -> None:
     """We ask it by UPDATE or re-INVITE every 3 s; the call and its audio do not notice."""
     need("baresip")
     site: Site = await make_site(agents=1, tables=SHORT)
     near = await Rtp.open()
-    phone_of_a1 = Baresip(
-        "a1",
-        PASSWORD,
-        registrar=site.address,
-        domain="interop.invalid",
-        answer="auto",
-        folder=tmp_path / "a1",
-    )
-    async with phone_of_a1 as agent, caller(site) as outside:
+    async with softphone(site, tmp_path) as agent, caller(site) as outside:
         await site.login()
         call = await outside.call(DIRECT, sdp(port=near.port), headers=PATIENT)
         await call.answered()
@@ -334,15 +333,7 @@ async def test_a_softphone_that_died_is_told_from_a_caller_who_is_silent(
     need("baresip")
     site: Site = await make_site(agents=1, tables={"media": {"dead_after_s": 1.0}, "sip": {"t1_ms": 100}})
     near = await Rtp.open()
-    phone_of_a1 = Baresip(
-        "a1",
-        PASSWORD,
-        registrar=site.address,
-        domain="interop.invalid",
-        answer="auto",
-        folder=tmp_path / "a1",
-    )
-    async with phone_of_a1 as agent, caller(site) as outside:
+    async with softphone(site, tmp_path) as agent, caller(site) as outside:
         await site.login()
         call = await outside.call(DIRECT, sdp(port=near.port))
         answer = await call.answered()

@@ -150,6 +150,17 @@ async def test_who_begins_no_handshake_is_cut_off_and_counts_among_the_connectio
         each.close()
 
 
+async def test_the_first_message_has_its_own_time_after_the_handshake(
+    open_station: Open, ours: Certificate
+) -> None:
+    station: Station = await open_station(limits=StreamLimits(handshake_s=1.0, first_message_s=20.0))
+    reader, writer = await connected(station, ours.file)
+    await asyncio.sleep(1.3)
+    writer.write(raw("TLS"))
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
+    writer.close()
+
+
 async def test_a_renewed_certificate_is_shown_without_a_restart(
     open_station: Open, ours: Certificate, folder: Path
 ) -> None:
