@@ -48,6 +48,11 @@ async def test_a_recording_that_the_disk_cut_is_kept_and_is_an_alarm(make_site: 
 
         resource.prlimit(worker, resource.RLIMIT_FSIZE, (hard, hard))
         call, _ = await talk(site, outside, agent)
+
+        async def written() -> bool:
+            return "2-1.wav.part" in names(site)
+
+        await site.until("the next one is written", written)
         assert (await call.bye()).status == 200
         await site.until_records(2)
         assert (await site.ask("status"))["alarms"] == []
