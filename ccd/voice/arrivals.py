@@ -11,6 +11,7 @@ from ccd.model import facts
 from ccd.model.nouns import ChannelClass, LegKind
 from ccd.sip import sdp
 from ccd.sip.address import Address
+from ccd.sip.description import SessionDescription, parse_sdp
 from ccd.sip.endpoint import RequestArrived
 from ccd.sip.grammar import SipParseError
 from ccd.sip.message import Request
@@ -58,7 +59,7 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     if too_small(request, channel.session_policy):
         stack.reply(event.tx, 422, headers=(("Min-SE", str(channel.session_policy.least_s)),))
         return
-    offer: sdp.SessionDescription | None = None
+    offer: SessionDescription | None = None
     try:
         offer = _offer_of(request, channel.codecs, channel.media_place(("", 0), event.flow)[0])
     except CcdError as fault:
@@ -126,7 +127,7 @@ def _dialled(channel: "VoiceChannel", request: Request) -> str:
     return user if user[:1] in {"*", "#"} else number_of(uri, channel.settings.daemon.country)
 
 
-def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> sdp.SessionDescription | None:
+def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> SessionDescription | None:
     """The SDP offer, None where the caller leaves the offer to us. Raises for one that cannot be used:
     said at once, before anybody is told of the call."""
     if not request.body:
@@ -134,7 +135,7 @@ def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> sdp.Sessi
     body = sdp_of(request) if request.content_type else None
     if body is None:
         raise Refused(UNREADABLE, "only application/sdp is understood")
-    offer = sdp.parse_sdp(body)
+    offer = parse_sdp(body)
     check_network(host, sdp.check_offer(offer, codecs))
     return offer
 

@@ -7,10 +7,10 @@ import msgspec
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.nouns import Cause
+from ccd.sip.description import SessionDescription
 from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import Flow, ServerTransaction
 from ccd.sip.message import Request
-from ccd.sip.sdp import SessionDescription
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_cancel, read_reasons, reason_header, refusal

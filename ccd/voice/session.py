@@ -4,6 +4,7 @@
 """
 
 from ccd.sip import sdp
+from ccd.sip.description import SessionDescription, parse_sdp
 from ccd.sip.network import check_network
 from ccd.voice.engine import Stream
 
@@ -32,9 +33,9 @@ class Session:
         """Ours, by preference."""
         self.id = port
         self.version = 0
-        self.offering: sdp.SessionDescription | None = None
+        self.offering: SessionDescription | None = None
         """Our offer that is not answered yet."""
-        self.said: sdp.SessionDescription | None = None
+        self.said: SessionDescription | None = None
         """Our side as it was last agreed on."""
         self.stream: Stream | None = None
         self.held = False
@@ -52,7 +53,7 @@ class Session:
         offered = self.offering if host in {"", self.host} else self._describe(host)
         return offered.to_bytes()
 
-    def _describe(self, host: str) -> sdp.SessionDescription:
+    def _describe(self, host: str) -> SessionDescription:
         codecs = self.codecs if self.stream is None else (self.stream.codec,)
         return sdp.offer(host, self.port, codecs, session_id=self.id, version=self.version)
 
@@ -63,9 +64,9 @@ class Session:
         self.offering = self.said
         return self.said.to_bytes()
 
-    def answer(self, offer: bytes | sdp.SessionDescription) -> bytes:
+    def answer(self, offer: bytes | SessionDescription) -> bytes:
         """Answer the far end's offer. Raises `SipParseError` or `Incompatible`; nothing is changed then."""
-        offered = sdp.parse_sdp(offer) if isinstance(offer, bytes) else offer
+        offered = parse_sdp(offer) if isinstance(offer, bytes) else offer
         codecs = self.codecs if self.stream is None else _first(self.stream.codec, self.codecs)
         described, agreed = sdp.answer(
             offered, self.host, self.port, codecs, session_id=self.id, version=self.version + 1
@@ -81,7 +82,7 @@ class Session:
         """Take the far end's answer to our offer. Raises as `answer`."""
         if self.offering is None:
             return
-        answered = sdp.parse_sdp(body)
+        answered = parse_sdp(body)
         agreed = sdp.read_answer(self.offering, answered)
         check_network(self.host, agreed.remote_host)
         self.said = self.offering
