@@ -121,6 +121,7 @@ class SipSettings(Frozen, frozen=True):
 
 
 INBAND_AUTO, INBAND_OFF, INBAND_ON = "auto", "off", "on"
+SRTP_AUTO, SRTP_OFF, SRTP_REQUIRED = "auto", "off", "required"
 
 
 class MediaSettings(Frozen, frozen=True):
@@ -204,6 +205,10 @@ class TrunkSettings(Frozen, frozen=True):
     timeout_s: float = 4.0
     """No answer at all for this long, not even 100 Trying: next trunk."""
     qualify_s: float = 30.0
+    srtp: str = SRTP_AUTO
+    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. `auto`
+    over `tls` offers it beside plain audio, and takes it; over `udp` and `tcp` it is taken only from who offers
+    nothing else."""
 
 
 class DeviceSettings(Frozen, frozen=True):
@@ -214,6 +219,10 @@ class DeviceSettings(Frozen, frozen=True):
     username: str = ""
     """Digest user name; empty: the device's name."""
     max_bindings: int = 5
+    srtp: str = SRTP_AUTO
+    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. `auto`
+    offers it beside plain audio to a phone that is registered over TLS, and takes it; from other phones it is
+    taken only where they offer nothing else."""
 
 
 class ChannelSettings(Frozen, frozen=True):

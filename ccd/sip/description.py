@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import msgspec
 
+from ccd.sip.crypto import Crypto, masked, read_keys
 from ccd.sip.grammar import SipParseError, excerpt
 
 DIGITS = "telephone-event"
@@ -54,6 +55,8 @@ class Terms(msgspec.Struct, frozen=True):
     """From `a=rtcp:` (RFC 3605); None: the usual next port."""
     text: str = ""
     """As it is written, from the protocol on, lines ended by CRLF."""
+    crypto: tuple[Crypto, ...] = ()
+    """The keys for SRTP that it names and that we can use."""
 
 
 class Media(msgspec.Struct):
@@ -84,7 +87,17 @@ def terms_of(
         _small_number(values.get("ptime"), 3),
         _small_number((values.get("rtcp") or "").partition(" ")[0], 5),
         "\r\n".join(lines) + "\r\n",
+        read_keys(attributes) if "crypto" in values else (),
     )
+
+
+def with_keys(terms: Terms, lines: tuple[Crypto, ...]) -> Terms:
+    """The same with these `a=crypto` lines: keys stand in no terms that are kept."""
+    if not lines:
+        return terms
+    attributes: Attributes = tuple([("crypto", line.to_text()) for line in lines])
+    text = terms.text + "".join([f"{line}\r\n" for line in _attribute_lines(attributes)])
+    return msgspec.structs.replace(terms, attributes=terms.attributes + attributes, text=text, crypto=lines)
 
 
 def _encodings(formats: tuple[str, ...], attributes: Attributes) -> Encodings:
@@ -207,7 +220,7 @@ def parse_sdp(body: bytes) -> SessionDescription:
 def _read_line(line: str) -> tuple[str, str]:
     kind = line[:1]
     if line[1:2] != "=" or not kind.isalpha():
-        raise SipParseError(f"not an SDP line: {excerpt(line)}")
+        raise SipParseError(f"not an SDP line: {excerpt(masked(line))}")
     return kind, line[2:]
 
 
@@ -256,7 +269,8 @@ def _parse_media(section: str) -> Media:
     words = line.split(None, 2)
     if len(words) < 3:
         raise SipParseError(f"not an SDP media line: {excerpt(line)}")
-    read = _read_terms if len(section) <= _LONGEST_KEPT else _read_terms.__wrapped__
+    keep = len(section) <= _LONGEST_KEPT and "\na=crypto:" not in section  # a key is for one call
+    read = _read_terms if keep else _read_terms.__wrapped__
     port, _, ports = words[1].partition("/")
     return Media(
         words[0].lower(),

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 import msgspec
 
 from ccd.errors import Refused
+from ccd.sip.crypto import PLAIN, Agreed, Keys, Wanted, encrypts, is_rtp, why_not
 from ccd.sip.description import (
     DIGITS,
     STATIC,
@@ -21,12 +22,12 @@ from ccd.sip.description import (
     Terms,
     is_nowhere,
     terms_of,
+    with_keys,
 )
 from ccd.sip.grammar import excerpt
 
 _REVERSED = {"sendonly": "recvonly", "recvonly": "sendonly"}
 _NUMBERS = {encoding.partition("/")[0]: number for number, encoding in STATIC.items()}
-_TAKEN = frozenset({"RTP/AVP", "RTP/AVPF"})
 _unicast_ip4 = re.compile(
     r"(?:1?[0-9]{1,2}|20[0-9]|21[0-9]|22[0-3])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}"
 ).fullmatch
@@ -60,6 +61,9 @@ class Negotiated(msgspec.Struct, frozen=True):
     own_digits_payload: int | None = None
     """What our offer called telephone-event: the answerer may call it otherwise, and then sends by our
     number and is sent by its own (RFC 3264 §5.1, §6.1)."""
+    protocol: str = PLAIN
+    crypto: Agreed | None = None
+    """By which keys it is encrypted (RFC 4568); None: it is not."""
 
 
 def offer(
@@ -70,12 +74,17 @@ def offer(
     session_id: int = 1,
     version: int = 1,
     digits: bool = True,
+    keys: Keys | None = None,
 ) -> SessionDescription:
     """Our offer of one audio stream at `host`:`port`, codecs by preference, digits by RFC 4733.
 
     `version` must grow by one with each changed description of a session (RFC 3264 §8).
     """
-    terms = _describe(_our_payloads(tuple(codecs), digits), direction)
+    payloads = _our_payloads(tuple(codecs), digits)
+    if keys is None:
+        terms = _describe(payloads, direction)
+    else:
+        terms = with_keys(_describe(payloads, direction, keys.protocol), keys.offer())
     return SessionDescription(
         Origin("-", session_id, version, host), host, media=[Media("audio", port, terms)]
     )
@@ -93,7 +102,7 @@ def _our_payloads(codecs: tuple[str, ...], digits: bool) -> Encodings:
 
 
 @lru_cache(maxsize=1024)
-def _describe(payloads: Encodings, direction: str, protocol: str = "RTP/AVP") -> Terms:
+def _describe(payloads: Encodings, direction: str, protocol: str = PLAIN) -> Terms:
     lines: list[tuple[str, str | None]] = []
     for number, encoding in payloads:
         lines.append(("rtpmap", f"{number} {encoding}"))
@@ -116,27 +125,53 @@ def answer(
     direction: str = "sendrecv",
     session_id: int = 1,
     version: int = 1,
+    keys: Keys | None = None,
 ) -> tuple[SessionDescription, Negotiated]:
-    """Answer an offer: the first audio line with a codec of ours, all other lines refused with port 0.
+    """Answer an offer: one audio line with a codec of ours, all other lines refused with port 0.
 
-    The codec is the first of the offer's that we have. `direction` is what we would like; the answer
-    never says more than the offer allows. Raises Incompatible if no line can be taken.
+    It is the first that can be encrypted, if that is wanted (`keys`), else the first. The codec is the first
+    of the offer's that we have. `direction` is what we would like; the answer never says more than the offer
+    allows. Raises Incompatible if no line can be taken.
     """
-    wanted = _wanted(tuple(codecs))
+    taken, payloads, encrypted = _take(
+        remote_offer, codecs, keys.wanted if keys is not None else Wanted.PLAIN
+    )
+    ours = _common(direction, remote_offer.direction_of(taken))
+    agreed = keys.answer(taken.terms.crypto) if keys is not None and encrypted else None
+    terms = _describe(payloads, ours, taken.terms.protocol)
+    if agreed is not None:
+        terms = with_keys(terms, (agreed.ours,))
     described = SessionDescription(Origin("-", session_id, version, host), host)
-    negotiated: Negotiated | None = None
     for media in remote_offer.media:
-        payloads = _choose(media, wanted) if negotiated is None else None
-        if payloads is None:
+        if media is taken:
+            described.media.append(Media("audio", port, terms))
+        else:
             refused = terms_of(media.terms.protocol, media.terms.formats, ())
             described.media.append(Media(media.kind, 0, refused))
+    return described, _negotiated(remote_offer, taken, payloads, ours, agreed=agreed)
+
+
+def _take(
+    offered: SessionDescription, codecs: Sequence[str], wanted: Wanted
+) -> tuple[Media, Encodings, bool]:
+    """The line to take, what of it, and whether it is encrypted. Raises Incompatible."""
+    found: tuple[Media, Encodings, bool] | None = None
+    why = ""
+    for media in offered.media:
+        payloads = _choose(media, _wanted(tuple(codecs)))
+        if payloads is None:
             continue
-        ours = _common(direction, remote_offer.direction_of(media))
-        negotiated = _negotiated(remote_offer, media, payloads, ours)
-        described.media.append(Media("audio", port, _describe(payloads, ours, media.terms.protocol)))
-    if negotiated is None:
-        raise _nothing_for_us(codecs)
-    return described, negotiated
+        terms = media.terms
+        encrypted = encrypts(terms.protocol, terms.crypto, wanted)
+        if encrypted:
+            return media, payloads, True
+        if encrypted is None:
+            why = why or why_not(terms.protocol, terms.crypto, wanted)
+        elif found is None:
+            found = media, payloads, False
+    if found is None:
+        raise Incompatible(why or f"the offer has no audio stream with one of {', '.join(codecs)} over RTP")
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -144,21 +179,21 @@ def _wanted(codecs: tuple[str, ...]) -> frozenset[str]:
     return frozenset([_encoding(name) for name in codecs])
 
 
-def check_offer(remote_offer: SessionDescription, codecs: Sequence[str]) -> str:
+def check_offer(
+    remote_offer: SessionDescription, codecs: Sequence[str], wanted: Wanted = Wanted.PLAIN
+) -> str:
     """The address that its audio is to go to; raises Incompatible as `answer` would."""
-    wanted = _wanted(tuple(codecs))
-    for media in remote_offer.media:
-        if _choose(media, wanted) is not None:
-            return _checked_host(remote_offer.host_of(media))
-    raise _nothing_for_us(codecs)
+    media, _, _ = _take(remote_offer, codecs, wanted)
+    return _checked_host(remote_offer.host_of(media))
 
 
-def _nothing_for_us(codecs: Sequence[str]) -> Incompatible:
-    return Incompatible(f"the offer has no audio stream with one of {', '.join(codecs)} over plain RTP")
+def read_answer(
+    our_offer: SessionDescription, answered: SessionDescription, keys: Keys | None = None
+) -> Negotiated:
+    """What the answer to our offer makes of it; Incompatible if our audio was refused or nothing fits.
 
-
-def read_answer(our_offer: SessionDescription, answered: SessionDescription) -> Negotiated:
-    """What the answer to our offer makes of it; Incompatible if our audio was refused or nothing fits."""
+    `keys`: those that the offer was made with.
+    """
     if len(answered.media) != len(our_offer.media):
         raise Incompatible("the answer has another number of media lines than our offer")
     for ours, theirs in zip(our_offer.media, answered.media, strict=True):
@@ -167,14 +202,20 @@ def read_answer(our_offer: SessionDescription, answered: SessionDescription) -> 
         payloads = _choose(theirs, frozenset([encoding for _, encoding in ours.terms.encodings]))
         if payloads is None:
             raise Incompatible("the answer refuses our audio stream or chooses a codec that we did not offer")
+        agreed = keys.read_answer(theirs.terms.crypto) if keys is not None else None
+        wanted = keys.wanted if keys is not None else Wanted.PLAIN
+        if agreed is None and encrypts(theirs.terms.protocol, (), wanted) is None:
+            raise Incompatible(
+                "the answer has no SRTP by a key that we offered, and plain audio is not taken"
+            )
         direction = _common(our_offer.direction_of(ours), answered.direction_of(theirs))
-        return _negotiated(answered, theirs, payloads, direction, ours.terms.encodings)
+        return _negotiated(answered, theirs, payloads, direction, ours.terms.encodings, agreed)
     raise Incompatible("our offer had no audio stream")
 
 
 def _choose(media: Media, wanted: frozenset[str]) -> Encodings | None:
     """The first codec we want, then telephone-event if offered; None if the line cannot be taken."""
-    if media.kind != "audio" or not media.port or media.terms.protocol.upper() not in _TAKEN:
+    if media.kind != "audio" or not media.port or not is_rtp(media.terms.protocol):
         return None
     return _first_wanted(media.terms.encodings, wanted)
 
@@ -219,6 +260,7 @@ def _negotiated(
     payloads: Encodings,
     direction: str,
     offered: Encodings = (),
+    agreed: Agreed | None = None,
 ) -> Negotiated:
     """`offered`: our encodings, where they were the offer."""
     host = _checked_host(theirs.host_of(media))
@@ -234,4 +276,6 @@ def _negotiated(
         receive=direction in {"sendrecv", "recvonly"},
         ptime_ms=media.terms.ptime or 20,
         remote_rtcp_port=media.terms.rtcp_port,
+        protocol=media.terms.protocol,
+        crypto=agreed,
     )

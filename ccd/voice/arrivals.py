@@ -11,6 +11,7 @@ from ccd.model import facts
 from ccd.model.nouns import ChannelClass, LegKind
 from ccd.sip import sdp
 from ccd.sip.address import Address
+from ccd.sip.crypto import Wanted
 from ccd.sip.description import SessionDescription, parse_sdp
 from ccd.sip.endpoint import RequestArrived
 from ccd.sip.grammar import SipParseError
@@ -23,6 +24,7 @@ from ccd.voice.extensions import not_supported, unknown_to_us
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.numbers import number_of
 from ccd.voice.refusing import warning
+from ccd.voice.securing import wanted
 from ccd.voice.trunk import Trunk
 
 if TYPE_CHECKING:
@@ -61,9 +63,14 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         return
     offer: SessionDescription | None = None
     try:
-        offer = _offer_of(request, channel.codecs, channel.media_place(("", 0), event.flow)[0])
+        secrecy = wanted(channel, event.flow, device, trunk.name if trunk is not None else "")
+        host = channel.media_place(("", 0), event.flow)[0]
+        offer = _offer_of(request, channel.codecs, host, secrecy)
     except CcdError as fault:
         status = {"sip-malformed": 400, UNREADABLE: 415}.get(fault.code, 488)
+        if status == 488:
+            whose = {"device": device} if device else {"trunk": trunk.name if trunk is not None else ""}
+            channel.log.warning("call refused: nothing in common", **whose, problem=str(fault))
         headers = (warning(fault), ("Accept", "application/sdp"))
         stack.reply(event.tx, status, headers=headers)
         return
@@ -127,7 +134,9 @@ def _dialled(channel: "VoiceChannel", request: Request) -> str:
     return user if user[:1] in {"*", "#"} else number_of(uri, channel.settings.daemon.country)
 
 
-def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> SessionDescription | None:
+def _offer_of(
+    request: Request, codecs: tuple[str, ...], host: str, secrecy: Wanted
+) -> SessionDescription | None:
     """The SDP offer, None where the caller leaves the offer to us. Raises for one that cannot be used:
     said at once, before anybody is told of the call."""
     if not request.body:
@@ -136,7 +145,7 @@ def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> SessionDe
     if body is None:
         raise Refused(UNREADABLE, "only application/sdp is understood")
     offer = parse_sdp(body)
-    check_network(host, sdp.check_offer(offer, codecs))
+    check_network(host, sdp.check_offer(offer, codecs, secrecy))
     return offer
 
 
