@@ -206,9 +206,9 @@ class TrunkSettings(Frozen, frozen=True):
     """No answer at all for this long, not even 100 Trying: next trunk."""
     qualify_s: float = 30.0
     srtp: str = SRTP_AUTO
-    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. `auto`
-    over `tls` offers it beside plain audio, and takes it; over `udp` and `tcp` it is taken only from who offers
-    nothing else."""
+    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. Over
+    `tls`, `auto` offers it beside plain audio and takes it; over `udp` and `tcp` it is taken only from who
+    offers nothing else."""
 
 
 class DeviceSettings(Frozen, frozen=True):
@@ -220,9 +220,9 @@ class DeviceSettings(Frozen, frozen=True):
     """Digest user name; empty: the device's name."""
     max_bindings: int = 5
     srtp: str = SRTP_AUTO
-    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. `auto`
-    offers it beside plain audio to a phone that is registered over TLS, and takes it; from other phones it is
-    taken only where they offer nothing else."""
+    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. To a
+    phone that is registered over TLS, `auto` offers it beside plain audio, and takes it; from other phones it
+    is taken only where they offer nothing else."""
 
 
 class ChannelSettings(Frozen, frozen=True):

@@ -45,7 +45,7 @@ class Wanted(Enum):
     PLAIN = "plain"
     """None: crypto lines are not looked at."""
     IF_ALONE = "if alone"
-    """Taken where the other side has nothing else to offer, never offered."""
+    """Only where the other side takes nothing else."""
     PREFERRED = "preferred"
     """Offered and taken, yet plain audio will do."""
     REQUIRED = "required"

@@ -25,7 +25,7 @@ from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
 from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED
 from ccd.voice.leg_states import LegMove, LegState
-from ccd.voice.securing import keys_for
+from ccd.voice.securing import insisting, keys_for
 from ccd.voice.targets import Candidate
 
 if TYPE_CHECKING:
@@ -213,6 +213,8 @@ class OutgoingLeg(CallLeg):
             return
         if status == 422 and self._ask_longer(attempt, tx, response):
             return
+        if status == 488 and self._insist(attempt, tx):
+            return
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
         cause = cause_of_response(status, reasons, attempt.rang)
@@ -293,11 +295,24 @@ class OutgoingLeg(CallLeg):
         if attempt.longer or not least_s:
             return False
         attempt.longer = True
-        former = tx.request
-        request = Request("INVITE", former.raw_uri, list(former.headers), former.body, former.charset)
-        request.set("CSeq", f"{former.cseq.number + 1} INVITE")
+        request = _once_more(tx.request)
         for name, value in ask(self.channel.session_policy, None, least_s):
             request.set(name, value)
+        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
+        return True
+
+    def _insist(self, attempt: Attempt, tx: ClientTransaction) -> bool:
+        """It takes no plain audio, nor encrypted audio that is offered as plain: once more as RTP/SAVP.
+
+        So do phones whose SRTP is mandatory (baresip, PJSIP), and many carriers.
+        """
+        keys = insisting(attempt.keys)
+        if keys is None or self.session is None or attempt.offered is None:
+            return False
+        attempt.keys = keys
+        attempt.offered = self.session.offer_to(attempt.offered.host or self.session.host, keys)
+        request = _once_more(tx.request)
+        request.set_body(attempt.offered.to_bytes(), "application/sdp")
         attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
         return True
 
@@ -361,3 +376,10 @@ class OutgoingLeg(CallLeg):
             if not attempt.over and attempt.tx is not None:
                 attempt.finish()
                 self.channel.stack.cancel(attempt.tx, [("Reason", reason_header(cause))])
+
+
+def _once_more(former: Request) -> Request:
+    """The same INVITE, to be changed in what it was refused for."""
+    request = Request("INVITE", former.raw_uri, list(former.headers), former.body, former.charset)
+    request.set("CSeq", f"{former.cseq.number + 1} INVITE")
+    return request

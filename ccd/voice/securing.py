@@ -31,6 +31,14 @@ def keys_for(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str =
     return Keys(wanted(channel, flow, device, trunk), secrets.token_bytes)
 
 
+def insisting(keys: Keys) -> Keys | None:
+    """For an offer of encrypted audio only, in place of one that was refused; None: it would be the same, or
+    is not wanted."""
+    if keys.wanted in {Wanted.PLAIN, Wanted.REQUIRED}:
+        return None
+    return Keys(Wanted.REQUIRED, secrets.token_bytes)
+
+
 def no_keys() -> Keys:
     """Plain audio only."""
     return Keys(Wanted.PLAIN, secrets.token_bytes)
