@@ -147,12 +147,14 @@ def why_not(protocol: str, lines: tuple[Crypto, ...], wanted: Wanted) -> str:
 class Keys:
     """The keys of one call leg, or of one try to reach somebody: what is offered, and what was agreed on."""
 
-    __slots__ = ("_draw", "_offered", "agreed", "protocol", "wanted")
+    __slots__ = ("_draw", "_offered", "_used_up", "agreed", "protocol", "wanted")
 
     def __init__(self, wanted: Wanted, draw: Draw) -> None:
         self._draw = draw
         self._offered: tuple[Crypto, ...] = ()
         """Our lines in the last offer of ours."""
+        self._used_up = False
+        """One of them was in use and is no more: its packets are counted no longer, it must not come back."""
         self.wanted = wanted
         self.agreed: Agreed | None = None
         self.protocol = SECURE if wanted is Wanted.REQUIRED else PLAIN
@@ -162,7 +164,8 @@ class Keys:
         """Our lines for an offer: the key in use if there is one (§7.1.4), else a fresh one a suite."""
         if self.agreed is not None:
             self._offered = (self.agreed.ours,)
-        elif self.wanted.offers and not self._offered:
+        elif self.wanted.offers and (self._used_up or not self._offered):
+            self._used_up = False
             self._offered = tuple(
                 Crypto(tag, suite, self._draw(KEY_OCTETS[suite])) for tag, suite in enumerate(OFFERED, 1)
             )
@@ -192,6 +195,7 @@ class Keys:
 
     def settle(self, agreed: Agreed | None, protocol: str, *, answered: bool) -> None:
         """Take over what was negotiated; `answered`: by us, so that a former offer of ours is void."""
+        self._used_up = self._used_up or (self.agreed is not None and agreed is None)
         self.agreed = agreed
         self.protocol = protocol if agreed is not None or self.wanted is Wanted.REQUIRED else PLAIN
         if answered:

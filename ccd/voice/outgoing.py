@@ -306,7 +306,7 @@ class OutgoingLeg(CallLeg):
 
         So do phones whose SRTP is mandatory (baresip, PJSIP), and many carriers.
         """
-        keys = insisting(attempt.keys)
+        keys = insisting(attempt.keys, attempt.candidate.device)
         if keys is None or self.session is None or attempt.offered is None:
             return False
         attempt.keys = keys

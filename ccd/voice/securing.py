@@ -31,12 +31,12 @@ def keys_for(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str =
     return Keys(wanted(channel, flow, device, trunk), secrets.token_bytes)
 
 
-def insisting(keys: Keys) -> Keys | None:
+def insisting(keys: Keys, device: str) -> Keys | None:
     """For an offer of encrypted audio only, in place of one that was refused; None: it would be the same, or
-    is not wanted."""
-    if keys.wanted in {Wanted.PLAIN, Wanted.REQUIRED}:
-        return None
-    return Keys(Wanted.REQUIRED, secrets.token_bytes)
+    is not wanted. A carrier that is not reached by TLS has refused something else: it is not called twice."""
+    if keys.wanted is Wanted.PREFERRED or (device and keys.wanted is Wanted.IF_ALONE):
+        return Keys(Wanted.REQUIRED, secrets.token_bytes)
+    return None
 
 
 def no_keys() -> Keys:
@@ -49,3 +49,12 @@ def srtp_of(agreed: Agreed | None) -> Srtp | None:
     if agreed is None:
         return None
     return Srtp(agreed.ours.suite, agreed.ours.key, agreed.theirs.key, agreed.theirs.mki)
+
+
+def shown(channel: "VoiceChannel", leg: str) -> list[dict[str, str]]:
+    """Of an audio leg that stands: by which suite it is encrypted; empty: it is not."""
+    found = channel.legs.get(leg)
+    stream = found.session.stream if found is not None and found.session is not None else None
+    if stream is None:
+        return []
+    return [{"leg": leg, "srtp": stream.srtp.suite if stream.srtp is not None else ""}]

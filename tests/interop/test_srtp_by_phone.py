@@ -88,6 +88,8 @@ async def test_both_encrypted_nobody_on_the_wire_hears_them(make_site: Make, tmp
             await outside.dial(DIRECT)
             await outside.state("CONFIRMED")
             await bridged(site)
+            (row,) = (await site.ask("interactions"))["listed"]
+            shown = await site.ask("interaction.show", interaction=row["interaction"])
             await asyncio.sleep(2.0)
             traced = await messages(site)
             await outside.hangup()
@@ -105,6 +107,7 @@ async def test_both_encrypted_nobody_on_the_wire_hears_them(make_site: Make, tmp
     ]
     assert not any(faults), "\n".join(faults)
     assert heard_on_the_wire == (set(), set(), set(), set())
+    assert [party["srtp"] for party in shown["parties"]] == ["AES_CM_128_HMAC_SHA1_80"] * 2
     assert "RTP/SAVP" in traced and "inline:(masked)" in traced
     assert traced.count("inline:") == traced.count("inline:(masked)"), "a key stands in the trace"
 

@@ -6,6 +6,7 @@ from ccd.sip.crypto import Keys, Wanted
 from ccd.sip.description import parse_sdp
 from ccd.sip.sdp import Incompatible
 from ccd.voice.engine import Srtp
+from ccd.voice.securing import insisting
 from ccd.voice.session import Session
 from tests.unit.test_sip_crypto import draw, keys
 
@@ -115,6 +116,35 @@ def test_who_may_may_stop() -> None:
     far.accept(near.answer(far.offer()))
     assert near.stream is not None and near.stream.srtp is None
     assert b"a=crypto:1 " in near.offer(), "it may begin again"
+
+
+def test_a_key_that_was_in_use_does_not_come_back() -> None:
+    """Its packets are counted from the start again: two could go under one number."""
+    near, far = pair()
+    used = srtp(near).ours
+    own, far.keys = far.keys, keys(Wanted.PLAIN)
+    near.accept(far.answer(near.offer()))
+    assert near.stream is not None and near.stream.srtp is None
+    far.keys = own
+    near.accept(far.answer(near.offer()))
+    assert srtp(near).ours != used and fit(near, far)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "insists"),
+    [
+        (Wanted.PLAIN, "a1", False),
+        (Wanted.IF_ALONE, "a1", True),
+        (Wanted.IF_ALONE, "", False),
+        (Wanted.PREFERRED, "", True),
+        (Wanted.PREFERRED, "a1", True),
+        (Wanted.REQUIRED, "a1", False),
+    ],
+)
+def test_who_is_asked_once_more(wanted: Wanted, device: str, insists: bool) -> None:
+    found = insisting(keys(wanted), device)
+    assert (found is not None) is insists
+    assert found is None or found.wanted is Wanted.REQUIRED
 
 
 def test_no_key_is_shown_of_what_goes_to_the_media_engine() -> None:
