@@ -124,6 +124,7 @@ class OutgoingLeg(CallLeg):
         # What attempts still hear finds us gone: leave no circle for the garbage collector, and no SDP.
         for attempt in self._attempts:
             attempt.candidate.headers = []
+            attempt.offered = None
         self._attempts = []
         self._settled = self.session = None
 
@@ -166,7 +167,7 @@ class OutgoingLeg(CallLeg):
         body = sdp_of(response) if response.body and not self._early else None
         early = False
         if body and self.session is not None and sum(not each.over for each in self._attempts) == 1:
-            early = self._early = self._take_answer(attempt, body, quiet=True)
+            early = self._early = not self._take_answer(attempt, body, quiet=True)
         if not self._rang or early:
             self._rang = True
             self.move(LegMove.RING)
@@ -195,9 +196,10 @@ class OutgoingLeg(CallLeg):
             self.liveness.accepted(request, response)
         self._cancel_others()
         self.waiting = []
-        if not self._take_answer(attempt, sdp_of(response) or b"", quiet=False):
+        if problem := self._take_answer(attempt, sdp_of(response) or b"", quiet=False):
             super().hang_up(Cause.INCOMPATIBLE)
-            self.over(Cause.INCOMPATIBLE, remote=False, note="the SDP answer cannot be used")
+            note = f"the SDP answer cannot be used: {problem}"
+            self.over(Cause.INCOMPATIBLE, remote=False, note=note)
             return
         self.move(LegMove.ACCEPTED)
         self.channel.post(facts.LegAnswered(self.id, self.device))
@@ -309,6 +311,8 @@ class OutgoingLeg(CallLeg):
         keys = insisting(attempt.keys, attempt.candidate.device)
         if keys is None or self.session is None or attempt.offered is None:
             return False
+        if attempt is self._settled:
+            self._settled, self.session.stream = None, None
         attempt.keys = keys
         attempt.offered = self.session.offer_to(attempt.offered.host or self.session.host, keys)
         request = _once_more(tx.request)
@@ -316,25 +320,28 @@ class OutgoingLeg(CallLeg):
         attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
         return True
 
-    def _take_answer(self, attempt: Attempt, body: bytes, *, quiet: bool) -> bool:
+    def _take_answer(self, attempt: Attempt, body: bytes, *, quiet: bool) -> str:
+        """The far end's SDP answer to this offer of ours; why it cannot be used, empty: it is taken."""
         session = self.session
         if session is None or attempt.offered is None:
-            return False
+            return "the call is over"
         if attempt is not self._settled:
+            if self._settled is not None:
+                session.stream = None  # of another's early media
             self._settled = attempt
             session.settle_on(attempt.offered, attempt.offered.host or session.host, attempt.keys)
         if not body and session.stream is not None:
-            return True  # the answer came with early media already
+            return ""  # the answer came with early media already
         try:
             session.accept(body)
         except CcdError as fault:
             if not quiet:
                 self.channel.log.warning("bad SDP answer", leg=self.id, problem=str(fault))
-            return False
+            return str(fault)
         if session.stream is not None:
             self.channel.engine.perform(engine.SetStream(self.id, session.stream))
             session.told_held = session.held
-        return True
+        return ""
 
     def several(self) -> bool:
         """More than one phone rings."""

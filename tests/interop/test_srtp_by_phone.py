@@ -90,7 +90,7 @@ async def test_both_encrypted_nobody_on_the_wire_hears_them(make_site: Make, tmp
             await bridged(site)
             (row,) = (await site.ask("interactions"))["listed"]
             shown = await site.ask("interaction.show", interaction=row["interaction"])
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(1.5)
             traced = await messages(site)
             await outside.hangup()
             await until_ended(outside)
@@ -131,9 +131,9 @@ async def test_an_agent_who_must_be_encrypted_talks_to_a_plain_trunk(make_site: 
             assert (await outside.event("digit"))["digit"] == "4"
             assert (await agent.event("digit"))["digit"] == "7"
             await agent.hold()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.3)
             await agent.resume()
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(1.5)
             await agent.hangup()
             await until_ended(outside)
             await until_ended(agent)
