@@ -22,7 +22,7 @@ from ccd.model.rules import (
     WRAP_UP_TIMED,
     WRAP_UP_UNTIL_ENDED,
 )
-from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
+from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON, SRTP_AUTO, SRTP_OFF, SRTP_REQUIRED
 from ccd.model.steps_surveys import KINDS as SURVEY_KINDS
 from ccd.model.steps_voicemail import RECORD_MASK, RECORD_OFF, RECORD_ON, RECORD_UNMASK
 from ccd.routing.strategies import STRATEGIES
@@ -62,6 +62,7 @@ _WORD_MUST = "1 to 64 characters without spaces around them"
 _WRAP_UPS = (WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED)
 _EMPTY = (EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY)
 _PROTOCOLS = ("udp", "tcp", "tls")
+_SRTP = (SRTP_AUTO, SRTP_OFF, SRTP_REQUIRED)
 _SERVICE = "Name of a `[services.NAME]`."
 
 KEYS: dict[str, Key] = {
@@ -156,9 +157,11 @@ KEYS: dict[str, Key] = {
     "TrunkSettings.caller_id": Key(doc="Number shown on outgoing calls that bring none of their own."),
     "TrunkSettings.timeout_s": _seconds(120.0, low=0.5),
     "TrunkSettings.qualify_s": _seconds(3600.0, "OPTIONS to the trunk this often; 0: never."),
+    "TrunkSettings.srtp": Key(choices=_SRTP),
     "DeviceSettings.name": _named("The device"),
     "DeviceSettings.password": Key(doc="Digest password."),
     "DeviceSettings.max_bindings": Key(low=1, high=100, doc="Most places the device may be registered from."),
+    "DeviceSettings.srtp": Key(choices=_SRTP),
     "ChannelSettings.name": _named("The channel"),
     "ChannelSettings.adapter": Key(doc="Name of an installed adapter (entry point group `ccd.adapters`)."),
     "OutsideSettings.name": _named("The service"),

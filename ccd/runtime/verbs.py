@@ -216,7 +216,11 @@ class Console:
         """One interaction, running or ended."""
         name = asked.interaction
         running = views.interaction(self._centre, name, self._doors.clock.now())
-        return running if running is not None else views.ended(await filed(self._doors, name))
+        if running is None:
+            return views.ended(await filed(self._doors, name))
+        for party in running["parties"]:
+            party["srtp"] = next((row["srtp"] for row in gather(self._doors, "audio", party["leg"])), "")
+        return running
 
     async def explain(self, asked: _OneInteraction) -> views.View:
         """Every decision about an interaction, in words."""

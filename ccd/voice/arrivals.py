@@ -11,6 +11,8 @@ from ccd.model import facts
 from ccd.model.nouns import ChannelClass, LegKind
 from ccd.sip import sdp
 from ccd.sip.address import Address
+from ccd.sip.crypto import Wanted
+from ccd.sip.description import SessionDescription, parse_sdp
 from ccd.sip.endpoint import RequestArrived
 from ccd.sip.grammar import SipParseError
 from ccd.sip.message import Request
@@ -22,6 +24,7 @@ from ccd.voice.extensions import not_supported, unknown_to_us
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.numbers import number_of
 from ccd.voice.refusing import warning
+from ccd.voice.securing import wanted
 from ccd.voice.trunk import Trunk
 
 if TYPE_CHECKING:
@@ -58,11 +61,16 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     if too_small(request, channel.session_policy):
         stack.reply(event.tx, 422, headers=(("Min-SE", str(channel.session_policy.least_s)),))
         return
-    offer: sdp.SessionDescription | None = None
+    offer: SessionDescription | None = None
     try:
-        offer = _offer_of(request, channel.codecs, channel.media_place(("", 0), event.flow)[0])
+        secrecy = wanted(channel, event.flow, device, trunk.name if trunk is not None else "")
+        host = channel.media_place(("", 0), event.flow)[0]
+        offer = _offer_of(request, channel.codecs, host, secrecy)
     except CcdError as fault:
         status = {"sip-malformed": 400, UNREADABLE: 415}.get(fault.code, 488)
+        if status == 488:
+            whose = {"device": device} if device else {"trunk": trunk.name if trunk is not None else ""}
+            channel.log.warning("call refused: nothing in common", **whose, problem=str(fault))
         headers = (warning(fault), ("Accept", "application/sdp"))
         stack.reply(event.tx, status, headers=headers)
         return
@@ -126,7 +134,9 @@ def _dialled(channel: "VoiceChannel", request: Request) -> str:
     return user if user[:1] in {"*", "#"} else number_of(uri, channel.settings.daemon.country)
 
 
-def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> sdp.SessionDescription | None:
+def _offer_of(
+    request: Request, codecs: tuple[str, ...], host: str, secrecy: Wanted
+) -> SessionDescription | None:
     """The SDP offer, None where the caller leaves the offer to us. Raises for one that cannot be used:
     said at once, before anybody is told of the call."""
     if not request.body:
@@ -134,8 +144,8 @@ def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> sdp.Sessi
     body = sdp_of(request) if request.content_type else None
     if body is None:
         raise Refused(UNREADABLE, "only application/sdp is understood")
-    offer = sdp.parse_sdp(body)
-    check_network(host, sdp.check_offer(offer, codecs))
+    offer = parse_sdp(body)
+    check_network(host, sdp.check_offer(offer, codecs, secrecy))
     return offer
 
 

@@ -36,7 +36,7 @@ from ccd.sip.endpoint import (
 )
 from ccd.sip.message import Request, Response
 from ccd.sip.session_timer import Policy
-from ccd.voice import arrivals, dialling, engine, leftovers, ways
+from ccd.voice import arrivals, dialling, engine, leftovers, securing, ways
 from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED, SUPPORTED
@@ -176,13 +176,15 @@ class VoiceChannel:
         self.engine.prepare(texts_ahead(settings.rules))
 
     def report(self, topic: str, argument: str = "") -> Any:
-        """`trunks`, `devices`, `sip trace`, `recording faults`, `sip`, `media`."""
+        """`trunks`, `devices`, `sip trace`, `audio`, `recording faults`, `sip`, `media`."""
         if topic == "devices":
             return self.registrar.report()
         if topic == "trunks":
             return self.trunks.report()
         if topic == "sip trace":
             return self._trace(argument)
+        if topic == "audio":
+            return securing.shown(self, argument)
         if topic == "recording faults":
             return self.recording_faults.report()
         if topic == "sip":

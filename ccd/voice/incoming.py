@@ -7,14 +7,15 @@ import msgspec
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.nouns import Cause
+from ccd.sip.description import SessionDescription
 from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import Flow, ServerTransaction
 from ccd.sip.message import Request
-from ccd.sip.sdp import SessionDescription
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_cancel, read_reasons, reason_header, refusal
 from ccd.voice.leg_states import LegMove, LegState
+from ccd.voice.securing import keys_for
 from ccd.voice.session import Session
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class IncomingLeg(CallLeg):
             self.release(Cause.CONGESTION)
             return b""
         request: Request = tx.request
-        self.session = session = Session(*self.channel.media_place(place, self.flow), self.channel.codecs)
+        keys = keys_for(self.channel, self.flow, self.device, self.trunk)
+        host, port = self.channel.media_place(place, self.flow)
+        self.session = session = Session(host, port, self.channel.codecs, keys)
         try:
             offer, self.offer = self.offer, None
             self._described = session.answer(offer or request.body) if request.body else session.offer()

@@ -14,6 +14,7 @@ from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.commands import DialLeg
 from ccd.model.nouns import Cause
+from ccd.sip.description import SessionDescription
 from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import ClientTransaction, ResponseArrived, State, TransactionFailed
 from ccd.sip.message import Request, Response
@@ -24,6 +25,7 @@ from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
 from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED
 from ccd.voice.leg_states import LegMove, LegState
+from ccd.voice.securing import insisting, keys_for
 from ccd.voice.targets import Candidate
 
 if TYPE_CHECKING:
@@ -38,11 +40,28 @@ MOST_CHALLENGES = 3
 class Attempt:
     """One INVITE of an outgoing leg, with the copies that authentication makes."""
 
-    __slots__ = ("candidate", "challenged", "counted", "leg", "longer", "over", "rang", "timer", "tx", "won")
+    __slots__ = (
+        "candidate",
+        "challenged",
+        "counted",
+        "keys",
+        "leg",
+        "longer",
+        "offered",
+        "over",
+        "rang",
+        "timer",
+        "tx",
+        "won",
+    )
 
     def __init__(self, leg: "OutgoingLeg", candidate: Candidate) -> None:
         self.leg = leg
         self.candidate = candidate
+        channel = leg.channel
+        self.keys = keys_for(channel, candidate.flow, candidate.device, candidate.trunk)
+        self.offered: SessionDescription | None = None
+        """Our SDP offer, as it was told our address and its own keys."""
         self.tx: ClientTransaction | None = None
         self.rang = False
         self.challenged = 0
@@ -86,7 +105,7 @@ class OutgoingLeg(CallLeg):
 
     made_by_us = True
 
-    __slots__ = ("_attempts", "_early", "_rang", "_worst", "command", "waiting")
+    __slots__ = ("_attempts", "_early", "_rang", "_settled", "_worst", "command", "waiting")
 
     def __init__(self, channel: "VoiceChannel", command: DialLeg) -> None:
         super().__init__(channel, command.leg, LegState.DIALLING)
@@ -96,6 +115,8 @@ class OutgoingLeg(CallLeg):
         self._attempts: list[Attempt] = []
         self._rang = False
         self._early = False
+        self._settled: Attempt | None = None
+        """Whose answer was taken last."""
         self._worst: tuple[int, Cause, int, int] = (-1, Cause.UNREACHABLE, 0, 0)
 
     def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
@@ -103,8 +124,9 @@ class OutgoingLeg(CallLeg):
         # What attempts still hear finds us gone: leave no circle for the garbage collector, and no SDP.
         for attempt in self._attempts:
             attempt.candidate.headers = []
+            attempt.offered = None
         self._attempts = []
-        self.session = None
+        self._settled = self.session = None
 
     def dial(self, candidates: list[Candidate], *, at_once: bool) -> None:
         """Begin: all candidates together (an agent's devices) or one after another (trunks)."""
@@ -123,7 +145,8 @@ class OutgoingLeg(CallLeg):
         attempt.counted = bool(trunk) and self.channel.trunks.take(trunk)
         self._attempts.append(attempt)
         host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
-        request = candidate.invite(self.call_id, session.offer(first=True, host=host))
+        attempt.offered = session.offer_to(host, attempt.keys)
+        request = candidate.invite(self.call_id, attempt.offered.to_bytes())
         for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
             request.add(name, value)
         if candidate.device:
@@ -144,7 +167,7 @@ class OutgoingLeg(CallLeg):
         body = sdp_of(response) if response.body and not self._early else None
         early = False
         if body and self.session is not None and sum(not each.over for each in self._attempts) == 1:
-            early = self._early = self._take_answer(body, quiet=True)
+            early = self._early = not self._take_answer(attempt, body, quiet=True)
         if not self._rang or early:
             self._rang = True
             self.move(LegMove.RING)
@@ -164,9 +187,6 @@ class OutgoingLeg(CallLeg):
             self.channel.stack.request(dialog.request("BYE", None, headers), flow)
             return
         self.dialog, self.flow, attempt.won = dialog, flow, True
-        if self.session is not None:  # it was told our address in its own network
-            place = (self.session.host, self.session.port)
-            self.session.host, _ = self.channel.media_place(place, attempt.candidate.flow)
         attempt.counted = False  # from here on the leg holds the trunk's channel
         self.call_id = dialog.call_id
         self.device, self.trunk = attempt.candidate.device, attempt.candidate.trunk
@@ -176,9 +196,10 @@ class OutgoingLeg(CallLeg):
             self.liveness.accepted(request, response)
         self._cancel_others()
         self.waiting = []
-        if not self._take_answer(sdp_of(response) or b"", quiet=False):
+        if problem := self._take_answer(attempt, sdp_of(response) or b"", quiet=False):
             super().hang_up(Cause.INCOMPATIBLE)
-            self.over(Cause.INCOMPATIBLE, remote=False, note="the SDP answer cannot be used")
+            note = f"the SDP answer cannot be used: {problem}"
+            self.over(Cause.INCOMPATIBLE, remote=False, note=note)
             return
         self.move(LegMove.ACCEPTED)
         self.channel.post(facts.LegAnswered(self.id, self.device))
@@ -194,12 +215,16 @@ class OutgoingLeg(CallLeg):
             return
         if status == 422 and self._ask_longer(attempt, tx, response):
             return
+        if status == 488 and self._insist(attempt, tx):
+            return
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
         cause = cause_of_response(status, reasons, attempt.rang)
         if cause is Cause.INCOMPATIBLE and attempt.candidate.device:  # people see "unreachable": say why
             self.channel.log.warning(
-                "phone takes none of our codecs", device=attempt.candidate.device, status=status
+                "phone takes none of our codecs, or not our way of SRTP",
+                device=attempt.candidate.device,
+                status=status,
             )
         self._note_failure(cause, status, reasons.q850 or q850_of_status(status))
         if attempt.candidate.may_fail_over(status, reasons.q850):
@@ -272,30 +297,51 @@ class OutgoingLeg(CallLeg):
         if attempt.longer or not least_s:
             return False
         attempt.longer = True
-        former = tx.request
-        request = Request("INVITE", former.raw_uri, list(former.headers), former.body, former.charset)
-        request.set("CSeq", f"{former.cseq.number + 1} INVITE")
+        request = _once_more(tx.request)
         for name, value in ask(self.channel.session_policy, None, least_s):
             request.set(name, value)
         attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
         return True
 
-    def _take_answer(self, body: bytes, *, quiet: bool) -> bool:
-        session = self.session
-        if session is None:
+    def _insist(self, attempt: Attempt, tx: ClientTransaction) -> bool:
+        """It takes no plain audio, nor encrypted audio that is offered as plain: once more as RTP/SAVP.
+
+        So do phones whose SRTP is mandatory (baresip, PJSIP), and many carriers.
+        """
+        keys = insisting(attempt.keys, attempt.candidate.device)
+        if keys is None or self.session is None or attempt.offered is None:
             return False
+        if attempt is self._settled:
+            self._settled, self.session.stream = None, None
+        attempt.keys = keys
+        attempt.offered = self.session.offer_to(attempt.offered.host or self.session.host, keys)
+        request = _once_more(tx.request)
+        request.set_body(attempt.offered.to_bytes(), "application/sdp")
+        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
+        return True
+
+    def _take_answer(self, attempt: Attempt, body: bytes, *, quiet: bool) -> str:
+        """The far end's SDP answer to this offer of ours; why it cannot be used, empty: it is taken."""
+        session = self.session
+        if session is None or attempt.offered is None:
+            return "the call is over"
+        if attempt is not self._settled:
+            if self._settled is not None:
+                session.stream = None  # of another's early media
+            self._settled = attempt
+            session.settle_on(attempt.offered, attempt.offered.host or session.host, attempt.keys)
         if not body and session.stream is not None:
-            return True  # the answer came with early media already
+            return ""  # the answer came with early media already
         try:
             session.accept(body)
         except CcdError as fault:
             if not quiet:
                 self.channel.log.warning("bad SDP answer", leg=self.id, problem=str(fault))
-            return False
+            return str(fault)
         if session.stream is not None:
             self.channel.engine.perform(engine.SetStream(self.id, session.stream))
             session.told_held = session.held
-        return True
+        return ""
 
     def several(self) -> bool:
         """More than one phone rings."""
@@ -337,3 +383,10 @@ class OutgoingLeg(CallLeg):
             if not attempt.over and attempt.tx is not None:
                 attempt.finish()
                 self.channel.stack.cancel(attempt.tx, [("Reason", reason_header(cause))])
+
+
+def _once_more(former: Request) -> Request:
+    """The same INVITE, to be changed in what it was refused for."""
+    request = Request("INVITE", former.raw_uri, list(former.headers), former.body, former.charset)
+    request.set("CSeq", f"{former.cseq.number + 1} INVITE")
+    return request

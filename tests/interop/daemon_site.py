@@ -137,6 +137,10 @@ class Site:
         self._tables.setdefault(table, {}).update(keys)
         self.write()
 
+    def table(self, name: str) -> dict[str, Any]:
+        """The keys of a table as they are written."""
+        return self._tables[name]
+
     def drop(self, table: str) -> None:
         del self._tables[table]
         self.write()

@@ -56,11 +56,12 @@ class PjsipPhone(SteeredPhone):
         ca: Path | None = None,
         timer_s: int = 0,
         timer_least_s: int = 90,
+        srtp: str = "",
     ) -> None:
         """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
         `timer_s`: it always asks for session timers (RFC 4028), of so long; 0: it knows none;
         `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again; `ca`: for transport tls,
-        who must have signed the registrar's certificate.
+        who must have signed the registrar's certificate; `srtp`: optional or mandatory, else audio is plain.
         """
         if not have_pjsua():
             raise PeerMissing("pjsua2 is missing: pip install pjsua2-python")
@@ -96,6 +97,7 @@ class PjsipPhone(SteeredPhone):
             "ca": str(ca or ""),
             "timer_s": timer_s,
             "timer_least_s": timer_least_s,
+            "srtp": srtp,
         }
         argv = [sys.executable, str(AGENT)]
         super().__init__(

@@ -320,6 +320,10 @@ def _account(options: dict[str, Any]) -> pj.AccountConfig:
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
         config.callConfig.timerMinSESec = options["timer_least_s"]
         config.callConfig.timerSessExpiresSec = options["timer_s"]
+    if options["srtp"]:
+        mandatory = options["srtp"] == "mandatory"
+        config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if mandatory else pj.PJMEDIA_SRTP_OPTIONAL
+        config.mediaConfig.srtpSecureSignaling = 1 if options["transport"] == "tls" else 0
     if options["registrar"]:
         suffix = "" if options["transport"] == "udp" else f";transport={options['transport']}"
         config.regConfig.registrarUri = f"sip:{options['domain']}"
