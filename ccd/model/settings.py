@@ -204,6 +204,9 @@ class TrunkSettings(Frozen, frozen=True):
     timeout_s: float = 4.0
     """No answer at all for this long, not even 100 Trying: next trunk."""
     qualify_s: float = 30.0
+    reliable_ringing: bool = False
+    """Say in calls to the carrier that we acknowledge ringing (100rel, PRACK, RFC 3262), so that it cannot
+    get lost. A carrier that insists on that is obeyed without."""
 
 
 class DeviceSettings(Frozen, frozen=True):

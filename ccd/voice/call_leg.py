@@ -96,6 +96,8 @@ class CallLeg:
             self._on_reinvite(tx, request)
         elif method == "UPDATE":
             updating.on_update(self, tx, request)
+        elif method == "PRACK":
+            self.on_prack(tx, request)
         elif method == "INFO":
             self.on_info(tx, request)
         elif method == "REFER":
@@ -112,6 +114,11 @@ class CallLeg:
         self.forget_dialog()
         reasons = read_reasons(request.get_all("Reason"))
         self.over(cause_of_bye(reasons), remote=True, q850=reasons.q850)
+
+    def on_prack(self, tx: ServerTransaction, request: Request) -> None:
+        """It acknowledges nothing that we said (RFC 3262 §3)."""
+        del request
+        self.channel.stack.reply(tx, 481)
 
     def _on_reinvite(self, tx: ServerTransaction, request: Request) -> None:
         stack, session = self.channel.stack, self.session

@@ -277,8 +277,16 @@ class VoiceChannel:
 
     # -- what legs ask of the channel ---------------------------------------------------------------------
 
-    def answer_invite(self, tx: ServerTransaction, body: bytes, leg: CallLeg, status: int = 200) -> None:
-        """200 OK (or 183) with SDP; the proxies that want to stay in the path stand in it (§12.1.1)."""
+    def answer_invite(
+        self,
+        tx: ServerTransaction,
+        body: bytes,
+        leg: CallLeg,
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Response:
+        """200 OK (or 180, 183), with SDP where `body` is not empty; the proxies that want to stay in the path
+        stand in it (§12.1.1)."""
         response = Response.to_request(tx.request, status, None, tx.to_tag)
         for hop in tx.request.get_all("Record-Route"):
             response.add("Record-Route", hop)
@@ -289,8 +297,12 @@ class VoiceChannel:
         if status == 200:
             for name, value in leg.liveness.answer(tx.request) if leg.liveness is not None else ():
                 response.add(name, value)
-        response.set_body(body, "application/sdp")
+        for name, value in headers:
+            response.add(name, value)
+        if body:
+            response.set_body(body, "application/sdp")
         self.stack.respond(tx, response)
+        return response
 
     def contact_header(self, leg: CallLeg) -> tuple[tuple[str, str], ...]:
         return (("Contact", self.contact(leg.flow)),) if leg.flow is not None else ()

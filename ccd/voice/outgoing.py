@@ -8,6 +8,7 @@ before the next trunk where only the target failed: silence, transport, 503 (RFC
 """
 
 from asyncio import TimerHandle
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ccd.errors import CcdError
@@ -15,15 +16,17 @@ from ccd.model import facts
 from ccd.model.commands import DialLeg
 from ccd.model.nouns import Cause
 from ccd.sip.dialog import Dialog
-from ccd.sip.endpoint import ClientTransaction, ResponseArrived, State, TransactionFailed
+from ccd.sip.endpoint import ClientTransaction, Flow, ResponseArrived, State, TransactionFailed
 from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
+from ccd.sip.reliable import required, rseq_of
 from ccd.sip.session_timer import ask, read_least
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
-from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED
+from ccd.voice.extensions import ALLOW, supported
 from ccd.voice.leg_states import LegMove, LegState
+from ccd.voice.provisional import EarlyDialogs
 from ccd.voice.targets import Candidate
 
 if TYPE_CHECKING:
@@ -38,7 +41,20 @@ MOST_CHALLENGES = 3
 class Attempt:
     """One INVITE of an outgoing leg, with the copies that authentication makes."""
 
-    __slots__ = ("candidate", "challenged", "counted", "leg", "longer", "over", "rang", "timer", "tx", "won")
+    __slots__ = (
+        "candidate",
+        "challenged",
+        "counted",
+        "early",
+        "leg",
+        "longer",
+        "over",
+        "rang",
+        "reliably",
+        "timer",
+        "tx",
+        "won",
+    )
 
     def __init__(self, leg: "OutgoingLeg", candidate: Candidate) -> None:
         self.leg = leg
@@ -49,6 +65,10 @@ class Attempt:
         """Challenges answered so far."""
         self.longer = False
         """Sent anew with a longer session time."""
+        self.reliably = candidate.reliable
+        """It says that we know 100rel."""
+        self.early: EarlyDialogs | None = None
+        """Those whose ringing wants a PRACK."""
         self.over = False
         self.won = False
         self.timer: TimerHandle | None = None
@@ -61,11 +81,32 @@ class Attempt:
         if isinstance(event, TransactionFailed):
             self.leg.attempt_failed(self, event.cause)
         elif event.response.status < 200:
-            self.leg.attempt_progressed(self, event.response)
+            if self.over or self._to_be_heard(event.tx, event.response):
+                self.leg.attempt_progressed(self, event.response)
         elif event.response.status < 300:
             self.leg.attempt_accepted(self, event.tx, event.response)
         else:
             self.leg.attempt_refused(self, event.tx, event.response)
+
+    def _to_be_heard(self, tx: ClientTransaction, response: Response) -> bool:
+        """Acknowledge ringing that wants a PRACK; False: it was heard before, or comes before its turn."""
+        if self.early is None:
+            if rseq_of(response) is None:
+                return True
+            self.early = EarlyDialogs()
+        return self.early.hear(self, tx, response)
+
+    def confirmed(self, request: Request, response: Response) -> tuple[Dialog, bytes]:
+        """The dialog of a 2xx and its SDP, or the one that was said reliably before."""
+        body = sdp_of(response) or b""
+        if self.early is not None and (dialog := self.early.confirm(response)) is not None:
+            return dialog, body or self.early.answer(response)
+        return Dialog.as_client(request, response), body
+
+    def send_again(self, request: Request, flow: Flow) -> None:
+        """The INVITE anew: what rang, rang for the former one."""
+        self.early = None
+        self.tx = self.leg.channel.stack.request(request, flow, owner=self)
 
     def stop_timer(self) -> None:
         if self.timer is not None:
@@ -126,8 +167,7 @@ class OutgoingLeg(CallLeg):
         request = candidate.invite(self.call_id, session.offer(first=True, host=host))
         for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
             request.add(name, value)
-        if candidate.device:
-            request.set("Supported", PHONES_SUPPORTED)
+        request.set("Supported", supported(bool(candidate.device), attempt.reliably))
         self.channel.remember_call(request.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:
@@ -155,7 +195,7 @@ class OutgoingLeg(CallLeg):
         attempt.over = True
         attempt.stop_timer()
         request = tx.request  # once acknowledged, only its outline is kept
-        dialog = Dialog.as_client(request, response)
+        dialog, body = attempt.confirmed(request, response)
         flow = self.channel.flow_of(dialog, tx.flow, attempt.candidate.trunk)
         self.channel.stack.send_ack(tx, dialog.ack(response), flow)
         if self.state is LegState.GONE or self.dialog is not None:
@@ -176,7 +216,7 @@ class OutgoingLeg(CallLeg):
             self.liveness.accepted(request, response)
         self._cancel_others()
         self.waiting = []
-        if not self._take_answer(sdp_of(response) or b"", quiet=False):
+        if not self._take_answer(body, quiet=False):
             super().hang_up(Cause.INCOMPATIBLE)
             self.over(Cause.INCOMPATIBLE, remote=False, note="the SDP answer cannot be used")
             return
@@ -193,6 +233,8 @@ class OutgoingLeg(CallLeg):
         if status in {401, 407} and self._authorise(attempt, tx, response):
             return
         if status == 422 and self._ask_longer(attempt, tx, response):
+            return
+        if status == 421 and self._ask_reliably(attempt, tx, response):
             return
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
@@ -263,7 +305,7 @@ class OutgoingLeg(CallLeg):
         if request is None:
             return False
         attempt.challenged += 1
-        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
+        attempt.send_again(request, tx.flow)
         return True
 
     def _ask_longer(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> bool:
@@ -272,13 +314,26 @@ class OutgoingLeg(CallLeg):
         if attempt.longer or not least_s:
             return False
         attempt.longer = True
+        self._ask_again(attempt, tx, ask(self.channel.session_policy, None, least_s))
+        return True
+
+    def _ask_reliably(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> bool:
+        """The far end rings only where PRACK is known (421): once more, saying that it is."""
+        if attempt.reliably or not required(response):
+            return False
+        attempt.reliably = True
+        self._ask_again(attempt, tx, ())
+        return True
+
+    def _ask_again(self, attempt: Attempt, tx: ClientTransaction, headers: Iterable[tuple[str, str]]) -> None:
+        """The INVITE anew, some of its headers changed."""
         former = tx.request
         request = Request("INVITE", former.raw_uri, list(former.headers), former.body, former.charset)
         request.set("CSeq", f"{former.cseq.number + 1} INVITE")
-        for name, value in ask(self.channel.session_policy, None, least_s):
+        for name, value in headers:
             request.set(name, value)
-        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
-        return True
+        request.set("Supported", supported(bool(attempt.candidate.device), attempt.reliably))
+        attempt.send_again(request, tx.flow)
 
     def _take_answer(self, body: bytes, *, quiet: bool) -> bool:
         session = self.session

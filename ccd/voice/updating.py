@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, Refused
 from ccd.sip.endpoint import ServerTransaction
 from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
@@ -85,6 +85,8 @@ def early_request(leg: "CallLeg", tx: ServerTransaction, request: Request) -> No
     method = request.method
     if method == "UPDATE":
         _early_update(leg, tx, request)
+    elif method == "PRACK":
+        leg.on_prack(tx, request)
     elif method == "INFO":
         leg.on_info(tx, request)
     elif method == "OPTIONS":
@@ -104,16 +106,28 @@ def _early_update(leg: "CallLeg", tx: ServerTransaction, request: Request) -> No
     if session is None or session.stream is None or leg.several():
         leg.channel.stack.reply(tx, 500, headers=SOON)
         return
-    hears = session.stream.receive
     try:
-        body = session.answer(sdp_of(request) or b"")
+        body = take_early_offer(leg, request)
     except CcdError as fault:
         leg.channel.stack.reply(tx, 488, headers=(warning(fault),))
         return
+    answer_update(leg, tx, body)
+
+
+def take_early_offer(leg: "CallLeg", request: Request) -> bytes:
+    """Our answer to an offer that comes before the INVITE is answered, where the first one was settled.
+
+    What we take from the far end, or do not take yet, stays so. Raises as `Session.answer`.
+    """
+    session = leg.session
+    if session is None or session.stream is None:
+        raise Refused("sip-too-early", "the first offer is not answered yet")
+    hears = session.stream.receive
+    body = session.answer(sdp_of(request) or b"")
     leg.described_anew(body)
     stream = session.stream
     leg.channel.engine.perform(
         engine.SetStream(leg.id, stream if hears else msgspec.structs.replace(stream, receive=False))
     )
     session.told_held = session.held
-    answer_update(leg, tx, body)
+    return body
