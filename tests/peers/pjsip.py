@@ -56,9 +56,11 @@ class PjsipPhone(SteeredPhone):
         ca: Path | None = None,
         timer_s: int = 0,
         timer_least_s: int = 90,
+        insists: bool = False,
     ) -> None:
         """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
         `timer_s`: it always asks for session timers (RFC 4028), of so long; 0: it knows none;
+        `insists`: it requires that ringing is acknowledged (RFC 3262), as caller and when it is called;
         `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again; `ca`: for transport tls,
         who must have signed the registrar's certificate.
         """
@@ -96,6 +98,7 @@ class PjsipPhone(SteeredPhone):
             "ca": str(ca or ""),
             "timer_s": timer_s,
             "timer_least_s": timer_least_s,
+            "insists": insists,
         }
         argv = [sys.executable, str(AGENT)]
         super().__init__(

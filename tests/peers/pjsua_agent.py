@@ -320,6 +320,8 @@ def _account(options: dict[str, Any]) -> pj.AccountConfig:
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
         config.callConfig.timerMinSESec = options["timer_least_s"]
         config.callConfig.timerSessExpiresSec = options["timer_s"]
+    if options["insists"]:
+        config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
     if options["registrar"]:
         suffix = "" if options["transport"] == "udp" else f";transport={options['transport']}"
         config.regConfig.registrarUri = f"sip:{options['domain']}"
