@@ -37,6 +37,7 @@ from ccd.sip.endpoint import (
 from ccd.sip.message import Request, Response
 from ccd.sip.session_timer import Policy
 from ccd.voice import arrivals, dialling, engine, leftovers, ways
+from ccd.voice.admitting import fault_of
 from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED, SUPPORTED
@@ -52,6 +53,7 @@ from ccd.voice.registrar import Registrar
 from ccd.voice.secret_keys import SecretKeys
 from ccd.voice.speech_ahead import texts_ahead
 from ccd.voice.stack import SipStack
+from ccd.voice.streams import TLS
 from ccd.voice.texts import TextLeg
 from ccd.voice.trunks import Trunks
 from ccd.voice.updating import early_request
@@ -241,7 +243,9 @@ class VoiceChannel:
                 self.stack.reply(event.tx, 481)
             return
         method = request.method
-        if method == "REGISTER":
+        if fault := fault_of(request, event.flow):
+            self.stack.dismiss(event.tx, *fault)
+        elif method == "REGISTER":
             self.registrar.on_register(event)
             self._set_timer()
         elif method == "INVITE":
@@ -305,10 +309,12 @@ class VoiceChannel:
         return response
 
     def contact_header(self, leg: CallLeg) -> tuple[tuple[str, str], ...]:
-        return (("Contact", self.contact(leg.flow)),) if leg.flow is not None else ()
+        return (("Contact", self.contact(leg.flow, leg.secure)),) if leg.flow is not None else ()
 
-    def contact(self, flow: Flow) -> str:
-        """Our own Contact towards a peer."""
+    def contact(self, flow: Flow, secure: bool = False) -> str:
+        """Our own Contact towards a peer; `secure`: in a dialog of `sips:`."""
+        if secure and flow.protocol == TLS:
+            return f"<sips:ccd@{self.stack.contact_host(flow)}>"
         suffix = "" if flow.protocol == "UDP" else f";transport={flow.protocol.lower()}"
         return f"<sip:ccd@{self.stack.contact_host(flow)}{suffix}>"
 

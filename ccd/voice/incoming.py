@@ -13,6 +13,7 @@ from ccd.sip.message import Request
 from ccd.sip.parts import sdp_of
 from ccd.sip.sdp import SessionDescription
 from ccd.voice import engine
+from ccd.voice.admitting import hops_left, wants_sips
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_cancel, read_reasons, reason_header, refusal
 from ccd.voice.leg_states import LegMove, LegState
@@ -40,6 +41,8 @@ class IncomingLeg(CallLeg):
         self._described = b""
         """Our SDP, once it was said."""
         self._released: Cause | None = None
+        self.secure = wants_sips(tx.request)
+        self.hops = hops_left(tx.request)
         self.reliable = ReliableRinging.wanted(self, tx)
         tx.owner = self
 
@@ -114,7 +117,7 @@ class IncomingLeg(CallLeg):
             reliable.finish()
             body = b"" if reliable.settled else body
         self.move(LegMove.ANSWER)
-        self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow))
+        self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow, self.secure))
         self.dialog.remote_seq = max(self.dialog.remote_seq, self.early_seq)
         self.channel.dialogs[self.dialog.key] = self
         self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)

@@ -168,6 +168,8 @@ class OutgoingLeg(CallLeg):
         for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
             request.add(name, value)
         request.set("Supported", supported(bool(candidate.device), attempt.reliably))
+        if trunk:
+            request.set("Max-Forwards", str(self.hops))
         self.channel.remember_call(request.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:
@@ -204,6 +206,7 @@ class OutgoingLeg(CallLeg):
             self.channel.stack.request(dialog.request("BYE", None, headers), flow)
             return
         self.dialog, self.flow, attempt.won = dialog, flow, True
+        self.secure = dialog.secure
         if self.session is not None:  # it was told our address in its own network
             place = (self.session.host, self.session.port)
             self.session.host, _ = self.channel.media_place(place, attempt.candidate.flow)

@@ -15,6 +15,7 @@ from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
 from ccd.sip.session_timer import too_small
 from ccd.voice import engine
+from ccd.voice.admitting import encoding_fault
 from ccd.voice.extensions import ALLOW, SUPPORTED, not_supported, unknown_to_us
 from ccd.voice.leg_states import LegState
 from ccd.voice.refusing import warning
@@ -26,10 +27,13 @@ SOON = (("Retry-After", "2"),)
 
 
 def refused(leg: "CallLeg", tx: ServerTransaction, request: Request) -> bool:
-    """Whether a request was answered 420 or 422 at once: what it requires we do not have (§8.2.2.3), or its
-    session time is too short."""
+    """Whether a request was answered 420, 415 or 422 at once: what it requires we do not have (§8.2.2.3), its
+    body is packed, or its session time is too short."""
     if request.get("Require") is not None and (unknown := unknown_to_us(request)):
         leg.channel.stack.reply(tx, 420, headers=not_supported(unknown))
+        return True
+    if fault := encoding_fault(request):
+        leg.channel.stack.reply(tx, fault[0], headers=fault[1])
         return True
     policy = leg.channel.session_policy
     if request.method in {"INVITE", "UPDATE"} and too_small(request, policy):
@@ -61,7 +65,7 @@ def on_update(leg: "CallLeg", tx: ServerTransaction, request: Request) -> None:
 def answer_update(leg: "CallLeg", tx: ServerTransaction, body: bytes) -> None:
     """200, with our side of the session where it was asked for."""
     response = Response.to_request(tx.request, 200, None, tx.to_tag)
-    response.add("Contact", leg.channel.contact(leg.flow or tx.flow))
+    response.add("Contact", leg.channel.contact(leg.flow or tx.flow, leg.secure))
     response.add("Allow", ALLOW)
     response.add("Supported", SUPPORTED)
     if leg.liveness is not None and leg.dialog is not None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ccd.ids import SeededChance
+from ccd.model.commands import AnswerLeg
 from ccd.model.rules import Rules
 from ccd.model.settings import MediaSettings, Settings, SipSettings, TransportSettings, TrunkSettings
 from ccd.sip.events import Flow
@@ -127,25 +128,37 @@ class Scene:
         call: str = "call",
         branch: str = "",
         uri: str = "",
+        kind: str = "application/sdp",
     ) -> str:
-        """A request of the carrier; its Via branch."""
+        """A request of the carrier; its Via branch. A header given replaces ours."""
         branch = branch or f"z9hG4bKc{next(self._branch)}"
         given = {each.partition(":")[0] for each in headers}
         lines = [
-            f"Via: SIP/2.0/UDP {HERE}:{CARRIER};branch={branch};rport",
+            f"Via: SIP/2.0/{self.flow.protocol} {HERE}:{CARRIER};branch={branch};rport",
             "Max-Forwards: 70",
             f"From: <sip:+33612345678@{HERE}>;tag=them",
             f"To: <sip:+33100@{HERE}>" + (f";tag={to_tag}" if to_tag else ""),
             f"Call-ID: {call}",
             f"CSeq: {number} {method}",
             f"Contact: <sip:carrier@{HERE}:{CARRIER}>",
-            *(["Content-Type: application/sdp"] if body else []),
+            *([f"Content-Type: {kind}"] if body else []),
         ]
         kept = [line for line in lines if line.partition(":")[0] not in given]
         place = uri or f"sip:+33100@{HERE}"
         head = [f"{method} {place} SIP/2.0", *kept, *headers, f"Content-Length: {len(body.encode())}"]
         self.give("\r\n".join([*head, "", body]))
         return branch
+
+    def call(self, headers: Sequence[str] = (), body: str = SDP) -> tuple[str, Response]:
+        """A call that is answered; its leg, and our 200."""
+        self.request("INVITE", 1, headers, body)
+        leg = self.facts()[-1].leg
+        self.channel.perform(AnswerLeg(leg))
+        ok = self.take()[-1]
+        assert ok.status == 200
+        self.request("ACK", 1, (), "", tag_of(ok))
+        self.facts()
+        return leg, ok
 
     def response(
         self, request: Request, status: int, headers: Sequence[str] = (), body: str = "", tag: str = "t1"
