@@ -78,6 +78,23 @@ async def test_whose_contact_decides(scene: Scene, headers: tuple[str, ...], sch
     assert contact.startswith(f"<{scheme}:ccd@") and ("transport=tls" in contact) is (scheme == "sip")
 
 
+async def test_a_phone_registered_by_sips_is_called_by_sips(scene: Scene) -> None:
+    """RFC 3261 §8.1.1.8: our Contact as its address."""
+    secure(scene)
+    there = f"sips:a1@{HERE}:45060"
+    answer = scene.register(there, "sips")
+    assert answer.status == 200 and f"<{there}>" in (answer.get("Contact") or "")
+    assert isinstance(scene.facts()[0], facts.DeviceBound)
+    card = cmd.OfferCard("i1")
+    scene.channel.perform(cmd.DialLeg("voice:out", LegKind.AUDIO, card, devices=("a1",)))
+    (invite,) = scene.take()
+    assert invite.raw_uri == there and invite.get("Contact").startswith("<sips:ccd@")
+    scene.response(invite, 200, (), SDP)
+    scene.take()
+    scene.request("INVITE", 1, (), SDP, invite.from_tag, call=invite.call_id)
+    assert scene.channel.legs["voice:out"].secure
+
+
 # -- how far it may go -------------------------------------------------------------------------------------
 
 

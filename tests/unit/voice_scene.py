@@ -11,9 +11,18 @@ from typing import Any
 from ccd.ids import SeededChance
 from ccd.model.commands import AnswerLeg
 from ccd.model.rules import Rules
-from ccd.model.settings import MediaSettings, Settings, SipSettings, TransportSettings, TrunkSettings
+from ccd.model.settings import (
+    DeviceSettings,
+    MediaSettings,
+    Secret,
+    Settings,
+    SipSettings,
+    TransportSettings,
+    TrunkSettings,
+)
 from ccd.sip.events import Flow
 from ccd.sip.message import Request, Response, parse
+from ccd.sip.registering import Authorizer
 from ccd.voice import engine
 from ccd.voice.channel import VoiceChannel
 from tests.peers.ports import free_port
@@ -22,6 +31,7 @@ from tests.unit.voice_twins import HandClock, Inbox
 HERE = "127.0.0.1"
 CARRIER = 45_060
 """The carrier's port."""
+PASSWORD = "secret-1"  # of the phone a1
 SDP = (
     f"v=0\r\no=- 7 1 IN IP4 {HERE}\r\ns=-\r\nc=IN IP4 {HERE}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 101\r\n"
     "a=rtpmap:101 telephone-event/8000\r\n"
@@ -79,6 +89,7 @@ class Scene:
             rules=Rules(),
             sip=SipSettings(transports=(TransportSettings(host=HERE, port=free_port()),)),
             media=MediaSettings(host=HERE),
+            devices={"a1": DeviceSettings(name="a1", password=Secret(PASSWORD))},
             trunks={
                 "carrier": TrunkSettings(
                     name="carrier", host=HERE, port=CARRIER, sources=(HERE,), qualify_s=0, **trunk
@@ -148,6 +159,21 @@ class Scene:
         head = [f"{method} {place} SIP/2.0", *kept, *headers, f"Content-Length: {len(body.encode())}"]
         self.give("\r\n".join([*head, "", body]))
         return branch
+
+    def register(self, contact: str, scheme: str = "sip") -> Response:
+        """The phone a1 registers from the carrier's place; our last answer."""
+        place = f"{scheme}:{self.settings.sip.domain}"
+        address = f"<{scheme}:a1@{self.settings.sip.domain}>"
+        headers = [f"From: {address};tag=r", f"To: {address}", f"Contact: <{contact}>", "Expires: 600"]
+        self.request("REGISTER", 1, headers, uri=place, call="register")
+        (challenge,) = self.take()
+        proof = Authorizer("a1", PASSWORD, "", self.channel.chance)
+        assert proof.take(challenge)
+        shown = [f"{name}: {value}" for name, value in proof.headers("REGISTER", place)]
+        self.request("REGISTER", 2, [*headers, *shown], uri=place, call="register")
+        (answer,) = self.take()
+        assert isinstance(answer, Response)
+        return answer
 
     def call(self, headers: Sequence[str] = (), body: str = SDP) -> tuple[str, Response]:
         """A call that is answered; its leg, and our 200."""
