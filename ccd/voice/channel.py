@@ -47,6 +47,7 @@ from ccd.voice.limits import Behind, Door
 from ccd.voice.liveness import Watch
 from ccd.voice.media_hearing import hear
 from ccd.voice.outgoing import Attempt, OutgoingLeg
+from ccd.voice.passing_keys import PassingKeys
 from ccd.voice.performing import PERFORM
 from ccd.voice.recording_faults import RecordingFaults
 from ccd.voice.registrar import Registrar
@@ -92,6 +93,7 @@ class VoiceChannel:
         """What was keyed in secret; an adapter that passes it on is given the same object."""
         self.secret_keys = SecretKeys(self)
         self.keyed_twice = KeyedTwice()
+        self.passing_keys = PassingKeys(self)
         self.recording_faults = RecordingFaults()
         self.lines = AudioLines(self)
         """How another channel joins in a call."""
@@ -352,9 +354,7 @@ class VoiceChannel:
         if self.secret_keys.press(leg.id, digit):
             return
         self.post(facts.DigitPressed(leg.id, digit))
-        peer = self.legs.get(leg.peer)
-        if peer is not None:
-            self.give_digit(peer, digit)
+        self.passing_keys.pass_on(leg, digit)
 
     def give_digit(self, leg: CallLeg, digit: str) -> None:
         """Send a digit in the way that the far end takes."""
@@ -369,6 +369,7 @@ class VoiceChannel:
         self.legs.pop(leg.id, None)
         self.secret_keys.forget(leg.id)
         self.keyed_twice.forget(leg.id)
+        self.passing_keys.forget(leg.id)
         peer = self.legs.get(leg.peer)
         if peer is not None and peer.peer == leg.id:
             peer.peer = ""
