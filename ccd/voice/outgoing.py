@@ -127,7 +127,7 @@ class OutgoingLeg(CallLeg):
 
     made_by_us = True
 
-    __slots__ = ("_attempts", "_early", "_rang", "_worst", "command", "waiting")
+    __slots__ = ("_attempts", "_early", "_rang", "_why", "_worst", "command", "waiting")
 
     def __init__(self, channel: "VoiceChannel", command: DialLeg) -> None:
         super().__init__(channel, command.leg, LegState.DIALLING)
@@ -138,6 +138,8 @@ class OutgoingLeg(CallLeg):
         self._rang = False
         self._early = False
         self._worst: tuple[int, Cause, int, int] = (-1, Cause.UNREACHABLE, 0, 0)
+        self._why = ""
+        """How a phone refused our audio."""
 
     def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
         super().over(cause, remote=remote, sip_status=sip_status, q850=q850, note=note)
@@ -242,10 +244,8 @@ class OutgoingLeg(CallLeg):
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
         cause = cause_of_response(status, reasons, attempt.rang)
-        if cause is Cause.INCOMPATIBLE and attempt.candidate.device:  # people see "unreachable": say why
-            self.channel.log.warning(
-                "phone takes none of our codecs", device=attempt.candidate.device, status=status
-            )
+        if cause is Cause.INCOMPATIBLE and attempt.candidate.device:
+            self._incompatible(attempt.candidate.device, status, response)
         self._note_failure(cause, status, reasons.q850 or q850_of_status(status))
         if attempt.candidate.may_fail_over(status, reasons.q850):
             retry_after = response.get("Retry-After") or ""
@@ -261,6 +261,13 @@ class OutgoingLeg(CallLeg):
             self._try_next()
         else:
             self._give_up_if_all_over()
+
+    def _incompatible(self, device: str, status: int, response: Response) -> None:
+        """The phone is there and refuses our audio: the administrator's affair, not the agent's."""
+        said = (response.get("Warning") or "")[:120]
+        self._why = f"{device} refused our audio: no codec in common, or it takes it encrypted only"
+        self._why += f"; it says: {said}" if said else ""
+        self.channel.log.warning("phone refused our audio", device=device, status=status, warning=said)
 
     def _leave(self, trunk: str) -> None:
         """What was answered speaks of the carrier as a whole: its other targets would say the same."""
@@ -374,7 +381,8 @@ class OutgoingLeg(CallLeg):
     def _give_up_if_all_over(self) -> None:
         if all(attempt.over for attempt in self._attempts):
             _, cause, status, q850 = self._worst
-            self.over(cause, remote=True, sip_status=status, q850=q850)
+            note = self._why if cause is Cause.INCOMPATIBLE else ""
+            self.over(cause, remote=True, sip_status=status, q850=q850, note=note)
 
     def _cancel_others(self) -> None:
         reason = [("Reason", reason_header(Cause.ANSWERED_ELSEWHERE))]
