@@ -390,7 +390,10 @@ class Talks:
             self.answer(talk)
             texts.give_rest(self, talk, Role.AGENT)
             return
-        self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
+        if agent.held:  # the phone answered so: the customer waits for it to come back
+            self.start_music(talk)
+        else:
+            self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
         if talk.record:
             recording.record(self, talk, talk.customer.leg, agent.leg)
 

@@ -227,6 +227,8 @@ class OutgoingLeg(CallLeg):
             return
         self.move(LegMove.ACCEPTED)
         self.channel.post(facts.LegAnswered(self.id, self.device))
+        if self.device and body and self.session is not None and self.session.held:
+            self.channel.post(facts.LegHeld(self.id))  # a carrier that only sends announces something
 
     def attempt_refused(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> None:
         """A final response of 300 or more."""
