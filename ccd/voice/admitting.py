@@ -29,8 +29,8 @@ def fault_of(request: Request, flow: Flow) -> Fault | None:
 
 def encoding_fault(request: Request) -> Fault | None:
     """415 for a body that is packed in a way that we cannot open (§8.2.3)."""
-    if not request.body:
-        return None
+    if not request.body or request.get("Content-Encoding") is None or request.method == "BYE":
+        return None  # who hangs up is let go
     packed = [each.strip().lower() for each in request.get_all("Content-Encoding")]
     if all(each in {"", "identity"} for each in packed):
         return None
