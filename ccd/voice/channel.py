@@ -56,6 +56,7 @@ from ccd.voice.speech_ahead import texts_ahead
 from ccd.voice.stack import SipStack
 from ccd.voice.streams import TLS
 from ccd.voice.texts import TextLeg
+from ccd.voice.tracing import trace
 from ccd.voice.trunks import Trunks
 from ccd.voice.updating import early_request
 
@@ -186,7 +187,7 @@ class VoiceChannel:
         if topic == "trunks":
             return self.trunks.report()
         if topic == "sip trace":
-            return self._trace(argument)
+            return trace(self.stack, self._calls, argument)
         if topic == "recording faults":
             return self.recording_faults.report()
         if topic == "sip":
@@ -458,23 +459,6 @@ class VoiceChannel:
         self.trunks.expire(now)
         self.watch.expire(now)
         self._set_timer()
-
-    def _trace(self, argument: str) -> list[dict[str, Any]]:
-        """Messages of one leg or Call-ID, or all of late."""
-        wanted = {call_id for call_id, leg in self._calls.items() if argument in {leg, call_id}}
-        found = []
-        for call_id in wanted or ({argument} if argument else {""}):
-            found += self.stack.trace(call_id)
-        found.sort(key=lambda traced: traced.at)
-        return [
-            {
-                "at": traced.at,
-                "direction": traced.direction,
-                "peer": f"{traced.flow.protocol} {traced.flow.host}:{traced.flow.port}",
-                "message": traced.data.decode("utf-8", "replace"),
-            }
-            for traced in found
-        ]
 
 
 def _nowhere(_fact: facts.AnyFact) -> None:
