@@ -216,6 +216,9 @@ class TrunkSettings(Frozen, frozen=True):
     """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. Over
     `tls`, `auto` offers it beside plain audio and takes it; over `udp` and `tcp` it is taken only from who
     offers nothing else."""
+    reliable_ringing: bool = False
+    """Say in calls to the carrier that we acknowledge ringing (100rel, PRACK, RFC 3262), so that it cannot
+    get lost. A carrier that insists on that is obeyed without."""
 
 
 class DeviceSettings(Frozen, frozen=True):
