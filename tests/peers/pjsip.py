@@ -57,9 +57,13 @@ class PjsipPhone(SteeredPhone):
         timer_s: int = 0,
         timer_least_s: int = 90,
         srtp: str = "",
+        insists: bool = False,
+        scheme: str = "sip",
     ) -> None:
         """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
         `timer_s`: it always asks for session timers (RFC 4028), of so long; 0: it knows none;
+        `insists`: it requires that ringing is acknowledged (RFC 3262), as caller and when it is called;
+        `scheme`: sips, to register and be reached so (transport tls);
         `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again; `ca`: for transport tls,
         who must have signed the registrar's certificate; `srtp`: optional or mandatory, else audio is plain.
         """
@@ -98,6 +102,8 @@ class PjsipPhone(SteeredPhone):
             "timer_s": timer_s,
             "timer_least_s": timer_least_s,
             "srtp": srtp,
+            "insists": insists,
+            "scheme": scheme,
         }
         argv = [sys.executable, str(AGENT)]
         super().__init__(
