@@ -158,6 +158,10 @@ class Keys:
         self.protocol = SECURE if wanted is Wanted.REQUIRED else PLAIN
         """Of our next offer."""
 
+    def insisting(self) -> "Keys":
+        """Others, for an offer of encrypted audio only."""
+        return Keys(Wanted.REQUIRED, self._draw)
+
     def offer(self) -> tuple[Crypto, ...]:
         """Our lines for an offer: the key in use if there is one (§7.1.4), else a fresh one a suite.
 
