@@ -32,7 +32,7 @@ from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings
 from ccd.outside.bots import BotChannel
 from ccd.outside.channel import OutsideChannel
-from ccd.runtime import garbage
+from ccd.runtime import alarms, garbage
 from ccd.runtime.centre import Centre
 from ccd.runtime.doors import Doors
 from ccd.runtime.log import configure
@@ -110,7 +110,8 @@ class Daemon:
             snapshot_due=self._snapshot_due,
         )
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
-        self.control = ControlServer(socket_path, settings.control, verbs(self._doors()))
+        self.doors = self._doors()
+        self.control = ControlServer(socket_path, settings.control, verbs(self.doors))
         self.notifier = Notifier(os.environ)
         log.info("replayed", facts=replayed.facts, seconds=round(replayed.seconds, 3))
 
@@ -180,6 +181,7 @@ class Daemon:
             if self.clock.follow():
                 self.runtime.refresh_time()
             await self.renew_holidays()
+            alarms.look(self.doors)
             if self.runtime.mute_s() < LEDGER_MUTE_S:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())
             garbage.collect_if_quiet(self.voice.stack.endpoint.active + len(self.centre.state.interactions))
