@@ -576,6 +576,19 @@ async def test_bots_are_listed_with_their_counts(room: Room) -> None:
     assert row == {"bot": "clerk", "running": 1, "talked": 7, "ended": 3, "stopped": 2, "failed": 1}
 
 
+async def test_a_certificate_to_renew_is_an_alarm_and_another_one_when_it_is_urgent(room: Room) -> None:
+    row = {"file": "/etc/ccd/a.pem", "ends_at": 1.0, "urgent": False, "why": "ends on 2026-12-20, in 22 days"}
+    room.channel.certificates = (row, row | {"file": "/etc/ccd/b.pem", "urgent": True})
+    alarms = (await room.ask("status"))["alarms"]
+    assert [(each["what"], each["name"]) for each in alarms] == [
+        ("certificate to renew", "/etc/ccd/a.pem"),
+        ("certificate ends", "/etc/ccd/b.pem"),
+    ]
+    assert alarms[0]["why"] == "ends on 2026-12-20, in 22 days: renew it, then `ccctl reload`"
+    room.channel.certificates = ()
+    assert (await room.ask("status"))["alarms"] == []
+
+
 async def test_a_service_that_is_passed_over_is_an_alarm(room: Room) -> None:
     room.channel.passed_over = True
     (row,) = await room.ask("services")
