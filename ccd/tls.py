@@ -61,8 +61,8 @@ def client_context(ca: str = "") -> ssl.SSLContext:
 def authority_ends(ca: str) -> float:
     """When the last of the authorities in a file (PEM) ends, in epoch seconds: of many one may have ended.
 
-    Infinite when what is in it is trusted without being an authority. Raises `Misconfigured` when it cannot be
-    used.
+    Infinite when what is in it is trusted without being an authority. Raises `Misconfigured` when it cannot
+    be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

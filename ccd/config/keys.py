@@ -74,6 +74,7 @@ KEYS: dict[str, Key] = {
         choices=("debug", "info", "warning", "error"), doc="Least level that is logged."
     ),
     "DaemonSettings.drain_s": _seconds(),
+    "DaemonSettings.longest_call_s": _seconds(),
     "DaemonSettings.history_days": Key(low=0.0, high=400.0),
     "LedgerSettings.path": Key(path=True),
     "LedgerSettings.sync": Key(choices=("normal", "full")),
@@ -133,6 +134,7 @@ KEYS: dict[str, Key] = {
     ),
     "MediaSettings.inband_dtmf": Key(choices=(INBAND_AUTO, INBAND_OFF, INBAND_ON)),
     "MediaSettings.dead_after_s": _seconds(3600.0),
+    "MediaSettings.silent_call_s": _seconds(),
     "MediaSettings.recordings": Key(path=True),
     "MediaSettings.prompts": Key(path=True),
     "MediaSettings.music": Key(path=True),

@@ -201,6 +201,8 @@ class MediaLost(Fact, frozen=True):
     silent_s: float
     alive: bool = False
     """It answered when it was asked by the signalling: it is silent, not gone."""
+    both: bool = False
+    """So is the party it is joined with, and for longer than a call may be silent."""
 
 
 class DigitPressed(Fact, frozen=True):

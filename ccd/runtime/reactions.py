@@ -20,6 +20,7 @@ from ccd.runtime import (
     deletions,
     emergency,
     links,
+    longest,
     outside,
     own_calls,
     profiles,
@@ -90,6 +91,7 @@ def _time(centre: "Centre", _: facts.TimePassed) -> None:
     centre.talks.expire(centre.now)
     deletions.delete_due(centre)
     links.expire(centre)
+    longest.end_due(centre)
 
 
 def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
@@ -225,6 +227,9 @@ def _hold(centre: "Centre", leg: str, on: bool) -> None:
 
 
 def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:
+    if fact.both:
+        longest.silent(centre, fact)
+        return
     if fact.alive:
         found = centre.talks.legs.get(fact.leg)
         if found is not None:

@@ -52,7 +52,7 @@ class Glance:
     __slots__ = ("agents", "now", "queues")
 
     def __init__(self, centre: Centre, now: float, *, troubled: bool = False) -> None:
-        """`troubled`: only agents about whom there may be an alarm: a tenth of the work where there are many."""
+        """`troubled`: only agents about whom there may be an alarm, a tenth of the work in a big centre."""
         rules, router = centre.state.rules, centre.router
         self.now = now
         known = router.state.agents
