@@ -6,6 +6,8 @@ A leg id is `CHANNEL:TOKEN`; the part before the colon names the channel instanc
 """
 
 from ccd.model.fact import Fact as Fact  # noqa: PLC0414 (found here too)
+from ccd.model.facts_erasing import CustomerErased as CustomerErased  # noqa: PLC0414 (these too)
+from ccd.model.facts_erasing import NameDigest as NameDigest  # noqa: PLC0414
 from ccd.model.facts_outside import BotEnded as BotEnded  # noqa: PLC0414 (these too)
 from ccd.model.facts_outside import BotSaid as BotSaid  # noqa: PLC0414
 from ccd.model.facts_outside import BotStarted as BotStarted  # noqa: PLC0414
@@ -425,6 +427,7 @@ AnyFact = (
     | NoticeSet
     | NoticeRemoved
     | CustomerForgotten
+    | CustomerErased
     | QueueClosed
     | QueueOpened
     | DrainAsked

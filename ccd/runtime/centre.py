@@ -32,7 +32,7 @@ from ccd.model.step import Say
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import charges, deletions, emergency, links, longest, recalls, voicemail
+from ccd.runtime import charges, deletions, emergency, line_times, links, longest, recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -68,7 +68,7 @@ class Centre:
             name for name, talk in self.talks.state.talks.items() if talk.message is not None
         )
         """Interactions with a message, spoken or kept; also some whose message is over."""
-        self.lines = longest.lines_of(state.interactions)
+        self.lines = line_times.lines_of(state.interactions)
         self.opens = links.by_digest(state)
         """Digest of a link's token → the question that sent it."""
         self.now = 0.0

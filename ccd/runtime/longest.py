@@ -1,35 +1,18 @@
 """Calls that would stand for ever: longer than `longest_call_s`, or of two parties who are silent too long.
 
-The time of a call is that of its customer's line: it begins with the call, and anew when the customer who
-left the line is called back. As all may last as long, the next one due is the first that began.
+The time of a call is that of its customer's line (`ccd.runtime.line_times`). As all may last as long, the
+next one due is the first that began.
 """
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from ccd.bridging.state import Phase, Talk
 from ccd.model import facts
-from ccd.model.nouns import Cause, LegKind
+from ccd.model.nouns import Cause
 from ccd.runtime.leaving import leave
-from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
-
-Lines = deque[tuple[float, str]]
-"""When each line began, and its interaction; the oldest first."""
-
-
-def lines_of(interactions: dict[str, Interaction]) -> Lines:
-    """Those of a state that was loaded."""
-    return deque(sorted((info.line_since, info.id) for info in interactions.values() if info.line_since))
-
-
-def begin(centre: "Centre", info: Interaction) -> None:
-    """A customer is on the line from now on."""
-    if info.kind is LegKind.AUDIO:
-        info.line_since = centre.now
-        centre.lines.append((centre.now, info.id))
 
 
 def next_due(centre: "Centre") -> float | None:

@@ -307,5 +307,7 @@ class CentreState(msgspec.Struct):
     """Heap of when which file of a message or a spoken answer is to be deleted."""
     deleting: list[str] = []
     """Files that are being deleted."""
+    erasing: list[str] = []
+    """Interactions that run and whose customer is erased when they are over."""
     draining: bool = False
     boot: str = ""

@@ -16,6 +16,7 @@ from ccd.model.settings import LedgerSettings
 from tests.unit.control_room import BY, DISPOSITIONS, RULES, Room, until
 
 VERBS = {
+    "customer.erase",
     "customer.forget",
     "customer.show",
     "notices",
