@@ -1,4 +1,4 @@
-"""A customer is erased in the real daemon, which is killed in the same instant: nothing of it is left to do."""
+"""A customer is erased in the real daemon, which is killed at once: what is left to do follows at its start."""
 
 import json
 import subprocess
