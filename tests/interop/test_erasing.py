@@ -1,4 +1,4 @@
-"""A customer is erased in the real daemon, which is killed at once: what is left to do follows at its start."""
+"""A customer is erased in the real daemon, which is killed at once: what is left follows at its start."""
 
 import json
 import subprocess
