@@ -76,6 +76,7 @@ KEYS: dict[str, Key] = {
     "DaemonSettings.drain_s": _seconds(),
     "DaemonSettings.longest_call_s": _seconds(),
     "DaemonSettings.history_days": Key(low=0.0, high=400.0),
+    "DaemonSettings.disk_alarm_pct": Key(low=1.0, high=100.0),
     "LedgerSettings.path": Key(path=True),
     "LedgerSettings.sync": Key(choices=("normal", "full")),
     "LedgerSettings.commit_every_ms": Key(
@@ -84,6 +85,7 @@ KEYS: dict[str, Key] = {
     "LedgerSettings.snapshot_every_facts": Key(
         low=1000, high=100_000_000, doc="A snapshot after so many facts keeps the next start short."
     ),
+    "LedgerSettings.keep_days": Key(low=0.0, high=36_500.0),
     "ControlSettings.socket": Key(path=True),
     "ControlSettings.mode": Key(
         pattern="0?[0-7]{3}",
@@ -136,6 +138,7 @@ KEYS: dict[str, Key] = {
     "MediaSettings.dead_after_s": _seconds(3600.0),
     "MediaSettings.silent_call_s": _seconds(),
     "MediaSettings.recordings": Key(path=True),
+    "MediaSettings.recordings_keep_days": Key(low=0.0, high=36_500.0),
     "MediaSettings.prompts": Key(path=True),
     "MediaSettings.music": Key(path=True),
     "TrunkSettings.name": _named("The trunk"),

@@ -55,6 +55,8 @@ class DaemonSettings(Frozen, frozen=True):
     spent waiting on the line counts. 0: no limit."""
     history_days: float = 30.0
     """So long a customer's contacts are remembered for `history.…` of conditions; 0: not at all."""
+    disk_alarm_pct: float = 90.0
+    """How full the disk of the ledger or of the recordings is when that is an alarm; 100: never."""
 
 
 class LedgerSettings(Frozen, frozen=True):
@@ -66,6 +68,8 @@ class LedgerSettings(Frozen, frozen=True):
     """`normal` survives the death of the process, `full` also a power cut (an fsync a batch)."""
     commit_every_ms: float = 4.0
     snapshot_every_facts: int = 50_000
+    keep_days: float = 0.0
+    """Facts and the records of ended interactions are deleted so long after they came; 0: never."""
 
 
 class ControlSettings(Frozen, frozen=True):
@@ -147,6 +151,9 @@ class MediaSettings(Frozen, frozen=True):
     by SIP; not while one of them holds. Needs `dead_after_s`. 0: never."""
     recordings: str = ""
     """Directory; empty: `recordings` in the state directory."""
+    recordings_keep_days: float = 0.0
+    """Recordings are deleted so long after their day; 0: never. Messages that still wait stay, and what has a
+    `keep_days` of its own goes by that."""
     prompts: tuple[str, ...] = ()
     """Directories with one folder a language; searched in order, the shipped set last."""
     music: tuple[str, ...] = ()

@@ -21,6 +21,9 @@ def _found(doors: Doors, glance: views.Glance) -> list[View]:
     found += outside_views.alarms(gather(doors, "services"))
     for row in gather(doors, "recording faults"):
         found.append(alarm("recordings fail", "", f"{row['failed']} in a row: {row['problem']}"))
+    found += [alarm("disk nearly full", path, how) for path, how in doors.full_disks().items()]
+    if doors.backups is not None and doors.backups.problem:
+        found.append(alarm("backup failed", "", doors.backups.problem))
     for row in gather(doors, "certificates"):
         what = "certificate ends" if row["urgent"] else "certificate to renew"
         found.append(alarm(what, row["file"], f"{row['why']}: renew it, then `ccctl reload`"))

@@ -11,6 +11,7 @@ from ccd.history.explain import decode_record
 from ccd.history.state import Record
 from ccd.runtime.alarm_board import AlarmBoard
 from ccd.runtime.asking import unknown
+from ccd.runtime.backups import Backups
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
 from ccd.runtime.views import View
@@ -32,6 +33,9 @@ class Doors(msgspec.Struct, frozen=True):
     """What reloads have changed and is in force from the next start on."""
     board: AlarmBoard = msgspec.field(default_factory=AlarmBoard)
     """The alarms that stand."""
+    backups: Backups | None = None
+    full_disks: Callable[[], Mapping[str, str]] = dict
+    """What is kept on a disk that is nearly full → how it stands."""
 
 
 def gather(doors: Doors, topic: str, argument: str = "") -> list[View]:

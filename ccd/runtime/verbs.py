@@ -21,6 +21,7 @@ from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
 from ccd.runtime import (
     alarms,
+    backup_verbs,
     callbacks,
     charge_verbs,
     customer_verbs,
@@ -85,6 +86,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         **survey_verbs.verbs(doors.centre, doors.clock),
         **charge_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **wrap_up_verbs.verbs(doors.runtime, doors.centre, doors.clock),
+        **backup_verbs.verbs(doors.backups, doors.clock),
     }
 
 
