@@ -56,8 +56,7 @@ class QueueView(msgspec.Struct, frozen=True):
     closed_by: str = ""
     """Who closed it by hand; empty: nobody."""
     nobody: dict[str, int] = {}
-    """Why none of its agents can be rung for those who wait: how many, by reason; empty: one can, or nobody
-    waits."""
+    """Why none of its agents can be rung: how many, by reason; empty: one can, or there is none."""
     shares: tuple[ShareView, ...] = ()
     """Whom it shares out who overflows to, and how often each had its turn."""
 
@@ -293,6 +292,6 @@ def view_queue(
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,
         closed_by=queue.closure.by if queue.closure is not None and queue.closure.holds(now) else "",
-        nobody=nobody(states) if waiting else {},
+        nobody=nobody(states),
         shares=view_shares(state, queue.rule),
     )

@@ -4,7 +4,7 @@ What is wrong just now is found by looking (`views.alarms`, the channels, the le
 of it now and then, and at each question of a person. Nothing is stored: after a restart alarms begin anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -28,7 +28,8 @@ _Key = tuple[str, str, int]
 
 
 class Patience:
-    """How long something is looked at before it is an alarm, and is over before the alarm is; in seconds."""
+    """How long something is looked at before it is an alarm, and how long the alarm stays when it is over for
+    the moment but its cause is not; in seconds."""
 
     __slots__ = ("begins_s", "ends_s")
 
@@ -39,7 +40,8 @@ class Patience:
 
 AT_ONCE: Final = Patience(0.0, 0.0)
 PATIENCE: Final[Mapping[str, Patience]] = {
-    # agents come back from a pause in the next moment, and callers come and go
+    # callers come and go, and agents come back from a pause in the next moment
+    NOBODY_LOGGED_IN: Patience(0.0, 60.0),
     NOBODY_RUNG: Patience(15.0, 60.0),
 }
 
@@ -67,14 +69,18 @@ class AlarmBoard:
     def __init__(self) -> None:
         self._stand: dict[_Key, Standing] = {}
 
-    def look(self, found: Iterable[Found], now: float) -> list[dict[str, Any]]:
+    def look(
+        self, found: Iterable[Found], now: float, causes: Collection[tuple[str, str]] = ()
+    ) -> list[dict[str, Any]]:
         """Show the board what is wrong now; answers the alarms that stand, in that order, with `since` (epoch
-        seconds) and `for_s`; then those that are over only if that lasts."""
+        seconds) and `for_s`. `causes`: kind and name of what would be wrong if anybody were concerned; those
+        end a while later."""
         order = self._see(found, now)
         lines = 0
         for key, standing in list(self._stand.items()):
             patience = PATIENCE.get(standing.found["what"], AT_ONCE)
-            if key not in order and now - standing.seen >= (patience.ends_s if standing.begun else 0.0):
+            stays_s = patience.ends_s if standing.begun and key[:2] in causes else 0.0
+            if key not in order and now - standing.seen >= stays_s:
                 del self._stand[key]
                 lines += self._tell(standing, now, lines, on=False) if standing.begun else 0
             elif not standing.begun and standing.seen - standing.since >= patience.begins_s:
@@ -123,6 +129,19 @@ def may_alarm(agent: AgentState | None) -> bool:
     return not agent.reachable or agent.pause is not None or agent.wrap_up is not None
 
 
+def causes(views: Iterable[QueueView]) -> set[tuple[str, str]]:
+    """Kind and name of what alarms as soon as somebody waits."""
+    kinds = {
+        view.queue: NOBODY_RUNG if view.logged_in else NOBODY_LOGGED_IN for view in views if not _served(view)
+    }
+    return {(kind, queue) for queue, kind in kinds.items()}
+
+
+def _served(view: QueueView) -> bool:
+    """Whether anybody can be rung, sooner or later."""
+    return bool(view.logged_in) and not view.nobody
+
+
 def unserved(view: QueueView) -> tuple[str, str, str] | None:
     """What alarms, the queue, and why: somebody waits and none of its agents can be rung."""
     waiting = view.waiting - (view.callbacks if view.closed else 0)  # those wait for the opening
@@ -130,7 +149,7 @@ def unserved(view: QueueView) -> tuple[str, str, str] | None:
         return None
     if not view.logged_in:
         return NOBODY_LOGGED_IN, view.queue, f"{waiting} waiting, nobody logged in"
-    if not view.nobody:
+    if _served(view):
         return None
     reasons = ", ".join(f"{count} {why}" for why, count in view.nobody.items())
-    return NOBODY_RUNG, view.queue, f"{waiting} waiting, and of its {view.agents} agents {reasons}"
+    return NOBODY_RUNG, view.queue, f"{waiting} waiting; its agents: {reasons}"

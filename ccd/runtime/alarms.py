@@ -1,7 +1,7 @@
 """What is wrong just now, from all who can tell: the ledger, the centre, the channels."""
 
 from ccd.runtime import outside_views, views
-from ccd.runtime.alarm_board import LEDGER_STALLED
+from ccd.runtime.alarm_board import LEDGER_STALLED, causes
 from ccd.runtime.doors import Doors, gather
 from ccd.runtime.views import View, alarm
 
@@ -9,7 +9,7 @@ from ccd.runtime.views import View, alarm
 def look(doors: Doors, glance: views.Glance | None = None) -> list[View]:
     """The alarms that stand (`AlarmBoard.look`); `glance`: one that was made already."""
     glance = glance or views.Glance(doors.centre, doors.clock.now(), troubled=True)
-    return doors.board.look(_found(doors, glance), glance.now)
+    return doors.board.look(_found(doors, glance), glance.now, causes(glance.queues))
 
 
 def _found(doors: Doors, glance: views.Glance) -> list[View]:

@@ -69,7 +69,7 @@ def closing(centre: "Centre", info: Interaction, record: Record) -> None:
     ):
         deletions.keep(centre, path, 0.0)
         state.spoken_answers.pop(path, None)
-    erasing.erase(record, erasing.Person(info.known_as))
+    erasing.erase(record, erasing.Person(info.known_as, as_they_stand=True))
     for name in info.known_as:
         state.spoken.pop(name, None)
         state.surveyed.pop(name, None)

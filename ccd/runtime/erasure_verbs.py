@@ -28,7 +28,7 @@ from ccd.runtime.state import Interaction
 
 log = structlog.get_logger("ccd")
 
-PAGE = 200
+PAGE = 50
 """Records that the ledger's thread looks at before it may store calls again."""
 PART_S = 10.0
 """So long one answer may take."""

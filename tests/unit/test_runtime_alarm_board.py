@@ -67,10 +67,14 @@ def test_nobody_can_be_rung_neither_begins_nor_ends_in_haste() -> None:
     assert board.look([stuck], 20.0) == []
     assert board.look([stuck], 34.9) == []
     assert names(board.look([stuck], 35.0)) == [(NOBODY_RUNG, "sales")]
-    assert board.look([], 60.0)  # the caller has left, the next one calls
-    assert board.look([stuck], 80.0)[0]["since"] == 20.0
-    assert board.look([], 139.9)
-    assert board.look([], 140.0) == []
+    paused = {(NOBODY_RUNG, "sales")}
+    assert board.look([], 60.0, paused)  # the caller has left, the next one calls
+    assert board.look([stuck], 80.0, paused)[0]["since"] == 20.0
+    assert board.look([], 139.9, paused)
+    assert board.look([], 140.0, paused) == []
+    assert board.look([stuck], 150.0, paused) == []
+    assert board.look([stuck], 170.0, paused)
+    assert board.look([], 171.0) == []  # she is back
 
 
 def test_several_about_nothing_in_particular_all_stand() -> None:
