@@ -31,6 +31,8 @@ class Party(asyncio.DatagramProtocol):
         self.packets: list[tuple[float, int, bool, int, int, int, bytes]] = []
         """(arrived, payload type, marker, sequence, timestamp, ssrc, payload)"""
         self.reports: list[bytes] = []
+        self.late_s = 0.0
+        """How far behind its beat a packet of ours was sent at worst: what this machine adds to jitter."""
         self._audio = encode(sine(tone_hz, 2.0, 8000), codec) if tone_hz else b""
         self._sequence = 65500
         self._timestamp = 0xFFFFF000
@@ -63,6 +65,7 @@ class Party(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         start = loop.time()
         for index in range(round(seconds * 50)):
+            self.late_s = max(self.late_s, loop.time() - start - index * 0.02)
             at = index * FRAME % len(self._audio)
             self.send(PT[self.codec], self._audio[at : at + FRAME])
             self._timestamp += FRAME
@@ -88,6 +91,14 @@ class Party(asyncio.DatagramProtocol):
             if kind == PT[self.codec] and at >= since:
                 samples.frombytes(decode(payload, self.codec))
         return samples
+
+    async def quiet(self, for_s: float = 0.15, patience_s: float = 5.0) -> None:
+        """Until nothing came for so long; what was on its way may come before."""
+        async with asyncio.timeout(patience_s):
+            count = -1
+            while count != len(self.packets):
+                count = len(self.packets)
+                await asyncio.sleep(for_s)
 
     def worst_gap_s(self) -> float:
         """The longest time between two packets of audio."""
