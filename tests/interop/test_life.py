@@ -1,6 +1,5 @@
 """The daemon's own life: a media worker dies, SIGHUP, SIGTERM, a second daemon, media that falls silent."""
 
-import asyncio
 import os
 import resource
 import signal
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.daemon_site import DIRECT, PRESS, Site
-from tests.interop.parties import bridged, caller, phone, talk
+from tests.interop.parties import being_written, bridged, caller, phone, talk
 from tests.interop.wire import Call, Rtp, sdp
 
 Make = Callable[..., Any]
@@ -40,12 +39,22 @@ def media_worker(site: Site) -> int:
     return worker
 
 
+async def draining(site: Site) -> None:
+    """Until the daemon has heard SIGTERM; a second one sent before would be the same one."""
+
+    async def look() -> bool:
+        return any(row.get("event") == "draining" for row in site.log_lines())
+
+    await site.until("it drains", look)
+
+
 async def test_a_dead_media_worker_ends_its_calls_and_is_replaced(make_site: Make) -> None:
     site: Site = await make_site(agents=1, tables={"queues.sales": {"record": True}})
     rtp = await Rtp.open()
     async with phone(site) as agent, caller(site) as outside:
         call, taken = await talk(site, outside, agent)
-        await rtp.talk(taken.invite.media, 2.5)  # a recording goes to disk every 1.5 s
+        await rtp.talk(taken.invite.media, 0.5)
+        await being_written(site)
         former = media_worker(site)
         os.kill(former, signal.SIGKILL)
         await call.expect("BYE")
@@ -65,8 +74,7 @@ async def test_a_dead_media_worker_ends_its_calls_and_is_replaced(make_site: Mak
         again = await outside.call(DIRECT, sdp(port=rtp.port))
         await again.answered()
         ringing = await Call.taken(agent)
-        await asyncio.sleep(0.3)
-        assert rtp.packets, "music comes from the new worker"
+        await rtp.until("music comes from the new worker", lambda: rtp.packets)
         ringing.accept()
         await ringing.expect("ACK")
         await bridged(site)
@@ -81,7 +89,8 @@ async def test_workers_do_not_outlive_a_killed_daemon(make_site: Make) -> None:
     rtp = await Rtp.open()
     async with phone(site) as agent, caller(site) as outside:
         _, taken = await talk(site, outside, agent)
-        await rtp.talk(taken.invite.media, 1.0)
+        await rtp.talk(taken.invite.media, 0.5)
+        await being_written(site)
         workers = list(children(site.pid))
         assert workers
         await site.kill()
@@ -184,7 +193,7 @@ async def test_sigterm_lets_calls_finish_and_takes_no_new_ones(make_site: Make) 
     async with phone(site) as agent, caller(site) as outside:
         call, taken = await talk(site, outside, agent)
         os.kill(site.pid, signal.SIGTERM)
-        await asyncio.sleep(0.3)
+        await draining(site)
         other = await outside.call(DIRECT)
         refused = await other.response(200)
         assert refused.status == 503 and refused.get("Retry-After")
@@ -205,7 +214,7 @@ async def test_sigterm_after_ccctl_drain_still_waits_and_a_second_one_does_not(m
         call, taken = await talk(site, outside, agent)
         await site.ask("drain", on=True)
         os.kill(site.pid, signal.SIGTERM)
-        await asyncio.sleep(0.5)
+        await draining(site)
         await bridged(site)
         os.kill(site.pid, signal.SIGTERM)
         await call.expect("BYE")

@@ -176,8 +176,9 @@ async def test_sipp_calls_sipp(tmp_path: Path) -> None:
         )
         assert result.clean, result
         assert result.calls == 20 and result.errors == ""
-        assert len(result.rtt_ms) == 20 and all(190 <= each < 400 for each in result.rtt_ms)
-        await asyncio.sleep(0.3)
+        assert len(result.rtt_ms) == 20 and all(190 <= each < 5000 for each in result.rtt_ms), "milliseconds"
+        while agents.counted().successful < 20:  # noqa: ASYNC110  it counts once a second
+            await asyncio.sleep(0.05)
         served = await agents.stop()
     assert served.successful == 20 and served.failed == 0
 
