@@ -191,19 +191,20 @@ async def test_an_announcement_and_then_a_refusal(make_site: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"), [(486, 486), (603, 603), (404, 404), (480, 480), (503, 503), (500, 503)]
+    "answers", [{486: 486, 603: 603, 404: 404, 480: 480}, {503: 503}, {500: 503}], ids=str
 )
-async def test_the_phone_gets_the_status_of_the_cause(make_site: Make, answer: int, told: int) -> None:
+async def test_the_phone_gets_the_status_of_the_cause(make_site: Make, answers: dict[int, int]) -> None:
     site: Site = await make_site(agents=1, tables=allowed())
     async with phone(site) as agent, await Ua.open(site.address, port=site.trunk_port) as carrier:
-        call = await dial(agent, OUTSIDE)
-        taken = await Call.taken(carrier)
-        taken.reply(answer)
-        await taken.expect("ACK")
-        assert (await refused(call)).status == told
-        (record,) = await site.until_records(1)
-        await until_doing(site, "a1", "idle")
-    assert record.outcome == "unanswered"
+        for answer, told in answers.items():
+            call = await dial(agent, OUTSIDE)
+            taken = await Call.taken(carrier)
+            taken.reply(answer)
+            await taken.expect("ACK")
+            assert (await refused(call)).status == told
+            await until_doing(site, "a1", "idle")
+        records = await site.until_records(len(answers))
+    assert [record.outcome for record in records] == ["unanswered"] * len(answers)
 
 
 async def test_what_is_not_allowed_is_refused_and_no_answer_and_cancel_are_clean(make_site: Make) -> None:
