@@ -3,7 +3,7 @@
 Starts `conf/demo` (one media worker, web chat on) three times; memory is the resident size of all our
 processes two seconds after the start. Goal: under 1 s, under 90 MB.
 
-Run: python bench/idle.py --json
+Run: python bench/idle.py --json [--quick]
 """
 
 import argparse
