@@ -123,7 +123,7 @@ async def test_a_word_before_and_then_both_hear_each_other(make_site: Make, tmp_
         await asyncio.sleep(2.5)
         await outside.hangup()
         await second.event("CALL_CLOSED")
-        await outside.event("recorded", timeout_s=10)
+        await outside.event("recorded")
         records = await site.until_records(2)
     record = next(each for each in records if not each.dialled_by)
     consulted = next(each for each in records if each.dialled_by)

@@ -221,7 +221,7 @@ async def test_sipp_by_udp_and_tcp(make_site: Make, transport: str) -> None:
             rate=10,
             keys=keys,
             transport=transport,
-            timeout_s=20,
+            timeout_s=40,
         )
         assert result.clean and result.calls == 10, result.errors
         await site.until_idle()

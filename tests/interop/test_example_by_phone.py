@@ -121,7 +121,7 @@ async def record_of(site: ExampleSite, number: str, count: int = 1) -> list[Reco
         found = [each for each in site.records() if each.origin == number]
         return found if len(found) >= count else []
 
-    found: list[Record] = await site.until(f"{count} records of {number}", look, 15.0)
+    found: list[Record] = await site.until(f"{count} records of {number}", look)
     return found
 
 

@@ -40,7 +40,7 @@ class Texts:
 
     async def token(self) -> str:
         """Of the link in the last message."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not self.got:  # noqa: ASYNC110  it cannot tell
                 await asyncio.sleep(0.01)
         found = re.search(r"(https?://\S+)#([a-z0-9]+)", self.got[-1]["text"])

@@ -222,7 +222,7 @@ async def test_a_provisional_answer_and_then_nothing(make_site: Make) -> None:
         await call.answered()
         await Call.taken(dead)
         dead.mute = True
-        other = await Call.taken(good, 4.0)
+        other = await Call.taken(good)
         other.accept()
         await other.expect("ACK")
         await bridged(site)
@@ -260,7 +260,7 @@ async def test_calls_leave_nothing_behind(make_site: Make) -> None:
             sip = (await site.ask("status"))["daemon"]["counters"]["voice"]["sip"]
             return bool(sip["legs"] == 0 and sip["dialogs"] == 0)
 
-        await site.until("no leg and no dialog", empty, 15)
+        await site.until("no leg and no dialog", empty)
         media = (await site.ask("status"))["daemon"]["counters"]["voice"]["media"]
         assert media
 

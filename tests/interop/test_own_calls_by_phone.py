@@ -90,7 +90,7 @@ async def test_an_agent_and_somebody_outside_hear_each_other(make_site: Make, tm
         await agent.resume()
         await asyncio.sleep(1.0)
         await agent.hangup()
-        await far.event("recorded", timeout_s=10)
+        await far.event("recorded")
         await site.until_records(2)
         await until_doing(site, "a1", "idle")
     record = next(each for each in site.records() if each.dialled_by)
@@ -227,7 +227,7 @@ async def test_what_is_not_allowed_is_refused_and_no_answer_and_cancel_are_clean
 
         call = await dial(agent, OUTSIDE)
         taken = await Call.taken(carrier)
-        await taken.expect("CANCEL", 8.0)
+        await taken.expect("CANCEL")
         taken.reply(487)
         await taken.expect("ACK")
         response = await refused(call)

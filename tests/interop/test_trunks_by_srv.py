@@ -198,7 +198,7 @@ async def test_a_dns_that_hangs_delays_neither_the_start_nor_a_call(make_site: M
             async def told() -> bool:
                 return "does not answer" in (await trunk(site))["note"]
 
-            await site.until("the note says that the DNS does not answer", told, 15.0)
+            await site.until("the note says that the DNS does not answer", told)
             assert "acme" in str((await site.ask("status"))["alarms"])
             assert await site.terminate() == 0
 

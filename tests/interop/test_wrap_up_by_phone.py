@@ -31,7 +31,7 @@ async def dials(phone: Baresip, code: str) -> None:
     """The agent dials a code on a free line and hears the answer to its end."""
     await phone.dial(code)
     await phone.event("CALL_ESTABLISHED")
-    await phone.event("CALL_CLOSED", timeout_s=8)
+    await phone.event("CALL_CLOSED")
 
 
 def said(record: Record) -> list[str]:

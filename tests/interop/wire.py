@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from tests.interop.pacing import FRAME_S, paced
+from tests.peers.process import WAIT_S
 
-WAIT_S = 10.0
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 _numbers = itertools.count(1)
 _chance = random.Random(4711)

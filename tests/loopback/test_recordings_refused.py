@@ -35,7 +35,7 @@ async def test_a_recording_that_the_disk_cut_is_kept_and_is_an_alarm(make_site: 
         async def full() -> bool:
             return any(path.stat().st_size >= ROOM for path in (site.folder / "state").rglob("*.part"))
 
-        await site.until("no more can be written", full, 15.0)
+        await site.until("no more can be written", full)
         assert (await call.bye()).status == 200
         (record,) = await site.until_records(1)
         assert record.outcome == "handled"

@@ -29,7 +29,7 @@ def chat(site: Site) -> str:
 
 async def said(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     """The next frame of a kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             frame: dict[str, Any] = await socket.receive_json()
             if frame["type"] == kind:
@@ -43,7 +43,7 @@ async def conversation(site: Site, web: aiohttp.ClientSession, agent: Any) -> No
         await said(socket, "welcome")
         await socket.send_json({"type": "text", "id": "1", "text": "is anybody there?"})
         await said(socket, "ack")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while "is anybody there?" not in (message := await agent.incoming("MESSAGE", 10.0)).body:
                 agent.reply(message, 200)  # the end of a conversation before
         agent.reply(message, 200)
@@ -106,7 +106,7 @@ async def test_broken_frames_are_answered_or_end_the_connection(make_site: Make)
             with contextlib.suppress(ConnectionError):
                 writer.write(garbage)
                 await writer.drain()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     await reader.read(2000)
             writer.close()
         await conversation(site, web, agent)
@@ -127,7 +127,7 @@ async def test_floods_and_huge_texts_are_refused_in_words(make_site: Make) -> No
             with contextlib.suppress(ConnectionError):  # it is cut meanwhile
                 for number in range(500):
                     await socket.send_json({"type": "text", "id": f"f{number}", "text": "again"})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while not (await socket.receive()).type.name.startswith("CLOS"):
                     pass
         async with web.ws_connect(chat(site)) as socket:

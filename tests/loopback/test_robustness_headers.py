@@ -84,7 +84,7 @@ async def test_callers_names_reach_the_phone_well_formed(make_site: Make) -> Non
             asked = outside.request("INVITE", f"sip:{DIRECT}@127.0.0.1", [("From", "FROM;tag=f")], sdp())
             heard = outside.listen(asked.call_id)
             outside.send(bytes(asked).replace(b"FROM;", line + b";"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 answer = await heard.get()
                 while answer.status < 200:
                     answer = await heard.get()
@@ -125,7 +125,7 @@ async def ccctl_shows_it_plainly(site: Site) -> None:
 async def outside_hears_bye(outside: Any, call_id: str) -> None:
     """The BYE to the caller is well formed too; answered."""
     heard = outside.listen(call_id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             message = await heard.get()
             if message.method == "BYE":

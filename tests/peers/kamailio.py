@@ -8,7 +8,7 @@ from typing import Self
 
 from tests.peers.certificates import Certificate
 from tests.peers.ports import free_port
-from tests.peers.process import PeerFailed, PeerMissing, PeerProcess, program
+from tests.peers.process import WAIT_S, PeerFailed, PeerMissing, PeerProcess, program
 
 MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
 
@@ -160,7 +160,7 @@ class Kamailio:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    async def start(self, timeout_s: float = 10.0) -> None:
+    async def start(self, timeout_s: float = WAIT_S) -> None:
         """Until it takes connections."""
         await self._process.start()
         async with asyncio.timeout(timeout_s):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from tests.peers.process import PeerFailed, PeerProcess
+from tests.peers.process import WAIT_S, PeerFailed, PeerProcess
 
 
 class SteeredPhone(ABC):
@@ -29,7 +29,7 @@ class SteeredPhone(ABC):
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
     @abstractmethod
-    async def start(self, timeout_s: float = 10.0) -> None:
+    async def start(self, timeout_s: float = WAIT_S) -> None:
         """Until it can be steered and, where it shall register, is registered."""
 
     @abstractmethod
@@ -58,7 +58,7 @@ class SteeredPhone(ABC):
     async def event(
         self,
         *kinds: str,
-        timeout_s: float = 10.0,
+        timeout_s: float = WAIT_S,
         where: Callable[[dict[str, Any]], bool] = lambda event: True,
     ) -> dict[str, Any]:
         """The next event of one of these kinds after the last one that was taken here.
