@@ -42,7 +42,7 @@ from ccd.voice.engine import (
     StopRecord,
 )
 from ccd.voice.media_engine import EmbeddedEngine
-from tests.loopback.media_party import Party, assert_continuous, power_db, settle, wait_for
+from tests.loopback.media_party import Party, assert_continuous, holds, power_db, settle, wait_for
 from tests.peers.ports import media_block
 
 
@@ -425,7 +425,7 @@ async def test_stopping_the_engine_closes_recordings(site: Site) -> None:
     await site.engine.stop()
     assert [fact.recording for fact in site.of(Recorded)] == ["r1"]
     left, _right, _params = channels(site.directory / "r.wav")
-    assert power_db(left[:2000], 440) > -1
+    assert holds(left, 440, 0.15)
 
 
 @pytest.mark.alone
@@ -516,7 +516,7 @@ async def test_a_message_is_whole_when_the_caller_hangs_up(site: Site) -> None:
     most = time() - asked
     (fact,) = site.of(Recorded)
     assert least - 0.15 <= fact.seconds <= most + 0.15 and fact.quiet_s < 0.2 + most - 0.6
-    assert power_db(mono(site.directory / "m.wav")[400:4000], 440) > -1
+    assert holds(mono(site.directory / "m.wav"), 440, 0.3)
 
 
 @pytest.mark.alone
@@ -626,7 +626,7 @@ async def test_a_killed_worker_is_replaced_and_its_legs_reported(process_site: S
     assert {fact.leg for fact in site.of(LegFailed)} == {"a", "b"}
     left, _right, params = channels(path)
     assert params.nframes > 8000
-    assert power_db(left[:8000], 440) > -1
+    assert holds(left, 440, 0.5)
     assert "died" in site.of(Recorded)[0].note
     await wait_for(lambda: site.engine.report()["ports_free"], 10)
     c = await site.add("c", Party(440))
@@ -685,12 +685,13 @@ def alive(pid: int) -> bool:
 
 async def test_a_worker_is_small(process_site: Site) -> None:
     pid = process_site.engine.report()["pids"][0]  # type: ignore[index]
-    assert resident_kb(pid) < 25 * 1024
+    assert own_kb(pid) < 16 * 1024
 
 
-def resident_kb(pid: int) -> int:
+def own_kb(pid: int) -> int:
+    """What it holds in memory for itself; of files it shares with all others more or less is mapped."""
     with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
 
 
 async def test_rtcp_reports_count_what_was_heard(process_site: Site) -> None:
