@@ -18,6 +18,7 @@ from ccd.config.load import check
 from ccd.history.state import Record
 from ccd.media.g711 import decode
 from ccd.testing.flow_rehearsal import Caller, Played, rehearse_call
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import need
 from tests.interop.example_site import EXAMPLE, FRENCH, INTERNATIONAL, Company, ExampleSite, company
 from tests.interop.hearing import (
@@ -34,7 +35,6 @@ from tests.interop.hearing import (
 )
 from tests.interop.parties import bridged
 from tests.interop.test_keys_by_phone import without_events
-from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, FIRST, softphone, until_ended
 from tests.interop.wire_capture import Capture, Packet, can_capture
 from tests.peers.digits_pcap import can_play, write_tones

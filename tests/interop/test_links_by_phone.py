@@ -13,10 +13,10 @@ from ccd_webchat.visits import TRY_LATER
 
 from ccd.channels.links import MOST_WRONG_PER_MIN
 from ccd.model.links import REFUSED
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import DIRECT, Site
 from tests.interop.parties import caller, phone, talk
 from tests.interop.test_chat import correspondent
-from tests.interop.test_routing_by_phone import ccctl
 from tests.loopback.webchat_visitor import Visitor
 from tests.peers.ports import free_port
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ccd.media.tones import TONES
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import Site
-from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, customer, until_ended
 from tests.interop.test_survey_by_phone import QUESTION, THANKS, sounds
 from tests.peers.pjsip import PjsipPhone

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import DIRECT, Site, need
 from tests.interop.parties import bridged
 from tests.interop.test_chat import conversation, softphone, visiting
-from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, FIRST, customer, until_ended
 from tests.interop.test_softphones import softphone as phone_of
 from tests.peers.tones import heard_ms, read_wav, write_tone
