@@ -144,7 +144,7 @@ async def test_a_caller_is_sent_a_link_and_goes_on_in_the_chat(make_site: Make, 
         await call.expect("BYE")
         (first,) = await site.until_records(1)
         async with opening(site, token) as visitor:
-            offer = await agent.incoming("MESSAGE", 10)
+            offer = await agent.incoming("MESSAGE")
             agent.reply(offer, 200)
             assert NUMBER in offer.body and "4711" in offer.body
             uri = correspondent(offer)
@@ -184,7 +184,7 @@ async def test_a_customer_gets_in_while_somebody_else_guesses(make_site: Make, t
             assert guesser.of("text")[0]["text"] == REFUSED["en"]
         assert refused and number >= MOST_WRONG_PER_MIN
         async with opening(site, token, "127.0.0.9") as visitor:
-            offer = await agent.incoming("MESSAGE", 10)
+            offer = await agent.incoming("MESSAGE")
             agent.reply(offer, 200)
             assert NUMBER in offer.body
             await visitor.send("bye")

@@ -3,10 +3,9 @@
 import asyncio
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.peers.certificates import Certificate
+from tests.peers.peer import Peer
 from tests.peers.ports import free_port
 from tests.peers.process import WAIT_S, PeerFailed, PeerMissing, PeerProcess, program
 
@@ -108,7 +107,7 @@ request_route {{
 """Phones and carriers send to it, it sends all to the centre (`carrier`); the centre's calls go by Path."""
 
 
-class Kamailio:
+class Kamailio(Peer):
     """A carrier with one customer: numbers like `outside` go to `carrier`, others to the customer."""
 
     def __init__(
@@ -180,16 +179,3 @@ class Kamailio:
 
     def tail(self) -> str:
         return self._process.tail()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()

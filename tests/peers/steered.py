@@ -2,15 +2,15 @@
 
 import asyncio
 import itertools
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
+from tests.peers.peer import Peer
 from tests.peers.process import WAIT_S, PeerFailed, PeerProcess
 
 
-class SteeredPhone(ABC):
+class SteeredPhone(Peer):
     """A foreign phone over a control line of JSON objects; `async with` starts it and stops it.
 
     A phone gives `start` and `stop`, and reads its line: an answer goes to `_answered`, an event to `_told`.
@@ -35,19 +35,6 @@ class SteeredPhone(ABC):
     @abstractmethod
     async def stop(self) -> None:
         """End its calls, unregister, complete its recordings; also what never started can be stopped."""
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def words(self, problem: str) -> str:
         """The problem with all that helps to find its cause."""
