@@ -72,9 +72,10 @@ quicktests: venv
 
 # -- is it fast? -----------------------------------------------------------------------------------------
 
-bench: venv ## what we claim about speed, measured: calls, media, flows, idle, a day (one JSON line each)
+bench: venv ## what we claim about speed, measured: calls, media, encryption, flows, idle, a day (one JSON line each)
 	@$(PY) bench/calls.py --json
 	@$(PY) bench/media.py --json
+	@$(PY) bench/srtp.py --json
 	@$(PY) bench/flows.py --json
 	@$(PY) bench/idle.py --json
 	@$(PY) bench/day.py --json
@@ -82,6 +83,7 @@ bench: venv ## what we claim about speed, measured: calls, media, flows, idle, a
 bench-quick: venv ## the same, briefly: shows that the benches run, not how fast ccd is
 	@$(PY) bench/calls.py --json --quick
 	@$(PY) bench/media.py --json --quick
+	@$(PY) bench/srtp.py --json --quick
 	@$(PY) bench/flows.py --json --quick
 	@$(PY) bench/idle.py --json --quick
 	@$(PY) bench/day.py --json --quick

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,25 +33,32 @@ from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings
 from ccd.outside.bots import BotChannel
 from ccd.outside.channel import OutsideChannel
-from ccd.runtime import garbage
+from ccd.runtime import backups, garbage
 from ccd.runtime.centre import Centre
 from ccd.runtime.doors import Doors
+from ccd.runtime.forgetting import forget_beside, forget_old
 from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
 from ccd.runtime.next_start import waiting
 from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
+from ccd.runtime.process import step_up
 from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotSpawner, make_snapshot
+from ccd.runtime.upkeep import Upkeep
 from ccd.runtime.verbs import verbs
+from ccd.storage.backup import main_backup
 from ccd.storage.sqlite import SqliteLedger
 from ccd.voice.channel import VoiceChannel
+from ccd.voice.dialling import recordings_folder
 from ccd.voice.media_engine import EmbeddedEngine
 from ccd.voice.media_link import child_environment
 from ccd.voice.speech_ahead import plan_of
 
 log = structlog.get_logger("ccd")
+OWN = (sys.executable, "-m", "ccd.daemon")
+"""Begins the commands of processes beside us."""
 HOUSEKEEPING_S = 10.0
 MOST_DESCRIPTORS = 65_536
 LEDGER_MUTE_S = 30.0
@@ -96,8 +104,10 @@ class Daemon:
         for name, each in settings.channels.items():
             spec = _adapter(each.adapter)
             self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
-        argv = [sys.executable, "-m", "ccd.daemon", "snapshot", str(self.ledger_path)]
+        argv = [*OWN, "snapshot", str(self.ledger_path)]
         self.snapshots = SnapshotSpawner(argv, _report_snapshot, env=child_environment())
+        argv = [*OWN, "backup", str(self.ledger_path)]
+        self.backups = backups.Backups(argv, state_dir / backups.FOLDER, child_environment())
         self.runtime = Runtime(
             self.centre,
             ledger,
@@ -109,6 +119,7 @@ class Daemon:
             report_alarm=_report_alarm,
             snapshot_due=self._snapshot_due,
         )
+        self.upkeep = self._upkeep()
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
         self.control = ControlServer(socket_path, settings.control, verbs(self._doors()))
         self.notifier = Notifier(os.environ)
@@ -125,6 +136,20 @@ class Daemon:
             drain=self.drain,
             diff=self.diff,
             next_start=lambda: self.next_start,
+            backups=self.backups,
+            full_disks=self.upkeep.alarms,
+        )
+
+    def _upkeep(self) -> Upkeep:
+        argv = [*OWN, "forget", str(self.ledger_path)]
+        return Upkeep(
+            self.centre,
+            self.clock,
+            lambda: self.settings,
+            self.ledger_path,
+            recordings_folder,
+            self.runtime.post,
+            lambda before: forget_beside(argv, before, child_environment()),
         )
 
     def _snapshot_due(self) -> None:
@@ -164,6 +189,7 @@ class Daemon:
             await channel.stop()
         self.runtime.post(facts.DaemonStopped())
         await self.snapshots.stop()
+        await self.backups.stop()
         await self.runtime.stop()
         log.info("stopped")
         self.notifier.close()
@@ -360,9 +386,10 @@ async def serve(config: Path, overrides: dict[str, str], settings: Settings) -> 
         loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(_hup(daemon)))
         try:
             await daemon.start()
-            housekeeping = tasks.create_task(daemon.housekeep())
+            chores = [tasks.create_task(daemon.housekeep()), tasks.create_task(daemon.upkeep.run())]
             await daemon.ended.wait()
-            housekeeping.cancel()
+            for chore in chores:
+                chore.cancel()
         finally:
             await daemon.stop()
     return 0
@@ -379,11 +406,21 @@ async def _hup(daemon: Daemon) -> None:
 
 def _snapshot(path: str) -> int:
     """Made in a process of its own, beside the daemon (see `runtime.snapshot`)."""
-    ledger = SqliteLedger(Path(path), beside=True)
+    with closing(SqliteLedger(Path(path), beside=True)) as ledger:
+        make_snapshot(ledger, Centre(own_strategies()), step_up)
+    return 0
+
+
+def _forget(path: str, before: float) -> int:
+    """As `_snapshot`: a line says what went, if anything did."""
     try:
-        make_snapshot(ledger, Centre(own_strategies()))
-    finally:
-        ledger.close()
+        with closing(SqliteLedger(Path(path), beside=True)) as ledger:
+            done = forget_old(ledger, lambda: Centre(own_strategies()), before)
+    except CcdError as fault:
+        print(fault)
+        return 1
+    if done.facts or done.records:
+        print(f"{done.facts} facts, {done.records} records")
     return 0
 
 
@@ -406,6 +443,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return main_check(argv[1:])
     if argv[:1] == ["snapshot"] and len(argv) == 2:
         return _snapshot(argv[1])
+    if argv[:1] == ["backup"] and len(argv) == 4:
+        return main_backup(*argv[1:])
+    if argv[:1] == ["forget"] and len(argv) == 3:
+        return _forget(argv[1], float(argv[2]))
     options = _parser().parse_args(argv)
     overrides = dict(item.partition("=")[::2] for item in options.overrides)
     config = Path(options.config)

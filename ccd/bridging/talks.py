@@ -17,6 +17,7 @@ import msgspec
 
 from ccd.bridging import after_calls, asides, callbacks, own_calls, recording, texts, thirds, voicemail
 from ccd.bridging import events as ev
+from ccd.bridging.misses import miss_of
 from ccd.bridging.state import HEARS_MUSIC, BridgingState, Move, Party, Phase, Role, Talk
 from ccd.model import commands as cmd
 from ccd.model.nouns import Cause, LegKind, OfferEnd, PromptPart
@@ -26,15 +27,6 @@ ENDING_S = 10.0
 WHISPER_S = 15.0
 DEVICE_CHANNEL = "voice"
 """Channel instance that owns the agents' devices."""
-
-_MISS = {
-    Cause.BUSY: OfferEnd.BUSY,
-    Cause.REJECTED: OfferEnd.REJECTED,
-    Cause.FORBIDDEN: OfferEnd.REJECTED,
-    Cause.NO_ANSWER: OfferEnd.NO_ANSWER,
-    Cause.LAPSED: OfferEnd.NO_ANSWER,
-    Cause.CANCELLED: OfferEnd.NO_ANSWER,
-}
 
 
 class Talks:
@@ -398,7 +390,10 @@ class Talks:
             self.answer(talk)
             texts.give_rest(self, talk, Role.AGENT)
             return
-        self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
+        if agent.held:  # the phone answered so: the customer waits for it to come back
+            self.start_music(talk)
+        else:
+            self.commands.append(cmd.BridgeLegs(talk.customer.leg, agent.leg))
         if talk.record:
             recording.record(self, talk, talk.customer.leg, agent.leg)
 
@@ -409,7 +404,7 @@ class Talks:
             return
         phase = talk.phase
         if phase in {Phase.OFFERED, Phase.CONNECTING}:
-            end = OfferEnd.VANISHED if phase is Phase.CONNECTING else _MISS.get(cause, OfferEnd.UNREACHABLE)
+            end = OfferEnd.VANISHED if phase is Phase.CONNECTING else miss_of(cause)
             self.offer_over(talk)
             self.events.append(ev.AgentMissed(talk.interaction, agent.offer, end))
         elif phase is Phase.CALLING:

@@ -1,4 +1,4 @@
-"""The Ledger port: append-only facts, snapshots, and the records of ended interactions.
+"""The Ledger port: facts that are only appended (and forgotten by age), snapshots, records of interactions.
 
 Implementations (`storage/`) are blocking and single-threaded: the runtime calls them from one worker
 thread. Both the SQLite one and the memory twin pass `tests/contract/test_ledger.py`.
@@ -42,6 +42,15 @@ class Snapshot(msgspec.Struct, frozen=True):
     state: bytes
 
 
+class Forgotten(msgspec.Struct, frozen=True):
+    """What one step of forgetting deleted."""
+
+    facts: int = 0
+    records: int = 0
+    uncovered: bool = False
+    """Older facts are left that no snapshot stands for yet."""
+
+
 class Ledger(Protocol):
     """Durable store of one centre."""
 
@@ -66,6 +75,18 @@ class Ledger(Protocol):
 
     def load_snapshot(self) -> Snapshot | None:
         """The newest snapshot whose check sum holds."""
+        ...
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Those kept whose check sum holds, the newest first."""
+        ...
+
+    def forget(self, before: float, covered: int, most: int) -> Forgotten:
+        """Delete facts and records from before a time, the oldest first, some `most` rows of each at a time.
+
+        Facts after `covered` and the newest batch stay: the state must be had from a snapshot. In one short
+        transaction; nothing deleted: all are. Raises `TryLater`.
+        """
         ...
 
     def record(self, interaction: str) -> RecordRow | None:

@@ -309,6 +309,7 @@ def _answer(each: dict[str, Any]) -> str:
 
 def _party(party: dict[str, Any]) -> tuple[str, ...]:
     state = "held" if party["held"] else "answered" if party["answered"] else "open"
+    state += ", encrypted" if party.get("srtp") else ""
     who = party["agent"] or party["address"] or "-"
     return (party["role"], party["leg"], who + (f" ({party['device']})" if party["device"] else ""), state)
 

@@ -14,6 +14,7 @@ import typer
 from ccd import __version__
 from ccd.cli import (
     agents,
+    backups,
     calendars,
     completion,
     configuration,
@@ -60,6 +61,7 @@ NOUNS = (
     staff,
     simulate,
     configuration,
+    backups,
     flow,
     notices,
     calendars,

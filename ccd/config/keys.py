@@ -22,7 +22,7 @@ from ccd.model.rules import (
     WRAP_UP_TIMED,
     WRAP_UP_UNTIL_ENDED,
 )
-from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
+from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON, SRTP_AUTO, SRTP_OFF, SRTP_REQUIRED
 from ccd.model.steps_surveys import KINDS as SURVEY_KINDS
 from ccd.model.steps_voicemail import RECORD_MASK, RECORD_OFF, RECORD_ON, RECORD_UNMASK
 from ccd.routing.strategies import STRATEGIES
@@ -62,6 +62,7 @@ _WORD_MUST = "1 to 64 characters without spaces around them"
 _WRAP_UPS = (WRAP_UP_NONE, WRAP_UP_TIMED, WRAP_UP_UNTIL_ENDED)
 _EMPTY = (EMPTY_NEVER, EMPTY_LOGGED_OUT, EMPTY_NOT_READY)
 _PROTOCOLS = ("udp", "tcp", "tls")
+_SRTP = (SRTP_AUTO, SRTP_OFF, SRTP_REQUIRED)
 _SERVICE = "Name of a `[services.NAME]`."
 
 KEYS: dict[str, Key] = {
@@ -75,6 +76,7 @@ KEYS: dict[str, Key] = {
     ),
     "DaemonSettings.drain_s": _seconds(),
     "DaemonSettings.history_days": Key(low=0.0, high=400.0),
+    "DaemonSettings.disk_alarm_pct": Key(low=1.0, high=100.0),
     "LedgerSettings.path": Key(path=True),
     "LedgerSettings.sync": Key(choices=("normal", "full")),
     "LedgerSettings.commit_every_ms": Key(
@@ -83,6 +85,7 @@ KEYS: dict[str, Key] = {
     "LedgerSettings.snapshot_every_facts": Key(
         low=1000, high=100_000_000, doc="A snapshot after so many facts keeps the next start short."
     ),
+    "LedgerSettings.keep_days": Key(low=0.0, high=36_500.0),
     "ControlSettings.socket": Key(path=True),
     "ControlSettings.mode": Key(
         pattern="0?[0-7]{3}",
@@ -134,6 +137,7 @@ KEYS: dict[str, Key] = {
     "MediaSettings.inband_dtmf": Key(choices=(INBAND_AUTO, INBAND_OFF, INBAND_ON)),
     "MediaSettings.dead_after_s": _seconds(3600.0),
     "MediaSettings.recordings": Key(path=True),
+    "MediaSettings.recordings_keep_days": Key(low=0.0, high=36_500.0),
     "MediaSettings.prompts": Key(path=True),
     "MediaSettings.music": Key(path=True),
     "TrunkSettings.name": _named("The trunk"),
@@ -153,9 +157,11 @@ KEYS: dict[str, Key] = {
     "TrunkSettings.caller_id": Key(doc="Number shown on outgoing calls that bring none of their own."),
     "TrunkSettings.timeout_s": _seconds(120.0, low=0.5),
     "TrunkSettings.qualify_s": _seconds(3600.0, "OPTIONS to the trunk this often; 0: never."),
+    "TrunkSettings.srtp": Key(choices=_SRTP),
     "DeviceSettings.name": _named("The device"),
     "DeviceSettings.password": Key(doc="Digest password."),
     "DeviceSettings.max_bindings": Key(low=1, high=100, doc="Most places the device may be registered from."),
+    "DeviceSettings.srtp": Key(choices=_SRTP),
     "ChannelSettings.name": _named("The channel"),
     "ChannelSettings.adapter": Key(doc="Name of an installed adapter (entry point group `ccd.adapters`)."),
     "OutsideSettings.name": _named("The service"),

@@ -11,7 +11,7 @@ from ccd.model.numbers import to_e164
 from ccd.model.rules import QueueRule, Share, Target, pause_names, way_of
 from ccd.model.settings import Settings
 
-MISSES = (OfferEnd.NO_ANSWER, OfferEnd.BUSY, OfferEnd.REJECTED, OfferEnd.UNREACHABLE)
+MISSES = (OfferEnd.NO_ANSWER, OfferEnd.BUSY, OfferEnd.REJECTED, OfferEnd.UNREACHABLE, OfferEnd.INCOMPATIBLE)
 _EXTENSION = re.compile(r"[0-9*#]{1,15}")
 
 

@@ -7,23 +7,31 @@ from ccd.clock import SystemClock
 from ccd.config.faults import Path
 from ccd.config.values import Reader
 from ccd.errors import Misconfigured
-from ccd.model.settings import Settings, TransportSettings, TrunkSettings
+from ccd.model.settings import SRTP_REQUIRED, Settings, TransportSettings, TrunkSettings
 from ccd.tls import SOON_S, client_context, inspect
 
 TLS = "tls"
+_IN_CLEAR = "the keys of the audio are sent in clear"
 
 
 def check_tls(reader: Reader, settings: Settings) -> None:
-    """Every `tls` transport and trunk."""
+    """Every `tls` transport and trunk, and who must be encrypted without it."""
     for at, transport in enumerate(settings.sip.transports):
         _transport(reader, ("sip", "transports", at), transport)
     listening = any(transport.protocol == TLS for transport in settings.sip.transports)
     for name, trunk in settings.trunks.items():
         _trunk(reader, ("trunks", name), trunk)
+        if trunk.srtp == SRTP_REQUIRED and trunk.protocol != TLS:
+            cure = 'write protocol = "tls", if the carrier can, or be sure of the network between'
+            _warn(reader, ("trunks", name, "srtp"), f"{_IN_CLEAR} over {trunk.protocol}", cure)
         if trunk.protocol == TLS and trunk.register and not listening:
             problem = "we register over tls and listen for none: a carrier that connects anew finds nobody"
             cure = 'add a [[sip.transports]] table with protocol = "tls"'
             _warn(reader, ("trunks", name, "protocol"), problem, cure)
+    for name, device in settings.devices.items():
+        if device.srtp == SRTP_REQUIRED and not listening:
+            cure = 'add a [[sip.transports]] table with protocol = "tls", and let the phone use it'
+            _warn(reader, ("devices", name, "srtp"), f"{_IN_CLEAR}: no transport is tls", cure)
 
 
 def _transport(reader: Reader, path: Path, transport: TransportSettings) -> None:

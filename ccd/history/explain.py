@@ -101,6 +101,10 @@ def explain(record: Record, zone: tzinfo = UTC) -> list[str]:
     return lines
 
 
+_MISSES = {"incompatible": "the phone refused our audio"}
+"""Those whose word alone would say too little."""
+
+
 def say_chain(record: Record) -> list[str]:
     """What it goes on from, and what went on from it, in words."""
     lines = []
@@ -177,7 +181,8 @@ def say_why(passed: Passed, at: float, zone: tzinfo = UTC) -> str:
     if passed.why is Why.LOAD:
         return f"load {passed.detail}"
     if passed.why is Why.MISSED:
-        return f"rang {max(0.0, at - passed.at):.0f} s ago, {passed.detail.replace('_', ' ')}"
+        why = _MISSES.get(passed.detail, passed.detail.replace("_", " "))
+        return f"rang {max(0.0, at - passed.at):.0f} s ago, {why}"
     if passed.why is Why.NO_DEVICE:
         return f"no device: {passed.detail}" if passed.detail else "no device"
     if passed.why is Why.WRAP_UP:

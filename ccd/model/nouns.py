@@ -92,6 +92,8 @@ class OfferEnd(StrEnum):
     BUSY = "busy"
     REJECTED = "rejected"
     UNREACHABLE = "unreachable"
+    INCOMPATIBLE = "incompatible"
+    """The phone is there and refuses our audio: no codec in common, or it wants it encrypted."""
     CUSTOMER_LEFT = "customer_left"
     VANISHED = "vanished"
     """The agent accepted and was gone before the bridge: the interaction keeps its place."""

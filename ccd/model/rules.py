@@ -159,7 +159,8 @@ class QueueRule(Frozen, frozen=True):
     max_length: int | None = None
     overflow: Target = Target()
     on_miss: dict[OfferEnd, int] = {}
-    """Auto-pause after so many misses in a row by cause (`no_answer`, `rejected`, `busy`, `unreachable`)."""
+    """Auto-pause after so many misses in a row by cause (`no_answer`, `rejected`, `busy`, `unreachable`,
+    `incompatible`)."""
     miss_pause_reason: str = "missed"
     whisper: str = ""
     """Prompt played to the agent alone before the bridge."""

@@ -52,6 +52,8 @@ class DaemonSettings(Frozen, frozen=True):
     """Time zone of `time.…` in conditions; empty: that of the calendars, if they have one in common."""
     history_days: float = 30.0
     """So long a customer's contacts are remembered for `history.…` of conditions; 0: not at all."""
+    disk_alarm_pct: float = 90.0
+    """How full the disk of the ledger or of the recordings is when that is an alarm; 100: never."""
 
 
 class LedgerSettings(Frozen, frozen=True):
@@ -63,6 +65,8 @@ class LedgerSettings(Frozen, frozen=True):
     """`normal` survives the death of the process, `full` also a power cut (an fsync a batch)."""
     commit_every_ms: float = 4.0
     snapshot_every_facts: int = 50_000
+    keep_days: float = 0.0
+    """Facts and the records of ended interactions are deleted so long after they came; 0: never."""
 
 
 class ControlSettings(Frozen, frozen=True):
@@ -121,6 +125,7 @@ class SipSettings(Frozen, frozen=True):
 
 
 INBAND_AUTO, INBAND_OFF, INBAND_ON = "auto", "off", "on"
+SRTP_AUTO, SRTP_OFF, SRTP_REQUIRED = "auto", "off", "required"
 
 
 class MediaSettings(Frozen, frozen=True):
@@ -141,6 +146,9 @@ class MediaSettings(Frozen, frozen=True):
     not answer, its call ends. 0: never."""
     recordings: str = ""
     """Directory; empty: `recordings` in the state directory."""
+    recordings_keep_days: float = 0.0
+    """Recordings are deleted so long after their day; 0: never. Messages that still wait stay, and what has a
+    `keep_days` of its own goes by that."""
     prompts: tuple[str, ...] = ()
     """Directories with one folder a language; searched in order, the shipped set last."""
     music: tuple[str, ...] = ()
@@ -204,6 +212,13 @@ class TrunkSettings(Frozen, frozen=True):
     timeout_s: float = 4.0
     """No answer at all for this long, not even 100 Trying: next trunk."""
     qualify_s: float = 30.0
+    srtp: str = SRTP_AUTO
+    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. Over
+    `tls`, `auto` offers it beside plain audio and takes it; over `udp` and `tcp` it is taken only from who
+    offers nothing else."""
+    reliable_ringing: bool = False
+    """Say in calls to the carrier that we acknowledge ringing (100rel, PRACK, RFC 3262), so that it cannot
+    get lost. A carrier that insists on that is obeyed without."""
 
 
 class DeviceSettings(Frozen, frozen=True):
@@ -214,6 +229,10 @@ class DeviceSettings(Frozen, frozen=True):
     username: str = ""
     """Digest user name; empty: the device's name."""
     max_bindings: int = 5
+    srtp: str = SRTP_AUTO
+    """Encrypted audio (SRTP, its keys in SDP): `off`, `auto`, or `required`, which refuses plain audio. To a
+    phone that is registered over TLS, `auto` offers it beside plain audio, and takes it; from other phones it
+    is taken only where they offer nothing else."""
 
 
 class ChannelSettings(Frozen, frozen=True):

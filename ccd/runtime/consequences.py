@@ -252,6 +252,8 @@ def _bridged(centre: "Centre", event: ev.Bridged) -> None:
     centre.flows.stop(event.interaction, centre.now)
     callbacks.over(centre, event.interaction)
     centre.push(centre.router.bridged(event.interaction, centre.now))
+    if talk is not None and talk.agent is not None and talk.agent.held:
+        centre.push(centre.router.hold(event.interaction, True, centre.now))
 
 
 def _talk_over(centre: "Centre", event: ev.TalkOver) -> None:

@@ -10,6 +10,7 @@ from ccd.clock import Clock
 from ccd.history.explain import decode_record
 from ccd.history.state import Record
 from ccd.runtime.asking import unknown
+from ccd.runtime.backups import Backups
 from ccd.runtime.centre import Centre
 from ccd.runtime.loop import Runtime
 from ccd.runtime.views import View
@@ -29,6 +30,9 @@ class Doors(msgspec.Struct, frozen=True):
     """What a reload would change; raises `Misconfigured`."""
     next_start: Callable[[], list[str]] = list
     """What reloads have changed and is in force from the next start on."""
+    backups: Backups | None = None
+    full_disks: Callable[[], Mapping[str, str]] = dict
+    """What is kept on a disk that is nearly full → how it stands."""
 
 
 def gather(doors: Doors, topic: str, argument: str = "") -> list[View]:

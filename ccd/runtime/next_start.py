@@ -13,7 +13,13 @@ _KEYS = (
     "media.port",
     "media.inband_dtmf",
 )
-_AT_ONCE = ("daemon.drain_s:", "sip.session_expires_s:", "sip.session_least_s:")
+_AT_ONCE = (
+    "daemon.drain_s:",
+    "daemon.disk_alarm_pct:",
+    "ledger.keep_days:",
+    "sip.session_expires_s:",
+    "sip.session_least_s:",
+)
 _CHANNEL = "channels."
 
 

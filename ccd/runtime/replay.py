@@ -39,7 +39,8 @@ def replay(
     """Bring fresh `turns` to the state after fact `until` (0: the newest).
 
     With `file_records` the records of the facts turned are filed again (the same rows, so nothing
-    doubles). Raises `Misconfigured` for a fact that this version cannot read, `TryLater` from the ledger.
+    doubles). Raises `Misconfigured` for a fact that this version cannot read and for a state that cannot be
+    had any more, `TryLater` from the ledger.
     """
     began = monotonic()
     base, at = _load_snapshot(turns, ledger, until)
@@ -47,6 +48,8 @@ def replay(
     seq, faults = base, 0
     turn = turns.turn
     for entry in ledger.read(base, until - base if until else 0):
+        if entry.seq != seq + 1:
+            raise _beginning_lost(entry.seq)
         seq, at = entry.seq, entry.at
         try:
             fact = decode(entry.fact)
@@ -78,6 +81,15 @@ def _load_snapshot(turns: Turns, ledger: Ledger, until: int) -> tuple[int, float
     except (Refused, msgspec.MsgspecError):  # another version's: every fact is still there to be turned
         return 0, 0.0
     return snapshot.seq, snapshot.at
+
+
+def _beginning_lost(first: int) -> Misconfigured:
+    """Older facts were deleted (`ledger.keep_days`), and the snapshots that stood for them cannot be used."""
+    return Misconfigured(
+        "ledger.beginning_lost",
+        f"the ledger begins with fact {first}, older ones were deleted by ledger.keep_days, and none of its"
+        " snapshots can be used by this version of ccd: install the version that wrote them, or a backup",
+    )
 
 
 def _take_records(turns: Turns, ledger: Ledger, file_records: bool) -> None:

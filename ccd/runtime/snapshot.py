@@ -1,15 +1,14 @@
 """Snapshots are made by another process: the same engines replay the ledger beside the daemon."""
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 import msgspec
 
 from ccd.channels.ledger import Ledger, Snapshot
 from ccd.clock import monotonic
 from ccd.runtime.ports import Turns
+from ccd.runtime.process import end, give_way
 from ccd.runtime.replay import replay
 
 
@@ -24,11 +23,14 @@ class SnapshotMade(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def make_snapshot(ledger: Ledger, turns: Turns) -> SnapshotMade | None:
+def make_snapshot(
+    ledger: Ledger, turns: Turns, saving: Callable[[], None] = lambda: None
+) -> SnapshotMade | None:
     """Replay up to the newest fact of this moment and save the state; None when nothing is new.
 
     `ledger` is opened beside the daemon and is not closed here; `turns` are fresh. Files no records:
-    the daemon did. Raises `TryLater` when the ledger is locked or full: the daemon asks again.
+    the daemon did. `saving` is called before the ledger is locked. Raises `TryLater` when it is locked or
+    full: the daemon asks again.
     """
     began = monotonic()
     newest = ledger.last()[0]
@@ -37,6 +39,7 @@ def make_snapshot(ledger: Ledger, turns: Turns) -> SnapshotMade | None:
         return None
     done = replay(turns, ledger, until=newest, file_records=False)
     state = turns.dump()
+    saving()
     ledger.save_snapshot(Snapshot(newest, done.last_at, state))
     return SnapshotMade(newest, done.facts, len(state), monotonic() - began)
 
@@ -95,31 +98,14 @@ class SnapshotSpawner:
         except OSError as error:
             self._report(127, f"{self._argv[0]} cannot be started: {error.strerror}")
             return
-        _give_way(process.pid, self._nice)
+        give_way(process.pid, self._nice)
         try:
             async with asyncio.timeout(self._timeout_s):
                 _, said = await process.communicate()
             self._report(process.returncode or 0, said[-2000:].decode("utf-8", "replace").strip())
         except TimeoutError:
-            await _end(process)
+            await end(process)
             self._report(-9, f"took longer than {self._timeout_s:g} s and was ended")
         except asyncio.CancelledError:
-            await _end(process)
+            await end(process)
             raise
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
-    await process.communicate()
-
-
-def _give_way(pid: int, nice: int) -> None:
-    """Run only where nobody else wants the core: SCHED_IDLE (sched(7)), which a call pushes aside at once.
-
-    A low nice value alone still held calls up for some milliseconds at each hop. Where the sandbox forbids
-    it, the nice value remains.
-    """
-    with suppress(OSError):  # it may be gone already
-        os.setpriority(os.PRIO_PROCESS, pid, nice)
-        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))

@@ -20,6 +20,7 @@ from ccd.model.numbers import to_e164
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
 from ccd.runtime import (
+    backup_verbs,
     callbacks,
     charge_verbs,
     customer_verbs,
@@ -81,6 +82,7 @@ def verbs(doors: Doors) -> dict[str, Call]:
         **survey_verbs.verbs(doors.centre, doors.clock),
         **charge_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **wrap_up_verbs.verbs(doors.runtime, doors.centre, doors.clock),
+        **backup_verbs.verbs(doors.backups, doors.clock),
     }
 
 
@@ -214,7 +216,11 @@ class Console:
         """One interaction, running or ended."""
         name = asked.interaction
         running = views.interaction(self._centre, name, self._doors.clock.now())
-        return running if running is not None else views.ended(await filed(self._doors, name))
+        if running is None:
+            return views.ended(await filed(self._doors, name))
+        for party in running["parties"]:
+            party["srtp"] = next((row["srtp"] for row in gather(self._doors, "audio", party["leg"])), "")
+        return running
 
     async def explain(self, asked: _OneInteraction) -> views.View:
         """Every decision about an interaction, in words."""
@@ -379,6 +385,10 @@ class Console:
         status["alarms"] += outside_views.alarms(gather(self._doors, "services"))
         for row in gather(self._doors, "recording faults"):
             status["alarms"].append(views.alarm("recordings fail", f"({row['failed']})", row["problem"]))
+        for path, how in self._doors.full_disks().items():
+            status["alarms"].append(views.alarm("disk nearly full", path, how))
+        if self._doors.backups is not None and self._doors.backups.problem:
+            status["alarms"].append(views.alarm("backup failed", "", self._doors.backups.problem))
         if self._doors.runtime.pressure().stalled:
             why = "the ledger cannot be written; new calls are refused until it can"
             status["alarms"].insert(0, views.alarm("ledger stalled", "", why))

@@ -102,7 +102,7 @@ def answer(request: Request, policy: Policy, standing: Agreed | None) -> tuple[A
     elif standing is not None:
         seconds = standing.seconds
     elif policy.wanted_s:
-        seconds = policy.wanted_s
+        seconds = max(policy.wanted_s, read_least(request, 0))  # §9: never below its Min-SE
     else:
         return None, ()
     if not knows:

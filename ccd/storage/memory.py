@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ccd.channels.ledger import Entry, RecordRow, Snapshot
+from ccd.channels.ledger import Entry, Forgotten, RecordRow, Snapshot
 from ccd.errors import IllegalMove
 from ccd.storage.order import check_entries, is_repeat
 
@@ -10,10 +10,11 @@ from ccd.storage.order import check_entries, is_repeat
 class _Store:
     """What a file would hold; outlives the ledger that writes it."""
 
-    __slots__ = ("entries", "newest", "records", "snapshots")
+    __slots__ = ("entries", "forgotten", "newest", "records", "snapshots")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.forgotten = 0  # newest fact that was deleted
         self.newest = 0  # first fact of the newest batch
         self.records: dict[str, RecordRow] = {}
         self.snapshots: list[Snapshot] = []
@@ -49,9 +50,9 @@ class MemoryLedger:
         return (entries[-1].seq, entries[-1].at) if entries else (0, 0.0)
 
     def read(self, after: int, limit: int = 0) -> Iterator[Entry]:
-        entries = self._open().entries
-        stop = min(after + limit, len(entries)) if limit else len(entries)
-        for index in range(max(after, 0), stop):
+        entries, gone = self._open().entries, self._store.forgotten
+        stop = min(after - gone + limit, len(entries)) if limit else len(entries)
+        for index in range(max(after - gone, 0), stop):
             yield entries[index]
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
@@ -61,8 +62,29 @@ class MemoryLedger:
         self._store.snapshots = kept[-2:]
 
     def load_snapshot(self) -> Snapshot | None:
-        snapshots = self._open().snapshots
-        return snapshots[-1] if snapshots else None
+        return next(self.snapshots(), None)
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        return reversed(self._open().snapshots)
+
+    def forget(self, before: float, covered: int, most: int) -> Forgotten:
+        store = self._open()
+        facts, uncovered = 0, False
+        while store.entries and (oldest := store.entries[0]).at < before and facts < most:
+            if oldest.seq >= store.newest:
+                break
+            if oldest.seq > covered:
+                uncovered = True
+                break
+            del store.entries[0]
+            store.forgotten = oldest.seq
+            facts += 1
+        old = sorted(
+            (row.ended_at, row.interaction) for row in store.records.values() if row.ended_at < before
+        )
+        for _, name in old[:most]:
+            del store.records[name]
+        return Forgotten(facts, len(old[:most]), uncovered)
 
     def record(self, interaction: str) -> RecordRow | None:
         return self._open().records.get(interaction)

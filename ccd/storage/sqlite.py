@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ccd.channels.ledger import Entry, RecordRow, Snapshot
+from ccd.channels.ledger import Entry, Forgotten, RecordRow, Snapshot
 from ccd.errors import IllegalMove
 from ccd.storage.checkpoint import Checkpointer
 from ccd.storage.faults import translate, translated
@@ -42,6 +42,11 @@ _RECORDS_AT_ONCE = tuple(
 """Statements for so many rows each. Every call of SQLite gives the GIL away and, beside a busy loop, waits
 up to the switch interval to have it back: a call for each row once held the file's lock for seconds."""
 _SELECT_RECORD = "SELECT interaction, queue, channel, began_at, ended_at, outcome, body FROM records"
+_OLDEST_FACTS = "SELECT first, last, at FROM facts ORDER BY first LIMIT ?"
+_FORGET_RECORDS = (
+    "DELETE FROM records WHERE rowid IN"
+    " (SELECT rowid FROM records WHERE ended_at < ? ORDER BY ended_at LIMIT ?)"
+)
 _FIRST_BATCH = "SELECT max(first) FROM facts WHERE first <= ?"
 _NEXT_BATCHES = "SELECT first, entries FROM facts WHERE first >= ? AND first <= ? ORDER BY first LIMIT ?"
 
@@ -146,14 +151,31 @@ class SqliteLedger:
             )
 
     def load_snapshot(self) -> Snapshot | None:
+        return next(self.snapshots(), None)
+
+    def snapshots(self) -> Iterator[Snapshot]:
         query = "SELECT seq, at, digest, packed, state FROM snapshots ORDER BY seq DESC"
         with translated(self._path):
             rows = self._open().execute(query).fetchall()
         for seq, at, digest, packed, blob in rows:
             state = _unpacked(blob) if packed else blob
             if state is not None and hashlib.sha256(state).digest() == digest:
-                return Snapshot(seq, at, state)
-        return None
+                yield Snapshot(seq, at, state)
+
+    def forget(self, before: float, covered: int, most: int) -> Forgotten:
+        """What is deleted is overwritten (`secure_delete`); the file stays as large and is filled anew."""
+        db = self._open()
+        with translated(self._path), db:
+            db.execute("PRAGMA secure_delete = ON").fetchone()
+            db.execute("BEGIN IMMEDIATE")
+            rows = db.execute(_OLDEST_FACTS, (most,)).fetchall()
+            newest = db.execute("SELECT max(first) FROM facts").fetchone()[0]
+            old = [row for row in rows if row[2] < before and row[0] != newest]
+            gone = [row for row in old if row[1] <= covered]
+            if gone:
+                db.execute("DELETE FROM facts WHERE first <= ?", (gone[-1][0],))
+            records = db.execute(_FORGET_RECORDS, (before, most)).rowcount
+        return Forgotten(gone[-1][1] - gone[0][0] + 1 if gone else 0, records, len(gone) < len(old))
 
     def record(self, interaction: str) -> RecordRow | None:
         with translated(self._path):

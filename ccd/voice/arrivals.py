@@ -11,6 +11,8 @@ from ccd.model import facts
 from ccd.model.nouns import ChannelClass, LegKind
 from ccd.sip import sdp
 from ccd.sip.address import Address
+from ccd.sip.crypto import Wanted
+from ccd.sip.description import SessionDescription, parse_sdp
 from ccd.sip.endpoint import RequestArrived
 from ccd.sip.grammar import SipParseError
 from ccd.sip.message import Request
@@ -21,7 +23,9 @@ from ccd.voice.diverted import diverted_from
 from ccd.voice.extensions import not_supported, unknown_to_us
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.numbers import number_of
+from ccd.voice.referring import leg_of, read_replaces
 from ccd.voice.refusing import warning
+from ccd.voice.securing import wanted
 from ccd.voice.trunk import Trunk
 
 if TYPE_CHECKING:
@@ -47,7 +51,7 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         stack.dismiss(event.tx, 503, headers=retry)  # a flood must not fill the table of transactions either
         return
     if request.get("Replaces"):
-        stack.reply(event.tx, 501, reason="Taking Over A Call By INVITE Is Not Supported")
+        _refuse_replacing(channel, event)
         return
     if not request.contacts:
         stack.reply(event.tx, 400, reason="Contact Missing")
@@ -58,11 +62,16 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     if too_small(request, channel.session_policy):
         stack.reply(event.tx, 422, headers=(("Min-SE", str(channel.session_policy.least_s)),))
         return
-    offer: sdp.SessionDescription | None = None
+    offer: SessionDescription | None = None
     try:
-        offer = _offer_of(request, channel.codecs, channel.media_place(("", 0), event.flow)[0])
+        secrecy = wanted(channel, event.flow, device, trunk.name if trunk is not None else "")
+        host = channel.media_place(("", 0), event.flow)[0]
+        offer = _offer_of(request, channel.codecs, host, secrecy)
     except CcdError as fault:
         status = {"sip-malformed": 400, UNREADABLE: 415}.get(fault.code, 488)
+        if status == 488:
+            whose = {"device": device} if device else {"trunk": trunk.name if trunk is not None else ""}
+            channel.log.warning("call refused: nothing in common", **whose, problem=str(fault))
         headers = (warning(fault), ("Accept", "application/sdp"))
         stack.reply(event.tx, status, headers=headers)
         return
@@ -78,6 +87,19 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         _post_arrival(channel, leg, request, trunk)
     else:
         channel.post(facts.AgentDialled(leg.id, device, _dialled(channel, request)))
+
+
+def _refuse_replacing(channel: "VoiceChannel", event: RequestArrived) -> None:
+    """An INVITE that is to take another call's place (RFC 3891 §3): 400 and 481 where it names none, and
+    where it names one, that we do not do that (who transfers sends us a REFER instead)."""
+    stack, values = channel.stack, event.request.get_all("Replaces")
+    replaces = read_replaces(values[0]) if len(values) == 1 else None
+    if replaces is None or event.request.get("Join"):
+        stack.reply(event.tx, 400, reason="Replaces Unclear")
+    elif not leg_of(channel, replaces):
+        stack.reply(event.tx, 481)
+    else:
+        stack.reply(event.tx, 603, reason="Taking Over A Call By INVITE Is Not Supported")
 
 
 def _trunk_of(channel: "VoiceChannel", event: RequestArrived) -> Trunk | None:
@@ -126,7 +148,9 @@ def _dialled(channel: "VoiceChannel", request: Request) -> str:
     return user if user[:1] in {"*", "#"} else number_of(uri, channel.settings.daemon.country)
 
 
-def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> sdp.SessionDescription | None:
+def _offer_of(
+    request: Request, codecs: tuple[str, ...], host: str, secrecy: Wanted
+) -> SessionDescription | None:
     """The SDP offer, None where the caller leaves the offer to us. Raises for one that cannot be used:
     said at once, before anybody is told of the call."""
     if not request.body:
@@ -134,8 +158,8 @@ def _offer_of(request: Request, codecs: tuple[str, ...], host: str) -> sdp.Sessi
     body = sdp_of(request) if request.content_type else None
     if body is None:
         raise Refused(UNREADABLE, "only application/sdp is understood")
-    offer = sdp.parse_sdp(body)
-    check_network(host, sdp.check_offer(offer, codecs))
+    offer = parse_sdp(body)
+    check_network(host, sdp.check_offer(offer, codecs, secrecy))
     return offer
 
 

@@ -15,6 +15,7 @@ from ccd.sip.endpoint import ClientTransaction, Flow, ResponseArrived, ServerTra
 from ccd.sip.message import Request
 from ccd.sip.parts import sdp_of
 from ccd.voice import engine, referring, updating
+from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.causes import cause_of_bye, read_reasons, reason_header
 from ccd.voice.extensions import ALLOW, SUPPORTED
 from ccd.voice.leg_states import LegMove, LegState, moved
@@ -45,11 +46,13 @@ class CallLeg:
         "dialog",
         "early_seq",
         "flow",
+        "hops",
         "id",
         "liveness",
         "peer",
         "play",
         "referred",
+        "secure",
         "session",
         "state",
         "trunk",
@@ -75,6 +78,10 @@ class CallLeg:
         self.early_seq = -1
         """CSeq of the far end's last request before the answer."""
         self.liveness: Liveness | None = Liveness(self)
+        self.secure = False
+        """Its dialog is one of `sips:`."""
+        self.hops = MOST_HOPS
+        """Max-Forwards of its INVITE."""
 
     def move(self, move: LegMove) -> None:
         self.state = moved(self.state, move, self.id)
@@ -96,6 +103,8 @@ class CallLeg:
             self._on_reinvite(tx, request)
         elif method == "UPDATE":
             updating.on_update(self, tx, request)
+        elif method == "PRACK":
+            self.on_prack(tx, request)
         elif method == "INFO":
             self.on_info(tx, request)
         elif method == "REFER":
@@ -112,6 +121,11 @@ class CallLeg:
         self.forget_dialog()
         reasons = read_reasons(request.get_all("Reason"))
         self.over(cause_of_bye(reasons), remote=True, q850=reasons.q850)
+
+    def on_prack(self, tx: ServerTransaction, request: Request) -> None:
+        """It acknowledges nothing that we said (RFC 3262 §3)."""
+        del request
+        self.channel.stack.reply(tx, 481)
 
     def _on_reinvite(self, tx: ServerTransaction, request: Request) -> None:
         stack, session = self.channel.stack, self.session

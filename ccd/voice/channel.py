@@ -36,7 +36,8 @@ from ccd.sip.endpoint import (
 )
 from ccd.sip.message import Request, Response
 from ccd.sip.session_timer import Policy
-from ccd.voice import arrivals, dialling, engine, leftovers, ways
+from ccd.voice import arrivals, dialling, engine, leftovers, securing, ways
+from ccd.voice.admitting import fault_of
 from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED, SUPPORTED
@@ -46,13 +47,16 @@ from ccd.voice.limits import Behind, Door
 from ccd.voice.liveness import Watch
 from ccd.voice.media_hearing import hear
 from ccd.voice.outgoing import Attempt, OutgoingLeg
+from ccd.voice.passing_keys import PassingKeys
 from ccd.voice.performing import PERFORM
 from ccd.voice.recording_faults import RecordingFaults
 from ccd.voice.registrar import Registrar
 from ccd.voice.secret_keys import SecretKeys
 from ccd.voice.speech_ahead import texts_ahead
 from ccd.voice.stack import SipStack
+from ccd.voice.streams import TLS
 from ccd.voice.texts import TextLeg
+from ccd.voice.tracing import trace
 from ccd.voice.trunks import Trunks
 from ccd.voice.updating import early_request
 
@@ -90,6 +94,7 @@ class VoiceChannel:
         """What was keyed in secret; an adapter that passes it on is given the same object."""
         self.secret_keys = SecretKeys(self)
         self.keyed_twice = KeyedTwice()
+        self.passing_keys = PassingKeys(self)
         self.recording_faults = RecordingFaults()
         self.lines = AudioLines(self)
         """How another channel joins in a call."""
@@ -176,13 +181,15 @@ class VoiceChannel:
         self.engine.prepare(texts_ahead(settings.rules))
 
     def report(self, topic: str, argument: str = "") -> Any:
-        """`trunks`, `devices`, `sip trace`, `recording faults`, `sip`, `media`."""
+        """`trunks`, `devices`, `sip trace`, `audio`, `recording faults`, `sip`, `media`."""
         if topic == "devices":
             return self.registrar.report()
         if topic == "trunks":
             return self.trunks.report()
         if topic == "sip trace":
-            return self._trace(argument)
+            return trace(self.stack, self._calls, argument)
+        if topic == "audio":
+            return securing.shown(self, argument)
         if topic == "recording faults":
             return self.recording_faults.report()
         if topic == "sip":
@@ -241,7 +248,9 @@ class VoiceChannel:
                 self.stack.reply(event.tx, 481)
             return
         method = request.method
-        if method == "REGISTER":
+        if fault := fault_of(request, event.flow):
+            self.stack.dismiss(event.tx, *fault)
+        elif method == "REGISTER":
             self.registrar.on_register(event)
             self._set_timer()
         elif method == "INVITE":
@@ -277,8 +286,16 @@ class VoiceChannel:
 
     # -- what legs ask of the channel ---------------------------------------------------------------------
 
-    def answer_invite(self, tx: ServerTransaction, body: bytes, leg: CallLeg, status: int = 200) -> None:
-        """200 OK (or 183) with SDP; the proxies that want to stay in the path stand in it (§12.1.1)."""
+    def answer_invite(
+        self,
+        tx: ServerTransaction,
+        body: bytes,
+        leg: CallLeg,
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Response:
+        """200 OK (or 180, 183), with SDP where `body` is not empty; the proxies that want to stay in the path
+        stand in it (§12.1.1)."""
         response = Response.to_request(tx.request, status, None, tx.to_tag)
         for hop in tx.request.get_all("Record-Route"):
             response.add("Record-Route", hop)
@@ -289,14 +306,20 @@ class VoiceChannel:
         if status == 200:
             for name, value in leg.liveness.answer(tx.request) if leg.liveness is not None else ():
                 response.add(name, value)
-        response.set_body(body, "application/sdp")
+        for name, value in headers:
+            response.add(name, value)
+        if body:
+            response.set_body(body, "application/sdp")
         self.stack.respond(tx, response)
+        return response
 
     def contact_header(self, leg: CallLeg) -> tuple[tuple[str, str], ...]:
-        return (("Contact", self.contact(leg.flow)),) if leg.flow is not None else ()
+        return (("Contact", self.contact(leg.flow, leg.secure)),) if leg.flow is not None else ()
 
-    def contact(self, flow: Flow) -> str:
-        """Our own Contact towards a peer."""
+    def contact(self, flow: Flow, secure: bool = False) -> str:
+        """Our own Contact towards a peer; `secure`: in a dialog of `sips:`."""
+        if secure and flow.protocol == TLS:
+            return f"<sips:ccd@{self.stack.contact_host(flow)}>"
         suffix = "" if flow.protocol == "UDP" else f";transport={flow.protocol.lower()}"
         return f"<sip:ccd@{self.stack.contact_host(flow)}{suffix}>"
 
@@ -334,9 +357,7 @@ class VoiceChannel:
         if self.secret_keys.press(leg.id, digit):
             return
         self.post(facts.DigitPressed(leg.id, digit))
-        peer = self.legs.get(leg.peer)
-        if peer is not None:
-            self.give_digit(peer, digit)
+        self.passing_keys.pass_on(leg, digit)
 
     def give_digit(self, leg: CallLeg, digit: str) -> None:
         """Send a digit in the way that the far end takes."""
@@ -351,6 +372,7 @@ class VoiceChannel:
         self.legs.pop(leg.id, None)
         self.secret_keys.forget(leg.id)
         self.keyed_twice.forget(leg.id)
+        self.passing_keys.forget(leg.id)
         peer = self.legs.get(leg.peer)
         if peer is not None and peer.peer == leg.id:
             peer.peer = ""
@@ -439,23 +461,6 @@ class VoiceChannel:
         self.trunks.expire(now)
         self.watch.expire(now)
         self._set_timer()
-
-    def _trace(self, argument: str) -> list[dict[str, Any]]:
-        """Messages of one leg or Call-ID, or all of late."""
-        wanted = {call_id for call_id, leg in self._calls.items() if argument in {leg, call_id}}
-        found = []
-        for call_id in wanted or ({argument} if argument else {""}):
-            found += self.stack.trace(call_id)
-        found.sort(key=lambda traced: traced.at)
-        return [
-            {
-                "at": traced.at,
-                "direction": traced.direction,
-                "peer": f"{traced.flow.protocol} {traced.flow.host}:{traced.flow.port}",
-                "message": traced.data.decode("utf-8", "replace"),
-            }
-            for traced in found
-        ]
 
 
 def _nowhere(_fact: facts.AnyFact) -> None:

@@ -10,6 +10,7 @@ from ccd.model.nouns import Cause
 from ccd.model.settings import Settings
 from ccd.sip.registrations import Bound
 from ccd.voice import engine
+from ccd.voice.admitting import onward
 from ccd.voice.outgoing import OutgoingLeg
 from ccd.voice.session import Session
 from ccd.voice.targets import Candidate, shown_name, shown_user
@@ -33,6 +34,13 @@ def dial(channel: "VoiceChannel", command: DialLeg) -> None:
     if not candidates:
         channel.post(facts.LegEnded(command.leg, nobody[0], remote=False, note=nobody[1]))
         return
+    if not command.devices:  # our own phones are the end of the way
+        peer = channel.legs.get(command.peer)
+        leg.hops = onward(peer.hops) if peer is not None and not peer.made_by_us else leg.hops
+        if leg.hops < 0:
+            note = "it came over too many hops (Max-Forwards): it would go round in circles"
+            channel.post(facts.LegEnded(command.leg, Cause.UNREACHABLE, remote=False, note=note))
+            return
     place = channel.engine.take_port(command.peer)
     if place is None:
         channel.post(facts.LegEnded(command.leg, Cause.CONGESTION, remote=False, note="no free RTP port"))
@@ -69,7 +77,7 @@ def _to_binding(channel: "VoiceChannel", command: DialLeg, bound: Bound) -> Cand
     headers = [
         ("From", f'"{shown_name(card)}" <sip:{user}@{domain}>;tag={channel.chance.token(10)}'),
         ("To", f"<sip:{bound.device}@{domain}>"),
-        ("Contact", channel.contact(bound.flow)),
+        ("Contact", channel.contact(bound.flow, bound.contact[:5].lower() == "sips:")),
         ("X-CCD-Interaction", card.interaction),
         *((("X-CCD-Consults", card.consults),) if card.consults else ()),
         *(("Route", route) for route in bound.route),

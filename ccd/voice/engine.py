@@ -17,6 +17,22 @@ class MediaCommand(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Base of commands to the engine."""
 
 
+class Srtp(msgspec.Struct, frozen=True):
+    """Encrypted audio of one leg (RFC 3711), its keys exchanged in SDP (RFC 4568). Secrets: never logged."""
+
+    suite: str
+    """Name of RFC 4568 §6.2 or RFC 7714 §14.2: `AES_CM_128_HMAC_SHA1_80`…"""
+    ours: bytes
+    """Master key and salt by which we send."""
+    theirs: bytes
+    """Those by which the far end sends."""
+    mki: int = 0
+    """Octets of the master key identifier in the far end's packets; ours have none."""
+
+    def __repr__(self) -> str:
+        return f"Srtp({self.suite}, (masked))"
+
+
 class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
     """What SDP negotiated for one leg (RFC 3264)."""
 
@@ -34,6 +50,8 @@ class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
     receive: bool = True
     digits_in: int | None = None
     """Payload type of the telephone-events that come in, where it is another; None: the same."""
+    srtp: Srtp | None = None
+    """None: plain RTP. The same keys again: the streams go on under them."""
 
 
 class OpenLeg(MediaCommand, frozen=True):

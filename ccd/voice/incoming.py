@@ -7,14 +7,18 @@ import msgspec
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.nouns import Cause
+from ccd.sip.description import SessionDescription
 from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import Flow, ServerTransaction
 from ccd.sip.message import Request
-from ccd.sip.sdp import SessionDescription
+from ccd.sip.parts import sdp_of
 from ccd.voice import engine
+from ccd.voice.admitting import hops_left, wants_sips
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_cancel, read_reasons, reason_header, refusal
 from ccd.voice.leg_states import LegMove, LegState
+from ccd.voice.provisional import ReliableRinging
+from ccd.voice.securing import keys_for
 from ccd.voice.session import Session
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 class IncomingLeg(CallLeg):
     """The server side of an INVITE."""
 
-    __slots__ = ("_deaf", "_described", "_released", "invite", "offer")
+    __slots__ = ("_deaf", "_described", "_released", "invite", "offer", "reliable")
 
     def __init__(self, channel: "VoiceChannel", leg: str, tx: ServerTransaction, flow: Flow) -> None:
         super().__init__(channel, leg, LegState.ARRIVED)
@@ -38,6 +42,9 @@ class IncomingLeg(CallLeg):
         self._described = b""
         """Our SDP, once it was said."""
         self._released: Cause | None = None
+        self.secure = wants_sips(tx.request)
+        self.hops = hops_left(tx.request)
+        self.reliable = ReliableRinging.wanted(self, tx)
         tx.owner = self
 
     def ring(self, early_media: bool = False) -> None:
@@ -49,6 +56,9 @@ class IncomingLeg(CallLeg):
         tx = self.invite
         if self.state is not LegState.ARRIVED or tx is None:
             return
+        if self.reliable is not None:
+            self._ring_reliably(tx, self.reliable, early_media)
+            return
         if early_media and tx.request.body:
             if body := self._describe(tx):
                 self._listen(False)  # it need not send before the answer, so its silence means nothing
@@ -57,16 +67,58 @@ class IncomingLeg(CallLeg):
         route = [("Record-Route", hop) for hop in tx.request.get_all("Record-Route")]
         self.channel.stack.reply(tx, 180, headers=(*route, *self.channel.contact_header(self)))
 
+    def _ring_reliably(self, tx: ServerTransaction, reliable: ReliableRinging, early_media: bool) -> None:
+        """The first reliable answer to an INVITE without an offer has to bring one (RFC 3261 §13.2.1)."""
+        if reliable.busy(lambda: self.ring(early_media)):
+            return
+        body = b""
+        if not reliable.settled and (early_media or not tx.request.body):
+            body = self._describe(tx)
+            if not body:
+                return
+            self._listen(False)
+        reliable.say(183 if early_media else 180, body)
+
+    def take_early_answer(self, prack: Request) -> bool:
+        """The answer to the offer of our ringing; False: there is none that can be used."""
+        try:
+            if self.session is None or not (body := sdp_of(prack)):
+                return False
+            self.session.accept(body)
+        except CcdError as fault:
+            self.channel.log.warning("bad SDP answer", leg=self.id, problem=str(fault))
+            return False
+        self._listen(False)
+        self.session.told_held = self.session.held
+        return True
+
+    def give_up(self, status: int, phrase: str, cause: Cause, note: str) -> None:
+        """Refuse the call for what the caller did or left undone while it rang."""
+        self._refuse(status, phrase, cause)
+        self.over(cause, remote=True, sip_status=status, note=note)
+
+    def on_prack(self, tx: ServerTransaction, request: Request) -> None:
+        if self.reliable is None:
+            super().on_prack(tx, request)
+        else:
+            self.reliable.on_prack(tx, request)
+
     def answer(self) -> None:
         """200 OK with our SDP; media flows from here on, the ACK confirms."""
         tx = self.invite
         if self.state is not LegState.ARRIVED or tx is None or self.flow is None:
             return
+        reliable = self.reliable
+        if reliable is not None and reliable.unsettled(self.answer):
+            return
         body = self._describe(tx)
         if not body:
             return
+        if reliable is not None:
+            reliable.finish()
+            body = b"" if reliable.settled else body
         self.move(LegMove.ANSWER)
-        self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow))
+        self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow, self.secure))
         self.dialog.remote_seq = max(self.dialog.remote_seq, self.early_seq)
         self.channel.dialogs[self.dialog.key] = self
         self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)
@@ -91,7 +143,9 @@ class IncomingLeg(CallLeg):
             self.release(Cause.CONGESTION)
             return b""
         request: Request = tx.request
-        self.session = session = Session(*self.channel.media_place(place, self.flow), self.channel.codecs)
+        keys = keys_for(self.channel, self.flow, self.device, self.trunk)
+        host, port = self.channel.media_place(place, self.flow)
+        self.session = session = Session(host, port, self.channel.codecs, keys)
         try:
             offer, self.offer = self.offer, None
             self._described = session.answer(offer or request.body) if request.body else session.offer()
@@ -158,6 +212,8 @@ class IncomingLeg(CallLeg):
     def _refuse(self, status: int, phrase: str, cause: Cause) -> None:
         if self.invite is None:
             return
+        if self.reliable is not None:
+            self.reliable.finish()
         headers = [("Reason", reason_header(cause))]
         if status == 503:
             headers.append(("Retry-After", str(self.channel.settings.sip.retry_after_s)))

@@ -7,7 +7,7 @@ is asked by SIP first, and only silence there too, or 481, makes it lost.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ccd.errors import CcdError
 from ccd.model import facts
@@ -64,7 +64,7 @@ class Liveness:
         """The far end takes UPDATE."""
         self._refresh: Question | None = None
         self._doubt: Question | None = None
-        self._entry: Entry[Liveness, Question | None] | None = None
+        self._entry: Entry[Due, Any] | None = None
         self._told_silent = False
 
     # -- what the far end says -------------------------------------------------------------------------
@@ -288,6 +288,13 @@ class Liveness:
             self._leg.channel.post(facts.MediaLost(self._leg.id, question.silent_s))
 
 
+class Due(Protocol):
+    """What has deadlines in a `Watch`."""
+
+    def due(self, what: Any, now: float, /) -> None:
+        """A deadline came; `what` was given with it."""
+
+
 class Watch:
     """The deadlines of all legs, in one heap."""
 
@@ -296,16 +303,14 @@ class Watch:
     def __init__(self, wake: Callable[[], None]) -> None:
         """`wake` is called when a deadline was set that may be earlier than all others."""
         self._wake = wake
-        self._timers: Timers[Liveness, Question | None] = Timers()
+        self._timers: Timers[Due, Any] = Timers()
 
-    def set(
-        self, at: float, liveness: Liveness, question: Question | None
-    ) -> Entry[Liveness, Question | None]:
-        entry = self._timers.set(at, liveness, question)
+    def set(self, at: float, target: Due, what: Any = None) -> Entry[Due, Any]:
+        entry = self._timers.set(at, target, what)
         self._wake()
         return entry
 
-    def cancel(self, entry: Entry[Liveness, Question | None]) -> None:
+    def cancel(self, entry: Entry[Due, Any]) -> None:
         self._timers.cancel(entry)
 
     def next_deadline(self) -> float | None:
@@ -313,5 +318,5 @@ class Watch:
 
     def expire(self, now: float) -> None:
         """Do what is due."""
-        for liveness, question in self._timers.due(now):
-            liveness.due(question, now)
+        for target, what in self._timers.due(now):
+            target.due(what, now)

@@ -23,6 +23,8 @@ def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
         twice = leg is not None and channel.keyed_twice.again(
             leg.id, fact.digit, Way.AUDIO, channel.clock.now()
         )
+        if twice:
+            channel.passing_keys.twin(fact.leg, fact.digit)
         if leg is not None and not twice and not channel.secret_keys.press(fact.leg, fact.digit):
             channel.post(facts.DigitPressed(fact.leg, fact.digit))
             peer = channel.legs.get(leg.peer)

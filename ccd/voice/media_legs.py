@@ -36,7 +36,7 @@ from ccd.voice.engine import (
 )
 from ccd.voice.media_aside import After, Aside
 from ccd.voice.media_pace import Pace
-from ccd.voice.media_ports import Port, PortPool
+from ccd.voice.media_ports import Port, PortPool, secure, unsecure
 from ccd.voice.media_protocol import Trouble
 from ccd.voice.media_speaking import Speaking
 from ccd.voice.media_upkeep import Upkeep
@@ -114,7 +114,8 @@ class Legs:
         leg = Leg(
             command.leg,
             chance & 0xFFFFFFFF,
-            (chance >> 32) & 0xFFFF,
+            (chance >> 32)
+            & 0x7FFF,  # not near its end: SRTP's count of rounds begins with 0 (RFC 3711 §3.3.1)
             (chance >> 48) & 0xFFFFFFFF,
             now,
             self._report,
@@ -136,6 +137,16 @@ class Legs:
         except CcdError as error:
             self._tell(LegFailed(leg.name, error.message))
             return
+        port, srtp = leg.port, stream.srtp
+        assert isinstance(port, Port)  # noqa: S101  the shell's slot, typed as object
+        if srtp is None:
+            unsecure(port)
+        else:
+            try:
+                secure(port, srtp.suite, srtp.ours, srtp.theirs, srtp.mki)
+            except (KeyError, ValueError):
+                self._tell(LegFailed(leg.name, f"its audio cannot be encrypted by {srtp.suite}"))
+                return
         address: Source | None = None
         if stream.host not in NOWHERE and 0 < stream.port < 65536:
             if self.pool.is_address(stream.host):

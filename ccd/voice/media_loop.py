@@ -177,6 +177,8 @@ class MediaLoop:
             data, _source = port.rtcp.recvfrom(MAX_PACKET)
         except OSError:
             return
+        if port.secured is not None:
+            data = port.secured.srtp.open_rtcp(data)
         if port.leg is None:
             self._stray += 1
         else:
@@ -202,6 +204,10 @@ class MediaLoop:
     def _send_rtcp(self, leg: Leg, data: bytes) -> None:
         port, address = leg.port, leg.address
         if isinstance(port, Port) and address is not None:
+            if port.secured is not None:
+                data = port.secured.srtp.seal_rtcp(data)
+                if not data:
+                    return
             try:
                 port.rtcp.sendto(data, (address[0], address[1] + 1, *address[2:]))
             except (OSError, OverflowError):

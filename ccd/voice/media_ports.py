@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ccd.media.leg import Leg
+from ccd.media.srtp import Srtp
 
 REST_S: Final = 2.0
 """A port is given out again only after this long, so that late packets of the last call are gone."""
@@ -19,7 +20,7 @@ BIND_AT_ONCE: Final = 16
 class Port:
     """One bound pair: RTP on an even port, RTCP on the next (RFC 3550 §11)."""
 
-    __slots__ = ("leg", "number", "receive", "rtcp", "rtp", "send")
+    __slots__ = ("leg", "number", "receive", "rtcp", "rtp", "secured", "send")
 
     def __init__(self, number: int, rtp: socket.socket, rtcp: socket.socket) -> None:
         self.number = number
@@ -28,6 +29,51 @@ class Port:
         self.receive: Callable[..., tuple[int, Any]] = rtp.recvfrom_into
         self.send: Callable[..., int] = rtp.sendto
         self.leg: Leg | None = None
+        self.secured: Secured | None = None
+        """Set while its leg's audio is encrypted: then `receive` and `send` are its."""
+
+
+class Secured:
+    """The RTP socket of a port whose leg is encrypted, in place of the plain one's two calls: a leg, its tap
+    and its partner deal with plain packets only, and a plain leg's packets take no step more."""
+
+    __slots__ = ("_receive", "_send", "srtp")
+
+    def __init__(self, rtp: socket.socket, srtp: Srtp) -> None:
+        self._receive = rtp.recvfrom_into
+        self._send = rtp.sendto
+        self.srtp = srtp
+
+    def receive(self, buffer: bytearray) -> tuple[int, Any]:
+        """As `recvfrom_into`. A packet that proves nothing comes as an empty one: it is counted as bad, and
+        where it came from is not believed."""
+        size, source = self._receive(buffer)
+        opened = self.srtp.open(bytes(memoryview(buffer)[:size]))
+        size = len(opened)
+        buffer[:size] = opened
+        return size, source
+
+    def send(self, packet: memoryview, address: Any) -> int:
+        """As `sendto`; what must not be sent is not."""
+        sealed = self.srtp.seal(bytes(packet))
+        return self._send(sealed, address) if sealed else 0
+
+
+def secure(port: Port, suite: str, ours: bytes, theirs: bytes, mki: int = 0) -> None:
+    """Encrypt from now on. With the same keys as before nothing changes. Raises `KeyError` or `ValueError`
+    for what is no suite or key of it."""
+    if port.secured is not None:
+        port.secured.srtp.take(suite, ours, theirs, mki)
+        return
+    port.secured = secured = Secured(port.rtp, Srtp(suite, ours, theirs, mki))
+    port.receive, port.send = secured.receive, secured.send
+
+
+def unsecure(port: Port) -> None:
+    """Plain RTP from now on."""
+    if port.secured is not None:
+        port.secured = None
+        port.receive, port.send = port.rtp.recvfrom_into, port.rtp.sendto
 
 
 def _bind(family: int, host: str, number: int) -> socket.socket:
@@ -121,6 +167,7 @@ class PortPool:
     def give_back(self, port: Port, now: float) -> None:
         """Let a pair rest."""
         port.leg = None
+        unsecure(port)
         self._resting.append((now + REST_S, port))
 
     def rested(self, now: float) -> list[int]:

@@ -8,22 +8,27 @@ before the next trunk where only the target failed: silence, transport, 503 (RFC
 """
 
 from asyncio import TimerHandle
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.commands import DialLeg
 from ccd.model.nouns import Cause
+from ccd.sip.description import SessionDescription
 from ccd.sip.dialog import Dialog
-from ccd.sip.endpoint import ClientTransaction, ResponseArrived, State, TransactionFailed
+from ccd.sip.endpoint import ClientTransaction, Flow, ResponseArrived, State, TransactionFailed
 from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
+from ccd.sip.reliable import required, rseq_of
 from ccd.sip.session_timer import ask, read_least
 from ccd.voice import engine
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
-from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED
+from ccd.voice.extensions import ALLOW, supported
 from ccd.voice.leg_states import LegMove, LegState
+from ccd.voice.provisional import EarlyDialogs
+from ccd.voice.securing import insisting, keys_for
 from ccd.voice.targets import Candidate
 
 if TYPE_CHECKING:
@@ -38,17 +43,40 @@ MOST_CHALLENGES = 3
 class Attempt:
     """One INVITE of an outgoing leg, with the copies that authentication makes."""
 
-    __slots__ = ("candidate", "challenged", "counted", "leg", "longer", "over", "rang", "timer", "tx", "won")
+    __slots__ = (
+        "candidate",
+        "challenged",
+        "counted",
+        "early",
+        "keys",
+        "leg",
+        "longer",
+        "offered",
+        "over",
+        "rang",
+        "reliably",
+        "timer",
+        "tx",
+        "won",
+    )
 
     def __init__(self, leg: "OutgoingLeg", candidate: Candidate) -> None:
         self.leg = leg
         self.candidate = candidate
+        channel = leg.channel
+        self.keys = keys_for(channel, candidate.flow, candidate.device, candidate.trunk)
+        self.offered: SessionDescription | None = None
+        """Our SDP offer, as it was told our address and its own keys."""
         self.tx: ClientTransaction | None = None
         self.rang = False
         self.challenged = 0
         """Challenges answered so far."""
         self.longer = False
         """Sent anew with a longer session time."""
+        self.reliably = candidate.reliable
+        """It says that we know 100rel."""
+        self.early: EarlyDialogs | None = None
+        """Those whose ringing wants a PRACK."""
         self.over = False
         self.won = False
         self.timer: TimerHandle | None = None
@@ -61,11 +89,32 @@ class Attempt:
         if isinstance(event, TransactionFailed):
             self.leg.attempt_failed(self, event.cause)
         elif event.response.status < 200:
-            self.leg.attempt_progressed(self, event.response)
+            if self.over or self._to_be_heard(event.tx, event.response):
+                self.leg.attempt_progressed(self, event.response)
         elif event.response.status < 300:
             self.leg.attempt_accepted(self, event.tx, event.response)
         else:
             self.leg.attempt_refused(self, event.tx, event.response)
+
+    def _to_be_heard(self, tx: ClientTransaction, response: Response) -> bool:
+        """Acknowledge ringing that wants a PRACK; False: it was heard before, or comes before its turn."""
+        if self.early is None:
+            if rseq_of(response) is None:
+                return True
+            self.early = EarlyDialogs()
+        return self.early.hear(self, tx, response)
+
+    def confirmed(self, request: Request, response: Response) -> tuple[Dialog, bytes]:
+        """The dialog of a 2xx and its SDP, or the one that was said reliably before."""
+        body = sdp_of(response) or b""
+        if self.early is not None and (dialog := self.early.confirm(response)) is not None:
+            return dialog, body or self.early.answer(response)
+        return Dialog.as_client(request, response), body
+
+    def send_again(self, request: Request, flow: Flow) -> None:
+        """The INVITE anew: what rang, rang for the former one."""
+        self.early = None
+        self.tx = self.leg.channel.stack.request(request, flow, owner=self)
 
     def stop_timer(self) -> None:
         if self.timer is not None:
@@ -86,7 +135,7 @@ class OutgoingLeg(CallLeg):
 
     made_by_us = True
 
-    __slots__ = ("_attempts", "_early", "_rang", "_worst", "command", "waiting")
+    __slots__ = ("_attempts", "_early", "_rang", "_settled", "_why", "_worst", "command", "waiting")
 
     def __init__(self, channel: "VoiceChannel", command: DialLeg) -> None:
         super().__init__(channel, command.leg, LegState.DIALLING)
@@ -96,15 +145,20 @@ class OutgoingLeg(CallLeg):
         self._attempts: list[Attempt] = []
         self._rang = False
         self._early = False
+        self._settled: Attempt | None = None
+        """Whose answer was taken last."""
         self._worst: tuple[int, Cause, int, int] = (-1, Cause.UNREACHABLE, 0, 0)
+        self._why = ""
+        """How a phone refused our audio."""
 
     def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
         super().over(cause, remote=remote, sip_status=sip_status, q850=q850, note=note)
         # What attempts still hear finds us gone: leave no circle for the garbage collector, and no SDP.
         for attempt in self._attempts:
             attempt.candidate.headers = []
+            attempt.offered = None
         self._attempts = []
-        self.session = None
+        self._settled = self.session = None
 
     def dial(self, candidates: list[Candidate], *, at_once: bool) -> None:
         """Begin: all candidates together (an agent's devices) or one after another (trunks)."""
@@ -123,11 +177,13 @@ class OutgoingLeg(CallLeg):
         attempt.counted = bool(trunk) and self.channel.trunks.take(trunk)
         self._attempts.append(attempt)
         host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
-        request = candidate.invite(self.call_id, session.offer(first=True, host=host))
+        attempt.offered = session.offer_to(host, attempt.keys)
+        request = candidate.invite(self.call_id, attempt.offered.to_bytes())
         for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
             request.add(name, value)
-        if candidate.device:
-            request.set("Supported", PHONES_SUPPORTED)
+        request.set("Supported", supported(bool(candidate.device), attempt.reliably))
+        if trunk:
+            request.set("Max-Forwards", str(self.hops))
         self.channel.remember_call(request.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:
@@ -144,7 +200,7 @@ class OutgoingLeg(CallLeg):
         body = sdp_of(response) if response.body and not self._early else None
         early = False
         if body and self.session is not None and sum(not each.over for each in self._attempts) == 1:
-            early = self._early = self._take_answer(body, quiet=True)
+            early = self._early = not self._take_answer(attempt, body, quiet=True)
         if not self._rang or early:
             self._rang = True
             self.move(LegMove.RING)
@@ -155,7 +211,7 @@ class OutgoingLeg(CallLeg):
         attempt.over = True
         attempt.stop_timer()
         request = tx.request  # once acknowledged, only its outline is kept
-        dialog = Dialog.as_client(request, response)
+        dialog, body = attempt.confirmed(request, response)
         flow = self.channel.flow_of(dialog, tx.flow, attempt.candidate.trunk)
         self.channel.stack.send_ack(tx, dialog.ack(response), flow)
         if self.state is LegState.GONE or self.dialog is not None:
@@ -164,9 +220,7 @@ class OutgoingLeg(CallLeg):
             self.channel.stack.request(dialog.request("BYE", None, headers), flow)
             return
         self.dialog, self.flow, attempt.won = dialog, flow, True
-        if self.session is not None:  # it was told our address in its own network
-            place = (self.session.host, self.session.port)
-            self.session.host, _ = self.channel.media_place(place, attempt.candidate.flow)
+        self.secure = dialog.secure
         attempt.counted = False  # from here on the leg holds the trunk's channel
         self.call_id = dialog.call_id
         self.device, self.trunk = attempt.candidate.device, attempt.candidate.trunk
@@ -176,12 +230,15 @@ class OutgoingLeg(CallLeg):
             self.liveness.accepted(request, response)
         self._cancel_others()
         self.waiting = []
-        if not self._take_answer(sdp_of(response) or b"", quiet=False):
+        if problem := self._take_answer(attempt, body, quiet=False):
             super().hang_up(Cause.INCOMPATIBLE)
-            self.over(Cause.INCOMPATIBLE, remote=False, note="the SDP answer cannot be used")
+            note = f"the SDP answer cannot be used: {problem}"
+            self.over(Cause.INCOMPATIBLE, remote=False, note=note)
             return
         self.move(LegMove.ACCEPTED)
         self.channel.post(facts.LegAnswered(self.id, self.device))
+        if self.device and body and self.session is not None and self.session.held:
+            self.channel.post(facts.LegHeld(self.id))  # a carrier that only sends announces something
 
     def attempt_refused(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> None:
         """A final response of 300 or more."""
@@ -194,13 +251,15 @@ class OutgoingLeg(CallLeg):
             return
         if status == 422 and self._ask_longer(attempt, tx, response):
             return
+        if status == 488 and self._insist(attempt, tx):
+            return
+        if status == 421 and self._ask_reliably(attempt, tx, response):
+            return
         attempt.finish()
         reasons = read_reasons(response.get_all("Reason"))
         cause = cause_of_response(status, reasons, attempt.rang)
-        if cause is Cause.INCOMPATIBLE and attempt.candidate.device:  # people see "unreachable": say why
-            self.channel.log.warning(
-                "phone takes none of our codecs", device=attempt.candidate.device, status=status
-            )
+        if cause is Cause.INCOMPATIBLE and attempt.candidate.device:
+            self._incompatible(attempt.candidate.device, status, response)
         self._note_failure(cause, status, reasons.q850 or q850_of_status(status))
         if attempt.candidate.may_fail_over(status, reasons.q850):
             retry_after = response.get("Retry-After") or ""
@@ -216,6 +275,13 @@ class OutgoingLeg(CallLeg):
             self._try_next()
         else:
             self._give_up_if_all_over()
+
+    def _incompatible(self, device: str, status: int, response: Response) -> None:
+        """The phone is there and refuses our audio: the administrator's affair, not the agent's."""
+        said = (response.get("Warning") or "")[:120]
+        self._why = f"{device} refused our audio: no codec in common, or it takes it encrypted only"
+        self._why += f"; it says: {said}" if said else ""
+        self.channel.log.warning("phone refused our audio", device=device, status=status, warning=said)
 
     def _leave(self, trunk: str) -> None:
         """What was answered speaks of the carrier as a whole: its other targets would say the same."""
@@ -263,7 +329,7 @@ class OutgoingLeg(CallLeg):
         if request is None:
             return False
         attempt.challenged += 1
-        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
+        attempt.send_again(request, tx.flow)
         return True
 
     def _ask_longer(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> bool:
@@ -272,30 +338,72 @@ class OutgoingLeg(CallLeg):
         if attempt.longer or not least_s:
             return False
         attempt.longer = True
+        self._ask_again(attempt, tx, ask(self.channel.session_policy, None, least_s))
+        return True
+
+    def _ask_reliably(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> bool:
+        """The far end rings only where PRACK is known (421): once more, saying that it is."""
+        if attempt.reliably or not required(response):
+            return False
+        attempt.reliably = True
+        self._ask_again(attempt, tx, ())
+        return True
+
+    def _ask_again(
+        self,
+        attempt: Attempt,
+        tx: ClientTransaction,
+        headers: Iterable[tuple[str, str]],
+        body: bytes = b"",
+    ) -> None:
+        """The INVITE anew, some of its headers or its offer changed."""
         former = tx.request
         request = Request("INVITE", former.raw_uri, list(former.headers), former.body, former.charset)
         request.set("CSeq", f"{former.cseq.number + 1} INVITE")
-        for name, value in ask(self.channel.session_policy, None, least_s):
+        for name, value in headers:
             request.set(name, value)
-        attempt.tx = self.channel.stack.request(request, tx.flow, owner=attempt)
+        request.set("Supported", supported(bool(attempt.candidate.device), attempt.reliably))
+        if body:
+            request.set_body(body, "application/sdp")
+        attempt.send_again(request, tx.flow)
+
+    def _insist(self, attempt: Attempt, tx: ClientTransaction) -> bool:
+        """It takes no plain audio, nor encrypted audio that is offered as plain: once more as RTP/SAVP.
+
+        So do phones whose SRTP is mandatory (baresip, PJSIP), and many carriers.
+        """
+        keys = insisting(attempt.keys, attempt.candidate.device)
+        if keys is None or self.session is None or attempt.offered is None:
+            return False
+        if attempt is self._settled:
+            self._settled, self.session.stream = None, None
+        attempt.keys = keys
+        attempt.offered = self.session.offer_to(attempt.offered.host or self.session.host, keys)
+        self._ask_again(attempt, tx, (), attempt.offered.to_bytes())
         return True
 
-    def _take_answer(self, body: bytes, *, quiet: bool) -> bool:
+    def _take_answer(self, attempt: Attempt, body: bytes, *, quiet: bool) -> str:
+        """The far end's SDP answer to this offer of ours; why it cannot be used, empty: it is taken."""
         session = self.session
-        if session is None:
-            return False
+        if session is None or attempt.offered is None:
+            return "the call is over"
+        if attempt is not self._settled:
+            if self._settled is not None:
+                session.stream = None  # of another's early media
+            self._settled = attempt
+            session.settle_on(attempt.offered, attempt.offered.host or session.host, attempt.keys)
         if not body and session.stream is not None:
-            return True  # the answer came with early media already
+            return ""  # the answer came with early media already
         try:
             session.accept(body)
         except CcdError as fault:
             if not quiet:
                 self.channel.log.warning("bad SDP answer", leg=self.id, problem=str(fault))
-            return False
+            return str(fault)
         if session.stream is not None:
             self.channel.engine.perform(engine.SetStream(self.id, session.stream))
             session.told_held = session.held
-        return True
+        return ""
 
     def several(self) -> bool:
         """More than one phone rings."""
@@ -316,7 +424,8 @@ class OutgoingLeg(CallLeg):
     def _give_up_if_all_over(self) -> None:
         if all(attempt.over for attempt in self._attempts):
             _, cause, status, q850 = self._worst
-            self.over(cause, remote=True, sip_status=status, q850=q850)
+            note = self._why if cause is Cause.INCOMPATIBLE else ""
+            self.over(cause, remote=True, sip_status=status, q850=q850, note=note)
 
     def _cancel_others(self) -> None:
         reason = [("Reason", reason_header(Cause.ANSWERED_ELSEWHERE))]

@@ -44,7 +44,7 @@ def read(channel: "VoiceChannel", leg: str, request: Request) -> facts.TransferA
     if replaces is None:
         return None
     target = channel.refer_target(request)
-    return facts.TransferAsked(leg, target, attended=True, replaces=_leg_of(channel, replaces))
+    return facts.TransferAsked(leg, target, attended=True, replaces=leg_of(channel, replaces))
 
 
 def _replaces_in(refer_to: str) -> Replaces | None:
@@ -55,13 +55,18 @@ def _replaces_in(refer_to: str) -> Replaces | None:
         return None
     headers = uri.headers if isinstance(uri, SipUri) else {}
     value = next((value for name, value in headers.items() if name.lower() == "replaces"), "")
+    return read_replaces(value)
+
+
+def read_replaces(value: str) -> Replaces | None:
+    """A Replaces value; None: it is not whole."""
     call_id, *rest = (part.strip() for part in value.split(";"))
     params = {name.strip().lower(): tag.strip() for name, _, tag in (part.partition("=") for part in rest)}
     found = Replaces(call_id, params.get("to-tag", ""), params.get("from-tag", ""))
     return found if all(found) else None
 
 
-def _leg_of(channel: "VoiceChannel", replaces: Replaces) -> str:
+def leg_of(channel: "VoiceChannel", replaces: Replaces) -> str:
     """The leg of this dialog, also one that still rings; empty: there is none.
 
     Some phones write the two tags the other way round. As both must be right, that lets nobody in.

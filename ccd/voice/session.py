@@ -4,8 +4,11 @@
 """
 
 from ccd.sip import sdp
+from ccd.sip.crypto import Keys
+from ccd.sip.description import SessionDescription, parse_sdp
 from ccd.sip.network import check_network
 from ccd.voice.engine import Stream
+from ccd.voice.securing import no_keys, srtp_of
 
 
 class Session:
@@ -16,6 +19,7 @@ class Session:
         "held",
         "host",
         "id",
+        "keys",
         "offering",
         "port",
         "said",
@@ -24,37 +28,46 @@ class Session:
         "version",
     )
 
-    def __init__(self, host: str, port: int, codecs: tuple[str, ...]) -> None:
+    def __init__(self, host: str, port: int, codecs: tuple[str, ...], keys: Keys | None = None) -> None:
         self.host = host
         """Our address as the far end sees it."""
         self.port = port
         self.codecs = codecs
         """Ours, by preference."""
+        self.keys = keys or no_keys()
+        """Of its encryption, and whether there is to be one."""
         self.id = port
         self.version = 0
-        self.offering: sdp.SessionDescription | None = None
+        self.offering: SessionDescription | None = None
         """Our offer that is not answered yet."""
-        self.said: sdp.SessionDescription | None = None
+        self.said: SessionDescription | None = None
         """Our side as it was last agreed on."""
         self.stream: Stream | None = None
         self.held = False
         """The far end holds us."""
         self.told_held = False
 
-    def offer(self, *, first: bool = False, host: str = "") -> bytes:
-        """Our offer; `first`: the one that opens the session (asked again, it is the same).
+    def offer(self) -> bytes:
+        """Our offer, of a new version."""
+        self.version += 1
+        self.offering = self._describe(self.host, self.keys)
+        return self.offering.to_bytes()
 
-        `host`: our address as who is asked sees it, where several are asked at once from several networks.
+    def offer_to(self, host: str, keys: Keys) -> SessionDescription:
+        """The offer that opens the session, for one of several who are asked: all of one version.
+
+        `host`: our address as it is seen there; `keys`: for nobody else. `settle_on` says who it was.
         """
-        if not first or self.offering is None:
-            self.version += 1
-            self.offering = self._describe(self.host)
-        offered = self.offering if host in {"", self.host} else self._describe(host)
-        return offered.to_bytes()
+        self.version = self.version or 1
+        return self._describe(host, keys)
 
-    def _describe(self, host: str) -> sdp.SessionDescription:
+    def settle_on(self, offered: SessionDescription, host: str, keys: Keys) -> None:
+        """The answers to come are to this offer of `offer_to`."""
+        self.offering, self.host, self.keys = offered, host, keys
+
+    def _describe(self, host: str, keys: Keys) -> SessionDescription:
         codecs = self.codecs if self.stream is None else (self.stream.codec,)
-        return sdp.offer(host, self.port, codecs, session_id=self.id, version=self.version)
+        return sdp.offer(host, self.port, codecs, session_id=self.id, version=self.version, keys=keys)
 
     def offer_again(self) -> bytes:
         """Our side as it stands, as an offer that changes nothing: the version stays (RFC 4028 §7.4)."""
@@ -63,17 +76,24 @@ class Session:
         self.offering = self.said
         return self.said.to_bytes()
 
-    def answer(self, offer: bytes | sdp.SessionDescription) -> bytes:
+    def answer(self, offer: bytes | SessionDescription) -> bytes:
         """Answer the far end's offer. Raises `SipParseError` or `Incompatible`; nothing is changed then."""
-        offered = sdp.parse_sdp(offer) if isinstance(offer, bytes) else offer
+        offered = parse_sdp(offer) if isinstance(offer, bytes) else offer
         codecs = self.codecs if self.stream is None else _first(self.stream.codec, self.codecs)
         described, agreed = sdp.answer(
-            offered, self.host, self.port, codecs, session_id=self.id, version=self.version + 1
+            offered,
+            self.host,
+            self.port,
+            codecs,
+            session_id=self.id,
+            version=self.version + 1,
+            keys=self.keys,
         )
         check_network(self.host, agreed.remote_host)
         self.version += 1
         self.offering = None
         self.said = described
+        self.keys.settle(agreed.crypto, agreed.protocol, answered=True)
         self._agree(agreed, offered.held)
         return described.to_bytes()
 
@@ -81,10 +101,11 @@ class Session:
         """Take the far end's answer to our offer. Raises as `answer`."""
         if self.offering is None:
             return
-        answered = sdp.parse_sdp(body)
-        agreed = sdp.read_answer(self.offering, answered)
+        answered = parse_sdp(body)
+        agreed = sdp.read_answer(self.offering, answered, self.keys)
         check_network(self.host, agreed.remote_host)
         self.said = self.offering
+        self.keys.settle(agreed.crypto, agreed.protocol, answered=False)
         self._agree(agreed, answered.held)
 
     def _agree(self, agreed: sdp.Negotiated, held: bool) -> None:
@@ -98,6 +119,7 @@ class Session:
             port=agreed.remote_port,
             send=agreed.send,
             receive=agreed.receive,
+            srtp=srtp_of(agreed.crypto),
         )
 
 

@@ -38,6 +38,7 @@ _CREDENTIALS = re.compile(
     rb"^((?:proxy-)?authorization[ \t]*:[ \t]*)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
 )
 _USERNAME = re.compile(rb'\busername[ \t]*=[ \t]*"[^"\r\n]*"', re.IGNORECASE)
+_SRTP_KEY = re.compile(rb"^(a=crypto:\S*[ \t]+\S*)[^\r\n]*", re.IGNORECASE | re.MULTILINE)
 _NONCE = re.compile(rb'\bnonce[ \t]*=[ \t]*"[^"\r\n]*"', re.IGNORECASE)
 
 OnEvent = Callable[[Event], None]
@@ -384,7 +385,8 @@ def without_keys(data: bytes, calls: Iterable[bytes]) -> bytes:
 
 def masked(data: bytes) -> bytes:
     """A message as it may be shown: who authenticates stays, what a password could be guessed from goes."""
-    return _NONCE.sub(b'nonce="(masked)"', _CREDENTIALS.sub(_without_proof, data))
+    data = _NONCE.sub(b'nonce="(masked)"', _CREDENTIALS.sub(_without_proof, data))
+    return _SRTP_KEY.sub(rb"\1 inline:(masked)", data)
 
 
 def _without_proof(found: re.Match[bytes]) -> bytes:

@@ -21,7 +21,7 @@ def _never(_request: Request, _response: Response) -> Request | None:
 class Candidate:
     """One place to send an INVITE to."""
 
-    __slots__ = ("authorise", "device", "flow", "headers", "timeout_s", "trunk", "uri")
+    __slots__ = ("authorise", "device", "flow", "headers", "reliable", "timeout_s", "trunk", "uri")
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class Candidate:
         trunk: str = "",
         timeout_s: float = 0.0,
         authorise: Authorise = _never,
+        reliable: bool = False,
     ) -> None:
         self.uri = uri
         self.flow = flow
@@ -43,6 +44,8 @@ class Candidate:
         self.timeout_s = timeout_s
         """Nothing for so long, not even 100: the next candidate. 0: wait for the transaction's own end."""
         self.authorise = authorise
+        self.reliable = reliable
+        """The INVITE says that we acknowledge provisional responses (RFC 3262)."""
 
     def invite(self, call_id: str, body: bytes) -> Request:
         """A new INVITE."""

@@ -308,6 +308,7 @@ class Trunks:
             trunk=trunk.name,
             timeout_s=settings.timeout_s,
             authorise=partial(self.authorise, trunk.name),
+            reliable=settings.reliable_ringing,
         )
 
     def way_to(self, name: str) -> Flow | None:

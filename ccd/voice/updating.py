@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ccd.errors import CcdError
+from ccd.errors import CcdError, Refused
 from ccd.sip.endpoint import ServerTransaction
 from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
 from ccd.sip.session_timer import too_small
 from ccd.voice import engine
+from ccd.voice.admitting import encoding_fault
 from ccd.voice.extensions import ALLOW, SUPPORTED, not_supported, unknown_to_us
 from ccd.voice.leg_states import LegState
 from ccd.voice.refusing import warning
@@ -26,10 +27,13 @@ SOON = (("Retry-After", "2"),)
 
 
 def refused(leg: "CallLeg", tx: ServerTransaction, request: Request) -> bool:
-    """Whether a request was answered 420 or 422 at once: what it requires we do not have (§8.2.2.3), or its
-    session time is too short."""
+    """Whether a request was answered 420, 415 or 422 at once: what it requires we do not have (§8.2.2.3), its
+    body is packed, or its session time is too short."""
     if request.get("Require") is not None and (unknown := unknown_to_us(request)):
         leg.channel.stack.reply(tx, 420, headers=not_supported(unknown))
+        return True
+    if fault := encoding_fault(request):
+        leg.channel.stack.reply(tx, fault[0], headers=fault[1])
         return True
     policy = leg.channel.session_policy
     if request.method in {"INVITE", "UPDATE"} and too_small(request, policy):
@@ -61,7 +65,7 @@ def on_update(leg: "CallLeg", tx: ServerTransaction, request: Request) -> None:
 def answer_update(leg: "CallLeg", tx: ServerTransaction, body: bytes) -> None:
     """200, with our side of the session where it was asked for."""
     response = Response.to_request(tx.request, 200, None, tx.to_tag)
-    response.add("Contact", leg.channel.contact(leg.flow or tx.flow))
+    response.add("Contact", leg.channel.contact(leg.flow or tx.flow, leg.secure))
     response.add("Allow", ALLOW)
     response.add("Supported", SUPPORTED)
     if leg.liveness is not None and leg.dialog is not None:
@@ -85,6 +89,8 @@ def early_request(leg: "CallLeg", tx: ServerTransaction, request: Request) -> No
     method = request.method
     if method == "UPDATE":
         _early_update(leg, tx, request)
+    elif method == "PRACK":
+        leg.on_prack(tx, request)
     elif method == "INFO":
         leg.on_info(tx, request)
     elif method == "OPTIONS":
@@ -104,16 +110,28 @@ def _early_update(leg: "CallLeg", tx: ServerTransaction, request: Request) -> No
     if session is None or session.stream is None or leg.several():
         leg.channel.stack.reply(tx, 500, headers=SOON)
         return
-    hears = session.stream.receive
     try:
-        body = session.answer(sdp_of(request) or b"")
+        body = take_early_offer(leg, request)
     except CcdError as fault:
         leg.channel.stack.reply(tx, 488, headers=(warning(fault),))
         return
+    answer_update(leg, tx, body)
+
+
+def take_early_offer(leg: "CallLeg", request: Request) -> bytes:
+    """Our answer to an offer that comes before the INVITE is answered, where the first one was settled.
+
+    What we take from the far end, or do not take yet, stays so. Raises as `Session.answer`.
+    """
+    session = leg.session
+    if session is None or session.stream is None:
+        raise Refused("sip-too-early", "the first offer is not answered yet")
+    hears = session.stream.receive
+    body = session.answer(sdp_of(request) or b"")
     leg.described_anew(body)
     stream = session.stream
     leg.channel.engine.perform(
         engine.SetStream(leg.id, stream if hears else msgspec.structs.replace(stream, receive=False))
     )
     session.told_held = session.held
-    answer_update(leg, tx, body)
+    return body

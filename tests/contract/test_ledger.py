@@ -210,3 +210,61 @@ def test_whatever_was_appended_is_read_again(
         assert {each.interaction: each for each in found} == filed
         assert found == sorted(found, key=lambda each: (each.ended_at, each.interaction), reverse=True)
         bench.ledger.close()
+
+
+# -- forgetting --------------------------------------------------------------------------------------------
+
+
+def forget(bench: Bench, before: float, covered: int) -> tuple[int, int, bool]:
+    """In steps, until nothing more goes; (facts, records, whether some must stay)."""
+    facts = records = 0
+    while (done := bench.ledger.forget(before, covered, 2)) and (done.facts or done.records):
+        facts, records = facts + done.facts, records + done.records
+    return facts, records, done.uncovered
+
+
+def batches(bench: Bench, count: int) -> None:
+    """So many batches of three facts, `at` = 100 + seq, and a record each."""
+    for first in range(1, 3 * count, 3):
+        bench.ledger.append(entries(first, 3), [row(str(first), 100.0 + first)])
+
+
+def test_the_oldest_facts_and_records_are_forgotten(bench: Bench) -> None:
+    batches(bench, 9)
+    assert forget(bench, before=113.0, covered=27) == (12, 4, False)
+    for reopens in (False, True):
+        ledger = bench.reopen() if reopens else bench.ledger
+        assert [entry.seq for entry in ledger.read(0)] == list(range(13, 28))
+        assert [entry.seq for entry in ledger.read(14, limit=3)] == [15, 16, 17]
+        assert ledger.last() == (27, 127.0)
+        assert {row.interaction for row in ledger.records()} == {"13", "16", "19", "22", "25"}
+    bench.ledger.append(entries(28, 2), [])
+    assert bench.ledger.last()[0] == 29
+
+
+def test_what_no_snapshot_stands_for_stays(bench: Bench) -> None:
+    batches(bench, 9)
+    assert forget(bench, before=500.0, covered=0) == (0, 9, True)
+    assert forget(bench, before=500.0, covered=6) == (6, 0, True)
+    assert next(iter(bench.ledger.read(0))).seq == 7
+
+
+def test_the_newest_batch_always_stays(bench: Bench) -> None:
+    batches(bench, 4)
+    assert forget(bench, before=500.0, covered=12)[0] == 9
+    assert forget(bench, before=500.0, covered=12) == (0, 0, False)
+    assert bench.reopen().last() == (12, 112.0)
+    bench.ledger.append(entries(13, 1), [])
+
+
+def test_nothing_old_nothing_forgotten(bench: Bench) -> None:
+    assert forget(bench, before=500.0, covered=9) == (0, 0, False)
+    batches(bench, 2)
+    assert forget(bench, before=101.0, covered=9) == (0, 0, False)
+
+
+def test_both_snapshots_can_be_had(bench: Bench) -> None:
+    saved = [Snapshot(seq, 100.0 + seq, b"state %d" % seq) for seq in (10, 20, 30)]
+    for snapshot in saved:
+        bench.ledger.save_snapshot(snapshot)
+    assert list(bench.reopen().snapshots()) == [saved[2], saved[1]]

@@ -34,11 +34,7 @@ async def test_methods_and_bodies_that_we_do_not_take(make_site: Make) -> None:
             assert status in {405, 489} or (method == "WHATEVER" and status in {405, 501}), (method, status)
             assert "INVITE" in response.get("Allow")
         status, response = await said("INVITE", [("Require", "100rel, wonder")], sdp())
-        assert (
-            status == 420
-            and "wonder" in response.get("Unsupported")
-            and "100rel" in response.get("Unsupported")
-        )
+        assert (status, response.get("Unsupported")) == (420, "wonder"), "100rel we know"
         status, response = await said("INVITE", [("Content-Type", "application/pidf+xml")], "<presence/>")
         assert status == 415 and "application/sdp" in response.get("Accept"), response.headers
         assert (await said("INVITE", body=sdp(codecs="18 97")))[0] == 488

@@ -136,16 +136,18 @@ async def test_a_phone_without_a_codec_of_ours_is_told_so(make_site: Make) -> No
 
         async def passed_over() -> bool:
             told = await site.ask("interaction.explain", interaction="1")
-            return any("passed over a1" in line for line in told["lines"])
+            return any(
+                "passed over a1: rang" in line and "refused our audio" in line for line in told["lines"]
+            )
 
         await site.until("it is told that the phone did not take it", passed_over)
         await call.bye()
         (record,) = await site.until_records(1)
     causes = [note.details["sip_status"] for note in record.timeline if note.what == "cause"]
     assert causes == [488], record.timeline
-    assert [row["device"] for row in site.log_lines() if row["event"].startswith("phone takes none")] == [
-        "a1"
-    ]
+    assert [row["device"] for row in site.log_lines() if row["event"] == "phone refused our audio"] == ["a1"]
+    ends = [note.details["end"] for note in record.timeline if note.what == "offer_ended"]
+    assert ends == ["incompatible"], "and not unreachable: the phone is there"
 
 
 async def test_phones_in_two_networks_are_each_told_our_address_there(make_site: Make) -> None:

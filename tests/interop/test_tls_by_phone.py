@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need, tls_transport
-from tests.interop.parties import bridged
+from tests.interop.parties import bridged, caller
 from tests.interop.test_softphones import CALLER, DOMAIN, FIRST, customer, until_ended
 from tests.peers.baresip import Baresip
 from tests.peers.certificates import Certificate, authority, signed
@@ -73,6 +73,35 @@ async def test_an_agent_over_tls(make_site: Make, tmp_path: Path, kind: str) -> 
     assert "\r\nVia: SIP/2.0/TLS 127.0.0.1:" in invite and ";transport=tls>" in invite
     faults = [check_heard(outside.heard(), FIRST, [CALLER]), check_heard(heard, CALLER, [FIRST])]
     assert not any(faults), "\n".join(faults)
+
+
+async def test_pjsip_by_sips(make_site: Make, tmp_path: Path) -> None:
+    """It registers, calls and is called by `sips:`, and hangs up on who answers with another Contact."""
+    safe = Safe(tmp_path)
+    site: Site = await make_site(agents=1, extra=safe.transport)
+    agent = PjsipPhone(
+        "a1", PASSWORD, registrar=safe.address, domain=DOMAIN, folder=tmp_path / "a1",
+        answer="auto", transport="tls", ca=safe.ca.file, scheme="sips",
+    )  # fmt: skip
+    async with agent, caller(site) as outside:
+        await agent.dial(f"sips:*41@{DOMAIN}")
+        await agent.state("CONFIRMED")
+        await agent.state("DISCONNECTED")
+        call = await outside.call(DIRECT)
+        await call.answered()
+        await bridged(site)
+        sent = [
+            row["message"] for row in (await site.ask("sip.trace"))["messages"] if row["direction"] == "out"
+        ]
+        assert (await call.bye()).status == 200
+        (record,) = await site.until_records(1)
+    assert record.outcome == "handled"
+    (invite,) = [message for message in sent if message.startswith("INVITE sips:")]
+    (ok,) = [
+        each for each in sent if each.startswith("SIP/2.0 200") and "INVITE" in each and "sips:*41" in each
+    ]
+    for message in (invite, ok):
+        assert "\r\nContact: <sips:ccd@127.0.0.1:" in message, message
 
 
 async def test_a_phone_that_does_not_trust_us_sends_nothing(make_site: Make, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 from ccd.errors import CcdError
 from ccd.ids import SeededChance
 from ccd.sip import endpoint as layer
+from ccd.sip.description import parse_sdp
 from ccd.sip.endpoint import Endpoint, Flow
 from ccd.sip.message import MAX_LINE_CHARS, SipParseError, StreamParser, parse
-from ccd.sip.sdp import check_offer, parse_sdp
+from ccd.sip.sdp import check_offer
 
 FLOW = Flow("UDP", "192.0.2.9", 5060, "198.51.100.1:5060")
 SIZE = 60_000

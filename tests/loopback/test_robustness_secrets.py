@@ -122,6 +122,15 @@ def test_a_trace_shows_who_authenticates_and_nothing_to_guess_from(name: str) ->
     assert b"n2" not in masked(asked) and b'realm="r"' in masked(asked)
 
 
+def test_a_trace_shows_no_key_of_the_audio() -> None:
+    first = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:KeyKey+/=|2^31|1:4"
+    lines = (first, "A=Crypto:2 AEAD inline: KeyKey", "a=x:1")
+    shown = masked("\r\n".join(["m=audio 4000 RTP/SAVP 0", *lines, ""]).encode()).decode()
+    assert "KeyKey" not in shown and shown.endswith("\r\na=x:1\r\n")
+    assert "\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:(masked)\r\n" in shown
+    assert "\r\nA=Crypto:2 AEAD inline:(masked)\r\n" in shown
+
+
 def test_tokens_cannot_be_worked_out_from_earlier_ones() -> None:
     """Not from a generator with a state that could be rebuilt: the kernel's chance, never the same again."""
     first, second = FastChance(), FastChance()

@@ -45,6 +45,7 @@ module g711.so
 module aufile.so
 module aubridge.so
 module sndfile.so
+module srtp.so
 module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
@@ -84,10 +85,11 @@ class Baresip(SteeredPhone):
         source: Path | None = None,
         account_extra: str = "",
         ca: Path | None = None,
+        srtp: str = "",
     ) -> None:
         """`answer`: manual, auto or early; `registrar` host:port where it registers and sends all calls;
         `domain` of its address of record (default: the registrar's); `source` a WAV instead of the tone;
-        `dtmf` rtpevent or info.
+        `dtmf` rtpevent or info; `srtp` optional or mandatory, else its audio is plain.
         """
         self.user = user
         self.tone_hz = tone_hz
@@ -124,6 +126,8 @@ class Baresip(SteeredPhone):
             account += f";auth_user={user};auth_pass={password}"
         if registrar:
             account += f';outbound="sip:{registrar};transport={transport}"'
+        if srtp:
+            account += f";mediaenc={'srtp-mand' if srtp == 'mandatory' else 'srtp'}"
         (self.folder / "accounts").write_text(account + account_extra + "\n", encoding="utf-8")
         (self.folder / "contacts").touch()
         argv = [program("baresip"), "-f", str(self.folder), "-4", "-t", "900", "-v"]

@@ -56,11 +56,16 @@ class PjsipPhone(SteeredPhone):
         ca: Path | None = None,
         timer_s: int = 0,
         timer_least_s: int = 90,
+        srtp: str = "",
+        insists: bool = False,
+        scheme: str = "sip",
     ) -> None:
         """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
         `timer_s`: it always asks for session timers (RFC 4028), of so long; 0: it knows none;
+        `insists`: it requires that ringing is acknowledged (RFC 3262), as caller and when it is called;
+        `scheme`: sips, to register and be reached so (transport tls);
         `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again; `ca`: for transport tls,
-        who must have signed the registrar's certificate.
+        who must have signed the registrar's certificate; `srtp`: optional or mandatory, else audio is plain.
         """
         if not have_pjsua():
             raise PeerMissing("pjsua2 is missing: pip install pjsua2-python")
@@ -96,6 +101,9 @@ class PjsipPhone(SteeredPhone):
             "ca": str(ca or ""),
             "timer_s": timer_s,
             "timer_least_s": timer_least_s,
+            "srtp": srtp,
+            "insists": insists,
+            "scheme": scheme,
         }
         argv = [sys.executable, str(AGENT)]
         super().__init__(

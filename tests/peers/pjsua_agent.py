@@ -307,7 +307,8 @@ class Agent:
 def _account(options: dict[str, Any]) -> pj.AccountConfig:
     config = pj.AccountConfig()
     user, host = options["user"], options["host"]
-    config.idUri = f"sip:{user}@{options['domain']}"
+    scheme = options["scheme"]
+    config.idUri = f"{scheme}:{user}@{options['domain']}"
     # media and contact stay on the address we were told: nothing is asked of the network
     config.mediaConfig.transportConfig.boundAddress = host
     config.mediaConfig.transportConfig.port = options["rtp_port"]
@@ -320,12 +321,18 @@ def _account(options: dict[str, Any]) -> pj.AccountConfig:
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
         config.callConfig.timerMinSESec = options["timer_least_s"]
         config.callConfig.timerSessExpiresSec = options["timer_s"]
+    if options["srtp"]:
+        mandatory = options["srtp"] == "mandatory"
+        config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if mandatory else pj.PJMEDIA_SRTP_OPTIONAL
+        config.mediaConfig.srtpSecureSignaling = 1 if options["transport"] == "tls" else 0
+    if options["insists"]:
+        config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
     if options["registrar"]:
         suffix = "" if options["transport"] == "udp" else f";transport={options['transport']}"
-        config.regConfig.registrarUri = f"sip:{options['domain']}"
+        config.regConfig.registrarUri = f"{scheme}:{options['domain']}"
         config.regConfig.timeoutSec = options["expires_s"]
         config.regConfig.registerOnAdd = options["register"]
-        config.sipConfig.proxies.append(f"sip:{options['registrar']}{suffix};lr")
+        config.sipConfig.proxies.append(f"{scheme}:{options['registrar']}{suffix};lr")
     if options["password"]:
         config.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, options["password"]))
     return config

@@ -244,6 +244,22 @@ def test_hold_plays_music_and_resume_joins_again() -> None:
     assert sim.heard(call).peer == agent_leg and sim.heard(call).music == ""
 
 
+@pytest.mark.parametrize("whisper", ["", "psst"])
+def test_a_phone_that_answers_on_hold_lets_the_customer_hear_music(whisper: str) -> None:
+    """Until it takes the call off hold; also when it was whispered to before."""
+    sim = centre("ann", music="jazz", whisper=whisper)
+    call = sim.call()
+    sim.run(1.0)
+    agent_leg = sim.talk(call).agent.leg  # type: ignore[union-attr]
+    sim.act(sim.voice.answer, agent_leg, "ann-phone")
+    sim.act(sim.voice.hold, agent_leg)
+    sim.run(PROMPT_S + 1.0)
+    assert doing(sim, "ann") == "talking"
+    assert sim.heard(call).music == "jazz" and sim.heard(call).peer == ""
+    sim.act(sim.voice.hold, agent_leg, False)
+    assert sim.heard(call).peer == agent_leg and sim.heard(call).music == ""
+
+
 def test_a_customer_who_holds_is_not_parted() -> None:
     sim = centre("ann")
     call = sim.call()

@@ -216,3 +216,14 @@ def test_an_offer_that_ended_without_the_agents_doing_counts_nothing_and_costs_n
     assert (offer.agent, only(out, d.Offer).agent) == ("ann", "bob"), "not asked again at once"
     assert every(out, d.Missed) == [] and hall.router.state.agents["ann"].totals.missed == 0
     assert only(hall.call("i2"), d.Offer).agent == "ann", "still in the line for longer than cat"
+
+
+def test_a_phone_that_refuses_our_audio_is_counted_apart_from_one_that_is_gone() -> None:
+    """It is the administrator's affair: `unreachable = 1` does not pause the agent for it."""
+    hall = Hall("ann", retry_same_after_s=5.0, on_miss={OfferEnd.UNREACHABLE: 1, OfferEnd.INCOMPATIBLE: 2})
+    for turn in (1, 2):
+        offer = f"o{turn}"
+        hall.call("i1") if turn == 1 else hall.at(hall.now + 5.0)
+        out = hall.router.missed(offer, OfferEnd.INCOMPATIBLE, hall.now)
+        assert only(out, d.Missed).end is OfferEnd.INCOMPATIBLE
+        assert bool(every(out, d.AvailabilityChanged)) is (turn == 2)

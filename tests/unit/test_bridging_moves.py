@@ -89,7 +89,7 @@ class Hall:
         (Cause.CANCELLED, OfferEnd.NO_ANSWER),
         (Cause.UNREACHABLE, OfferEnd.UNREACHABLE),
         (Cause.NOT_FOUND, OfferEnd.UNREACHABLE),
-        (Cause.INCOMPATIBLE, OfferEnd.UNREACHABLE),
+        (Cause.INCOMPATIBLE, OfferEnd.INCOMPATIBLE),
         (Cause.FAULT, OfferEnd.UNREACHABLE),
     ],
 )
@@ -158,6 +158,25 @@ def test_it_closes_late_when_something_never_ends() -> None:
     assert hall.step()[1] == [ev.Closed("1", Cause.NORMAL, NOW)]
     hall.talks.ended("voice:c", Cause.NORMAL, NOW + 60)
     assert hall.step() == ([], [])
+
+
+def test_a_phone_that_answers_on_hold_lets_the_customer_hear_music() -> None:
+    """Also where the whisper ends after that."""
+    hall = Hall().offered(whisper="whisper", record=True)
+    agent = hall.talk.agent
+    assert agent is not None
+    hall.talks.answered(agent.leg, "phone")
+    hall.talks.connect(hall.talk, NOW, (PromptPart("psst"),), "en")
+    hall.talks.held(agent.leg, True)
+    hall.step()
+    hall.talks.prompt_ended(agent.leg, hall.talk.whispering, True, "")
+    commands, _ = hall.step()
+    assert hall.talk.phase is Phase.TALKING
+    kinds = [type(command) for command in commands]
+    assert cmd.BridgeLegs not in kinds and cmd.StartMusic in kinds and cmd.StartRecording in kinds
+    hall.talks.held(agent.leg, False)
+    commands, _ = hall.step()
+    assert commands == [cmd.BridgeLegs("voice:c", agent.leg)]
 
 
 def test_early_media_of_an_agent_is_not_for_the_customer() -> None:

@@ -90,7 +90,7 @@ def test_the_verbs_of_the_brief_are_there() -> None:
         "voicemail list, survey answers, customer show, customer forget, payments list, payments settle, "
         "profile list, profile show, profile on, profile off, trunks, services, bots, devices, sip trace, "
         "report, "
-        "staff, simulate, check, diff, reload, drain, calendar show, calendar next, prompts build, "
+        "staff, simulate, check, diff, reload, drain, backup, calendar show, calendar next, prompts build, "
         "prompts list, prompts pieces, completion, "
         "flow check, flow draw, flow rehearse, flow test, flow stats"
     )

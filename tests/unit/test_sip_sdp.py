@@ -4,17 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccd.sip.description import DIRECTIONS, SessionDescription, parse_sdp
 from ccd.sip.grammar import SipParseError
-from ccd.sip.sdp import (
-    DIRECTIONS,
-    Incompatible,
-    Negotiated,
-    SessionDescription,
-    answer,
-    offer,
-    parse_sdp,
-    read_answer,
-)
+from ccd.sip.sdp import Incompatible, Negotiated, answer, offer, read_answer
 
 PHONE = """v=0
 o=- 3909312345 3909312345 IN IP4 192.0.2.20

@@ -1,0 +1,171 @@
+"""What grows on the disk: how full it is, and what is old and to go. All of it aside of the loop.
+
+The kernel tells nobody that a disk fills up, so it is looked at once a minute. What is old is looked for
+a while after the start, and then a few times a day.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from ccd.clock import Clock
+from ccd.model import facts
+from ccd.model.settings import Settings
+from ccd.runtime.centre import Centre
+from ccd.runtime.old_recordings import Deleted, delete, kept, last_day
+
+log = structlog.get_logger("ccd")
+
+LOOK_S = 60.0
+FIRST_DELETION_S = 300.0
+DELETIONS_S = 6 * 3600.0
+CLEAR_PCT = 1.0
+"""The disk must be emptier by so much than the limit before the alarm ends: it does not come and go."""
+
+
+class Space(msgspec.Struct, frozen=True):
+    """One file system, as `df` counts: what only root may use is not there."""
+
+    path: str
+    """What we keep on it."""
+    free: int
+    size: int
+
+    @property
+    def full_pct(self) -> float:
+        return 100.0 * (self.size - self.free) / self.size if self.size else 0.0
+
+
+def space_of(path: Path) -> Space | None:
+    """Of the file system that holds a path; None where it cannot be told (yet). Blocking."""
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return None
+    used = found.f_blocks - found.f_bfree
+    return Space(str(path), found.f_bavail * found.f_frsize, (used + found.f_bavail) * found.f_frsize)
+
+
+def spaces_of(paths: tuple[Path, ...]) -> list[Space]:
+    """Of each file system once."""
+    seen, found = set(), []
+    for path in paths:
+        try:
+            device = os.stat(path).st_dev
+        except OSError:
+            continue
+        space = space_of(path)
+        if device not in seen and space is not None:
+            seen.add(device)
+            found.append(space)
+    return found
+
+
+class Upkeep:
+    """The disk of one daemon."""
+
+    __slots__ = (
+        "_alarms",
+        "_centre",
+        "_clock",
+        "_ended",
+        "_forget",
+        "_ledger",
+        "_post",
+        "_recordings",
+        "_settings",
+    )
+
+    def __init__(
+        self,
+        centre: Centre,
+        clock: Clock,
+        settings: Callable[[], Settings],
+        ledger: Path,
+        recordings: Callable[[Settings], Path],
+        post: Callable[[facts.AnyFact], Any],
+        forget: Callable[[float], Awaitable[None]],
+    ) -> None:
+        """`settings`: in force now; `recordings`: their folder; `forget`: deletes facts older than a time."""
+        self._centre = centre
+        self._clock = clock
+        self._settings = settings
+        self._ledger = ledger
+        self._recordings = recordings
+        self._post = post
+        self._forget = forget
+        self._alarms: dict[str, str] = {}
+        self._ended = False
+
+    def alarms(self) -> dict[str, str]:
+        """What we keep on a disk that is nearly full, and how it stands."""
+        return self._alarms
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        delete_at = self._clock.now() + FIRST_DELETION_S
+        try:
+            while True:
+                await self.look()
+                if self._clock.now() >= delete_at:
+                    delete_at = self._clock.now() + DELETIONS_S
+                    await self.delete_old()
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._ended = True
+
+    async def look(self) -> None:
+        """How full the disks are now."""
+        settings = self._settings()
+        folders = (self._ledger.parent, self._recordings(settings))
+        spaces = await asyncio.to_thread(spaces_of, folders)
+        size = await asyncio.to_thread(_size, self._ledger)
+        before, limit = self._alarms, settings.daemon.disk_alarm_pct
+        self._alarms = {
+            each.path: _words(each, size if each.path == str(self._ledger.parent) else 0)
+            for each in spaces
+            if each.full_pct >= limit - (CLEAR_PCT if each.path in before else 0.0) and limit < 100.0
+        }
+        for path in self._alarms.keys() - before.keys():
+            log.warning("disk nearly full", path=path, how=self._alarms[path])
+        for path in before.keys() - self._alarms.keys():
+            log.info("disk has room again", path=path)
+
+    async def delete_old(self) -> Deleted:
+        """Delete facts and recordings that are too old, if there is such an age; the recordings that went."""
+        settings = self._settings()
+        if settings.ledger.keep_days:
+            await self._forget(self._clock.now() - settings.ledger.keep_days * 86_400.0)
+        keep_days = settings.media.recordings_keep_days
+        if not keep_days:
+            return Deleted()
+        last = last_day(self._clock.now(), keep_days)
+        folder = self._recordings(settings)
+        done = await asyncio.to_thread(delete, folder, last, kept(self._centre), lambda: self._ended)
+        if done.paths:
+            log.info(
+                "old recordings deleted", files=len(done.paths), mb=round(done.size / 1e6, 1), until=str(last)
+            )
+        if done.problem:
+            log.error("old recordings not deleted", problem=done.problem)
+        listed = tuple(path for path in done.paths if path in self._centre.state.spoken_answers)
+        if listed:
+            self._post(facts.FilesDeleted(listed))
+        return done
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _words(space: Space, ledger: int) -> str:
+    grown = f", of it the ledger {ledger / 1e9:.1f} GB" if ledger else ""
+    return f"{space.full_pct:.0f} % full, {space.free / 1e9:.1f} of {space.size / 1e9:.1f} GB left{grown}"

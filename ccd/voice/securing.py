@@ -1,0 +1,60 @@
+"""What is wanted of encrypted audio towards whom, by configuration and by how SIP reaches them.
+
+Keys of SRTP stand readable in SDP (RFC 4568): where SIP itself is not encrypted, audio that is hides little.
+"""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from ccd.model.settings import SRTP_OFF, SRTP_REQUIRED
+from ccd.sip.crypto import Agreed, Keys, Wanted
+from ccd.sip.endpoint import Flow
+from ccd.voice.engine import Srtp
+
+if TYPE_CHECKING:
+    from ccd.voice.channel import VoiceChannel
+
+
+def wanted(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str = "") -> Wanted:
+    """Towards a device or a trunk that is reached by `flow`."""
+    settings = channel.settings
+    peer = settings.devices.get(device) if device else settings.trunks.get(trunk)
+    if peer is None or peer.srtp == SRTP_OFF:
+        return Wanted.PLAIN
+    if peer.srtp == SRTP_REQUIRED:
+        return Wanted.REQUIRED
+    return Wanted.PREFERRED if flow.protocol == "TLS" else Wanted.IF_ALONE
+
+
+def keys_for(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str = "") -> Keys:
+    """For one call, or one try to reach somebody: nobody else hears of these keys."""
+    return Keys(wanted(channel, flow, device, trunk), secrets.token_bytes)
+
+
+def insisting(keys: Keys, device: str) -> Keys | None:
+    """For an offer of encrypted audio only, in place of one that was refused; None: it would be the same, or
+    is not wanted. A carrier that is not reached by TLS has refused something else: it is not called twice."""
+    if keys.wanted is Wanted.PREFERRED or (device and keys.wanted is Wanted.IF_ALONE):
+        return Keys(Wanted.REQUIRED, secrets.token_bytes)
+    return None
+
+
+def no_keys() -> Keys:
+    """Plain audio only."""
+    return Keys(Wanted.PLAIN, secrets.token_bytes)
+
+
+def srtp_of(agreed: Agreed | None) -> Srtp | None:
+    """For the media engine."""
+    if agreed is None:
+        return None
+    return Srtp(agreed.ours.suite, agreed.ours.key, agreed.theirs.key, agreed.theirs.mki)
+
+
+def shown(channel: "VoiceChannel", leg: str) -> list[dict[str, str]]:
+    """Of an audio leg that stands: by which suite it is encrypted; empty: it is not."""
+    found = channel.legs.get(leg)
+    stream = found.session.stream if found is not None and found.session is not None else None
+    if stream is None:
+        return []
+    return [{"leg": leg, "srtp": stream.srtp.suite if stream.srtp is not None else ""}]

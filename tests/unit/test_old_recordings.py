@@ -1,0 +1,150 @@
+"""Which recordings go by `media.recordings_keep_days`, and which stay however old they are."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from ccd.model import facts
+from ccd.model.settings import DaemonSettings, LedgerSettings, MediaSettings, Settings
+from ccd.runtime import upkeep
+from ccd.runtime.old_recordings import Deleted, Kept, delete, last_day
+from ccd.runtime.state import KeptAnswer
+from ccd.runtime.upkeep import Space, Upkeep
+from tests.unit.control_room import RULES, Room
+
+NOTHING = Kept(frozenset(), frozenset())
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
+
+
+def recording(folder: Path, day: str, name: str, size: int = 10) -> Path:
+    path = folder / day / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x" * size)
+    return path
+
+
+def test_a_day_is_old_enough_when_its_last_second_is() -> None:
+    assert last_day(NOON, 1.0) == date(2026, 11, 26)
+    assert last_day(NOON + 43_200, 1.0) == date(2026, 11, 27)
+    assert last_day(NOON, 0.5) == date(2026, 11, 27)
+    assert last_day(NOON, 30.0) == date(2026, 10, 28)
+
+
+def test_days_go_whole_with_their_folders(tmp_path: Path) -> None:
+    old = [recording(tmp_path, "2026-01-01", "1-1.wav"), recording(tmp_path, "2026-01-02", "2-1.wav", 5)]
+    recording(tmp_path, "2026-01-03", "3-1.wav")
+    recording(tmp_path, "2025-lost", "1-1.wav")
+    done = delete(tmp_path, date(2026, 1, 2), NOTHING)
+    assert done == Deleted(tuple(map(str, old)), 15)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2025-lost", "2026-01-03"]
+    assert delete(tmp_path, date(2026, 1, 2), NOTHING) == Deleted()
+    assert delete(tmp_path / "nowhere", date(2026, 1, 2), NOTHING) == Deleted()
+
+
+def test_what_runs_or_has_its_own_day_stays(tmp_path: Path) -> None:
+    message = recording(tmp_path, "2026-01-01", "41-1.wav")
+    answer = recording(tmp_path, "2026-01-01", "7-2.wav")
+    foreign = recording(tmp_path, "2026-01-01", "notes.txt")
+    cut = recording(tmp_path, "2026-01-01", "4-1.wav.part")
+    elsewhere = tmp_path / "elsewhere.wav"
+    elsewhere.touch()
+    link = tmp_path / "2026-01-01" / "8-1.wav"
+    link.symlink_to(elsewhere)
+    done = delete(tmp_path, date(2026, 1, 2), Kept(frozenset({"41"}), frozenset({str(answer)})))
+    assert done.paths == (str(cut),)
+    assert message.exists() and answer.exists() and foreign.exists() and elsewhere.exists()
+
+
+def test_one_that_cannot_be_deleted_is_told_and_the_others_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = (recording(tmp_path, "2026-01-01", name) for name in ("1-1.wav", "2-1.wav"))
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise PermissionError(1, "Operation not permitted")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    done = delete(tmp_path, date(2026, 1, 2), NOTHING)
+    assert done.paths == (str(other),) and done.problem == f"{stuck}: Operation not permitted"
+
+
+def test_an_end_of_the_daemon_is_not_waited_for(tmp_path: Path) -> None:
+    kept = [recording(tmp_path, "2026-01-01", f"{number}-1.wav") for number in range(3)]
+    assert delete(tmp_path, date(2026, 1, 2), NOTHING, lambda: True) == Deleted()
+    assert all(path.exists() for path in kept)
+
+
+def upkeep_of(room: Room, folder: Path, settings: Settings) -> tuple[Upkeep, list[facts.AnyFact]]:
+    posted: list[facts.AnyFact] = []
+    ledger = folder / "ledger.sqlite"
+
+    async def forget(before: float) -> None:
+        posted.append(facts.DaemonStarted("forget", repr(before)))
+
+    made = Upkeep(room.centre, room.clock, lambda: settings, ledger, lambda _: folder, posted.append, forget)
+    return made, posted
+
+
+async def test_the_state_says_what_stays_and_hears_what_went(tmp_path: Path) -> None:
+    async with Room() as room:
+        day = datetime.fromtimestamp(room.clock.now() - 9 * 86_400, UTC).strftime("%Y-%m-%d")
+        gone = recording(tmp_path, day, "1-1.wav")
+        own_day = recording(tmp_path, day, "2-1.wav")
+        room.centre.state.deletions.append((room.clock.now() + 60, str(own_day)))
+        room.centre.state.spoken_answers[str(gone)] = KeptAnswer(
+            0.0, "1", "s", "q", "sales", "alice", "1-1", 2.0
+        )
+        made, posted = upkeep_of(room, tmp_path, Settings(RULES))
+        assert await made.delete_old() == Deleted() and gone.exists(), "no age is set"
+        made, posted = upkeep_of(
+            room, tmp_path, Settings(RULES, media=MediaSettings(recordings_keep_days=7.0))
+        )
+        assert (await made.delete_old()).paths == (str(gone),)
+        assert own_day.exists() and posted == [facts.FilesDeleted((str(gone),))]
+
+
+async def test_a_disk_that_fills_up_is_an_alarm_that_does_not_flutter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = 0
+    (tmp_path / "ledger.sqlite").write_bytes(b"x" * 50_000_000)
+
+    def spaces(paths: tuple[Path, ...]) -> list[Space]:
+        return [Space(str(paths[0]), 10_000_000_000 * (100 - full) // 100, 10_000_000_000)]
+
+    monkeypatch.setattr(upkeep, "spaces_of", spaces)
+    async with Room() as room:
+        made, _ = upkeep_of(room, tmp_path, Settings(RULES, daemon=DaemonSettings(disk_alarm_pct=80.0)))
+        seen = []
+        for now_full in (79, 80, 79, 78, 79, 100):
+            full = now_full
+            await made.look()
+            seen.append(list(made.alarms().values()))
+    words = "80 % full, 2.0 of 10.0 GB left, of it the ledger 0.1 GB"
+    assert [bool(each) for each in seen] == [False, True, True, False, False, True]
+    assert seen[1] == [words] and "100 % full, 0.0 of" in seen[-1][0]
+
+
+async def test_who_wants_no_alarm_gets_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "spaces_of", lambda paths: [Space(str(paths[0]), 0, 10)])
+    async with Room() as room:
+        made, _ = upkeep_of(room, tmp_path, Settings(RULES, daemon=DaemonSettings(disk_alarm_pct=100.0)))
+        await made.look()
+        assert made.alarms() == {}
+
+
+def test_a_real_file_system_is_counted_once(tmp_path: Path) -> None:
+    (one,) = upkeep.spaces_of((tmp_path, tmp_path, tmp_path / "nowhere"))
+    assert one.path == str(tmp_path) and 0 <= one.free < one.size and 0.0 <= one.full_pct <= 100.0
+
+
+async def test_facts_are_forgotten_by_their_age_only_where_one_is_set(tmp_path: Path) -> None:
+    async with Room() as room:
+        for days, forgotten in ((0.0, []), (30.0, [repr(room.clock.now() - 30 * 86_400.0)])):
+            made, posted = upkeep_of(room, tmp_path, Settings(RULES, ledger=LedgerSettings(keep_days=days)))
+            await made.delete_old()
+            assert [fact.boot for fact in posted if isinstance(fact, facts.DaemonStarted)] == forgotten

@@ -1,0 +1,130 @@
+"""A key that comes by INFO and in the audio reaches the far end once, whichever is first."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ccd.model import commands as cmd
+from ccd.model import facts
+from ccd.voice import engine
+from tests.unit.voice_scene import SDP, Scene, tag_of
+
+NO_EVENTS = SDP.replace(" 101", "").partition("a=rtpmap")[0]
+
+
+class Talk:
+    """Two callers joined; `keys` are those that the second one is given by us."""
+
+    def __init__(self, scene: Scene, *, peer: str = SDP) -> None:
+        self.scene = scene
+        self.number = 1
+        self.legs, self.tags = [], []
+        for name, body in (("one", SDP), ("two", peer)):
+            scene.request("INVITE", 1, (), body, call=name)
+            leg = scene.facts()[-1].leg
+            scene.channel.perform(cmd.AnswerLeg(leg))
+            ok = scene.take()[-1]
+            scene.request("ACK", 1, (), "", tag_of(ok), call=name)
+            self.legs.append(leg)
+            self.tags.append(tag_of(ok))
+        scene.channel.perform(cmd.BridgeLegs(*self.legs))
+        scene.facts()
+
+    def info(self, key: str) -> None:
+        self.number += 1
+        self.scene.request(
+            "INFO",
+            self.number,
+            (),
+            f"Signal={key}\r\n",
+            self.tags[0],
+            call="one",
+            kind="application/dtmf-relay",
+        )
+
+    def event(self, key: str) -> None:
+        """The engine hears it, and has passed it on."""
+        self.scene.audio.hear(engine.Digit(self.legs[0], key))
+
+    def keys(self) -> str:
+        return "".join(
+            each.digit
+            for each in self.scene.audio.done
+            if isinstance(each, engine.SendDigit) and each.leg == self.legs[1]
+        )
+
+    def pressed(self) -> str:
+        return "".join(each.digit for each in self.scene.facts() if isinstance(each, facts.DigitPressed))
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    scene = await Scene().start()
+    yield scene
+    await scene.stop()
+
+
+async def test_info_first_then_the_event(scene: Scene) -> None:
+    talk = Talk(scene)
+    for key in "115":
+        talk.info(key)
+        scene.run(0.1)
+        talk.event(key)
+        scene.run(2.0)
+    assert talk.keys() == "", "the engine passed each on by itself"
+    assert talk.pressed() == "115"
+
+
+async def test_event_first_then_info(scene: Scene) -> None:
+    talk = Talk(scene)
+    talk.event("7")
+    scene.run(0.3)
+    talk.info("7")
+    scene.run(2.0)
+    assert (talk.keys(), talk.pressed()) == ("", "7")
+
+
+async def test_info_alone_waits_once_and_never_again(scene: Scene) -> None:
+    talk = Talk(scene)
+    talk.info("1")
+    scene.run(0.49)
+    assert talk.keys() == ""
+    scene.run(0.02)
+    assert talk.keys() == "1"
+    talk.info("2")
+    assert talk.keys() == "12"
+    assert talk.pressed() == "12", "and we heard both at once"
+
+
+async def test_keys_keep_their_order(scene: Scene) -> None:
+    talk = Talk(scene)
+    talk.info("1")
+    scene.run(0.4)
+    talk.info("2")
+    scene.run(0.15)
+    talk.info("3")
+    scene.run(2.0)
+    assert talk.keys() == "123"
+
+
+async def test_a_far_end_without_events_gets_info_at_once(scene: Scene) -> None:
+    talk = Talk(scene, peer=NO_EVENTS)
+    talk.info("4")
+    info = next(each for each in scene.take() if getattr(each, "method", "") == "INFO")
+    assert b"Signal=4" in info.body
+    talk.event("4")
+    assert [each for each in scene.names() if each == "INFO"] == []
+
+
+async def test_who_parted_meanwhile_gets_nothing(scene: Scene) -> None:
+    talk = Talk(scene)
+    talk.info("1")
+    scene.channel.perform(cmd.PartLegs(talk.legs[0]))
+    scene.run(1.0)
+    assert talk.keys() == ""
+    talk.info("2")
+    scene.channel.perform(cmd.BridgeLegs(*talk.legs))
+    talk.info("3")
+    scene.request("BYE", 9, (), "", talk.tags[0], call="one")
+    scene.run(1.0)
+    assert talk.keys() == "3", "known by now to send nothing else"
