@@ -178,7 +178,7 @@ async def test_an_invite_without_contact_is_refused_at_the_door(make_site: Make)
 
 async def test_streams_torn_slow_and_many(make_site: Make) -> None:  # noqa: F811
     """TCP: byte by byte, half open, two hundred at once, garbage, endless headers; calls go on by TCP too."""
-    site: Site = await make_site(agents=1)
+    site: Site = await make_site(agents=1, tables={"sip": {"t1_ms": 50}})
     chance, seeds = random.Random(SEED), recorded()
     host, port = "127.0.0.1", site.port
     async with contextlib.AsyncExitStack() as stack:
@@ -213,10 +213,16 @@ async def test_streams_torn_slow_and_many(make_site: Make) -> None:  # noqa: F81
             async with asyncio.timeout(20):
                 with contextlib.suppress(ConnectionError):
                     await reader.read()  # until the daemon cuts it
-        for _ in range(60):
-            _, writer = await connect()
+        twisted = [await connect() for _ in range(60)]
+        for _, writer in twisted:
             for _ in range(4):
                 writer.write(mutated(chance, seeds))
+            writer.write_eof()
+        for reader, _ in twisted:
+            async with asyncio.timeout(20):
+                with contextlib.suppress(ConnectionError):
+                    await reader.read()  # until the daemon has read it all
+        await hung_up_everything(site)  # a call that came of one of them would be served first
         async with phone(site, protocol="TCP") as agent, caller(site, protocol="TCP") as outside:
             await one_call(site, outside, agent)
         seen = await counters(site)
