@@ -47,7 +47,7 @@ async def test_a_caller_that_was_to_refresh_and_does_not_is_hung_up(make_site: M
         call, answer = await call_with(outside, *wants("6;refresher=uac"))
         assert answer.get("Session-Expires") == "6;refresher=uac" and answer.get("Require") == "timer"
         assert "UPDATE" in answer.get("Allow") and "timer" in answer.get("Supported")
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(2.0)
         again = await call.ask("UPDATE", wants("6;refresher=uac"))
         assert again.status == 200 and again.get("Session-Expires") == "6;refresher=uac"
         began = asyncio.get_running_loop().time()
