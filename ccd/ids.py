@@ -23,6 +23,10 @@ class Chance(Protocol):
         """A whole number from 0 to `limit` - 1."""
         ...
 
+    def octets(self, count: int) -> bytes:
+        """So many octets for a key."""
+        ...
+
 
 class SystemChance:
     """Unguessable tokens for tags, nonces and visitors' keys."""
@@ -33,6 +37,9 @@ class SystemChance:
 
     def below(self, limit: int) -> int:
         return secrets.randbelow(limit)
+
+    def octets(self, count: int) -> bytes:
+        return secrets.token_bytes(count)
 
 
 _POOL_BYTES = 4096
@@ -66,6 +73,9 @@ class FastChance:
     def below(self, limit: int) -> int:
         return secrets.randbelow(limit)
 
+    def octets(self, count: int) -> bytes:
+        return secrets.token_bytes(count)  # not of the pool: a key has no copy there
+
 
 class SeededChance(FastChance):
     """The same tokens again for the same seed: tests and rehearsals."""
@@ -81,3 +91,6 @@ class SeededChance(FastChance):
 
     def below(self, limit: int) -> int:
         return self._random.randrange(limit)
+
+    def octets(self, count: int) -> bytes:
+        return self._random.randbytes(count)

@@ -147,29 +147,34 @@ def why_not(protocol: str, lines: tuple[Crypto, ...], wanted: Wanted) -> str:
 class Keys:
     """The keys of one call leg, or of one try to reach somebody: what is offered, and what was agreed on."""
 
-    __slots__ = ("_draw", "_offered", "_used_up", "agreed", "protocol", "wanted")
+    __slots__ = ("_draw", "_fresh", "agreed", "protocol", "wanted")
 
     def __init__(self, wanted: Wanted, draw: Draw) -> None:
         self._draw = draw
-        self._offered: tuple[Crypto, ...] = ()
-        """Our lines in the last offer of ours."""
-        self._used_up = False
-        """One of them was in use and is no more: its packets are counted no longer, it must not come back."""
+        self._fresh: tuple[Crypto, ...] = ()
+        """Our lines for an offer, none of them in use so far."""
         self.wanted = wanted
         self.agreed: Agreed | None = None
         self.protocol = SECURE if wanted is Wanted.REQUIRED else PLAIN
         """Of our next offer."""
 
+    def insisting(self) -> "Keys":
+        """Others, for an offer of encrypted audio only."""
+        return Keys(Wanted.REQUIRED, self._draw)
+
     def offer(self) -> tuple[Crypto, ...]:
-        """Our lines for an offer: the key in use if there is one (§7.1.4), else a fresh one a suite."""
+        """Our lines for an offer: the key in use if there is one (§7.1.4), else a fresh one a suite.
+
+        A key that is no more in use never comes back: its packets are counted no longer, and two under one
+        number would give away what both say.
+        """
         if self.agreed is not None:
-            self._offered = (self.agreed.ours,)
-        elif self.wanted.offers and (self._used_up or not self._offered):
-            self._used_up = False
-            self._offered = tuple(
+            return (self.agreed.ours,)
+        if self.wanted.offers and not self._fresh:
+            self._fresh = tuple(
                 Crypto(tag, suite, self._draw(KEY_OCTETS[suite])) for tag, suite in enumerate(OFFERED, 1)
             )
-        return self._offered
+        return self._fresh
 
     def answer(self, theirs: tuple[Crypto, ...]) -> Agreed | None:
         """What an offer with these lines comes to. The key in use stays as long as theirs does; with a new
@@ -184,19 +189,18 @@ class Keys:
         best = theirs[0]
         return Agreed(best, Crypto(best.tag, best.suite, self._draw(KEY_OCTETS[best.suite])))
 
-    def read_answer(self, theirs: tuple[Crypto, ...]) -> Agreed | None:
-        """What an answer with these lines makes of our offer; None: it takes no key of ours."""
-        ours = self._offered or ((self.agreed.ours,) if self.agreed is not None else ())
-        for line in theirs:
-            for own in ours:
-                if (line.tag, line.suite) == (own.tag, own.suite):
-                    return Agreed(line, own)
-        return None
-
-    def settle(self, agreed: Agreed | None, protocol: str, *, answered: bool) -> None:
-        """Take over what was negotiated; `answered`: by us, so that a former offer of ours is void."""
-        self._used_up = self._used_up or (self.agreed is not None and agreed is None)
+    def settle(self, agreed: Agreed | None, protocol: str) -> None:
+        """Take over what was negotiated."""
         self.agreed = agreed
         self.protocol = protocol if agreed is not None or self.wanted is Wanted.REQUIRED else PLAIN
-        if answered:
-            self._offered = ()
+        if agreed is not None:
+            self._fresh = ()
+
+
+def read_answer(ours: tuple[Crypto, ...], theirs: tuple[Crypto, ...]) -> Agreed | None:
+    """What an answer with their lines makes of an offer with ours; None: it takes none of them."""
+    for line in theirs:
+        for own in ours:
+            if (line.tag, line.suite) == (own.tag, own.suite):
+                return Agreed(line, own)
+    return None

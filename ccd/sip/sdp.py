@@ -12,6 +12,7 @@ import msgspec
 
 from ccd.errors import Refused
 from ccd.sip.crypto import PLAIN, Agreed, Keys, Wanted, encrypts, is_rtp, why_not
+from ccd.sip.crypto import read_answer as read_keys_taken
 from ccd.sip.description import (
     DIGITS,
     STATIC,
@@ -188,12 +189,9 @@ def check_offer(
 
 
 def read_answer(
-    our_offer: SessionDescription, answered: SessionDescription, keys: Keys | None = None
+    our_offer: SessionDescription, answered: SessionDescription, wanted: Wanted = Wanted.PLAIN
 ) -> Negotiated:
-    """What the answer to our offer makes of it; Incompatible if our audio was refused or nothing fits.
-
-    `keys`: those that the offer was made with.
-    """
+    """What the answer to our offer makes of it; Incompatible if our audio was refused or nothing fits."""
     if len(answered.media) != len(our_offer.media):
         raise Incompatible("the answer has another number of media lines than our offer")
     for ours, theirs in zip(our_offer.media, answered.media, strict=True):
@@ -202,8 +200,7 @@ def read_answer(
         payloads = _choose(theirs, frozenset([encoding for _, encoding in ours.terms.encodings]))
         if payloads is None:
             raise Incompatible("the answer refuses our audio stream or chooses a codec that we did not offer")
-        agreed = keys.read_answer(theirs.terms.crypto) if keys is not None else None
-        wanted = keys.wanted if keys is not None else Wanted.PLAIN
+        agreed = read_keys_taken(ours.terms.crypto, theirs.terms.crypto)
         if agreed is None and encrypts(theirs.terms.protocol, (), wanted) is None:
             raise Incompatible(
                 "the answer has no SRTP by a key that we offered, and plain audio is not taken"

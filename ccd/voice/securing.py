@@ -3,7 +3,6 @@
 Keys of SRTP stand readable in SDP (RFC 4568): where SIP itself is not encrypted, audio that is hides little.
 """
 
-import secrets
 from typing import TYPE_CHECKING
 
 from ccd.model.settings import SRTP_OFF, SRTP_REQUIRED
@@ -28,20 +27,24 @@ def wanted(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str = "
 
 def keys_for(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str = "") -> Keys:
     """For one call, or one try to reach somebody: nobody else hears of these keys."""
-    return Keys(wanted(channel, flow, device, trunk), secrets.token_bytes)
+    return Keys(wanted(channel, flow, device, trunk), channel.chance.octets)
 
 
 def insisting(keys: Keys, device: str) -> Keys | None:
     """For an offer of encrypted audio only, in place of one that was refused; None: it would be the same, or
     is not wanted. A carrier that is not reached by TLS has refused something else: it is not called twice."""
     if keys.wanted is Wanted.PREFERRED or (device and keys.wanted is Wanted.IF_ALONE):
-        return Keys(Wanted.REQUIRED, secrets.token_bytes)
+        return keys.insisting()
     return None
 
 
 def no_keys() -> Keys:
     """Plain audio only."""
-    return Keys(Wanted.PLAIN, secrets.token_bytes)
+    return Keys(Wanted.PLAIN, _no_octets)
+
+
+def _no_octets(_count: int) -> bytes:
+    raise ValueError("plain audio has no keys")
 
 
 def srtp_of(agreed: Agreed | None) -> Srtp | None:

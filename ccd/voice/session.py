@@ -65,7 +65,7 @@ class Session:
         """The answers to come are to this offer of `offer_to`."""
         self.offering, self.host, self.keys = offered, host, keys
 
-    def _describe(self, host: str, keys: Keys) -> SessionDescription:
+    def _describe(self, host: str, keys: Keys | None) -> SessionDescription:
         codecs = self.codecs if self.stream is None else (self.stream.codec,)
         return sdp.offer(host, self.port, codecs, session_id=self.id, version=self.version, keys=keys)
 
@@ -93,7 +93,7 @@ class Session:
         self.version += 1
         self.offering = None
         self.said = described
-        self.keys.settle(agreed.crypto, agreed.protocol, answered=True)
+        self.keys.settle(agreed.crypto, agreed.protocol)
         self._agree(agreed, offered.held)
         return described.to_bytes()
 
@@ -102,11 +102,22 @@ class Session:
         if self.offering is None:
             return
         answered = parse_sdp(body)
-        agreed = sdp.read_answer(self.offering, answered, self.keys)
+        agreed = sdp.read_answer(self.offering, answered, self.keys.wanted)
         check_network(self.host, agreed.remote_host)
-        self.said = self.offering
-        self.keys.settle(agreed.crypto, agreed.protocol, answered=False)
+        self.keys.settle(agreed.crypto, agreed.protocol)
+        self.said = self._said_in(self.offering)
         self._agree(agreed, answered.held)
+
+    def _said_in(self, offering: SessionDescription) -> SessionDescription:
+        """Our side from here on: of the keys in our offer the one that was taken, if any. A refresh would
+        else offer them all again."""
+        agreed = self.keys.agreed
+        lines = (agreed.ours,) if agreed is not None else ()
+        if all(media.terms.crypto == lines for media in offering.media):
+            return offering
+        if self.version == offering.origin.version:
+            self.version += 1
+        return self._describe(self.host, self.keys if lines else None)
 
     def _agree(self, agreed: sdp.Negotiated, held: bool) -> None:
         self.held = held

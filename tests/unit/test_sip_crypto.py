@@ -136,7 +136,7 @@ def test_what_comes_of_an_offer(ours: str, theirs: str) -> None:
         return
     assert check_offer(heard, ("PCMU", "PCMA"), answerer.wanted) == "192.0.2.1"
     answered, there = answer(heard, "192.0.2.2", 30000, keys=answerer)
-    here = read_answer(described, parse_sdp(answered.to_bytes()), offerer)
+    here = read_answer(described, parse_sdp(answered.to_bytes()), offerer.wanted)
     if outcome == "plain":
         assert here.crypto is there.crypto is None
         assert b"crypto" not in answered.to_bytes()
@@ -195,7 +195,7 @@ def test_answers_that_take_no_key_of_ours(media: tuple[str, ...]) -> None:
     own = keys(Wanted.REQUIRED)
     described = offer("192.0.2.1", 20000, keys=own)
     with pytest.raises(Incompatible, match="no SRTP by a key that we offered"):
-        read_answer(described, sdp(*media), own)
+        read_answer(described, sdp(*media), own.wanted)
 
 
 def test_keys_do_not_stay_in_what_is_remembered_of_descriptions() -> None:

@@ -72,7 +72,7 @@ class Channel:
     def forget(self, leg: CallLeg) -> None:
         """Nothing is kept here."""
 
-    def contact(self, _flow: Any) -> str:
+    def contact(self, _flow: Any, _secure: bool = False) -> str:
         return "<sip:ccd@192.0.2.1>"
 
 

@@ -1,6 +1,10 @@
 """The keys of a call through its life: refreshed, held, keyed anew, answered by several, downgraded."""
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ccd.sip.crypto import Keys, Wanted
 from ccd.sip.description import parse_sdp
@@ -39,6 +43,13 @@ def test_a_refresh_keeps_the_keys_in_either_direction() -> None:
     assert srtp(near) == before and fit(near, far)
     far.accept(near.answer(far.offer_again()))
     assert srtp(near) == before and fit(near, far)
+
+
+def test_a_refresh_offers_the_key_in_use_and_no_other() -> None:
+    """Else the far end could choose one, and then the former one again."""
+    near, _ = pair()
+    first, second = near.offer_again(), near.offer_again()
+    assert first == second and first.count(b"a=crypto:") == 1
 
 
 def test_an_offer_of_its_own_keeps_them_too() -> None:
@@ -151,3 +162,35 @@ def test_no_key_is_shown_of_what_goes_to_the_media_engine() -> None:
     near, _ = pair()
     shown = repr(near.stream)
     assert repr(srtp(near).ours) not in shown and "(masked)" in shown
+
+
+MOVE = st.tuples(st.booleans(), st.sampled_from(["again", "offer", "new key", "plain", "refused"]))
+
+
+@given(st.sampled_from([Wanted.PREFERRED, Wanted.IF_ALONE]), st.lists(MOVE, max_size=12))
+def test_whatever_is_offered_both_sides_fit_and_no_key_comes_back(wanted: Wanted, moves: list[Any]) -> None:
+    """A call through any re-offers; the far end may begin anew, or want plain audio for once."""
+    near, far = pair(wanted, Wanted.PREFERRED)
+    left: set[bytes] = set()
+    for by_us, what in moves:
+        before = near.stream.srtp.ours if near.stream is not None and near.stream.srtp is not None else b""
+        own = far.keys
+        if what in {"new key", "plain"}:
+            far.keys = keys(Wanted.PLAIN if what == "plain" else Wanted.PREFERRED)
+        asks, answers = (near, far) if by_us else (far, near)
+        offered = asks.offer_again() if what == "again" else asks.offer()
+        if what == "refused":  # 488: both stay as they are
+            asks.offering = None
+            continue
+        asks.accept(answers.answer(offered))
+        if what == "plain":
+            far.keys = own if own.agreed is None else keys(Wanted.PREFERRED)
+        assert near.stream is not None and far.stream is not None
+        assert (near.stream.srtp is None) is (far.stream.srtp is None)
+        now = b""
+        if near.stream.srtp is not None:
+            assert fit(near, far)
+            now = near.stream.srtp.ours
+        if now != before:
+            left.add(before)
+            assert now not in left or not now
