@@ -108,9 +108,12 @@ async def test_a_phone_that_does_not_trust_us_sends_nothing(make_site: Make, tmp
     safe = Safe(tmp_path)
     site: Site = await make_site(agents=1, extra=safe.transport)
     stranger = authority(tmp_path, "stranger")
-    with pytest.raises((PeerFailed, TimeoutError)):
-        async with phone("pjsip", safe, tmp_path, stranger):
-            pass
+    distrustful = phone("pjsip", safe, tmp_path, stranger)
+    try:
+        with pytest.raises((PeerFailed, TimeoutError)):
+            await distrustful.start(5.0)
+    finally:
+        await distrustful.stop()
     assert not any("REGISTER" in row["message"] for row in (await site.ask("sip.trace"))["messages"])
 
 
