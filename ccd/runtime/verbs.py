@@ -39,7 +39,7 @@ from ccd.runtime import (
     wrap_up_verbs,
 )
 from ccd.runtime.asking import Args, Call, act, look, unknown
-from ccd.runtime.doors import Doors, filed
+from ccd.runtime.doors import Doors, filed, gather
 from ccd.runtime.process import memory_mb
 
 MOST_ENDED = 50
