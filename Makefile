@@ -85,7 +85,7 @@ bench-quick: venv ## the same, briefly: shows that the benches run, not how fast
 	@$(PY) bench/media.py --json --quick
 	@$(PY) bench/srtp.py --json --quick
 	@$(PY) bench/flows.py --json --quick
-	@$(PY) bench/idle.py --json
+	@$(PY) bench/idle.py --json --quick
 	@$(PY) bench/day.py --json --quick
 
 soak: venv ## the long runs: 200 SIPp calls at 10 a second, lost packets, kill -9 under traffic

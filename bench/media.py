@@ -255,7 +255,7 @@ GOALS = {"calls_100": 28.0, "calls_200": 18.0, "recorded_100": 32.0}
 
 
 async def measure(options: argparse.Namespace) -> dict[str, Any]:
-    times = (1.0, 3.0) if options.quick else (3.0, options.seconds)
+    times = (0.5, 1.0) if options.quick else (3.0, options.seconds)
     repeats = 1 if options.quick else options.repeats
     chosen = [name for name in CASES if not options.only or name in options.only.split(",")]
     runs: dict[str, list[dict[str, Any]]] = {}

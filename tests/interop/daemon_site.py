@@ -24,9 +24,10 @@ from ccd.history.state import Record
 from tests.peers.certificates import Certificate
 from tests.peers.missing import lacking
 from tests.peers.ports import free_port, media_block
-from tests.peers.process import PeerMissing, PeerProcess, program
+from tests.peers.process import WAIT_S, PeerMissing, PeerProcess, program
 
-READY_S = 15.0
+READY_S = 60.0
+"""How fast a start is, `bench/idle.py` tells."""
 PASSWORD = "interop-1"  # of every phone
 PRESS = "+33123456780"
 """Number with a menu: 1 sales, 2 support."""
@@ -252,7 +253,7 @@ class Site:
         reader, writer = await asyncio.open_unix_connection(str(self.runtime_dir / "control.sock"))
         try:
             writer.write(json.dumps({"id": 1, "verb": verb, "args": args}).encode() + b"\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT_S):
                 answer = json.loads(await reader.readuntil(b"\n"))
         finally:
             writer.close()
@@ -270,7 +271,7 @@ class Site:
                 return dict(row)
         raise AssertionError(f"no agent {name}")
 
-    async def until(self, what: str, look: Any, timeout_s: float = 10.0, every_s: float = 0.05) -> Any:
+    async def until(self, what: str, look: Any, timeout_s: float = WAIT_S, every_s: float = 0.05) -> Any:
         """Ask again until `look()` (awaitable) answers something true; that value."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
@@ -281,7 +282,7 @@ class Site:
                 raise AssertionError(f"not in {timeout_s} s: {what}\n{self.tail(40)}")
             await asyncio.sleep(every_s)
 
-    async def until_records(self, count: int, timeout_s: float = 15.0) -> list[Record]:
+    async def until_records(self, count: int, timeout_s: float = WAIT_S) -> list[Record]:
         """Wait for so many filed interactions."""
 
         async def look() -> list[Record]:
@@ -291,7 +292,7 @@ class Site:
         found: list[Record] = await self.until(f"{count} records", look, timeout_s)
         return found
 
-    async def until_idle(self, timeout_s: float = 15.0) -> None:
+    async def until_idle(self, timeout_s: float = WAIT_S) -> None:
         """No interaction runs, and what ended is filed."""
 
         async def look() -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from tests.interop.daemon_site import DIRECT, PASSWORD, Site
 from tests.interop.wire import Call, Ua
@@ -46,3 +47,26 @@ async def bridged(site: Site, count: int = 1) -> None:
         return sum(row["phase"] == "talking" for row in rows) >= count
 
     await site.until(f"{count} in conversation", look)
+
+
+async def at_step(site: Site, step: str, number: str = "") -> None:
+    """Until the flow of a caller (the only one, or the one with this number) is there: `FLOW/STEP`."""
+
+    async def look() -> bool:
+        rows = (await site.ask("interactions"))["listed"]
+        return any(row["step"] == step and number in ("", row["origin"]) for row in rows)
+
+    await site.until(f"the flow is at {step}", look, 20.0)
+
+
+async def being_written(site: Site, name: str = "*") -> Path:
+    """Until a recording of that name has sound on disk, of its first second and more; where it grows.
+
+    What is hung up before may have no sound at all: a recording begins a moment after the conversation.
+    """
+
+    async def look() -> Path | None:
+        return next((site.folder / "state" / "recordings").rglob(f"{name}.wav.part"), None)
+
+    path: Path = await site.until(f"{name} is being recorded", look)
+    return path

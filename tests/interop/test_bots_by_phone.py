@@ -211,7 +211,7 @@ async def test_the_caller_hangs_up_and_a_drain_waits_for_a_bot(
         await talk.get("start")
         site.process.process.send_signal(signal.SIGTERM)
         assert (await talk.get("end"))["reason"] in ("restart", "left"), "after drain_s"
-        await asyncio.wait_for(site.process.process.wait(), 10)
+        await asyncio.wait_for(site.process.process.wait(), 30)
     assert not site.complaints()
 
 
@@ -230,7 +230,7 @@ async def test_a_visitor_writes_with_a_bot_and_the_daemon_is_killed(
         await visitor.send("text", text="Thanks", id="m2")
         await talk.get("text", 2)
         await site.kill()
-        await asyncio.wait_for(talk.over.wait(), 5)
+        await asyncio.wait_for(talk.over.wait(), 30)
         await site.start()
         async with visiting(site) as again:
             await again.hello(visitor.token)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import DIRECT, Site, need
 from tests.interop.test_routing_by_phone import (
     ANN,
@@ -14,7 +15,6 @@ from tests.interop.test_routing_by_phone import (
     DAN,
     Caller,
     Make,
-    ccctl,
     desk,
     hung_up,
     moment,

@@ -114,11 +114,9 @@ async def test_outside_rings_too_long_and_early_media_is_heard(make_site: Make) 
         taken = await Call.taken(carrying, ring=False)
         taken.reply(183, body=sdp(port=far.port))
         await asyncio.sleep(0.2)
-        rtp.packets.clear()
         await far.talk(taken.invite.media, 0.5, b"\x2a" * 160)
-        heard = [packet for packet in rtp.packets if packet[12:] == b"\x2a" * 160]
-        assert len(heard) > 15, "the carrier's announcement reaches the caller before the answer"
-        await taken.expect("CANCEL", 6.0)
+        await rtp.hears(b"\x2a" * 160)  # the carrier's announcement reaches the caller before the answer
+        await taken.expect("CANCEL")
         taken.reply(487)
         await taken.expect("ACK")
         assert (await call.bye()).status == 200
@@ -156,7 +154,7 @@ async def test_a_trunk_that_registers(make_site: Make) -> None:
         site: Site = await make_site(
             agents=1, tables={"trunks.t1": {"host": "127.0.0.1", "port": port, **account}}
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await registered.wait()
 
         async def up() -> bool:
@@ -190,8 +188,8 @@ async def test_a_trunk_that_dies_raises_an_alarm_and_is_passed_by(make_site: Mak
         await site.until("an alarm about t1", alarmed)
         call = await outside.call(OUT)
         await call.answered()
-        taken = await Call.taken(second, 0.8)
-        assert not [each for each in first.seen if each.method == "INVITE"]
+        taken = await Call.taken(second)
+        assert not [each for each in first.seen if each.method == "INVITE"], "it was passed by"
         taken.accept()
         await taken.expect("ACK")
         assert (await taken.bye()).status == 200

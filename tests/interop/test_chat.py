@@ -147,7 +147,7 @@ async def test_a_waiting_and_a_running_chat_live_through_an_orderly_restart(make
         await waiting.hello(name="Bo")
         await waiting.send("text", text="two", id="m2")
         await waiting.get("ack")
-        async with asyncio.timeout(5):  # a chat that lives on need not be waited for
+        async with asyncio.timeout(20):  # a chat that lives on need not be waited for
             assert await site.terminate() == 0
         await site.start()
         assert (await site.ask("interactions"))["all"] == 2

@@ -113,7 +113,7 @@ class Chatting:
 
     async def finish(self) -> None:
         self.over = True
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await self._loop
         if self.visitor is not None:
             await self.visitor.close()

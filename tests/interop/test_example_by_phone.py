@@ -18,6 +18,7 @@ from ccd.config.load import check
 from ccd.history.state import Record
 from ccd.media.g711 import decode
 from ccd.testing.flow_rehearsal import Caller, Played, rehearse_call
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import need
 from tests.interop.example_site import EXAMPLE, FRENCH, INTERNATIONAL, Company, ExampleSite, company
 from tests.interop.hearing import (
@@ -34,7 +35,6 @@ from tests.interop.hearing import (
 )
 from tests.interop.parties import bridged
 from tests.interop.test_keys_by_phone import without_events
-from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, FIRST, softphone, until_ended
 from tests.interop.wire_capture import Capture, Packet, can_capture
 from tests.peers.digits_pcap import can_play, write_tones
@@ -121,7 +121,7 @@ async def record_of(site: ExampleSite, number: str, count: int = 1) -> list[Reco
         found = [each for each in site.records() if each.origin == number]
         return found if len(found) >= count else []
 
-    found: list[Record] = await site.until(f"{count} records of {number}", look, 15.0)
+    found: list[Record] = await site.until(f"{count} records of {number}", look)
     return found
 
 

@@ -97,7 +97,7 @@ async def test_calls_from_and_to_the_outside_through_a_proxy(
                 service=OUT,
                 keys={"talk_ms": 1500},
                 folder=tmp_path / "near",
-                timeout_s=20,
+                timeout_s=40,
             )
             assert result.clean and result.calls == 1, result.errors
             records = await site.until_records(2)

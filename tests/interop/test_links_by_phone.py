@@ -13,10 +13,10 @@ from ccd_webchat.visits import TRY_LATER
 
 from ccd.channels.links import MOST_WRONG_PER_MIN
 from ccd.model.links import REFUSED
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import DIRECT, Site
 from tests.interop.parties import caller, phone, talk
 from tests.interop.test_chat import correspondent
-from tests.interop.test_routing_by_phone import ccctl
 from tests.loopback.webchat_visitor import Visitor
 from tests.peers.ports import free_port
 
@@ -40,7 +40,7 @@ class Texts:
 
     async def token(self) -> str:
         """Of the link in the last message."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while not self.got:  # noqa: ASYNC110  it cannot tell
                 await asyncio.sleep(0.01)
         found = re.search(r"(https?://\S+)#([a-z0-9]+)", self.got[-1]["text"])
@@ -144,7 +144,7 @@ async def test_a_caller_is_sent_a_link_and_goes_on_in_the_chat(make_site: Make, 
         await call.expect("BYE")
         (first,) = await site.until_records(1)
         async with opening(site, token) as visitor:
-            offer = await agent.incoming("MESSAGE", 10)
+            offer = await agent.incoming("MESSAGE")
             agent.reply(offer, 200)
             assert NUMBER in offer.body and "4711" in offer.body
             uri = correspondent(offer)
@@ -184,7 +184,7 @@ async def test_a_customer_gets_in_while_somebody_else_guesses(make_site: Make, t
             assert guesser.of("text")[0]["text"] == REFUSED["en"]
         assert refused and number >= MOST_WRONG_PER_MIN
         async with opening(site, token, "127.0.0.9") as visitor:
-            offer = await agent.incoming("MESSAGE", 10)
+            offer = await agent.incoming("MESSAGE")
             agent.reply(offer, 200)
             assert NUMBER in offer.body
             await visitor.send("bye")

@@ -3,9 +3,8 @@ another codec in mid-call, a codec that we do not have."""
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
-
-import pytest
 
 from ccd.media.g711 import decode, encode
 from tests.interop.daemon_site import DIRECT, PASSWORD, Site
@@ -69,9 +68,8 @@ async def test_a_phone_that_sends_each_key_in_two_ways_presses_it_once(make_site
     assert [tried["typed"] for tried in tries] == ["1123"], "never `11112233`"
 
 
-@pytest.mark.parametrize("side", ["caller", "agent"])
-async def test_a_codec_changed_in_mid_call(make_site: Make, side: str) -> None:
-    """PCMU to PCMA and back by re-INVITE, on one side only: both go on hearing each other."""
+async def test_a_codec_changed_in_mid_call(make_site: Make) -> None:
+    """PCMU to PCMA and back by re-INVITE, on one side, then the other: both go on hearing each other."""
     site: Site = await make_site(agents=1)
     near, far = await Rtp.open(), await Rtp.open()
     async with phone(site) as agent, caller(site) as outside:
@@ -82,14 +80,12 @@ async def test_a_codec_changed_in_mid_call(make_site: Make, side: str) -> None:
         await taken.expect("ACK")
         await bridged(site)
         there = taken.invite.media
-        moving, rtp = (call, near) if side == "caller" else (taken, far)
-        for version, kind in ((2, 8), (3, 0)):
-            body = sdp(port=rtp.port, codecs=f"{kind} 101", version=version)
-            changed = await moving.ask("INVITE", body=body)
-            assert changed.status == 200 and f"RTP/AVP {kind}" in changed.body
-            await asyncio.sleep(0.1)
-            kinds = {near: kind if side == "caller" else 0, far: kind if side == "agent" else 0}
-            await both_hear(near, here, far, there, kinds)
+        for moving, rtp in ((call, near), (taken, far)):
+            for version, kind in ((2, 8), (3, 0)):
+                body = sdp(port=rtp.port, codecs=f"{kind} 101", version=version)
+                changed = await moving.ask("INVITE", body=body)
+                assert changed.status == 200 and f"RTP/AVP {kind}" in changed.body
+                await both_hear(near, here, far, there, {near: 0, far: 0, rtp: kind})
         assert (await call.bye()).status == 200
 
 
@@ -102,9 +98,13 @@ async def both_hear(
         spoken = level(kinds[speaker])
         async for _ in _frames(20):
             speaker.send(to, spoken, kinds[speaker])
-        heard = [packet for packet in listener.packets if packet[1] & 0x7F == kinds[listener]]
-        loud = [packet for packet in heard if loudness(packet[12:], kinds[listener]) > 1000]
-        assert len(loud) >= 10, (kinds[speaker], kinds[listener], len(listener.packets), len(heard))
+        await listener.until(f"{kinds} is heard", partial(loud, listener, kinds[listener]))
+
+
+def loud(listener: Rtp, kind: int) -> bool:
+    """Whether half of what was said has come, in that codec."""
+    heard = [packet for packet in listener.packets if packet[1] & 0x7F == kind]
+    return sum(loudness(packet[12:], kind) > 1000 for packet in heard) >= 10
 
 
 async def _frames(count: int) -> Any:

@@ -4,9 +4,6 @@ A phone rings or it does not, `ccctl interaction explain` prints why, the filed 
 That a phone did not ring is told by what must have come after it, never by waiting for nothing.
 """
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +13,8 @@ from typing import Any
 import pytest
 
 from ccd.history.state import Record
-from tests.interop.daemon_site import DIRECT, PASSWORD, ROOT, Site, need
+from tests.interop.console import ccctl
+from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need
 from tests.peers.baresip import Baresip
 from tests.peers.sipp import Sipp
 
@@ -104,23 +102,6 @@ class Caller:
     async def explained(self) -> str:
         """What `ccctl interaction explain` prints."""
         return await ccctl(self._site, "interaction", "explain", self.interaction)
-
-
-async def ccctl(site: Site, *words: str) -> str:
-    """What the command prints; it must succeed."""
-    argv = [sys.executable, "-m", "ccd.cli.main", "--socket", str(site.runtime_dir / "control.sock"), *words]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "PYTHONWARNINGS": "ignore"}
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*argv, env=env, stdout=pipe, stderr=pipe)
-    try:
-        async with asyncio.timeout(15):
-            out, err = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, err.decode()
-    return out.decode()
 
 
 async def rings(phone: Baresip, caller: Caller) -> None:

@@ -47,12 +47,12 @@ async def test_a_caller_that_was_to_refresh_and_does_not_is_hung_up(make_site: M
         call, answer = await call_with(outside, *wants("6;refresher=uac"))
         assert answer.get("Session-Expires") == "6;refresher=uac" and answer.get("Require") == "timer"
         assert "UPDATE" in answer.get("Allow") and "timer" in answer.get("Supported")
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(2.0)
         again = await call.ask("UPDATE", wants("6;refresher=uac"))
         assert again.status == 200 and again.get("Session-Expires") == "6;refresher=uac"
         began = asyncio.get_running_loop().time()
-        bye = await call.expect("BYE", 8.0)
-        assert 3.5 < asyncio.get_running_loop().time() - began < 5.0, "6 s less a third"
+        bye = await call.expect("BYE")
+        assert 3.5 < asyncio.get_running_loop().time() - began < 5.9, "6 s less a third"
         assert "102" in bye.get("Reason")
         (record,) = await site.until_records(1)
     assert record.cause == "expired"
@@ -136,7 +136,7 @@ async def test_requests_before_the_answer(make_site: Make) -> None:
         changed = await call.ask("UPDATE", body=sdp(port=moved.port, version=2))
         assert changed.status == 200 and changed.media
         await far.talk(taken.invite.media, 0.5, b"\x2a" * 160)
-        assert len([each for each in moved.packets if each[12:] == b"\x2a" * 160]) > 15
+        await moved.hears(b"\x2a" * 160)
         taken.accept(sdp(port=far.port))
         await taken.expect("ACK")
         answer = await call.answered()
@@ -159,7 +159,7 @@ async def test_silent_but_there_is_not_hung_up(make_site: Make) -> None:
         answer = await call.answered()
         await rtp.talk(answer.media, 0.5)
         for _ in range(3):
-            await call.expect("OPTIONS", 8.0)
+            await call.expect("OPTIONS")
         row = (await site.ask("interactions"))["listed"][0]
         shown = await site.ask("interaction.show", interaction=row["interaction"])
         assert sum("silent" in line for line in shown["timeline"]) == 1, shown["timeline"]
@@ -170,6 +170,18 @@ async def test_silent_but_there_is_not_hung_up(make_site: Make) -> None:
         await call.expect("BYE")
         (record,) = await site.until_records(1)
     assert record.cause == "media_lost"
+
+
+async def test_two_who_both_send_nothing_are_not_left_joined_for_ever(make_site: Make) -> None:
+    tables = {"media": {"dead_after_s": 0.5, "silent_call_s": 2.0}, "sip": {"t1_ms": 100}}
+    site: Site = await make_site(agents=1, tables=tables)
+    async with phone(site) as agent, caller(site) as outside:
+        call, taken = await talk(site, outside, agent)
+        await taken.expect("BYE", 12.0)
+        await call.expect("BYE")
+        (record,) = await site.until_records(1)
+    assert (record.cause, record.outcome) == ("silent", "handled")
+    assert "both silent" in [note.what for note in record.timeline]
 
 
 async def test_a_diverted_call_says_whence(make_site: Make) -> None:
@@ -207,21 +219,24 @@ def _sipp() -> None:
 
 
 @pytest.mark.usefixtures("_sipp")
-@pytest.mark.parametrize("who", ["uac", "uas"])
-async def test_sipp_calls_with_a_session_time(make_site: Make, tmp_path: Path, who: str) -> None:
-    """SIPp as caller: refreshes itself twice, or is refreshed twice."""
+async def test_sipp_calls_with_a_session_time(make_site: Make, tmp_path: Path) -> None:
+    """SIPp as two callers at once: one refreshes itself twice, the other is refreshed twice."""
     site: Site = await make_site(agents=1, tables=SHORT)
-    result = await sipp.run(
-        f"uac_refresh_{who}",
-        site.address,
-        calls=3,
-        rate=3,
-        service=PRESS,
-        folder=tmp_path / "calls",
-        timeout_s=60.0,
-    )
-    assert result.clean, result
-    records = await site.until_records(3)
+    runs = [
+        sipp.run(
+            f"uac_refresh_{who}",
+            site.address,
+            calls=3,
+            rate=3,
+            service=PRESS,
+            folder=tmp_path / who,
+            timeout_s=60.0,
+        )
+        for who in ("uac", "uas")
+    ]
+    for result in await asyncio.gather(*runs):
+        assert result.clean, result
+    records = await site.until_records(6)
     assert {record.cause for record in records} == {"normal"}
 
 
@@ -319,7 +334,7 @@ async def test_baresip_knows_no_timers_and_is_refreshed(make_site: Make, tmp_pat
             text for text in trace if text.startswith(("UPDATE ", "INVITE ")) and ";refresher=uac" in text
         ]
         assert len(asked) >= 2
-        assert len(near.packets) > 380, "audio went on"
+        await near.until("audio went on", lambda: len(near.packets) > 380, 0.5)
         assert (await call.bye()).status == 200
         await agent.event("CALL_CLOSED")
         (record,) = await site.until_records(1)
@@ -343,7 +358,7 @@ async def test_a_softphone_that_died_is_told_from_a_caller_who_is_silent(
         await asyncio.sleep(3.0)
         await bridged(site)
         agent.kill()
-        await call.expect("BYE", 12.0)
+        await call.expect("BYE")
         (record,) = await site.until_records(1)
     whats = [note.what for note in record.timeline]
     assert record.cause == "media_lost" and whats.count("silent") == 1 and whats.count("media lost") == 1

@@ -57,7 +57,7 @@ def customer(site: Site, folder: Path, **options: Any) -> PjsipPhone:
 
 
 async def until_ended(phone: PjsipPhone) -> None:
-    await phone.event("recorded", timeout_s=10)
+    await phone.event("recorded")
 
 
 async def test_two_people_hear_each_other_and_so_does_the_recording(make_site: Make, tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ async def test_two_people_hear_each_other_and_so_does_the_recording(make_site: M
         await outside.press("1")
         ringing = await first.event("CALL_INCOMING")
         assert "Sales" in str(ringing) and "+33140000009" in str(ringing)
-        await first.event("CALL_CLOSED", timeout_s=6)
-        await second.event("CALL_ESTABLISHED", timeout_s=6)
+        await first.event("CALL_CLOSED")
+        await second.event("CALL_ESTABLISHED")
         await bridged(site)
         await asyncio.sleep(4.0)
         await outside.hangup()
@@ -126,7 +126,7 @@ async def test_hold_plays_music_to_the_caller(make_site: Make, tmp_path: Path) -
     assert "held" in words and "resumed" in words
     samples, rate = read_wav(outside.heard())
     assert heard_ms(samples, MUSIC, rate) >= 1500
-    assert 2200 <= heard_ms(samples, FIRST, rate) <= 4000
+    assert 2200 <= heard_ms(samples, FIRST, rate) <= 4500
     assert heard_ms(samples, CALLER, rate) == 0
     (recording,) = site.recordings()
     for channel, own in ((0, CALLER), (1, FIRST)):
@@ -234,7 +234,7 @@ async def test_agents_log_in_from_their_phone(make_site: Make, tmp_path: Path) -
         ):
             await agent.dial(code)
             await agent.event("CALL_ESTABLISHED")
-            await agent.event("CALL_CLOSED", timeout_s=8)
+            await agent.event("CALL_CLOSED")
             assert (await site.agent("a1"))["availability"] == availability
     samples, rate = read_wav(agent.heard()[0])
     assert max(abs(sample) for sample in samples[: rate * 3]) > 0.05, "a spoken or tone answer"

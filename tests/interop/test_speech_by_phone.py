@@ -9,6 +9,7 @@ import pytest
 
 from tests.interop.daemon_site import Site, need
 from tests.interop.hearing import heard, in_pieces, rendered
+from tests.interop.parties import at_step
 from tests.loopback.webchat_visitor import Visitor
 from tests.peers.missing import lacking
 from tests.peers.pjsip import PjsipPhone, have_pjsua
@@ -63,9 +64,10 @@ async def test_a_caller_hears_a_number_said_back_and_confirms_it(make_site: Make
         await outside.state("CONFIRMED")
         await asyncio.sleep(1.0)
         await outside.press("1")
-        await asyncio.sleep(1.5)
+        await at_step(site, "said/ask")
         await outside.press("4711")
-        await asyncio.sleep(5.0)
+        await at_step(site, "said/#3")
+        await asyncio.sleep(3.5)  # the number is said back, whole
         await outside.press("1")
         await outside.event("recorded", timeout_s=20)
         (record,) = await site.until_records(1)

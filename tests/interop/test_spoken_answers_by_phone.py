@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ccd.media.tones import TONES
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import Site
-from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, customer, until_ended
 from tests.interop.test_survey_by_phone import QUESTION, THANKS, sounds
 from tests.peers.pjsip import PjsipPhone
@@ -62,7 +62,7 @@ async def test_an_answer_is_spoken_after_the_tone_kept_and_listed(make_site: Mak
         await speaks(site, outside)
         await asyncio.sleep(3.0)
         await outside.press("#")
-        await outside.state("DISCONNECTED", timeout_s=8)
+        await outside.state("DISCONNECTED")
         await until_ended(outside)
         (record,) = await site.until_records(1)
     (file,) = site.recordings()
@@ -104,7 +104,7 @@ async def test_silence_is_no_answer_and_leaves_no_file(make_site: Make, tmp_path
         file.writeframes(bytes(2 * parameters.framerate * 60))
     async with customer(site, tmp_path, source=still) as outside:
         await speaks(site, outside)
-        await outside.state("DISCONNECTED", timeout_s=10)
+        await outside.state("DISCONNECTED")
         await until_ended(outside)
         (record,) = await site.until_records(1)
 

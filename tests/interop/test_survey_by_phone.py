@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import DIRECT, Site, need
 from tests.interop.parties import bridged
 from tests.interop.test_chat import conversation, softphone, visiting
-from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, FIRST, customer, until_ended
 from tests.interop.test_softphones import softphone as phone_of
 from tests.peers.tones import heard_ms, read_wav, write_tone
@@ -67,7 +67,7 @@ async def test_the_agent_hangs_up_and_the_caller_keys_the_answer(make_site: Make
         await site.until("the caller is asked", asked)
         await asyncio.sleep(2.5)
         await outside.press("9")
-        await outside.state("DISCONNECTED", timeout_s=8)
+        await outside.state("DISCONNECTED")
         await until_ended(outside)
         (record,) = await site.until_records(1)
         told = await ccctl(site, "report", "--surveys")
@@ -106,7 +106,7 @@ async def test_the_console_ends_the_agents_part_and_ten_takes_two_keys(
         await agent.event("CALL_CLOSED")
         await asyncio.sleep(0.5)
         await outside.press("10")
-        await outside.state("DISCONNECTED", timeout_s=8)
+        await outside.state("DISCONNECTED")
         await until_ended(outside)
         (record,) = await site.until_records(1)
     assert [each.answer for each in record.answers] == ["10"]

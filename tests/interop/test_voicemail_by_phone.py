@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import DIRECT, PASSWORD, Site, need
 from tests.interop.parties import bridged
-from tests.interop.test_routing_by_phone import ccctl
 from tests.interop.test_softphones import CALLER, DOMAIN, FIRST, customer, until_ended
 from tests.peers.baresip import Baresip
 from tests.peers.pjsip import PjsipPhone

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ccd.history.state import Record
+from tests.interop.console import ccctl
 from tests.interop.daemon_site import Site, need
 from tests.interop.test_chat import conversation, softphone, visiting
 from tests.interop.test_routing_by_phone import (
@@ -14,7 +15,6 @@ from tests.interop.test_routing_by_phone import (
     BEN,
     PROMPT_S,
     Caller,
-    ccctl,
     desk,
     hung_up,
     moment,
@@ -31,7 +31,7 @@ async def dials(phone: Baresip, code: str) -> None:
     """The agent dials a code on a free line and hears the answer to its end."""
     await phone.dial(code)
     await phone.event("CALL_ESTABLISHED")
-    await phone.event("CALL_CLOSED", timeout_s=8)
+    await phone.event("CALL_CLOSED")
 
 
 def said(record: Record) -> list[str]:

@@ -10,13 +10,13 @@ import itertools
 import random
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import ClassVar, Self
 
 from tests.interop.pacing import FRAME_S, paced
+from tests.peers.process import WAIT_S
 
-WAIT_S = 10.0
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 _numbers = itertools.count(1)
 _chance = random.Random(4711)
@@ -487,6 +487,7 @@ class Rtp(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.packets: list[bytes] = []
         self.port = 0
+        self._came = asyncio.Event()
         self._transport: asyncio.DatagramTransport | None = None
         self._sequence, self._stamp = 100, 16000
 
@@ -507,6 +508,33 @@ class Rtp(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if len(data) >= 12 and not 192 <= data[1] <= 223:
             self.packets.append(data)
+            self._came.set()
+
+    async def until(self, what: str, ready: Callable[[], object], timeout_s: float = WAIT_S) -> None:
+        """Look again after each packet that comes. AssertionError when it is not so in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not ready():
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            raise AssertionError(f"not in {timeout_s} s: {what}; {len(self.packets)} packets came") from None
+
+    async def hears(self, payload: bytes, count: int = 16) -> None:
+        """Until so many packets of a sound have come: what is sent is heard a moment later."""
+        await self.until("the sound is heard", lambda: self.count(payload) >= count)
+
+    def count(self, payload: bytes) -> int:
+        """How many packets of a sound have come."""
+        return sum(packet[12:] == payload for packet in self.packets)
+
+    async def quiet(self, for_s: float = 0.3, timeout_s: float = WAIT_S) -> None:
+        """Until nothing came for so long: what was on its way may come before."""
+        async with asyncio.timeout(timeout_s):
+            count = -1
+            while count != len(self.packets):
+                count = len(self.packets)
+                await asyncio.sleep(for_s)
 
     def close(self) -> None:
         assert self._transport is not None

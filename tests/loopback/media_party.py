@@ -31,6 +31,8 @@ class Party(asyncio.DatagramProtocol):
         self.packets: list[tuple[float, int, bool, int, int, int, bytes]] = []
         """(arrived, payload type, marker, sequence, timestamp, ssrc, payload)"""
         self.reports: list[bytes] = []
+        self.late_s = 0.0
+        """How far behind its beat a packet of ours was sent at worst: what this machine adds to jitter."""
         self._audio = encode(sine(tone_hz, 2.0, 8000), codec) if tone_hz else b""
         self._sequence = 65500
         self._timestamp = 0xFFFFF000
@@ -63,6 +65,7 @@ class Party(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         start = loop.time()
         for index in range(round(seconds * 50)):
+            self.late_s = max(self.late_s, loop.time() - start - index * 0.02)
             at = index * FRAME % len(self._audio)
             self.send(PT[self.codec], self._audio[at : at + FRAME])
             self._timestamp += FRAME
@@ -89,6 +92,14 @@ class Party(asyncio.DatagramProtocol):
                 samples.frombytes(decode(payload, self.codec))
         return samples
 
+    async def quiet(self, for_s: float = 0.15, patience_s: float = 5.0) -> None:
+        """Until nothing came for so long; what was on its way may come before."""
+        async with asyncio.timeout(patience_s):
+            count = -1
+            while count != len(self.packets):
+                count = len(self.packets)
+                await asyncio.sleep(for_s)
+
     def worst_gap_s(self) -> float:
         """The longest time between two packets of audio."""
         times = [packet[0] for packet in self.packets if packet[1] == PT[self.codec]]
@@ -114,15 +125,43 @@ def power_db(samples: array, frequency: float) -> float:  # type: ignore[type-ar
     return 10 * math.log10(max(1e-12, 2 * power / (count * total)))
 
 
-def assert_continuous(packets: list[tuple[float, int, bool, int, int, int, bytes]]) -> None:
-    """One SSRC, sequence without a hole, timestamps that run with real time within 60 ms."""
+def holds(samples: array, frequency: float, seconds: float) -> bool:  # type: ignore[type-arg]
+    """Whether so much of it is this tone, and next to nothing another sound, in pieces of 20 ms.
+
+    What was sent late by a busy machine leaves a hole, after which the tone begins anew: over the whole it
+    would cancel itself out.
+    """
+    pieces = [samples[at : at + FRAME] for at in range(0, len(samples) - FRAME + 1, FRAME)]
+    loud = [each for each in pieces if max(map(abs, each)) > 1000]
+    right = sum(power_db(each, frequency) > -1 for each in loud)
+    return right * FRAME >= seconds * RATE and right >= 0.8 * len(loud)
+
+
+def assert_one_stream(packets: list[tuple[float, int, bool, int, int, int, bytes]]) -> None:
+    """One SSRC, a sequence without a hole, timestamps that never go back."""
     assert len({packet[5] for packet in packets}) == 1
     for one, other in itertools.pairwise(packets):
         assert other[3] == (one[3] + 1) & 0xFFFF
+        assert (other[4] - one[4]) & 0xFFFFFFFF < 1 << 31
+
+
+def assert_continuous(packets: list[tuple[float, int, bool, int, int, int, bytes]]) -> None:
+    """One stream whose timestamps run with real time: where nothing else runs beside the test."""
+    assert_one_stream(packets)
     audio = [packet for packet in packets if len(packet[6]) == FRAME]
     passed = audio[-1][0] - audio[0][0]
     stamped = ((audio[-1][4] - audio[0][4]) & 0xFFFFFFFF) / RATE
     assert abs(passed - stamped) < 0.12, (passed, stamped)
+
+
+def drift_s(packets: list[tuple[float, int, bool, int, int, int, bytes]]) -> float:
+    """By how much 20 ms a packet were too many or too few from the first fifth of a stream to the last.
+
+    Of each fifth the packet counts that came soonest: single ones that were late say nothing of the pace.
+    """
+    late = [packet[0] - number * FRAME / RATE for number, packet in enumerate(packets)]
+    fifth = max(1, len(late) // 5)
+    return min(late[-fifth:]) - min(late[:fifth])
 
 
 async def wait_for(check: Callable[[], Any], patience_s: float = 15.0) -> None:

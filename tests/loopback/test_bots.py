@@ -5,7 +5,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -24,8 +23,10 @@ from ccd.model.settings import BotSettings, Secret, Settings
 from ccd.outside import bot_talk
 from ccd.outside.bots import BotChannel
 from tests.loopback.bot_server import BotServer, Talk
+from tests.peers.ports import free_port
 
-TIMEOUT_S = 0.6
+SHORT_S = 0.6
+"""For what is to take too long."""
 ENOUGH_S = 10.0
 
 
@@ -112,7 +113,7 @@ class Site:
 
     def begin(self, number: int = 1, kind: LegKind = LegKind.TEXT, **more: Any) -> str:
         leg = f"bot:{number}.b1"
-        known = {"timeout_s": TIMEOUT_S, "longest_s": 20.0, "values": {"number": "+331"}}
+        known = {"timeout_s": ENOUGH_S, "longest_s": 20.0, "values": {"number": "+331"}}
         self.channel.perform(
             StartBot(
                 leg=leg,
@@ -321,10 +322,7 @@ async def test_the_channel_stops_while_bots_talk(site: Site) -> None:
 
 
 async def test_nobody_listens(site: Site) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    await site.open(url=f"ws://127.0.0.1:{port}/clerk")
+    await site.open(url=f"ws://127.0.0.1:{free_port()}/clerk")
     site.begin()
     assert (await site.failed()).startswith("no connection")
 
@@ -354,28 +352,32 @@ async def test_it_sends_somewhere_else(site: Site) -> None:
     assert seen == ["/clerk"]
 
 
-async def test_it_hangs_at_connect(site: Site) -> None:
-    async def hang(_: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(5)
-        return web.Response()
+async def hang(_: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(60)
+    return web.Response()
 
+
+async def test_it_hangs_at_connect(site: Site) -> None:
     site.server.answer = hang
     await site.open()
-    site.begin()
+    site.begin(timeout_s=SHORT_S)
     assert await site.failed() == "it was not there within 0.6 s"
 
 
 async def test_it_is_stopped_while_it_is_dialled(site: Site) -> None:
-    async def hang(_: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(5)
-        return web.Response()
+    dialled = asyncio.Event()
 
-    site.server.answer = hang
+    async def begin(request: web.Request) -> web.StreamResponse:
+        dialled.set()
+        return await hang(request)
+
+    site.server.answer = begin
     await site.open()
-    leg = site.begin()
-    await asyncio.sleep(0.05)
+    leg = site.begin(timeout_s=60.0)
+    await asyncio.wait_for(dialled.wait(), ENOUGH_S)
     site.channel.perform(StopBot(leg, "left"))
-    await asyncio.wait(list(site.channel._tasks), timeout=0.3)
+    async with asyncio.timeout(ENOUGH_S):
+        await asyncio.wait(list(site.channel._tasks))
     assert site.facts == [] and site.row()["running"] == 0
 
 

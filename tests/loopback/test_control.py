@@ -32,6 +32,7 @@ class Asked:
 
     def __init__(self) -> None:
         self.frames = 0
+        self.begun = 0
         self.cancelled = 0
 
     def verbs(self) -> dict[str, Verb]:
@@ -57,6 +58,7 @@ class Asked:
         raise TryLater("ledger.full", "the disk is full — make room")
 
     async def slow(self, args: dict[str, Any], by: str) -> Any:
+        self.begun += 1
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -317,7 +319,7 @@ async def test_stop_ends_open_connections_and_running_verbs(server: ControlServe
     idle, busy = await Wire.open(server), await Wire.open(server)
     assert (await idle.ask("who"))["ok"]
     busy.writer.write(b'{"verb":"slow"}\n')
-    await asyncio.sleep(0.02)
+    await until(lambda: asked.begun == 1)
     await server.stop()
     assert await idle.hear() is None
     assert asked.cancelled == 1
@@ -352,10 +354,11 @@ async def test_frames_are_made_once_for_all_and_only_while_somebody_watches(
     assert seen <= 8
     for wire in (one, two):
         await wire.close()
-    await asyncio.sleep(0.1)
-    after = asked.frames
-    await asyncio.sleep(0.1)
-    assert asked.frames == after
+    async with asyncio.timeout(10):  # their end is noticed a moment later
+        after = -1
+        while after != asked.frames:
+            after = asked.frames
+            await asyncio.sleep(0.1)
 
 
 async def test_a_watcher_may_go_on_asking(server: ControlServer, monkeypatch: pytest.MonkeyPatch) -> None:

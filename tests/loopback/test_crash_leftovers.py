@@ -36,5 +36,5 @@ async def test_a_recording_that_was_cut_is_whole_after_the_next_start(make_site:
         async def whole() -> bool:
             return len(site.recordings()) == 1
 
-        await site.until("it has its name", whole, 15.0)
+        await site.until("it has its name", whole)
         assert list(folder.rglob("*.part")) == []

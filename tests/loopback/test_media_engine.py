@@ -42,7 +42,7 @@ from ccd.voice.engine import (
     StopRecord,
 )
 from ccd.voice.media_engine import EmbeddedEngine
-from tests.loopback.media_party import Party, assert_continuous, power_db, settle, wait_for
+from tests.loopback.media_party import Party, assert_continuous, drift_s, holds, power_db, settle, wait_for
 from tests.peers.ports import media_block
 
 
@@ -172,7 +172,7 @@ async def test_statistics_at_the_end(site: Site) -> None:
     stats = {fact.leg: fact.stats for fact in site.of(LegClosed)}
     assert (stats["a"].received, stats["a"].lost, stats["a"].bad) == (20, 3, 0)
     assert stats["b"].sent == 20
-    assert stats["a"].jitter_ms < 20
+    assert stats["a"].jitter_ms < 20 + 1000 * a.late_s
 
 
 async def test_digits_are_relayed_and_reported_exactly(site: Site) -> None:
@@ -180,7 +180,7 @@ async def test_digits_are_relayed_and_reported_exactly(site: Site) -> None:
     site.engine.perform(Join("a", "b"))
     await settle(site.engine)
     await a.press("112233")
-    await wait_for(lambda: len(b.packets) >= 48)
+    await wait_for(lambda: len(b.packets) >= 48 and len(site.of(Digit)) >= 6)
     assert [fact.digit for fact in site.of(Digit)] == list("112233")
     assert {fact.leg for fact in site.of(Digit)} == {"a"}
     events = [packet for packet in b.packets if packet[1] == 96]
@@ -190,6 +190,7 @@ async def test_digits_are_relayed_and_reported_exactly(site: Site) -> None:
     assert len({packet[4] for packet in events}) == 6
 
 
+@pytest.mark.alone
 async def test_digits_of_ours(site: Site) -> None:
     a, _b = await site.pair()
     site.engine.perform(SendDigit("a", "5", 60))
@@ -212,9 +213,10 @@ async def test_prompt_then_music_then_partner_is_one_stream(site: Site) -> None:
     site.engine.perform(Play("a", "p1", (PromptPart("tone"), PromptPart("tone")), "xx"))
     await wait_for(lambda: site.of(PlayEnded))
     assert site.of(PlayEnded) == [PlayEnded("a", "p1", completed=True)]
+    await wait_for(lambda: len(a.packets) >= 50)  # its end is told before it is read here
     assert len(a.packets) == 50
     assert power_db(a.heard(), 1500) > -1
-    assert a.packets[-1][0] - a.packets[0][0] == pytest.approx(0.98, abs=0.04)
+    assert abs(drift_s(a.packets)) < 0.04
     site.engine.perform(Music("a", "hum"))
     await wait_for(lambda: len(a.packets) >= 100)
     assert power_db(a.heard(a.packets[52][0]), 300) > -1
@@ -233,8 +235,7 @@ async def test_pacing_keeps_absolute_time(site: Site) -> None:
     a = await site.add("a", Party())
     site.engine.perform(Music("a", "tone:ringback"))
     await wait_for(lambda: len(a.packets) >= 100)
-    passed = a.packets[99][0] - a.packets[0][0]
-    assert passed == pytest.approx(1.98, abs=0.03)
+    assert abs(drift_s(a.packets[:100])) < 0.03
 
 
 async def test_stop_join_and_a_new_play_end_what_played(site: Site) -> None:
@@ -310,6 +311,7 @@ async def test_an_address_that_is_none_is_not_looked_up(site: Site) -> None:
     site.engine.perform(Join("a", "b"))
     await settle(site.engine)
     await a.talk(0.1)
+    await wait_for(lambda: len(b.packets) >= 5)
     assert len(b.packets) == 5
     assert not site.of(LegFailed)
 
@@ -328,11 +330,11 @@ async def test_reload_reads_prompts_anew(site: Site) -> None:
     await wait_for(lambda: len(site.of(PlayEnded)) == 1)
     (site.directory / "prompts" / "xx" / "tone.wav").write_bytes(write(8000, sine(700, 0.2)))
     site.engine.perform(Play("a", "p2", (PromptPart("tone"),), "xx"))
-    await wait_for(lambda: len(site.of(PlayEnded)) == 2)
+    await wait_for(lambda: len(site.of(PlayEnded)) == 2 and len(a.packets) >= 50)
     assert len(a.packets) == 50, "still what was read before"
     site.engine.reload()
     site.engine.perform(Play("a", "p3", (PromptPart("tone"),), "xx"))
-    await wait_for(lambda: len(site.of(PlayEnded)) == 3)
+    await wait_for(lambda: len(site.of(PlayEnded)) == 3 and len(a.packets) >= 60)
     assert len(a.packets) == 60
 
 
@@ -381,8 +383,8 @@ async def test_a_silent_party_is_reported_again_and_again_until_it_is_heard(site
     await wait_for(lambda: len(site.of(PeerLost)) == 2, 15)
     assert site.of(PeerLost)[1].silent_s >= 1.0
     await a.talk(0.1)
-    await wait_for(lambda: len(site.of(PeerLost)) == 3, 15)
-    assert site.of(PeerLost)[2].silent_s < 1.0, "it was heard meanwhile"
+    # a report may be on its way before we are heard; once we were, the count begins anew
+    await wait_for(lambda: any(fact.silent_s < 1.0 for fact in site.of(PeerLost)[2:]), 15)
     assert {fact.leg for fact in site.of(PeerLost)} == {"a"}
 
 
@@ -422,7 +424,7 @@ async def test_stopping_the_engine_closes_recordings(site: Site) -> None:
     await site.engine.stop()
     assert [fact.recording for fact in site.of(Recorded)] == ["r1"]
     left, _right, _params = channels(site.directory / "r.wav")
-    assert power_db(left[:2000], 440) > -1
+    assert holds(left, 440, 0.15)
 
 
 @pytest.mark.alone
@@ -501,14 +503,19 @@ async def test_a_message_of_nothing_says_that_it_is_silence(site: Site) -> None:
 
 async def test_a_message_is_whole_when_the_caller_hangs_up(site: Site) -> None:
     a, _b = await site.pair()
+    time = asyncio.get_running_loop().time
+    asked = time()
     site.engine.perform(Record("m1", "a", "", str(site.directory / "m.wav"), silence_s=5.0))
     await settle(site.engine)
+    begun = time()
     await a.talk(0.6)
+    least = time() - begun
     site.engine.perform(CloseLeg("a"))
     await wait_for(lambda: site.of(Recorded))
+    most = time() - asked
     (fact,) = site.of(Recorded)
-    assert fact.seconds == pytest.approx(0.6, abs=0.15) and fact.quiet_s < 0.2
-    assert power_db(mono(site.directory / "m.wav")[400:4000], 440) > -1
+    assert least - 0.15 <= fact.seconds <= most + 0.15 and fact.quiet_s < 0.2 + most - 0.6
+    assert holds(mono(site.directory / "m.wav"), 440, 0.3)
 
 
 @pytest.mark.alone
@@ -618,7 +625,7 @@ async def test_a_killed_worker_is_replaced_and_its_legs_reported(process_site: S
     assert {fact.leg for fact in site.of(LegFailed)} == {"a", "b"}
     left, _right, params = channels(path)
     assert params.nframes > 8000
-    assert power_db(left[:8000], 440) > -1
+    assert holds(left, 440, 0.5)
     assert "died" in site.of(Recorded)[0].note
     await wait_for(lambda: site.engine.report()["ports_free"], 10)
     c = await site.add("c", Party(440))
@@ -677,12 +684,13 @@ def alive(pid: int) -> bool:
 
 async def test_a_worker_is_small(process_site: Site) -> None:
     pid = process_site.engine.report()["pids"][0]  # type: ignore[index]
-    assert resident_kb(pid) < 25 * 1024
+    assert own_kb(pid) < 16 * 1024
 
 
-def resident_kb(pid: int) -> int:
+def own_kb(pid: int) -> int:
+    """What it holds in memory for itself; of files it shares with all others more or less is mapped."""
     with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
 
 
 async def test_rtcp_reports_count_what_was_heard(process_site: Site) -> None:

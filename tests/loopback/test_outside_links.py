@@ -40,7 +40,7 @@ class Gateway:
             kind="http",
             url=f"http://127.0.0.1:{port}/",
             method="POST",
-            timeout_s=1.0,
+            timeout_s=WAIT_S,
             cache_s=60.0,
         )
         self.channel = OutsideChannel({"texts": service}, Secrets(), "ccd/test", SeededChance(3))

@@ -4,7 +4,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from ccd.model.facts import AnyFact, OutsideAnswered
 from ccd.model.settings import OutsideSettings, Secret
 from ccd.outside.channel import OutsideChannel
 from tests.peers.missing import lacking
+from tests.peers.ports import free_port
 
 SELECT = "SELECT name, tier, NULL AS gone, 3 AS n FROM customers WHERE phone = :number -- not :this"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) AS c FROM n"
@@ -41,7 +41,7 @@ async def asked(timeout_s: float, questions: list[dict[str, str]], **settings: A
     await channel.start(post)
     for number, values in enumerate(questions):
         channel.perform(AskOutside(f"outside:1.a{number}", "1", "db", values, timeout_s))
-    async with asyncio.timeout(20.0):
+    async with asyncio.timeout(30.0):
         await whole.wait()
     await channel.stop()
     return [found[f"1.a{number}"] for number in range(len(questions))]
@@ -61,7 +61,7 @@ def database(tmp_path: Path) -> Path:
 
 async def test_the_first_row_is_the_answer(database: Path) -> None:
     questions = [{"number": "+331"}, {"number": "+339"}, {"number": "+332"}, {"number": "' OR 1=1 --"}]
-    facts = await asked(2.0, questions, database=str(database), select=SELECT, cache_s=9.0)
+    facts = await asked(15.0, questions, database=str(database), select=SELECT, cache_s=9.0)
     assert [fact.ok for fact in facts] == [True] * 4
     assert facts[0].values == {"name": "Anna", "tier": "gold", "n": "3"}
     assert facts[1].values == {} and facts[3].values == {}
@@ -70,7 +70,7 @@ async def test_the_first_row_is_the_answer(database: Path) -> None:
 
 async def test_take_names_columns(database: Path) -> None:
     (fact,) = await asked(
-        2.0, [{"number": "+331"}], database=str(database), select=SELECT, take={"customer_name": "name"}
+        15.0, [{"number": "+331"}], database=str(database), select=SELECT, take={"customer_name": "name"}
     )
     assert fact.values == {"customer_name": "Anna"}
 
@@ -93,7 +93,7 @@ async def test_a_query_that_never_ends_is_interrupted(database: Path) -> None:
 )
 async def test_nothing_but_reading_is_possible(database: Path, select: str) -> None:
     before = database.read_bytes()  # noqa: ASYNC240
-    (fact,) = await asked(2.0, [{}], database=str(database), select=select)
+    (fact,) = await asked(15.0, [{}], database=str(database), select=select)
     assert not fact.ok and "failed" in fact.note
     assert database.read_bytes() == before  # noqa: ASYNC240
     assert not (database.parent / "other.sqlite").exists()
@@ -101,16 +101,16 @@ async def test_nothing_but_reading_is_possible(database: Path, select: str) -> N
 
 async def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     path = tmp_path / "none.sqlite"
-    (fact,) = await asked(2.0, [{"number": "1"}], database=str(path), select=SELECT)
+    (fact,) = await asked(15.0, [{"number": "1"}], database=str(path), select=SELECT)
     assert not fact.ok and not path.exists()
 
 
 async def test_a_missing_value_and_a_file_that_is_no_database(database: Path, tmp_path: Path) -> None:
-    (fact,) = await asked(2.0, [{}], database=str(database), select=SELECT)
+    (fact,) = await asked(15.0, [{}], database=str(database), select=SELECT)
     assert not fact.ok
     other = tmp_path / "text"
     other.write_text("hello " * 1000)
-    (fact,) = await asked(2.0, [{"number": "1"}], database=str(other), select=SELECT)
+    (fact,) = await asked(15.0, [{"number": "1"}], database=str(other), select=SELECT)
     assert not fact.ok and "not a database" in fact.note
 
 
@@ -141,9 +141,7 @@ def postgresql() -> Iterator[str]:
     if user:
         os.chown(folder, user["user"], user["group"])
     data = str(folder / "data")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     made = [initdb, "-D", data, "-A", "trust", "-U", name, "--no-sync"]
     subprocess.run(made, check=True, capture_output=True, cwd=folder, **user)
     command = [postgres, "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-F"]
@@ -182,7 +180,7 @@ PG_SELECT = "SELECT name, tier, 'a%b:c' AS odd, '3'::int AS n FROM customers WHE
 
 async def test_postgresql_answers(postgresql: str) -> None:
     questions = [{"number": "+331"}, {"number": "+339"}, {"number": "'; DROP TABLE customers"}]
-    facts = await asked(5.0, questions, dsn=Secret(postgresql), select=PG_SELECT)
+    facts = await asked(15.0, questions, dsn=Secret(postgresql), select=PG_SELECT)
     assert [fact.ok for fact in facts] == [True] * 3, facts
     assert facts[0].values == {"name": "Anna", "tier": "gold", "odd": "a%b:c", "n": "3"}
     assert facts[1].values == facts[2].values == {}
@@ -190,7 +188,7 @@ async def test_postgresql_answers(postgresql: str) -> None:
 
 async def test_postgresql_is_only_read_and_interrupted(postgresql: str) -> None:
     evil = "WITH x AS (DELETE FROM customers RETURNING name) SELECT name FROM x"
-    (fact,) = await asked(5.0, [{}], dsn=Secret(postgresql), select=evil)
+    (fact,) = await asked(15.0, [{}], dsn=Secret(postgresql), select=evil)
     assert not fact.ok and "ReadOnlySqlTransaction" in fact.note
     (fact,) = await asked(0.5, [{}], dsn=Secret(postgresql), select="SELECT pg_sleep(30) AS s")
     assert not fact.ok and ("too long" in fact.note or "no answer within" in fact.note)

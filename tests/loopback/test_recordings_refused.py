@@ -8,7 +8,7 @@ from typing import Any
 from ccd.media.wav import read
 from tests.interop.conftest import make_site  # noqa: F401  the fixture
 from tests.interop.daemon_site import Site
-from tests.interop.parties import caller, phone, talk
+from tests.interop.parties import being_written, caller, phone, talk
 from tests.loopback.test_crash_leftovers import children
 
 Make = Callable[..., Any]
@@ -35,7 +35,7 @@ async def test_a_recording_that_the_disk_cut_is_kept_and_is_an_alarm(make_site: 
         async def full() -> bool:
             return any(path.stat().st_size >= ROOM for path in (site.folder / "state").rglob("*.part"))
 
-        await site.until("no more can be written", full, 15.0)
+        await site.until("no more can be written", full)
         assert (await call.bye()).status == 200
         (record,) = await site.until_records(1)
         assert record.outcome == "handled"
@@ -48,11 +48,7 @@ async def test_a_recording_that_the_disk_cut_is_kept_and_is_an_alarm(make_site: 
 
         resource.prlimit(worker, resource.RLIMIT_FSIZE, (hard, hard))
         call, _ = await talk(site, outside, agent)
-
-        async def written() -> bool:
-            return "2-1.wav.part" in names(site)
-
-        await site.until("the next one is written", written)
+        await being_written(site, "2-1")
         assert (await call.bye()).status == 200
         await site.until_records(2)
         assert (await site.ask("status"))["alarms"] == []

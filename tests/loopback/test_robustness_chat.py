@@ -29,7 +29,7 @@ def chat(site: Site) -> str:
 
 async def said(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
     """The next frame of a kind."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             frame: dict[str, Any] = await socket.receive_json()
             if frame["type"] == kind:
@@ -43,7 +43,7 @@ async def conversation(site: Site, web: aiohttp.ClientSession, agent: Any) -> No
         await said(socket, "welcome")
         await socket.send_json({"type": "text", "id": "1", "text": "is anybody there?"})
         await said(socket, "ack")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             while "is anybody there?" not in (message := await agent.incoming("MESSAGE", 10.0)).body:
                 agent.reply(message, 200)  # the end of a conversation before
         agent.reply(message, 200)
@@ -106,7 +106,7 @@ async def test_broken_frames_are_answered_or_end_the_connection(make_site: Make)
             with contextlib.suppress(ConnectionError):
                 writer.write(garbage)
                 await writer.drain()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(20):
                     await reader.read(2000)
             writer.close()
         await conversation(site, web, agent)
@@ -127,7 +127,7 @@ async def test_floods_and_huge_texts_are_refused_in_words(make_site: Make) -> No
             with contextlib.suppress(ConnectionError):  # it is cut meanwhile
                 for number in range(500):
                     await socket.send_json({"type": "text", "id": f"f{number}", "text": "again"})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while not (await socket.receive()).type.name.startswith("CLOS"):
                     pass
         async with web.ws_connect(chat(site)) as socket:
@@ -202,35 +202,27 @@ async def test_five_hundred_visitors_and_one_more(make_site: Make) -> None:  # n
                 await socket.close()
 
 
-@pytest.mark.parametrize(
-    ("origin", "status"),
-    [
-        ("https://evil.example", 403),
-        ("null", 403),
-        ("http://127.0.0.1:1", 403),
-        ("http://[", 403),
-        ("x" * 5000, 403),
-        ("https://www.example.com", 101),
-        ("https://www.example.com.evil.example", 403),
-    ],
+STRANGERS = (
+    "https://evil.example",
+    "null",
+    "http://127.0.0.1:1",
+    "http://[",
+    "x" * 5000,
+    "https://www.example.com.evil.example",
 )
-async def test_pages_of_strangers_may_not_open_the_chat(
-    make_site: Make,  # noqa: F811
-    origin: str,
-    status: int,
-) -> None:
-    site: Site = await make_site(
-        agents=1, chat=True, tables={"channels.web": {"allowed_origins": ["https://www.example.com"]}}
-    )
+
+
+async def test_pages_of_strangers_may_not_open_the_chat(make_site: Make) -> None:  # noqa: F811
+    ours = "https://www.example.com"
+    site: Site = await make_site(agents=1, chat=True, tables={"channels.web": {"allowed_origins": [ours]}})
     async with aiohttp.ClientSession() as web:
-        if status == 101:
-            async with web.ws_connect(chat(site), headers={"Origin": origin}) as socket:
-                await socket.send_json({"type": "hello"})
-                await said(socket, "welcome")
-        else:
+        for origin in STRANGERS:
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
                 await web.ws_connect(chat(site), headers={"Origin": origin})
-            assert refused.value.status == status
+            assert refused.value.status == 403, origin
+        async with web.ws_connect(chat(site), headers={"Origin": ours}) as socket:
+            await socket.send_json({"type": "hello"})
+            await said(socket, "welcome")
 
 
 async def test_a_visitor_who_does_not_read_is_let_go(make_site: Make) -> None:  # noqa: F811
@@ -273,8 +265,12 @@ async def test_silent_connections_use_up_no_descriptors(make_site: Make) -> None
             for _ in range(400):
                 _, writer = await asyncio.open_connection("127.0.0.1", site.chat_port)
                 writers.append(writer)
+
+            async def bounded() -> bool:
+                return descriptors(site.pid) < 250
+
             await asyncio.sleep(0.3)
-            assert descriptors(site.pid) < 250
+            await site.until("those that are too many are closed", bounded)
             assert (await site.ask("status"))["daemon"]
         finally:
             for writer in writers:

@@ -45,7 +45,7 @@ async def conversed(site: Site, *lines: bytes) -> list[dict[str, Any]]:
     try:
         for line in lines:
             writer.write(line + b"\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 heard = await reader.readline()
             if not heard:
                 break
@@ -116,7 +116,7 @@ async def test_many_clients_are_bounded_and_silent_ones_do_no_harm(make_site: Ma
     try:
         assert (await site.ask("status"))["daemon"]
         more = [await asyncio.open_unix_connection(path) for _ in range(20)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             heard = [await reader.readline() for reader, _ in more[10:]]
         assert all(json.loads(line)["error"]["code"] == "control.busy" for line in heard)
         held += more

@@ -48,7 +48,7 @@ async def refused_with_503(site: Site, outside: Ua) -> None:
         call.cancel()
         return False
 
-    await site.until("calls are refused", refused, 10.0)
+    await site.until("calls are refused", refused)
     grounds = (await site.ask("status"))["daemon"]["counters"]["voice"]["sip"]["refused"]
     assert {"ledger", "behind"} & set(grounds), grounds
 
@@ -56,7 +56,7 @@ async def refused_with_503(site: Site, outside: Ua) -> None:
 async def works_again(site: Site, outside: Ua, texts: int) -> None:
     """The alarm is over, what was accepted is in the ledger, calls are taken."""
 
-    await site.until("the alarm is over", lambda: told(site, False), 15.0)
+    await site.until("the alarm is over", lambda: told(site, False))
     for row in (await site.ask("interactions"))["listed"]:
         with contextlib.suppress(AssertionError):
             await site.ask("interaction.hangup", interaction=row["interaction"])

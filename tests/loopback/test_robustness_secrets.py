@@ -16,7 +16,7 @@ from ccd.ids import FastChance, SeededChance
 from ccd.voice.stack import masked
 from tests.interop.conftest import make_site  # noqa: F401  the fixture
 from tests.interop.daemon_site import PASSWORD, Site
-from tests.interop.parties import caller, phone, talk
+from tests.interop.parties import being_written, caller, phone, talk
 from tests.interop.wire import Ua
 from tests.loopback.test_robustness_control import conversed
 
@@ -96,7 +96,7 @@ async def test_files_and_sockets_are_for_owner_and_group(make_site: Make) -> Non
         os.umask(former)
     async with phone(site) as agent, caller(site) as outside:
         call, _ = await talk(site, outside, agent)
-        await asyncio.sleep(0.5)
+        await being_written(site)
         assert (await call.bye()).status == 200
         await site.until_idle()
     state = site.folder / "state"

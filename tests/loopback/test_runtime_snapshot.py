@@ -28,8 +28,8 @@ def spawner(code: str, reports: Reports, *arguments: str, timeout_s: float = 20.
 
 
 async def test_it_runs_at_low_priority_and_reports_the_exit(reports: Reports) -> None:
-    code = "import os, sys; sys.stdin.read(); print(os.nice(0), file=sys.stderr); sys.exit(3)"
-    run = spawner("import time; time.sleep(0.2);" + code, reports)
+    wait = "import os, sys, time\nfor _ in range(500):\n  os.nice(0) < 10 and time.sleep(0.02)\n"
+    run = spawner(wait + "sys.stdin.read(); print(os.nice(0), file=sys.stderr); sys.exit(3)", reports)
     assert run.spawn()
     await run.finished()
     ((code, nice),) = reports.got

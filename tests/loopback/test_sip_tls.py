@@ -138,7 +138,7 @@ async def test_who_speaks_no_tls_is_counted_and_cut_off(open_station: Open) -> N
 async def test_who_begins_no_handshake_is_cut_off_and_counts_among_the_connections(
     open_station: Open,
 ) -> None:
-    station: Station = await open_station(limits=StreamLimits(handshake_s=0.2, a_host=3))
+    station: Station = await open_station(limits=StreamLimits(handshake_s=1.0, a_host=3))
     clients = [await asyncio.open_connection(*station.at("TLS")) for _ in range(3)]
     await until(lambda: station.stack.report()["connections"] == 3)
     reader, writer = await asyncio.open_connection(*station.at("TLS"))
@@ -207,7 +207,7 @@ def test_the_same_on_the_loop_of_the_daemon(server: Certificate, ours: Certifica
     """uvloop's TLS is not asyncio's: a client that verifies, one without TLS, and one that says nothing."""
 
     async def all_three() -> None:
-        station = Station(1, QUICK, StreamLimits(handshake_s=0.3))
+        station = Station(1, QUICK, StreamLimits(handshake_s=1.0))
         file, key = map(str, server)
         settings = TransportSettings(protocol="tls", host="127.0.0.1", port=0, certificate=file, key=key)
         await station.stack.start((settings,), station.hear)

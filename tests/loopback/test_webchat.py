@@ -225,6 +225,7 @@ async def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.Monk
     monkeypatch.setattr("ccd_webchat.visits.HELLO_S", 0.02)
     outside = await WebOutside.begin()
     assert await (await outside.connect()).closed() == 1008
+    monkeypatch.setattr("ccd_webchat.visits.HELLO_S", WAIT_S)
     monkeypatch.setattr("ccd_webchat.visits.FIRST_TEXT_S", 0.02)
     visitor = await outside.connect()
     await visitor.hello()
@@ -248,6 +249,7 @@ async def test_a_reader_that_stands_still_is_closed_and_gets_everything_when_bac
     async with asyncio.timeout(WAIT_S):
         while outside.web.report("visitors")[0]["connected"]:
             await asyncio.sleep(0.01)
+    monkeypatch.setattr(server, "WRITE_S", WAIT_S)
     again = await outside.connect(max_msg_size=0)
     await again.hello(visitor.token, after="none")
     visitor.vanish()

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 from tests.peers.ports import free_block, free_port
-from tests.peers.process import PeerFailed, PeerProcess, program
+from tests.peers.process import WAIT_S, PeerFailed, PeerProcess, program
 from tests.peers.steered import SteeredPhone
 from tests.peers.tones import write_tone
 
@@ -135,7 +135,7 @@ class Baresip(SteeredPhone):
 
     # life
 
-    async def start(self, timeout_s: float = 10.0) -> None:
+    async def start(self, timeout_s: float = WAIT_S) -> None:
         """Until it is ready and, with a registrar, registered."""
         await self._process.start()
         async with asyncio.timeout(timeout_s):
@@ -185,7 +185,7 @@ class Baresip(SteeredPhone):
 
     # control
 
-    async def command(self, name: str, params: str = "", timeout_s: float = 5.0) -> str:
+    async def command(self, name: str, params: str = "", timeout_s: float = WAIT_S) -> str:
         """One menu command; returns what it prints. Raises `PeerFailed` when baresip says no."""
         writer = self._writer
         assert writer is not None, "start() first"

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from tests.peers.ports import free_port
 from tests.peers.process import PeerFailed, PeerProcess, program
 
-READY_S = 5.0
+READY_S = 20.0
 _PROBE = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x05ready\x04test\x00\x00\x01\x00\x01"
 
 

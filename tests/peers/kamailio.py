@@ -3,12 +3,11 @@
 import asyncio
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.peers.certificates import Certificate
+from tests.peers.peer import Peer
 from tests.peers.ports import free_port
-from tests.peers.process import PeerFailed, PeerMissing, PeerProcess, program
+from tests.peers.process import WAIT_S, PeerFailed, PeerMissing, PeerProcess, program
 
 MODULES = "/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
 
@@ -108,7 +107,7 @@ request_route {{
 """Phones and carriers send to it, it sends all to the centre (`carrier`); the centre's calls go by Path."""
 
 
-class Kamailio:
+class Kamailio(Peer):
     """A carrier with one customer: numbers like `outside` go to `carrier`, others to the customer."""
 
     def __init__(
@@ -160,7 +159,7 @@ class Kamailio:
     def address(self) -> str:
         return f"{self.host}:{self.port}"
 
-    async def start(self, timeout_s: float = 10.0) -> None:
+    async def start(self, timeout_s: float = WAIT_S) -> None:
         """Until it takes connections."""
         await self._process.start()
         async with asyncio.timeout(timeout_s):
@@ -180,16 +179,3 @@ class Kamailio:
 
     def tail(self) -> str:
         return self._process.tail()
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()

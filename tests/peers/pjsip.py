@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.peers.ports import free_block, free_port
-from tests.peers.process import PeerFailed, PeerMissing, PeerProcess
+from tests.peers.process import WAIT_S, PeerFailed, PeerMissing, PeerProcess
 from tests.peers.steered import SteeredPhone
 from tests.peers.tones import write_tone
 
@@ -112,7 +112,7 @@ class PjsipPhone(SteeredPhone):
 
     # life
 
-    async def start(self, timeout_s: float = 10.0) -> None:
+    async def start(self, timeout_s: float = WAIT_S) -> None:
         """Until it runs and, when it shall register, is registered."""
         await self._process.start()
         self._reading = asyncio.create_task(self._read())
@@ -184,7 +184,7 @@ class PjsipPhone(SteeredPhone):
 
     # what happens
 
-    async def state(self, wanted: str, timeout_s: float = 10.0, call: int = 0) -> dict[str, Any]:
+    async def state(self, wanted: str, timeout_s: float = WAIT_S, call: int = 0) -> dict[str, Any]:
         """The next `call_state` CALLING, EARLY, CONNECTING, CONFIRMED or DISCONNECTED."""
         return await self.event(
             "call_state",
@@ -201,7 +201,7 @@ class PjsipPhone(SteeredPhone):
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
         return f"{super().words(problem)}\n{tail}"
 
-    async def _ask(self, verb: str, timeout_s: float = 5.0, **values: Any) -> dict[str, Any]:
+    async def _ask(self, verb: str, timeout_s: float = WAIT_S, **values: Any) -> dict[str, Any]:
         stdin = self._process.process.stdin
         assert stdin is not None
 

@@ -18,6 +18,8 @@ class PeerFailed(RuntimeError):
     """The program did not do what it was asked; the message ends with the tail of its log."""
 
 
+WAIT_S = 20.0
+"""For whatever a peer is to do: long, as a busy machine is no fault, and nothing waits for it in vain."""
 AHEAD = -10
 """Nice value of a phone, as of the media workers that it listens to: what loads the machine is the tests."""
 

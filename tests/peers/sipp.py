@@ -20,7 +20,7 @@ from typing import Self
 
 from tests.peers.digits_pcap import write_digits
 from tests.peers.ports import free_block
-from tests.peers.process import PeerFailed, PeerProcess, pinned, program
+from tests.peers.process import WAIT_S, PeerFailed, PeerProcess, pinned, program
 
 SCENARIOS = Path(__file__).resolve().parents[1] / "data" / "sipp"
 DEFAULTS: Mapping[str, str] = {
@@ -176,7 +176,7 @@ class Sipp:
     async def start(self) -> None:
         await self._process.start()
 
-    async def ready(self, timeout_s: float = 5.0) -> None:
+    async def ready(self, timeout_s: float = WAIT_S) -> None:
         """Until it listens (its port is taken)."""
         async with asyncio.timeout(timeout_s):
             # the kernel tells nobody when a foreign process binds, so we look

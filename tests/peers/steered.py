@@ -2,15 +2,15 @@
 
 import asyncio
 import itertools
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from tests.peers.process import PeerFailed, PeerProcess
+from tests.peers.peer import Peer
+from tests.peers.process import WAIT_S, PeerFailed, PeerProcess
 
 
-class SteeredPhone(ABC):
+class SteeredPhone(Peer):
     """A foreign phone over a control line of JSON objects; `async with` starts it and stops it.
 
     A phone gives `start` and `stop`, and reads its line: an answer goes to `_answered`, an event to `_told`.
@@ -29,25 +29,12 @@ class SteeredPhone(ABC):
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
     @abstractmethod
-    async def start(self, timeout_s: float = 10.0) -> None:
+    async def start(self, timeout_s: float = WAIT_S) -> None:
         """Until it can be steered and, where it shall register, is registered."""
 
     @abstractmethod
     async def stop(self) -> None:
         """End its calls, unregister, complete its recordings; also what never started can be stopped."""
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.stop()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def words(self, problem: str) -> str:
         """The problem with all that helps to find its cause."""
@@ -58,7 +45,7 @@ class SteeredPhone(ABC):
     async def event(
         self,
         *kinds: str,
-        timeout_s: float = 10.0,
+        timeout_s: float = WAIT_S,
         where: Callable[[dict[str, Any]], bool] = lambda event: True,
     ) -> dict[str, Any]:
         """The next event of one of these kinds after the last one that was taken here.

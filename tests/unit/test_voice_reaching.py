@@ -8,47 +8,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.ids import SeededChance
 from ccd.model.facts import TrunkChanged
-from ccd.model.settings import SipSettings, TrunkSettings
-from ccd.sip.events import Flow
+from ccd.model.settings import TrunkSettings
 from ccd.sip.registering import MIN_WAIT_S
 from ccd.sip.transaction import ClientTransaction
 from ccd.voice.locating import AGAIN_S
 from ccd.voice.streams import Trust
 from ccd.voice.trunk_targets import REST_S
-from ccd.voice.trunks import Trunks
+from tests.unit import trunk_scene
 from tests.unit.names_twin import NamesTwin, settle
-from tests.unit.voice_twins import LISTENER, HandClock, Inbox, StackTwin
+from tests.unit.trunk_scene import flow_from
 
-SIP = SipSettings(domain="ccd.test", qualify_timeout_s=4.0, user_agent="ccd")
 FIRST, SECOND, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 
 def trunk(name: str = "acme", host: str = "carrier.test", **more: Any) -> TrunkSettings:
-    return TrunkSettings(name, host, **{"qualify_s": 0.0, **more})
+    return trunk_scene.trunk(name, host, **more)
 
 
-def flow_from(host: str, port: int = 5060) -> Flow:
-    return Flow("UDP", host, port, LISTENER)
+class Scene(trunk_scene.Scene):
+    """With a DNS, and far ends that answer."""
 
-
-class Scene:
     def __init__(self, names: NamesTwin, *settings: TrunkSettings) -> None:
+        super().__init__(*settings, names=names)
         self.names = names
-        self.clock = HandClock()
-        self.stack = StackTwin(self.clock)
-        self.inbox = Inbox()
-        self.trunks = Trunks(
-            {each.name: each for each in settings},
-            SIP,
-            "FR",
-            self.clock,
-            SeededChance(9),
-            self.stack,
-            self.inbox,
-            names,
-        )
         self.dead: set[str] = set()
         """Addresses that answer nothing; the others answer all."""
         self.answers: dict[str, int] = {}

@@ -6,44 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccd.ids import SeededChance
 from ccd.model.facts import TrunkChanged
-from ccd.model.settings import Secret, SipSettings, TrunkSettings
+from ccd.model.settings import Secret, TrunkSettings
 from ccd.sip import digest
-from ccd.sip.events import Flow
 from ccd.sip.message import Response
 from ccd.voice.numbers import Caller
 from ccd.voice.sources import Sources
-from ccd.voice.trunks import Trunks
-from tests.unit.voice_twins import LISTENER, HandClock, Inbox, StackTwin, arrived
+from tests.unit import trunk_scene
+from tests.unit.trunk_scene import flow_from, trunk
+from tests.unit.voice_twins import arrived
 
-SIP = SipSettings(domain="ccd.test", qualify_timeout_s=4.0, user_agent="ccd")
 PASSWORD = "right"
 
 
-def trunk(name: str, host: str = "192.0.2.10", **more: object) -> TrunkSettings:
-    return TrunkSettings(name, host, **{"qualify_s": 0.0, **more})  # type: ignore[arg-type]
-
-
-def flow_from(host: str, port: int = 5060) -> Flow:
-    return Flow("UDP", host, port, LISTENER)
-
-
-class Scene:
-    def __init__(self, *settings: TrunkSettings) -> None:
-        self.clock = HandClock()
-        self.stack = StackTwin(self.clock)
-        self.inbox = Inbox()
-        self.trunks = Trunks(
-            {each.name: each for each in settings},
-            SIP,
-            "FR",
-            self.clock,
-            SeededChance(9),
-            self.stack,
-            self.inbox,
-        )
-
+class Scene(trunk_scene.Scene):
     def to_next(self) -> float:
         deadline = self.trunks.next_deadline()
         assert deadline is not None
