@@ -54,6 +54,7 @@ from ccd.voice.channel import VoiceChannel
 from ccd.voice.dialling import recordings_folder
 from ccd.voice.media_engine import EmbeddedEngine
 from ccd.voice.media_link import child_environment
+from ccd.voice.securing import likely
 from ccd.voice.speech_ahead import plan_of
 
 log = structlog.get_logger("ccd")
@@ -92,7 +93,7 @@ class Daemon:
         chance = FastChance()
         self.voice = VoiceChannel(
             settings,
-            EmbeddedEngine(_media(settings), speech=plan_of(settings)),
+            EmbeddedEngine(_media(settings), speech=plan_of(settings), encrypts=likely(settings)),
             self.clock,
             chance,
             self._behind,

@@ -48,9 +48,14 @@ class EmbeddedEngine:
     """Implements `MediaEngine`."""
 
     def __init__(
-        self, settings: MediaSettings, gather_ms: float = GATHER_MS, speech: SpeechPlan | None = None
+        self,
+        settings: MediaSettings,
+        gather_ms: float = GATHER_MS,
+        speech: SpeechPlan | None = None,
+        encrypts: bool = False,
     ) -> None:
-        """`settings.host`: the local address for RTP, loopback when empty."""
+        """`settings.host`: the local address for RTP, loopback when empty; `encrypts`: legs may well be."""
+        self._encrypts = encrypts
         self._speech = speech
         self._settings = settings
         self._host = settings.host or LOCAL
@@ -108,6 +113,7 @@ class EmbeddedEngine:
             self._gather_ms,
             self._speech,
             settings.inband_dtmf,
+            self._encrypts,
         )
         link = MediaLink(index, begin, self._on_fact, self._on_end)
         self._tries[index] = (self._tries.get(index, (0, 0.0))[0] + 1, monotonic())

@@ -9,6 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from math import inf
 from typing import Any, Final
 
@@ -79,6 +80,8 @@ class MediaLoop:
             begin.speech,
             begin.inband_dtmf,
         )
+        if begin.encrypts:
+            import_module("ccd.media.srtp")
         self._running = True
         self._stray = 0
         self._lags = [0] * LAG_STEPS

@@ -4,10 +4,12 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ccd.media.leg import Leg
-from ccd.media.srtp import Srtp
+
+if TYPE_CHECKING:
+    from ccd.media.srtp import Srtp
 
 REST_S: Final = 2.0
 """A port is given out again only after this long, so that late packets of the last call are gone."""
@@ -39,7 +41,7 @@ class Secured:
 
     __slots__ = ("_receive", "_send", "srtp")
 
-    def __init__(self, rtp: socket.socket, srtp: Srtp) -> None:
+    def __init__(self, rtp: socket.socket, srtp: "Srtp") -> None:
         self._receive = rtp.recvfrom_into
         self._send = rtp.sendto
         self.srtp = srtp
@@ -61,10 +63,16 @@ class Secured:
 
 def secure(port: Port, suite: str, ours: bytes, theirs: bytes, mki: int = 0) -> None:
     """Encrypt from now on. With the same keys as before nothing changes. Raises `KeyError` or `ValueError`
-    for what is no suite or key of it."""
+    for what is no suite or key of it.
+
+    libsrtp is 5 MB, and 10 ms to load: whoever never encrypts does without, whoever may has it loaded before
+    (`Begin.encrypts`).
+    """
     if port.secured is not None:
         port.secured.srtp.take(suite, ours, theirs, mki)
         return
+    from ccd.media.srtp import Srtp
+
     port.secured = secured = Secured(port.rtp, Srtp(suite, ours, theirs, mki))
     port.receive, port.send = secured.receive, secured.send
 

@@ -34,6 +34,8 @@ class Begin(MediaCommand, frozen=True):
     """How texts are spoken; None: they are left out."""
     inband_dtmf: str = INBAND_OFF
     """Which legs are listened to for tones: see `MediaSettings.inband_dtmf`."""
+    encrypts: bool = False
+    """Legs are likely to be encrypted: load what that needs before there is audio."""
 
 
 class OpenPorts(MediaCommand, frozen=True):

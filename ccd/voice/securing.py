@@ -5,13 +5,21 @@ Keys of SRTP stand readable in SDP (RFC 4568): where SIP itself is not encrypted
 
 from typing import TYPE_CHECKING
 
-from ccd.model.settings import SRTP_OFF, SRTP_REQUIRED
+from ccd.model.settings import SRTP_OFF, SRTP_REQUIRED, Settings
 from ccd.sip.crypto import Agreed, Keys, Wanted
 from ccd.sip.endpoint import Flow
 from ccd.voice.engine import Srtp
 
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
+
+
+def likely(settings: Settings) -> bool:
+    """Whether calls are to be expected that are encrypted: there is SIP over TLS, or audio that must be."""
+    trunks, devices = settings.trunks.values(), settings.devices.values()
+    asked = {trunk.srtp for trunk in trunks} | {device.srtp for device in devices}
+    protocols = {trunk.protocol for trunk in trunks} | {each.protocol for each in settings.sip.transports}
+    return SRTP_REQUIRED in asked or "tls" in protocols
 
 
 def wanted(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str = "") -> Wanted:

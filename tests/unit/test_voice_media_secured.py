@@ -1,12 +1,18 @@
 """Encryption stands at the socket: nothing of it is in the way of plain legs."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from ccd.media.srtp import Srtp
+from ccd.model.settings import Settings, TransportSettings, TrunkSettings
 from ccd.voice.media_ports import Port, secure, unsecure
+from ccd.voice.securing import likely
+from tests.unit.control_room import RULES
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 OURS, THEIRS = bytes(range(30)), bytes(range(1, 31))
@@ -60,3 +66,31 @@ def test_the_same_keys_keep_what_stands(port: Port) -> None:
     assert port.secured is before
     with pytest.raises(ValueError):
         secure(port, SUITE, OURS, b"short")
+
+
+def loaded(code: str) -> bool:
+    """Whether libsrtp is, after some code in a process of its own."""
+    ask = f"{code}; import sys; print('pylibsrtp' in sys.modules)"
+    return subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True).stdout == b"True\n"
+
+
+def test_the_library_is_loaded_by_who_encrypts() -> None:
+    assert not loaded("import ccd.daemon, ccd.voice.media_worker")
+    assert loaded("import ccd.media.srtp")
+
+
+def test_a_worker_that_will_encrypt_loads_it_before_there_is_audio() -> None:
+    begin = "Begin('127.0.0.1', 1024, 1025, 0.0, (), (), 1.0, encrypts={})"
+    code = "import socket; from ccd.voice.media_loop import *; MediaLoop(socket.socketpair()[0], {})"
+    assert loaded(code.format(begin.format(True))) and not loaded(code.format(begin.format(False)))
+
+
+def test_when_it_is_likely() -> None:
+    plain = Settings(RULES)
+    assert not likely(plain)
+    tls = msgspec.structs.replace(plain.sip, transports=(TransportSettings(protocol="tls"),))
+    assert likely(msgspec.structs.replace(plain, sip=tls))
+    trunk = TrunkSettings("t", "h")
+    for keys, wanted in (({}, False), ({"protocol": "tls"}, True), ({"srtp": "required"}, True)):
+        each = msgspec.structs.replace(trunk, **keys)
+        assert likely(msgspec.structs.replace(plain, trunks={"t": each})) is wanted
