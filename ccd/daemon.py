@@ -33,7 +33,7 @@ from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings
 from ccd.outside.bots import BotChannel
 from ccd.outside.channel import OutsideChannel
-from ccd.runtime import backups, garbage
+from ccd.runtime import alarms, backups, garbage
 from ccd.runtime.centre import Centre
 from ccd.runtime.doors import Doors
 from ccd.runtime.forgetting import forget_beside, forget_old
@@ -121,7 +121,8 @@ class Daemon:
         )
         self.upkeep = self._upkeep()
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
-        self.control = ControlServer(socket_path, settings.control, verbs(self._doors()))
+        self.doors = self._doors()
+        self.control = ControlServer(socket_path, settings.control, verbs(self.doors))
         self.notifier = Notifier(os.environ)
         log.info("replayed", facts=replayed.facts, seconds=round(replayed.seconds, 3))
 
@@ -206,6 +207,7 @@ class Daemon:
             if self.clock.follow():
                 self.runtime.refresh_time()
             await self.renew_holidays()
+            alarms.look(self.doors)
             if self.runtime.mute_s() < LEDGER_MUTE_S:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())
             garbage.collect_if_quiet(self.voice.stack.endpoint.active + len(self.centre.state.interactions))

@@ -6,13 +6,14 @@ that turns this off. Phones show none; they prove who they are by digest, inside
 
 import ssl
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import msgspec
 
 from ccd.errors import Misconfigured
 
-SOON_S = 14 * 86400.0
+SOON_S = 30 * 86400.0
 """A certificate that ends within this time ought to have been renewed."""
 
 
@@ -27,7 +28,12 @@ class Shown(msgspec.Struct, frozen=True):
     @property
     def ends(self) -> str:
         """The last day, in UTC."""
-        return datetime.fromtimestamp(self.ends_at, UTC).strftime("%Y-%m-%d")
+        return day(self.ends_at)
+
+
+def day(at: float) -> str:
+    """An instant's day in UTC, as in certificates."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
 def server_context(certificate: str, key: str) -> ssl.SSLContext:
@@ -50,6 +56,21 @@ def client_context(ca: str = "") -> ssl.SSLContext:
         raise Misconfigured("tls-authority", f"{ca} cannot be used as an authority: {said(error)}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def authority_ends(ca: str) -> float:
+    """When the last of the authorities in a file (PEM) ends, in epoch seconds: of many one may have ended.
+
+    Infinite when what is in it is trusted without being an authority. Raises `Misconfigured` when it cannot
+    be used.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured("tls-authority", f"{ca} cannot be used as an authority: {said(error)}") from error
+    ends = [float(ssl.cert_time_to_seconds(str(each["notAfter"]))) for each in context.get_ca_certs()]
+    return max(ends, default=inf)
 
 
 def load(context: ssl.SSLContext, certificate: str, key: str) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ccd.cli.completion import agent_names, queue_names
+from ccd.cli.completion import agent_names, queue_names, reason_names
 from ccd.cli.session import Json, session_of
 from ccd.cli.status import WORDS
 from ccd.cli.text import clean, duration, since, table
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         ("logout", logout),
         ("pause", pause),
         ("ready", ready),
+        ("reasons", reasons),
         ("wrap-up", wrap_up),
     ):
         one.command(name)(verb)
@@ -85,7 +86,9 @@ def logout(context: typer.Context, agent: Name, when_done: WhenDone = False, jso
 def pause(
     context: typer.Context,
     agent: Name,
-    reason: Annotated[str, typer.Argument(help="Reason, by its name or its code.")] = "",
+    reason: Annotated[
+        str, typer.Argument(help="Reason, by its name or its code.", autocompletion=reason_names)
+    ] = "",
     when_done: WhenDone = False,
     json: Json = False,
 ) -> None:
@@ -111,6 +114,16 @@ def ready(context: typer.Context, agent: Name, json: Json = False) -> None:
     session_of(context).show("agent.ready", json, _said, agent=agent)
 
 
+def reasons(context: typer.Context, json: Json = False) -> None:
+    """List the reasons for a pause. Code, whether it is paid, how long it may last.
+
+    \b
+    Example:
+      ccctl agent reasons
+    """
+    session_of(context).show("agent.reasons", json, _reason_table)
+
+
 def wrap_up(
     context: typer.Context,
     agent: Name,
@@ -131,6 +144,26 @@ def wrap_up(
         raise typer.BadParameter("say what to do with it: --extend or --end")
     asked = {"extend": True} if extend else {"end": True}
     session_of(context).show("agent.wrap_up", json, _said, agent=agent, **asked)
+
+
+_AFTER = {"alarm": "an alarm stands", "ready": "the agent is ready", "log_out": "the agent is logged out"}
+
+
+def _reason_table(rows: list[dict[str, Any]]) -> list[str]:
+    """A line a reason."""
+    if not rows:
+        return ["no reasons are set up: any word will do"]
+    cells = [
+        (
+            row["code"],
+            row["reason"],
+            "paid" if row["paid"] else "unpaid",
+            duration(row["longest_s"]),
+            _AFTER[row["on_longest"]] if row["longest_s"] is not None else "-",
+        )
+        for row in rows
+    ]
+    return table(("CODE", "REASON", "TIME", "LONGEST", "THEN"), cells, ("LONGEST",))
 
 
 def _later(when_done: bool) -> dict[str, Any]:

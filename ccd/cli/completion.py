@@ -55,6 +55,7 @@ def names(verb: str, key: str) -> Callable[[str], list[str]]:
     return complete
 
 
+reason_names = names("agent.reasons", "reason")
 agent_names = names("agents", "agent")
 queue_names = names("queues", "queue")
 interaction_names = names("interactions", "interaction")

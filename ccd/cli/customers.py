@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     )
     customer.command("show")(show)
     customer.command("forget")(forget)
+    customer.command("erase")(erase)
     app.add_typer(customer, name="customer")
 
 
@@ -42,6 +43,65 @@ def forget(context: typer.Context, customer: Who, json: Json = False) -> None:
       ccctl customer forget +33612345678
     """
     session_of(context).show("customer.forget", json, _forgotten, customer=customer)
+
+
+def erase(
+    context: typer.Context,
+    customer: Who,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only say what would go.")] = False,
+    json: Json = False,
+) -> None:
+    """Erase a customer: address, texts, recordings, messages, answers, memories.
+
+    Without --yes it lists what would go. Figures, times and agents stay, so that reports
+    add up. It cannot be taken back. What remains where: docs/erasure.md.
+
+    \b
+    Example:
+      ccctl customer erase +33612345678
+      ccctl customer erase +33612345678 --yes
+    """
+    session = session_of(context)
+    session.json = json
+    whole: dict[str, Any] = {}
+    asked: dict[str, Any] = {"customer": customer, "yes": yes}
+    while True:  # a long ledger is read in parts, so that calls are served between them
+        part = session.ask("customer.erase", **asked)
+        whole = _joined(whole, part)
+        if not part["goes_on_at"]:
+            break
+        asked["until"] = part["goes_on_at"]
+    session.tell(whole, _erased(whole))
+
+
+def _joined(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Two parts of an answer as one."""
+    if not whole:
+        return part
+    keys = ("interactions", "mentioned", "running", "names")
+    lists = {key: [*whole[key], *part[key]] for key in keys}
+    return {**whole, **lists, "files": whole["files"] + part["files"], "goes_on_at": part["goes_on_at"]}
+
+
+def _erased(row: dict[str, Any]) -> list[str]:
+    found = [row["interactions"], row["mentioned"], row["running"], row["names"]]
+    if not any(found):
+        return [clean(f"nothing is kept of {row['customer']}")]
+    who, files = row["customer"], counted(row["files"], "file")
+    lines = [
+        f"{who} is erased" if row["erased"] else f"of {who} would be erased",
+        f"  {counted(len(row['interactions']), 'interaction')}, with {files} of audio",
+    ]
+    if row["mentioned"]:
+        lines.append(f"  the number in {counted(len(row['mentioned']), 'interaction')} of others")
+    for each in row["running"]:
+        when = "ends now" if each["waits"] else "erased when it is over"
+        lines.append(f"  interaction {each['interaction']}, which runs ({each['what']}): {when}")
+    if row["names"]:
+        lines.append("  what conditions, callers' last agents and surveys remember")
+    if not row["erased"]:
+        lines.append("nothing was changed: say it again with --yes")
+    return [clean(line) for line in lines]
 
 
 def _shown(row: dict[str, Any]) -> list[str]:

@@ -38,7 +38,7 @@ from ccd.cli import (
     trunks,
     voicemail,
 )
-from ccd.cli.session import SOCKET_VARIABLE, Session, session_of
+from ccd.cli.session import JSON, SOCKET_VARIABLE, Session, UsageError, session_of, wrong_usage
 from ccd.control.client import DEFAULT_SOCKET
 from ccd.errors import CcdError
 
@@ -113,10 +113,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows `?` for an arrow
     session = Session()
+    args = list(sys.argv[1:] if argv is None else argv)
+    session.json = JSON in args  # what is wrong with the rest of the line is told in it too
     try:
-        build()(args=list(sys.argv[1:] if argv is None else argv), obj=session, prog_name="ccctl")
+        code = build()(args=args, obj=session, prog_name="ccctl", standalone_mode=not session.json)
     except CcdError as error:
         sys.exit(session.fail(error))
+    except UsageError as error:
+        sys.exit(session.fail(wrong_usage(error)))
+    sys.exit(code or 0)
 
 
 if __name__ == "__main__":

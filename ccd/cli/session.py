@@ -21,8 +21,13 @@ OK, REFUSED, WRONG, UNREACHABLE, LATER = range(5)
 SOCKET_VARIABLE = "CCD_SOCKET"
 _KINDS = {"misconfigured": WRONG, "usage": WRONG, "try_later": LATER}
 
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+JSON = "--json"
+Json = Annotated[bool, typer.Option(JSON, help="Print the answer as JSON.")]
 """The option that every verb has."""
+
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What typer raises when a line cannot be understood; it does not give it a name of its own."""
 
 
 class Session:
@@ -94,7 +99,17 @@ def _as_json(error: CcdError) -> dict[str, Any]:
         parts = {"kind": error.kind, "code": error.code, "problem": error.problem, "cure": error.cure}
         return {**parts, "details": error.details}
     problem, _, cure = error.message.partition(" — ")
-    return {"kind": type(error).__name__.lower(), "code": error.code, "problem": problem, "cure": cure}
+    kind, details = type(error).__name__.lower(), getattr(error, "details", [])
+    return {"kind": kind, "code": error.code, "problem": problem, "cure": cure, "details": list(details)}
+
+
+def wrong_usage(error: Exception) -> Declined:
+    """What typer says of a line, as the daemon says what it does not understand."""
+    context = getattr(error, "ctx", None)
+    words = context.command_path if context is not None else "ccctl"
+    told = getattr(error, "format_message", error.__str__)()
+    problem = str(told).rstrip(".") or "something is missing"
+    return Declined("usage", "usage", problem, f"see `{words} --help`")
 
 
 def _fault_line(fault: Any) -> str:

@@ -83,8 +83,11 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def alarm_lines(alarms: list[dict[str, Any]]) -> list[str]:
-    """A line an alarm."""
-    lines = [f"! {alarm['what']} {alarm['name']}".rstrip() + f": {alarm['why']}" for alarm in alarms]
+    """A line an alarm, with how long it has stood."""
+    lines = [
+        f"! {alarm['what']} {alarm['name']}".rstrip() + f": {alarm['why']} (for {duration(alarm['for_s'])})"
+        for alarm in alarms
+    ]
     return [cut(clean(line), width()) for line in lines]
 
 

@@ -108,7 +108,9 @@ def _normalised(settings: Settings, numbers: dict[str, str]) -> Settings:
     trunks = {name: _trunk(trunk, country) for name, trunk in settings.trunks.items()}
     over = {name: profiles.normalise(profile, country) for name, profile in rules.profiles.items()}
     changed = {"agents": agents, "queues": queues, "flows": flows, "numbers": numbers, "surveys": surveys}
-    daemon = {"country": country, "zone": settings.daemon.zone, "history_days": settings.daemon.history_days}
+    daemon = {
+        key: getattr(settings.daemon, key) for key in ("country", "zone", "history_days", "longest_call_s")
+    }
     rules = msgspec.structs.replace(rules, **changed, profiles=over, **daemon)
     rules = msgspec.structs.replace(rules, texts=prompt_texts(rules, settings.media, SHIPPED))
     return msgspec.structs.replace(settings, rules=rules, trunks=trunks)

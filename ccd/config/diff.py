@@ -10,7 +10,7 @@ from ccd.config.faults import Path, shown, written
 from ccd.model.hours import CalendarRule
 from ccd.model.settings import Secret, Settings
 
-_LEFT_OUT = frozenset({"sources", "country", "zone", "history_days", "texts"})
+_LEFT_OUT = frozenset({"sources", "country", "zone", "history_days", "longest_call_s", "texts"})
 """No keys of the file: in the rules, texts are those of `texts.toml`, and the others those of `daemon`."""
 _FLAT = "rules"
 """Stands in no key of the file: agents, queues and flows are at the top there."""

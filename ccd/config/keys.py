@@ -75,6 +75,7 @@ KEYS: dict[str, Key] = {
         choices=("debug", "info", "warning", "error"), doc="Least level that is logged."
     ),
     "DaemonSettings.drain_s": _seconds(),
+    "DaemonSettings.longest_call_s": _seconds(),
     "DaemonSettings.history_days": Key(low=0.0, high=400.0),
     "DaemonSettings.disk_alarm_pct": Key(low=1.0, high=100.0),
     "LedgerSettings.path": Key(path=True),
@@ -136,6 +137,7 @@ KEYS: dict[str, Key] = {
     ),
     "MediaSettings.inband_dtmf": Key(choices=(INBAND_AUTO, INBAND_OFF, INBAND_ON)),
     "MediaSettings.dead_after_s": _seconds(3600.0),
+    "MediaSettings.silent_call_s": _seconds(),
     "MediaSettings.recordings": Key(path=True),
     "MediaSettings.recordings_keep_days": Key(low=0.0, high=36_500.0),
     "MediaSettings.prompts": Key(path=True),

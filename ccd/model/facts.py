@@ -6,6 +6,8 @@ A leg id is `CHANNEL:TOKEN`; the part before the colon names the channel instanc
 """
 
 from ccd.model.fact import Fact as Fact  # noqa: PLC0414 (found here too)
+from ccd.model.facts_erasing import CustomerErased as CustomerErased  # noqa: PLC0414 (these too)
+from ccd.model.facts_erasing import NameDigest as NameDigest  # noqa: PLC0414
 from ccd.model.facts_outside import BotEnded as BotEnded  # noqa: PLC0414 (these too)
 from ccd.model.facts_outside import BotSaid as BotSaid  # noqa: PLC0414
 from ccd.model.facts_outside import BotStarted as BotStarted  # noqa: PLC0414
@@ -201,6 +203,8 @@ class MediaLost(Fact, frozen=True):
     silent_s: float
     alive: bool = False
     """It answered when it was asked by the signalling: it is silent, not gone."""
+    both: bool = False
+    """So is the party it is joined with, and for longer than a call may be silent."""
 
 
 class DigitPressed(Fact, frozen=True):
@@ -423,6 +427,7 @@ AnyFact = (
     | NoticeSet
     | NoticeRemoved
     | CustomerForgotten
+    | CustomerErased
     | QueueClosed
     | QueueOpened
     | DrainAsked

@@ -351,6 +351,8 @@ class Rules(Frozen, frozen=True):
     history_days: float = 30.0
     """So long a customer's contacts are remembered for conditions; 0: not at all. Never in a file here: it is
     `daemon.history_days`."""
+    longest_call_s: float = 43_200.0
+    """No call lasts longer; 0: no limit. Never in a file here: it is `daemon.longest_call_s`."""
     texts: dict[str, dict[str, str]] = {}
     """Language → prompt that a flow plays → what it says, for text legs. From `texts.toml` of the prompts."""
 

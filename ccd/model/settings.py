@@ -50,6 +50,9 @@ class DaemonSettings(Frozen, frozen=True):
     """Region (ISO 3166) for numbers written without country code."""
     zone: str = ""
     """Time zone of `time.…` in conditions; empty: that of the calendars, if they have one in common."""
+    longest_call_s: float = 43_200.0
+    """A call that lasts longer than this is ended, whoever speaks: its far ends may have forgotten it. Time
+    spent waiting on the line counts. 0: no limit."""
     history_days: float = 30.0
     """So long a customer's contacts are remembered for `history.…` of conditions; 0: not at all."""
     disk_alarm_pct: float = 90.0
@@ -144,6 +147,9 @@ class MediaSettings(Frozen, frozen=True):
     dead_after_s: float = 30.0
     """A party that should send audio and is silent this long is asked by SIP whether it is there; if it does
     not answer, its call ends. 0: never."""
+    silent_call_s: float = 900.0
+    """A conversation of which both parties send no audio (nor RTCP) for so long is ended, though both answer
+    by SIP; not while one of them holds. Needs `dead_after_s`. 0: never."""
     recordings: str = ""
     """Directory; empty: `recordings` in the state directory."""
     recordings_keep_days: float = 0.0

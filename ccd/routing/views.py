@@ -19,6 +19,7 @@ from ccd.routing.queues import QueueIndex
 from ccd.routing.served import service_level_pct
 from ccd.routing.shares import ShareView, view_shares
 from ccd.routing.state import AgentState, AgentTotals, Place, QueueTotals, RoutingState, WrapUp
+from ccd.routing.unmanned import nobody
 
 Figure = float | bool | str | None
 
@@ -54,6 +55,8 @@ class QueueView(msgspec.Struct, frozen=True):
     """When it opens, epoch seconds; None: it is open, or never."""
     closed_by: str = ""
     """Who closed it by hand; empty: nobody."""
+    nobody: dict[str, int] = {}
+    """Why none of its agents can be rung: how many, by reason; empty: one can, or there is none."""
     shares: tuple[ShareView, ...] = ()
     """Whom it shares out who overflows to, and how often each had its turn."""
 
@@ -289,5 +292,6 @@ def view_queue(
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,
         closed_by=queue.closure.by if queue.closure is not None and queue.closure.holds(now) else "",
+        nobody=nobody(states),
         shares=view_shares(state, queue.rule),
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ccd.bridging import callbacks as lines
 from ccd.bridging.state import Talk
 from ccd.history.state import IN, Detail
-from ccd.runtime import customers
+from ccd.runtime import customers, line_times
 from ccd.runtime.state import Interaction
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def begin(
     info.id = str(state.interactions_made)
     state.interactions[info.id] = info
     if info.leg:
+        line_times.begin(centre, info)
         talk = centre.talks.arrive(
             info.id, info.leg, info.kind, origin=info.origin, display=info.display, language=language
         )

@@ -24,7 +24,7 @@ from ccd.routing import decisions as dec
 from ccd.routing.callbacks import USUAL, customer_first
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.routing.state import Callback as PlaceCallback
-from ccd.runtime import asides
+from ccd.runtime import asides, line_times
 from ccd.runtime.languages import as_the_flow, of_agent
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Callback, Interaction
@@ -278,6 +278,7 @@ def call(centre: "Centre", talk: Talk) -> None:
     """The agent is there: call the customer."""
     info = centre.state.interactions[talk.interaction]
     until = centre.now + rule_of(centre, info.queue).ring_s
+    line_times.begin(centre, info)
     callbacks.dial(centre.talks, talk, until, _shown(info))
 
 
@@ -288,6 +289,7 @@ def call_first(centre: "Centre", info: Interaction, talk: Talk, decision: dec.Of
     if place is None or rule is None or not customer_first(rule, place.callback):
         return False
     until = centre.now + rule_of(centre, decision.queue).ring_s
+    line_times.begin(centre, info)
     callbacks.dial_first(centre.talks, talk, decision.offer, decision.agent, until, _shown(info))
     return True
 

@@ -32,7 +32,7 @@ from ccd.model.step import Say
 from ccd.routing.router import Router
 from ccd.routing.state import Callback
 from ccd.routing.strategies import Strategy
-from ccd.runtime import charges, deletions, emergency, links, recalls, voicemail
+from ccd.runtime import charges, deletions, emergency, line_times, links, longest, recalls, voicemail
 from ccd.runtime.callbacks import callback_number
 from ccd.runtime.consequences import CONSEQUENCES
 from ccd.runtime.entry import seen
@@ -68,6 +68,7 @@ class Centre:
             name for name, talk in self.talks.state.talks.items() if talk.message is not None
         )
         """Interactions with a message, spoken or kept; also some whose message is over."""
+        self.lines = line_times.lines_of(state.interactions)
         self.opens = links.by_digest(state)
         """Digest of a link's token → the question that sent it."""
         self.now = 0.0
@@ -165,6 +166,7 @@ class Centre:
             emergency.next_end(self.state),
             deletions.next_due(self),
             links.next_due(self),
+            longest.next_due(self),
             *(each.next_deadline() for each in (self.router, self.flows, self.talks)),
         ):
             if at is not None and (nearest is None or at < nearest):

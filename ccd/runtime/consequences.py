@@ -23,6 +23,7 @@ from ccd.runtime import (
     customers,
     deletions,
     emergency,
+    erasing,
     links,
     overflowing,
     own_calls,
@@ -339,6 +340,7 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     if record is None:
         return
     customers.ended(centre, info, record)
+    erasing.closing(centre, info, record)
     if info.id in centre.router.state.lost:
         centre.history.keep_lost(record)
     centre.records.append(record_row(record))

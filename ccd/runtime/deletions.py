@@ -19,7 +19,7 @@ DAY_S = 86_400.0
 MOST_AT_ONCE = 20
 """Files asked to be deleted at a time; the next ones follow when these are done."""
 MOST_KEPT = 100_000
-"""Files that wait for their day; one more is left to whoever cleans up."""
+"""Files that wait for their day; one more is left to whoever cleans up, unless it is to go at once."""
 LEG = "voice:files"
 """No leg: it names the channel that keeps the recordings."""
 
@@ -32,7 +32,7 @@ def over(centre: "Centre", info: Interaction, keep_days: float | None) -> None:
 
 def keep(centre: "Centre", path: str, days: float) -> None:
     """Let a file be deleted after so many days; 0: at once."""
-    if len(centre.state.deletions) < MOST_KEPT:
+    if not days or len(centre.state.deletions) < MOST_KEPT:
         heapq.heappush(centre.state.deletions, (centre.now + days * DAY_S, path))
 
 

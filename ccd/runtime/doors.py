@@ -9,6 +9,7 @@ from ccd.channels.port import Channel, Reports
 from ccd.clock import Clock
 from ccd.history.explain import decode_record
 from ccd.history.state import Record
+from ccd.runtime.alarm_board import AlarmBoard
 from ccd.runtime.asking import unknown
 from ccd.runtime.backups import Backups
 from ccd.runtime.centre import Centre
@@ -30,6 +31,8 @@ class Doors(msgspec.Struct, frozen=True):
     """What a reload would change; raises `Misconfigured`."""
     next_start: Callable[[], list[str]] = list
     """What reloads have changed and is in force from the next start on."""
+    board: AlarmBoard = msgspec.field(default_factory=AlarmBoard)
+    """The alarms that stand."""
     backups: Backups | None = None
     full_disks: Callable[[], Mapping[str, str]] = dict
     """What is kept on a disk that is nearly full → how it stands."""

@@ -190,6 +190,13 @@ def _ends_at(state: CentreState, ask: str) -> None:
         heapq.heapify(state.link_ends)
 
 
+def end_of(centre: "Centre", interactions: set[str]) -> None:
+    """The links of some interactions open nothing any more."""
+    found = [ask for ask, link in centre.state.links.items() if link.of.interaction in interactions]
+    for ask in found:
+        _end(centre, ask)
+
+
 def _end(centre: "Centre", ask: str) -> None:
     link = centre.state.links.pop(ask)
     centre.opens.pop(link.digest, None)

@@ -19,7 +19,9 @@ from ccd.runtime import (
     customers,
     deletions,
     emergency,
+    erasing,
     links,
+    longest,
     outside,
     own_calls,
     profiles,
@@ -90,6 +92,7 @@ def _time(centre: "Centre", _: facts.TimePassed) -> None:
     centre.talks.expire(centre.now)
     deletions.delete_due(centre)
     links.expire(centre)
+    longest.end_due(centre)
 
 
 def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
@@ -225,6 +228,9 @@ def _hold(centre: "Centre", leg: str, on: bool) -> None:
 
 
 def _media_lost(centre: "Centre", fact: facts.MediaLost) -> None:
+    if fact.both:
+        longest.silent(centre, fact)
+        return
     if fact.alive:
         found = centre.talks.legs.get(fact.leg)
         if found is not None:
@@ -384,6 +390,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.LegResumed: _resumed,
     facts.TransferAsked: transfers.asked,
     facts.MediaLost: _media_lost,
+    facts.CustomerErased: erasing.erased,
     facts.DigitPressed: _digit,
     facts.SecretCollected: secrets.collected,
     facts.SecretsCompared: secrets.compared,

@@ -136,6 +136,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     display: str
     target: str
     arrived_at: float
+    line_since: float = 0.0
+    """Since when its customer is on the line, or was called back; 0: on none whose time is limited."""
     diverted_from: str = ""
     """Number that was dialled first, where that one sent the call on to `target`."""
     queue: str = ""
@@ -305,5 +307,7 @@ class CentreState(msgspec.Struct):
     """Heap of when which file of a message or a spoken answer is to be deleted."""
     deleting: list[str] = []
     """Files that are being deleted."""
+    erasing: list[str] = []
+    """Interactions that run and whose customer is erased when they are over."""
     draining: bool = False
     boot: str = ""

@@ -20,14 +20,16 @@ from ccd.model.numbers import to_e164
 from ccd.model.requirements import parse_requirement
 from ccd.model.rules import pause_names
 from ccd.runtime import (
+    alarms,
     backup_verbs,
     callbacks,
     charge_verbs,
     customer_verbs,
     emergency_verbs,
+    erasure_verbs,
     flow_verbs,
     outside_verbs,
-    outside_views,
+    pause_verbs,
     profile_verbs,
     report_verbs,
     sip_verbs,
@@ -74,8 +76,10 @@ def verbs(doors: Doors) -> dict[str, Call]:
         **sip_verbs.verbs(doors),
         **outside_verbs.verbs(doors),
         **report_verbs.verbs(doors),
+        **pause_verbs.verbs(doors.centre),
         **flow_verbs.verbs(doors.centre, doors.clock),
         **customer_verbs.verbs(doors.runtime, doors.centre, doors.clock),
+        **erasure_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **profile_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **emergency_verbs.verbs(doors.runtime, doors.centre, doors.clock),
         **voicemail_verbs.verbs(doors.centre, doors.clock),
@@ -172,12 +176,15 @@ class Console:
 
     def status(self, _asked: _None) -> views.View:
         """The daemon and the centre in a few figures, with counters of the channels."""
-        return {**self._with_own(views.status(self._centre, self._glance())), "daemon": self._daemon()}
+        glance = self._glance()
+        standing = alarms.look(self._doors, glance)
+        return {**views.status(self._centre, glance), "alarms": standing, "daemon": self._daemon()}
 
     def top(self, _asked: _None) -> views.View:
         """One frame of the live view."""
-        frame = views.top(self._centre, self._glance())
-        self._with_own(frame["status"])
+        glance = self._glance()
+        frame = views.top(self._centre, glance)
+        frame["status"]["alarms"] = alarms.look(self._doors, glance)
         return {**frame, "daemon": self._daemon(counters=False)}
 
     def agents(self, asked: _OfQueue) -> list[views.View]:
@@ -379,20 +386,6 @@ class Console:
 
     def _glance(self) -> views.Glance:
         return views.Glance(self._centre, self._doors.clock.now())
-
-    def _with_own(self, status: views.View) -> views.View:
-        """The daemon's own alarms before those of the centre."""
-        status["alarms"] += outside_views.alarms(gather(self._doors, "services"))
-        for row in gather(self._doors, "recording faults"):
-            status["alarms"].append(views.alarm("recordings fail", f"({row['failed']})", row["problem"]))
-        for path, how in self._doors.full_disks().items():
-            status["alarms"].append(views.alarm("disk nearly full", path, how))
-        if self._doors.backups is not None and self._doors.backups.problem:
-            status["alarms"].append(views.alarm("backup failed", "", self._doors.backups.problem))
-        if self._doors.runtime.pressure().stalled:
-            why = "the ledger cannot be written; new calls are refused until it can"
-            status["alarms"].insert(0, views.alarm("ledger stalled", "", why))
-        return status
 
     def _daemon(self, counters: bool = True) -> views.View:
         """The process itself."""

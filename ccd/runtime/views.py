@@ -21,6 +21,7 @@ from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
 from ccd.routing.views import AgentView, QueueView
 from ccd.runtime import callbacks, charges, voicemail
+from ccd.runtime.alarm_board import may_alarm, unserved
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
@@ -50,10 +51,13 @@ class Glance:
 
     __slots__ = ("agents", "now", "queues")
 
-    def __init__(self, centre: Centre, now: float) -> None:
+    def __init__(self, centre: Centre, now: float, *, troubled: bool = False) -> None:
+        """`troubled`: only agents about whom there may be an alarm, a tenth of the work in a big centre."""
         rules, router = centre.state.rules, centre.router
         self.now = now
-        agents = [router.agent_view(name, now) for name in sorted(rules.agents)]
+        known = router.state.agents
+        names = [name for name in sorted(rules.agents) if not troubled or may_alarm(known.get(name))]
+        agents = [router.agent_view(name, now) for name in names]
         self.agents: list[AgentView] = [view for view in agents if view is not None]
         queues = [router.queue_view(name, now) for name in sorted(rules.queues)]
         self.queues: list[QueueView] = [view for view in queues if view is not None]
@@ -80,7 +84,6 @@ def status(centre: Centre, glance: Glance) -> View:
         "queues": len(state.rules.queues),
         "profiles": [row for row in profiles(centre, glance.now) if row["on"]],
         "devices_bound": len(state.bindings),
-        "alarms": alarms(centre, glance),
     }
 
 
@@ -121,11 +124,10 @@ def alarms(centre: Centre, glance: Glance) -> list[View]:
         for each in state.notices.values()
         if each.until > glance.now
     ]
-    unmanned = [view for view in glance.queues if not view.logged_in and view.queue not in resting]
     found += [
-        alarm("queue without agents", view.queue, f"{waiting} waiting, nobody logged in")
-        for view in unmanned
-        if (waiting := view.waiting - (view.callbacks if view.closed else 0))  # those wait for the opening
+        alarm(*told)
+        for view in glance.queues
+        if view.queue not in resting and (told := unserved(view)) is not None
     ]
     found += [
         alarm("low score", each.interaction, f"{each.question} {each.answer} ({each.survey}), {each.agent}")

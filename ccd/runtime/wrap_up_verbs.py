@@ -69,10 +69,20 @@ class WrapUpConsole:
     async def disposition(self, asked: _Disposition, by: str) -> views.View:
         """Say how an interaction ended, or ends. Raises `Refused` as `Router.dispose` does."""
         name, router = asked.interaction, self._centre.router
+        await self._know(name)
         shares = router.check_disposition(name, asked.code)
         said = name_of(router.dispositions_of(name), asked.code)
         await self._commit(facts.DispositionGiven(name, asked.code, by))
         return {"interaction": name, "disposition": said, "agents": [state.name for state, _ in shares]}
+
+    async def _know(self, name: str) -> None:
+        """One that never was is another mistake than one that is over for too long."""
+        running = self._centre.state.interactions
+        if name in running:
+            return
+        await self._runtime.stored()
+        if await self._runtime.ask(lambda ledger: ledger.record(name)) is None:
+            raise unknown("interaction", name, list(running)[:200])
 
     async def _commit(self, fact: facts.AnyFact) -> None:
         self._runtime.post(fact)

@@ -54,6 +54,8 @@ class CallLeg:
         "referred",
         "secure",
         "session",
+        "silent_at",
+        "silent_since",
         "state",
         "trunk",
     )
@@ -68,6 +70,8 @@ class CallLeg:
         self.call_id = ""
         self.device = ""
         self.trunk = ""
+        self.silent_since = self.silent_at = 0.0
+        """For `voice.both_silent`: since when its party sent nothing, as of the last look."""
         self.peer = ""
         """Leg it is bridged with, for digits that travel by INFO."""
         self.play = ""

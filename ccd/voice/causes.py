@@ -64,6 +64,8 @@ _REFUSALS = {
     Cause.LAPSED: Refusal(480, "Temporarily Unavailable", 19),
     Cause.VANISHED: Refusal(480, "Temporarily Unavailable", 27),
     Cause.EXPIRED: Refusal(480, "Temporarily Unavailable", 102),
+    Cause.TOO_LONG: Refusal(480, "Temporarily Unavailable", 102),
+    Cause.SILENT: Refusal(480, "Temporarily Unavailable", 31),
     Cause.TRANSFERRED: Refusal(480, "Temporarily Unavailable", 16),
     Cause.ANSWERED_ELSEWHERE: Refusal(487, "Request Terminated", 26),
     Cause.RESTART: Refusal(503, "Service Unavailable", 41),

@@ -40,6 +40,7 @@ from ccd.voice import arrivals, dialling, engine, leftovers, securing, ways
 from ccd.voice.admitting import fault_of
 from ccd.voice.audio_lines import AudioLines
 from ccd.voice.call_leg import CallLeg
+from ccd.voice.certificates import Certificates
 from ccd.voice.extensions import ALLOW, PHONES_SUPPORTED, SUPPORTED
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.keyed_twice import KeyedTwice, Way
@@ -96,6 +97,7 @@ class VoiceChannel:
         self.keyed_twice = KeyedTwice()
         self.passing_keys = PassingKeys(self)
         self.recording_faults = RecordingFaults()
+        self.certificates = Certificates(clock)
         self.lines = AudioLines(self)
         """How another channel joins in a call."""
         self.texts: dict[str, TextLeg] = {}
@@ -136,6 +138,7 @@ class VoiceChannel:
             await self.stop()
             raise
         self._set_timer()
+        self._look_at_certificates()
         self.engine.prepare(texts_ahead(self.settings.rules))
         self.own(leftovers.rescue(dialling.recordings_folder(self.settings)))
 
@@ -174,14 +177,19 @@ class VoiceChannel:
         self.settings = settings
         self.codecs = settings.media.codecs
         self.stack.renew()
+        self._look_at_certificates()
         self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
         self.registrar.reload(settings.devices)
         self.own(self.trunks.reload(settings.trunks))
         self.engine.reload()
         self.engine.prepare(texts_ahead(settings.rules))
 
+    def _look_at_certificates(self) -> None:
+        authorities = [trunk.ca for trunk in self.settings.trunks.values() if trunk.ca]
+        self.own(self.certificates.look(self.stack.certificates(), authorities))
+
     def report(self, topic: str, argument: str = "") -> Any:
-        """`trunks`, `devices`, `sip trace`, `audio`, `recording faults`, `sip`, `media`."""
+        """`trunks`, `devices`, `sip trace`, `audio`, `recording faults`, `certificates`, `sip`, `media`."""
         if topic == "devices":
             return self.registrar.report()
         if topic == "trunks":
@@ -192,6 +200,8 @@ class VoiceChannel:
             return securing.shown(self, argument)
         if topic == "recording faults":
             return self.recording_faults.report()
+        if topic == "certificates":
+            return self.certificates.report()
         if topic == "sip":
             return {
                 **self.stack.report(),

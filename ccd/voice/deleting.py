@@ -21,7 +21,13 @@ def delete(channel: "VoiceChannel", command: cmd.DeleteFiles) -> None:
     settings = channel.settings
     base = Path(settings.media.recordings or Path(settings.daemon.state_dir) / "recordings")
     task = asyncio.get_running_loop().run_in_executor(None, removed, base, command.paths)
-    task.add_done_callback(lambda done: channel.post(facts.FilesDeleted(command.paths, done.result())))
+    task.add_done_callback(lambda done: _done(channel, command.paths, done.result()))
+
+
+def _done(channel: "VoiceChannel", paths: tuple[str, ...], left: str) -> None:
+    if left:
+        channel.log.error("recordings not deleted", problem=left)
+    channel.post(facts.FilesDeleted(paths, left))
 
 
 def removed(base: Path, paths: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ from ccd.sip.message import Message, Request, Response
 from ccd.sip.parts import sdp_of
 from ccd.sip.session_timer import Agreed, Policy, SessionTimer, Step
 from ccd.sip.timers import Entry, Timers
+from ccd.voice import both_silent
 from ccd.voice.leg_states import LegState
 
 if TYPE_CHECKING:
@@ -275,6 +276,7 @@ class Liveness:
             self.accepted(event.tx.request, event.response)
         if self._doubt is question:
             self._doubt = None
+            both_silent.look(self._leg, question.silent_s)
             if not self._told_silent:
                 self._told_silent = True
                 self._leg.channel.post(facts.MediaLost(self._leg.id, question.silent_s, alive=True))

@@ -110,6 +110,10 @@ class SipStack:
         if self._streams is not None:
             await self._streams.close()
 
+    def certificates(self) -> list[tuple[str, str]]:
+        """Files of those that we show, each with its key."""
+        return self._streams.certificates() if self._streams is not None else []
+
     def renew(self) -> None:
         """Our certificates may have been renewed: read them again."""
         if self._streams is not None:

@@ -264,6 +264,11 @@ class Streams:
         bound = server.sockets[0].getsockname()
         self.listeners.append(Listener(settings, server, bound[0], bound[1], context))
 
+    def certificates(self) -> list[tuple[str, str]]:
+        """Certificate and key of each listener that has them."""
+        secured = [each.settings for each in self.listeners if each.context is not None]
+        return [(each.certificate, each.key) for each in secured]
+
     def renew(self) -> None:
         """Read our certificates again: they may have been renewed. One that cannot be used is logged, and the
         old one stays in use. Connections that stand notice nothing."""

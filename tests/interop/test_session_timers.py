@@ -172,6 +172,18 @@ async def test_silent_but_there_is_not_hung_up(make_site: Make) -> None:
     assert record.cause == "media_lost"
 
 
+async def test_two_who_both_send_nothing_are_not_left_joined_for_ever(make_site: Make) -> None:
+    tables = {"media": {"dead_after_s": 0.5, "silent_call_s": 2.0}, "sip": {"t1_ms": 100}}
+    site: Site = await make_site(agents=1, tables=tables)
+    async with phone(site) as agent, caller(site) as outside:
+        call, taken = await talk(site, outside, agent)
+        await taken.expect("BYE", 12.0)
+        await call.expect("BYE")
+        (record,) = await site.until_records(1)
+    assert (record.cause, record.outcome) == ("silent", "handled")
+    assert "both silent" in [note.what for note in record.timeline]
+
+
 async def test_a_diverted_call_says_whence(make_site: Make) -> None:
     site: Site = await make_site(agents=1)
     async with caller(site) as outside:

@@ -121,9 +121,22 @@ async def test_a_certificate_renewed_by_a_reload(make_site: Make, tmp_path: Path
     safe = Safe(tmp_path)
     site: Site = await make_site(agents=1, extra=safe.transport)
     assert await shown(safe) == {"IP Address": "127.0.0.1", "DNS": "centre.test"}
-    signed(tmp_path, safe.ca, "IP:127.0.0.1", "DNS:renewed.test")
+
+    async def alarmed() -> bool:
+        return "certificate to renew" in str((await site.ask("status"))["alarms"])
+
+    await site.until("the alarm: it ends in nine days", alarmed)
+    signed(tmp_path, safe.ca, "IP:127.0.0.1", "DNS:renewed.test", days=90)
+    assert await alarmed()
     await site.ask("reload")
     assert await shown(safe) == {"IP Address": "127.0.0.1", "DNS": "renewed.test"}
+
+    async def renewed() -> bool:
+        return not await alarmed()
+
+    await site.until("the end of the alarm", renewed)
+    told = [row["on"] for row in site.log_lines() if row.get("code") == "certificate to renew"]
+    assert told == [True, False]
 
 
 async def shown(safe: Safe) -> dict[str, str]:

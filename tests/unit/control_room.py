@@ -73,6 +73,8 @@ class PhoneChannel(FakeChannel):
 
     passed_over = False
     """Whether its service is passed over."""
+    certificates: tuple[dict[str, Any], ...] = ()
+    """Those that are to be renewed."""
 
     def report(self, topic: str, argument: str = "") -> Any:
         trunk = {"trunk": "carrier", "up": False, "note": "503", "host": "192.0.2.1", "addresses": []}
@@ -106,6 +108,7 @@ class PhoneChannel(FakeChannel):
             ],
             "bots": [{"bot": "clerk", "running": 1, "talked": 7, "ended": 3, "stopped": 2, "failed": 1}],
             "sip trace": [message for message in TRACE if argument in ("", "voice:traced")],
+            "certificates": self.certificates,
             "sip": {"transactions": 0, "refused": {}},
         }
         return told.get(topic)

@@ -83,11 +83,13 @@ def needed(command: Any) -> list[str]:
 def test_the_verbs_of_the_brief_are_there() -> None:
     asked = (
         "status, top, agents, agent explain, agent login, agent logout, agent pause, agent ready, "
+        "agent reasons, "
         "agent wrap-up, "
         "queues, queue close, queue open, flow notice add, flow notice list, flow notice remove, "
         "interactions, interaction show, interaction explain, interaction change, "
         "interaction callback, interaction disposition, interaction mask, interaction hangup, "
-        "voicemail list, survey answers, customer show, customer forget, payments list, payments settle, "
+        "voicemail list, survey answers, customer show, customer forget, customer erase, "
+        "payments list, payments settle, "
         "profile list, profile show, profile on, profile off, trunks, services, bots, devices, sip trace, "
         "report, "
         "staff, simulate, check, diff, reload, drain, backup, calendar show, calendar next, prompts build, "
@@ -124,13 +126,37 @@ def test_without_a_daemon_every_verb_says_so(
         == f"ccctl: no daemon at {nowhere}: there is no such socket — start ccd, or name it with --socket\n"
     )
     assert run("--socket", nowhere, *words, *values, "--json") == UNREACHABLE
-    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "unreachable"
+    assert set(json.loads(capsys.readouterr().out)["error"]) == {"kind", "code", "problem", "cure", "details"}
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_wrong_usage_is_code_2(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*words, "--colour") == WRONG
     assert "No such option" in capsys.readouterr().err
+    assert run(*words, "--json", "--colour") == WRONG
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told["kind"] == "usage" and told["problem"].startswith("No such option: --colour")
+    assert told["cure"] == f"see `ccctl {' '.join(words)} --help`"
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (("agent", "login", "--json"), "Missing argument"),
+        (("agent", "wrap-up", "alice", "--json"), "--extend or --end"),
+        (("agent", "frob", "--json"), "No such command"),
+        (("agent", "pause", "alice", "lunch", "now", "--json"), "unexpected extra argument"),
+    ],
+)
+def test_wrong_usage_has_the_shape_of_every_error(
+    argv: tuple[str, ...], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*argv) == WRONG
+    told = capsys.readouterr()
+    assert told.err == ""
+    error = json.loads(told.out)["error"]
+    assert problem in error["problem"]
+    assert set(error) == {"kind", "code", "problem", "cure", "details"}
 
 
 def test_the_socket_may_be_named_by_the_environment(

@@ -11,10 +11,12 @@ import pytest
 from ccd.errors import Misconfigured, Refused
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, ChannelClass, LegKind
+from ccd.model.rules import PauseReason
 from ccd.model.settings import LedgerSettings
 from tests.unit.control_room import BY, DISPOSITIONS, RULES, Room, until
 
 VERBS = {
+    "customer.erase",
     "customer.forget",
     "customer.show",
     "notices",
@@ -23,6 +25,7 @@ VERBS = {
     "queue.close",
     "queue.open",
     "status", "top", "agents", "agent.explain", "agent.login", "agent.logout", "agent.pause", "agent.ready",
+    "agent.reasons",
     "agent.wrap_up", "queues", "interactions", "interactions.ended", "interaction.show",
     "interaction.explain", "interaction.change", "interaction.callback", "interaction.disposition",
     "interaction.mask", "interaction.hangup", "profiles", "profile.show",
@@ -167,6 +170,28 @@ async def test_wrap_up_is_extended_and_ended_by_hand(room: Room) -> None:
         await room.ask("agent.wrap_up", agent="alice", extend=True)
     assert (await room.ask("agent.wrap_up", agent="alice", end=True))["doing"] == "idle"
     assert stored(room, facts.WrapUpEndAsked) == [facts.WrapUpEndAsked("alice", BY)]
+
+
+async def test_a_disposition_of_an_interaction_that_never_was_is_another_mistake(room: Room) -> None:
+    with pytest.raises(Refused, match="there is no interaction '99'"):
+        await room.ask("interaction.disposition", interaction="99", code="1")
+    leg = await room.call()
+    with pytest.raises(Refused, match="neither in conversation nor in wrap-up"):
+        await room.ask("interaction.disposition", interaction="1", code="1")
+    await room.leave(leg)
+    with pytest.raises(Refused, match="nobody can say any more how interaction 1 ended"):
+        await room.ask("interaction.disposition", interaction="1", code="1")
+
+
+async def test_the_reasons_for_a_pause_are_listed(room: Room) -> None:
+    lunch = PauseReason("lunch", paid=False, longest_s=1800.0, on_longest="ready")
+    rules = msgspec.structs.replace(room.centre.state.rules, pause_reasons={"2": lunch, "1": "training"})
+    room.runtime.post(facts.RulesLoaded(rules))
+    await room.runtime.settled()
+    assert await room.ask("agent.reasons") == [
+        {"code": "1", "reason": "training", "paid": True, "longest_s": None, "on_longest": "alarm"},
+        {"code": "2", "reason": "lunch", "paid": False, "longest_s": 1800.0, "on_longest": "ready"},
+    ]
 
 
 async def test_a_wrap_up_that_owes_a_disposition_is_not_ended_without_it(room: Room) -> None:
@@ -574,6 +599,19 @@ async def test_bots_are_listed_with_their_counts(room: Room) -> None:
     (row,) = await room.ask("bots")
     del row["channel"]
     assert row == {"bot": "clerk", "running": 1, "talked": 7, "ended": 3, "stopped": 2, "failed": 1}
+
+
+async def test_a_certificate_to_renew_is_an_alarm_and_another_one_when_it_is_urgent(room: Room) -> None:
+    row = {"file": "/etc/ccd/a.pem", "ends_at": 1.0, "urgent": False, "why": "ends on 2026-12-20, in 22 days"}
+    room.channel.certificates = (row, row | {"file": "/etc/ccd/b.pem", "urgent": True})
+    alarms = (await room.ask("status"))["alarms"]
+    assert [(each["what"], each["name"]) for each in alarms] == [
+        ("certificate to renew", "/etc/ccd/a.pem"),
+        ("certificate ends", "/etc/ccd/b.pem"),
+    ]
+    assert alarms[0]["why"] == "ends on 2026-12-20, in 22 days: renew it, then `ccctl reload`"
+    room.channel.certificates = ()
+    assert (await room.ask("status"))["alarms"] == []
 
 
 async def test_a_service_that_is_passed_over_is_an_alarm(room: Room) -> None:

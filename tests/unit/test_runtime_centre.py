@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ccd.bridging import events as ev
 from ccd.ivr import do
 from ccd.model import commands as cmd
-from ccd.model import facts, facts_outside
+from ccd.model import facts, facts_erasing, facts_outside
 from ccd.model.callback_rules import CallbackRule
 from ccd.model.links import LinkRule, SurveyLink
 from ccd.model.nouns import Availability, Binding, Cause, ChannelClass, LegKind, OfferEnd
@@ -36,6 +36,7 @@ from ccd.model.voicemail_rules import VoicemailRule
 from ccd.routing import decisions as dec
 from ccd.runtime.centre import Centre
 from ccd.runtime.consequences import CONSEQUENCES
+from ccd.runtime.erasing import names_without
 from ccd.runtime.reactions import FACTS
 from ccd.testing import invariants
 from ccd.voice.performing import PERFORM
@@ -46,7 +47,8 @@ def subclasses(base: type, module: str) -> set[type]:
 
 
 def test_every_fact_has_a_reaction() -> None:
-    made = subclasses(facts.Fact, facts.__name__) | subclasses(facts.Fact, facts_outside.__name__)
+    places = (facts, facts_erasing, facts_outside)
+    made = {each for place in places for each in subclasses(facts.Fact, place.__name__)}
     assert set(FACTS) == set(get_args(facts.AnyFact)) == made
 
 
@@ -298,6 +300,15 @@ def set_profile(chaos: Chaos, a: int, b: int) -> None:
     chaos.tell(facts.ProfileSet((*PROFILES, "none")[b % 4], a % 3 > 0, "test", until, "why" if a % 2 else ""))
 
 
+def erase_one(chaos: Chaos, a: int, b: int) -> None:
+    """Some that run, and one that is over if there is any; the fact may come at any time."""
+    number = ("+33612345678", "c-7")[a % 2]
+    made = chaos.centre.state.interactions_made
+    running = (str(a % (made + 2)), str(b % (made + 2)))
+    names = names_without(b"salt", (number,))
+    chaos.tell(facts.CustomerErased("test", b"salt", names, files=(f"{a}.wav",), running=running))
+
+
 def end_prompt(chaos: Chaos, a: int, b: int) -> None:
     leg, play = chaos.plays[-1 - a % min(len(chaos.plays), 6)]
     chaos.tell(facts.PromptEnded(leg, play, b % 3 > 0, "no file" if b % 3 == 0 else ""))
@@ -398,6 +409,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
         lambda c, a, b: facts.NoticeSet("test", c.now + b - 1, "outage", numbers=("+331",) if a % 2 else ())
     ),
     "forget": of(lambda c, a, b: facts.CustomerForgotten(("+33612345678", "c-7", "")[a % 3], "test")),
+    "erase": erase_one,
     "no notice": of(lambda c, a, b: facts.NoticeRemoved(f"n{a}", "test")),
     "close": of(
         lambda c, a, b: facts.QueueClosed(
@@ -422,7 +434,7 @@ OFTEN = {
     "bind": 2,
     "end": 2,
 }
-SELDOM = {"notice", "close", "restart", "profile", "drain", "rules", "stopped", "unbind", "lost"}
+SELDOM = {"notice", "close", "restart", "profile", "drain", "rules", "stopped", "unbind", "lost", "erase"}
 WEIGHTED = [name for name in sorted(ACTIONS) for _ in range(OFTEN.get(name, 1))]
 
 

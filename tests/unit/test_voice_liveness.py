@@ -12,7 +12,7 @@ import pytest
 from ccd.ids import SeededChance
 from ccd.model import facts
 from ccd.model.nouns import Cause
-from ccd.model.settings import SipSettings
+from ccd.model.settings import MediaSettings, SipSettings
 from ccd.sip.dialog import Dialog
 from ccd.sip.events import ResponseArrived
 from ccd.sip.message import Request, Response
@@ -60,11 +60,12 @@ class Channel:
         self.stack = Stack(self.clock)
         self.chance = SeededChance(1)
         self.session_policy = policy
-        self.settings = SimpleNamespace(sip=SipSettings())
+        self.settings = SimpleNamespace(sip=SipSettings(), media=MediaSettings())
         self.post = Inbox()
         self.done: list[Any] = []
         self.engine = SimpleNamespace(perform=self.done.append)
         self.dialogs: dict[Any, CallLeg] = {}
+        self.legs: dict[str, CallLeg] = {}
         self.watch = Watch(lambda: None)
         self.log = SimpleNamespace(warning=lambda *_, **__: None)
         self.trunks = SimpleNamespace(authorise=lambda *_: None)
@@ -376,6 +377,30 @@ def test_a_silent_far_end_that_answers_keeps_its_call(make: Callable[[], Talk], 
     asked = silence(talk)
     talk.stack.deliver(asked, status)
     assert talk.channel.post.take() == [], "told once"
+
+
+def test_two_who_are_silent_for_too_long_are_told_of_as_both() -> None:
+    """One of them alone may be silent for hours; what was heard meanwhile begins the time anew."""
+    talk, other = taking_update(), taking_update()
+    talk.channel.legs["other"] = other.leg
+    talk.leg.peer = "other"
+    limit_s = talk.channel.settings.media.silent_call_s
+
+    def answers(silent_s: float) -> list[facts.AnyFact]:
+        talk.leg.liveness.silent(silent_s)
+        talk.stack.deliver(talk.stack.sent[-1], 200)
+        return [each for each in talk.channel.post.take() if getattr(each, "both", False)]
+
+    assert answers(limit_s + 30) == []
+    other.leg.silent_since, other.leg.silent_at = (
+        talk.channel.clock.now() - limit_s + 1,
+        talk.channel.clock.now() - 20,
+    )
+    assert answers(limit_s + 30) == []
+    other.leg.silent_since -= 1
+    assert answers(limit_s + 30) == [facts.MediaLost("leg", limit_s, alive=True, both=True)]
+    other.leg.silent_at = talk.channel.clock.now() - 46  # it would have been told of again
+    assert answers(limit_s + 60) == []
 
 
 def test_an_update_that_asks_refreshes_the_session_too() -> None:

@@ -1,0 +1,30 @@
+"""What is wrong just now, from all who can tell: the ledger, the centre, the channels."""
+
+from ccd.runtime import outside_views, views
+from ccd.runtime.alarm_board import LEDGER_STALLED, causes
+from ccd.runtime.doors import Doors, gather
+from ccd.runtime.views import View, alarm
+
+
+def look(doors: Doors, glance: views.Glance | None = None) -> list[View]:
+    """The alarms that stand (`AlarmBoard.look`); `glance`: one that was made already."""
+    glance = glance or views.Glance(doors.centre, doors.clock.now(), troubled=True)
+    return doors.board.look(_found(doors, glance), glance.now, causes(glance.queues))
+
+
+def _found(doors: Doors, glance: views.Glance) -> list[View]:
+    found = []
+    if doors.runtime.pressure().stalled:
+        why = "the ledger cannot be written; new calls are refused until it can"
+        found.append(alarm(LEDGER_STALLED, "", why))
+    found += views.alarms(doors.centre, glance)
+    found += outside_views.alarms(gather(doors, "services"))
+    for row in gather(doors, "recording faults"):
+        found.append(alarm("recordings fail", "", f"{row['failed']} in a row: {row['problem']}"))
+    found += [alarm("disk nearly full", path, how) for path, how in doors.full_disks().items()]
+    if doors.backups is not None and doors.backups.problem:
+        found.append(alarm("backup failed", "", doors.backups.problem))
+    for row in gather(doors, "certificates"):
+        what = "certificate ends" if row["urgent"] else "certificate to renew"
+        found.append(alarm(what, row["file"], f"{row['why']}: renew it, then `ccctl reload`"))
+    return found

@@ -1,0 +1,25 @@
+"""Since when customers are on the line: from the call on, and anew when one who left it is called back."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ccd.model.nouns import LegKind
+from ccd.runtime.state import Interaction
+
+if TYPE_CHECKING:
+    from ccd.runtime.centre import Centre
+
+Lines = deque[tuple[float, str]]
+"""When each line began, and its interaction; the oldest first."""
+
+
+def lines_of(interactions: dict[str, Interaction]) -> Lines:
+    """Those of a state that was loaded."""
+    return deque(sorted((info.line_since, info.id) for info in interactions.values() if info.line_since))
+
+
+def begin(centre: "Centre", info: Interaction) -> None:
+    """A customer is on the line from now on."""
+    if info.kind is LegKind.AUDIO:
+        info.line_since = centre.now
+        centre.lines.append((centre.now, info.id))
