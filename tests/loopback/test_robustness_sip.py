@@ -217,7 +217,8 @@ async def test_streams_torn_slow_and_many(make_site: Make) -> None:  # noqa: F81
         for _, writer in twisted:
             for _ in range(4):
                 writer.write(mutated(chance, seeds))
-            writer.write_eof()
+            with contextlib.suppress(OSError):  # it may be cut by now
+                writer.write_eof()
         for reader, _ in twisted:
             async with asyncio.timeout(20):
                 with contextlib.suppress(ConnectionError):
