@@ -29,7 +29,9 @@ class CallingBack(Declaring):
         desks = self._free(place, now, out)
         place.callback = Callback(until, now)
         place.announce_at, place.late = 0.0, False
-        self._put_aside(place, rests_until, "callback", desks, now, out)
+        queue = self._matching.index.queues[place.queue]
+        self._matching.put_aside(queue, place, rests_until, "callback", now, out)
+        self._go_on_with(desks, now, out)
         return out
 
     def rest(self, interaction: str, until: float, why: str, now: float) -> list[Decision]:
@@ -46,8 +48,9 @@ class CallingBack(Declaring):
         elif place.callback.until <= now:
             self._matching.give_up(place, "valid_s", now, out)
         else:
-            self._put_aside(place, until, why, [], now, out)
-        self._go_on_with(desks, now, out)
+            queue = self._matching.index.queues[place.queue]
+            self._matching.put_aside(queue, place, until, why, now, out)
+        self._go_on_with(desks, now, out)  # at once with what else the turn made available
         return out
 
     def wake(self, interaction: str, now: float) -> list[Decision]:
@@ -116,12 +119,6 @@ class CallingBack(Declaring):
         if queue is not None:
             matching.index.take_out(queue, place)
         return []
-
-    def _put_aside(
-        self, place: Place, until: float, why: str, desks: list[Desk], now: float, out: list[Decision]
-    ) -> None:
-        self._matching.put_aside(self._matching.index.queues[place.queue], place, until, why, now, out)
-        self._go_on_with(desks, now, out)
 
     def _go_on_with(self, desks: list[Desk], now: float, out: list[Decision]) -> None:
         if desks:

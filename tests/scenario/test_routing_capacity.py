@@ -226,3 +226,16 @@ def test_max_load_is_passed_by_the_first_when_nobody_is_ready() -> None:
     assert only(floor.call("i1"), d.Overflow).why == "max_load"
     floor.logout("ann")
     assert only(floor.call("i2"), d.Overflow).why == "no_agents"
+
+
+def test_an_attempt_that_comes_to_nothing_frees_its_agent_for_the_first_of_all_queues() -> None:
+    """The queue of the callback may offer again at the same moment: it does not go before the others."""
+    floor = Floor({"ann": {}}, sales={"agents": ("ann",), "max_active": 1}, help={"agents": ("ann",)})
+    floor.call("c1")
+    floor.router.call_back("c1", floor.now + 600, floor.now + 15, floor.now)
+    assert only(floor.router.wake("c1", floor.now), d.Offer).agent == "ann"
+    for name, queue in (("h1", "help"), ("s1", "sales")):
+        floor.now += 1
+        floor.call(name, queue)
+    out = floor.router.rest("c1", floor.now + 60, "busy", floor.now)
+    assert only(out, d.Offer).interaction == "h1"
