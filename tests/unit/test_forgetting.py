@@ -1,5 +1,7 @@
 """Facts go by their age once two snapshots stand for them, and a state is never guessed."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -50,8 +52,9 @@ def reason_of_alice(ledger: Ledger) -> str:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqliteLedger:
-    return SqliteLedger(tmp_path / "ledger.sqlite")
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
+    with closing(SqliteLedger(tmp_path / "ledger.sqlite")) as opened:
+        yield opened
 
 
 def test_two_snapshots_must_stand_for_what_goes(ledger: SqliteLedger) -> None:

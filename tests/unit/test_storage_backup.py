@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,11 @@ def row(name: str) -> RecordRow:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqliteLedger:
-    opened = SqliteLedger(tmp_path / "ledger.sqlite")
-    opened.append(entries(1, 20), [row("1"), row("2")])
-    opened.save_snapshot(Snapshot(20, 120.0, b"state" * 9000))
-    return opened
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
+    with closing(SqliteLedger(tmp_path / "ledger.sqlite")) as opened:
+        opened.append(entries(1, 20), [row("1"), row("2")])
+        opened.save_snapshot(Snapshot(20, 120.0, b"state" * 9000))
+        yield opened
 
 
 def test_a_copy_is_a_ledger_with_all_that_was_stored(ledger: SqliteLedger, tmp_path: Path) -> None:
@@ -102,7 +104,8 @@ def test_a_damaged_copy_gets_no_name(
         with path.open("r+b") as file:
             file.seek(3 * 4096)
             file.write(os.urandom(40 * 4096))
-        return looked(sqlite3.connect(path), path)
+        with closing(sqlite3.connect(path)) as damaged:
+            return looked(damaged, path)
 
     monkeypatch.setattr(backup, "_look_through", torn)
     with pytest.raises(Misconfigured, match="damaged"):
