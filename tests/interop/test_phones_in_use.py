@@ -132,7 +132,12 @@ async def test_a_phone_without_a_codec_of_ours_is_told_so(make_site: Make) -> No
         assert answer.status == 488 and "PCM" in answer.get("Warning")
         call = await outside.call(DIRECT)
         await call.answered()
-        (await Call.taken(agent)).reply(488)
+        taken = await Call.taken(agent)
+        taken.reply(488)
+        await taken.expect("ACK")
+        taken.invite = await taken.expect("INVITE")  # it may have meant that it takes SRTP only
+        assert " RTP/SAVP " in taken.invite.body
+        taken.reply(488)
 
         async def passed_over() -> bool:
             told = await site.ask("interaction.explain", interaction="1")
