@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import structlog
 
+from ccd.model.nouns import Availability
 from ccd.routing.state import AgentState
 from ccd.routing.views import QueueView
 
@@ -122,11 +123,19 @@ class AlarmBoard:
         return 1
 
 
-def may_alarm(agent: AgentState | None) -> bool:
-    """Whether there can be an alarm about an agent: no phone, or a pause or wrap-up with a limit."""
+def may_alarm(agent: AgentState | None, now: float) -> bool:
+    """Whether there can be an alarm about an agent: ready without a phone, or too long in a pause or wrap-up.
+
+    So seldom that a look is cheap where most are logged out or at lunch.
+    """
     if agent is None:
         return False
-    return not agent.reachable or agent.pause is not None or agent.wrap_up is not None
+    if agent.availability is Availability.READY and not agent.reachable:
+        return True
+    pause, wrap_up = agent.pause, agent.wrap_up
+    if pause is not None and pause.until is not None and pause.until <= now:
+        return True
+    return wrap_up is not None and wrap_up.longest_at is not None and wrap_up.longest_at <= now
 
 
 def causes(views: Iterable[QueueView]) -> set[tuple[str, str]]:

@@ -52,11 +52,11 @@ class Glance:
     __slots__ = ("agents", "now", "queues")
 
     def __init__(self, centre: Centre, now: float, *, troubled: bool = False) -> None:
-        """`troubled`: only agents about whom there may be an alarm, a tenth of the work in a big centre."""
+        """`troubled`: only agents about whom there may be an alarm, few of them as a rule."""
         rules, router = centre.state.rules, centre.router
         self.now = now
         known = router.state.agents
-        names = [name for name in sorted(rules.agents) if not troubled or may_alarm(known.get(name))]
+        names = [name for name in sorted(rules.agents) if not troubled or may_alarm(known.get(name), now)]
         agents = [router.agent_view(name, now) for name in names]
         self.agents: list[AgentView] = [view for view in agents if view is not None]
         queues = [router.queue_view(name, now) for name in sorted(rules.queues)]

@@ -235,7 +235,7 @@ async def check_callers(site: Site, answered: set[str]) -> None:
     voice = [record for record in records if record.channel == "voice"]
     assert figures["offered"] == len(voice)
     assert figures["handled"] == sum(record.outcome == "handled" for record in voice)
-    assert figures["handled"] > len(voice) / 4, "a caller may hang up before a busy machine served him"
+    assert figures["handled"] > len(voice) / 2
     if SOAK:  # in a short run the last kill may have come before the first snapshot
         assert site.snapshots()
 

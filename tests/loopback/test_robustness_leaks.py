@@ -234,8 +234,7 @@ async def test_after_many_mixed_calls_every_table_is_empty(make_site: Make) -> N
             raise AssertionError(f"left over: {await left_over(site)}\n{site.tail(60)}") from None
         assert len(busiest) >= 8, f"this must be seen at work before it is seen empty: {busiest}"
         figures = await site.figures("sales")
-        # of each some: on a busy machine fewer callers are served before they hang up
-        assert figures["offered"] > 100 and figures["handled"] > 10 and figures["abandoned"] > 30, figures
+        assert figures["offered"] > 100 and figures["handled"] > 30 and figures["abandoned"] > 30, figures
         parts = ("handled", "abandoned", "overflowed", "waiting")
         assert figures["offered"] == sum(figures[each] for each in parts)
         assert figures["waiting"] == 0

@@ -135,7 +135,7 @@ async def test_mutated_messages_by_datagram(make_site: Make) -> None:  # noqa: F
         assert (await call.bye()).status == 200
         await taken.expect("BYE")
         seen = await counters(site)
-        assert seen["bad_messages"] > 300, seen  # a busy machine drops datagrams
+        assert seen["bad_messages"] > 1000, seen
         await agent.register(PASSWORD, 0)  # else the next socket could have this phone's port
         assert all(
             400 <= each.status < 700 or each.status in {100, 180, 200} or each.method for each in bad.seen
@@ -288,7 +288,7 @@ async def test_floods_of_strangers_leave_room_for_calls(make_site: Make) -> None
         assert seen["refused"] == {}, seen["refused"]
         assert seen["transactions"] - before["transactions"] < 300, seen
         challenged = [each for each in bad.seen if each.status == 401 and each.cseq[1] == "INVITE"]
-        assert len(challenged) > 300, "of 1,500; a busy machine drops datagrams"
+        assert len(challenged) > 1000
         assert all(each.get("WWW-Authenticate") for each in challenged)
 
 
