@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.interop.daemon_site import Site
-from tests.interop.parties import caller, phone, talk
+from tests.interop.parties import being_written, caller, phone, talk
 
 Make = Callable[..., Any]
 NUMBER = "+33140000001"
@@ -17,6 +17,7 @@ async def test_a_recording_and_its_record_go_though_the_daemon_is_killed(make_si
     site: Site = await make_site(agents=1, tables={"queues.sales": {"record": True}})
     async with phone(site) as agent, caller(site, NUMBER) as outside:
         call, _ = await talk(site, outside, agent)
+        await being_written(site)
         assert (await call.bye()).status == 200
         (record,) = await site.until_records(1)
     assert record.origin == NUMBER and len(site.recordings()) == 1
