@@ -118,8 +118,10 @@ def pinned(core: int, command: list[str]) -> list[str]:
 class Site:
     """A daemon with its agents, and their phones."""
 
-    def __init__(self, folder: Path, agents: int) -> None:
+    def __init__(self, folder: Path, agents: int, under: tuple[str, ...] = ()) -> None:
+        """`under`: a program, with its options, to run the daemon under."""
         self.folder = folder
+        self.under = under
         self.agents = agents
         self.sip, self.phones, self.callers, self.registrar, self.bare = free_ports(5)
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -150,7 +152,7 @@ class Site:
         (self.folder / "phones.csv").write_text("\n".join(rows) + "\n")
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "ccd.daemon", "--config", str(self.folder)]
+        command = [*self.under, sys.executable, "-m", "ccd.daemon", "--config", str(self.folder)]
         environ = {**os.environ, "BENCH_PASSWORD": "bench"}
         self.daemon = subprocess.Popen(
             pinned(SERVER_CORE, command), env=environ, stdout=self.log, stderr=self.log
