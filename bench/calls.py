@@ -179,7 +179,7 @@ class Site:
             "From: <sip:p@x>;tag=1\r\nTo: <sip:x@x>\r\nCall-ID: p%d\r\nCSeq: 1 OPTIONS\r\n"
             "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
         )
-        for attempt in range(100):
+        for attempt in range(500 if self.under else 100):
             probe.sendto((message % (attempt, attempt)).encode(), ("127.0.0.1", port))
             try:
                 probe.recv(2000)

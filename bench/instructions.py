@@ -40,7 +40,9 @@ def counted(folder: Path, pid: int) -> int:
     known = set(folder.glob("callgrind.out*"))
     control(pid, "-d")
     new = [path for path in folder.glob("callgrind.out*") if path not in known]
-    lines = re.findall(r"^(?:totals|summary): (\d+)", "\n".join(path.read_text() for path in new), re.MULTILINE)
+    lines = re.findall(
+        r"^(?:totals|summary): (\d+)", "\n".join(path.read_text() for path in new), re.MULTILINE
+    )
     if not lines:
         raise SystemExit(f"valgrind wrote no figures to {folder}")
     return int(lines[-1])

@@ -5,6 +5,7 @@ and the reason phrases.
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -140,6 +141,41 @@ class Via(msgspec.Struct):
             None if port is None else int(port),
             parse_params(params),
         )
+
+
+class Hop(msgspec.Struct, frozen=True):
+    """The top Via as far as it is needed to find a transaction and the way back (RFC 3261 §17.2.3, §18.2.1)."""
+
+    host: str
+    port: int | None
+    branch: str | None
+    wants_rport: bool = False
+
+
+@lru_cache(maxsize=1024)
+def read_hop(value: str) -> Hop:
+    """The first element of a Via header; SipParseError if any of them breaks the grammar.
+
+    Called to check each Via and again, by those who ask for it: hence kept. And a peer's Via differs from its
+    last one in the branch only.
+    """
+    head, found, branch = value.partition(";branch=")
+    if found and (branch.isalnum() or is_token(branch)):
+        sent_by = _sent_by(head)
+        if sent_by is not None:
+            return Hop(sent_by[0], sent_by[1], branch)
+    vias = [Via.parse(part) for part in split_list(value)]
+    top = vias[0]
+    return Hop(top.host, top.port, top.branch, top.wants_rport)
+
+
+@lru_cache(maxsize=1024)
+def _sent_by(head: str) -> tuple[str, int | None] | None:
+    """Host and port of a Via element without parameters; None where the full parser has to look."""
+    match = VIA.fullmatch(head)
+    if match is None or match[6] or match[4][0] == "[":
+        return None
+    return match[4], None if match[5] is None else int(match[5])
 
 
 class CSeq(msgspec.Struct, frozen=True):

@@ -4,18 +4,15 @@ Headers are always changed through the methods (`add`, `set`, `remove`, `prepend
 `headers` list itself; typed values are made when first asked for and kept until a header changes.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 from ccd.sip.address import Address, read_seconds
-from ccd.sip.grammar import TOKEN, SipParseError, excerpt, is_token, split_list, without_breaks
-from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Via, canonical_name
+from ccd.sip.grammar import SipParseError, excerpt, is_token, split_list, without_breaks
+from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Hop, Via, canonical_name, read_hop
 
 STAR: Final = "*"
 """What `Contact: *` stands for: all bindings (RFC 3261 §10.2.2)."""
-
-_token = re.compile(TOKEN).fullmatch
 
 Parsed = TypeVar("Parsed")
 Headers = Iterable[tuple[str, str]]
@@ -45,14 +42,15 @@ class Message:
         if first is None:
             first = self._first = dict(reversed(self.headers))
         value = first.get(name)
-        if value is None and name not in NAMES:
-            return first.get(canonical_name(name))
-        return value if value is not None else first.get(NAMES[name])
+        return value if value is not None else first.get(NAMES.get(name) or canonical_name(name))
 
     def get_all(self, name: str) -> list[str]:
         """All values of a header in order; list headers (Via, Contact, Allow…) split into elements."""
         name = NAMES.get(name) or canonical_name(name)
-        if self._first is not None and name not in self._first:
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self.headers))
+        if name not in first:
             return []
         values = [value for header, value in self.headers if header == name]
         if name not in LIST_HEADERS:
@@ -69,18 +67,35 @@ class Message:
         self.headers.append((good_name(name), without_breaks(value)))
         self._changed()
 
+    def extend(self, headers: Headers) -> None:
+        """Append several headers; ValueError as for `add`."""
+        self.headers += good_headers(headers)
+        self._changed()
+
     def prepend(self, name: str, value: str) -> None:
         """Put a header before all others (a new top Via, Route or Record-Route)."""
         self.headers.insert(0, (good_name(name), without_breaks(value)))
         self._changed()
 
+    def set_first(self, name: str, value: str) -> None:
+        """Replace all headers of that name by one that stands before all others."""
+        name = good_name(name)
+        kept = [header for header in self.headers if header[0] != name]
+        self.headers = [(name, without_breaks(value)), *kept]
+        self._changed()
+
     def set(self, name: str, value: str) -> None:
         """Replace all headers of that name by one, in the place of the first."""
         name = good_name(name)
-        without_breaks(value)
-        at = next((i for i, (header, _) in enumerate(self.headers) if header == name), len(self.headers))
-        self.remove(name)
-        self.headers.insert(at, (name, value))
+        header = (name, without_breaks(value))
+        places = [at for at, (known, _) in enumerate(self.headers) if known == name]
+        if places:
+            self.headers[places[0]] = header
+            for at in reversed(places[1:]):
+                del self.headers[at]
+        else:
+            self.headers.append(header)
+        self._changed()
 
     def remove(self, name: str) -> None:
         """Take out all headers of that name; nothing happens if there is none."""
@@ -149,22 +164,26 @@ class Message:
     def to(self) -> Address:
         return self._typed("To", Address.parse)
 
+    # These are asked for many times a message: no call more than it takes.
+
     @property
     def from_tag(self) -> str | None:
         """The tag of From, as `from_.tag`; the usual shape is read without making an Address."""
-        return self._tag("From", "tag of From")
+        cache = self._cache
+        if "tag of From" in cache:
+            tag: str | None = cache["tag of From"]
+            return tag
+        tag = cache["tag of From"] = self._read_tag("From")
+        return tag
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, as `to.tag`."""
-        return self._tag("To", "tag of To")
-
-    def _tag(self, name: str, kept: str) -> str | None:
         cache = self._cache
-        if kept in cache:
-            tag: str | None = cache[kept]
+        if "tag of To" in cache:
+            tag: str | None = cache["tag of To"]
             return tag
-        tag = cache[kept] = self._read_tag(name)
+        tag = cache["tag of To"] = self._read_tag("To")
         return tag
 
     def _read_tag(self, name: str) -> str | None:
@@ -174,31 +193,36 @@ class Message:
         _, bracket, tail = text.rpartition(">")
         if bracket and not tail:
             return None
-        if bracket and tail[:5] == ";tag=" and _token(tail, 5):
-            return tail[5:]
+        if bracket and tail[:5] == ";tag=":
+            tag = tail[5:]
+            if tag.isalnum() or is_token(tag):
+                return tag
         return self._typed(name, Address.parse).tag
+
+    @property
+    def hop(self) -> Hop:
+        """What the top Via says of who sent the message to us."""
+        text = self._first["Via"] if self._first and "Via" in self._first else self.get("Via")
+        if text is None:
+            raise SipParseError("Via is missing")
+        return read_hop(text)
 
     @property
     def branch(self) -> str | None:
         """The branch of the top Via, as `via.branch`."""
-        text = (self._first or {}).get("Via") or self.get("Via")
-        if text is None:
-            raise SipParseError("Via is missing")
-        head, found, rest = text.partition(";branch=")
-        branch = rest.partition(";")[0]
-        plain = found and "," not in head and '"' not in head and ";branch" not in head.lower()
-        return branch if plain and _token(branch) else self.via.branch
+        return self.hop.branch
 
     @property
     def call_id(self) -> str:
-        value = self.get("Call-ID")
+        value = self._first.get("Call-ID") if self._first is not None else self.get("Call-ID")
         if not value:
             raise SipParseError("Call-ID is missing")
         return value
 
     @property
     def cseq(self) -> CSeq:
-        return self._typed("CSeq", CSeq.parse)
+        found: CSeq | None = self._cache.get("CSeq")
+        return found if found is not None else self._typed("CSeq", CSeq.parse)
 
     @property
     def contact_is_star(self) -> bool:
@@ -207,6 +231,9 @@ class Message:
     @property
     def contacts(self) -> list[Address]:
         """All Contact addresses; empty if there is none, and for `Contact: *` (see `contact_is_star`)."""
+        found: list[Address] | None = self._cache.get("Contact")
+        if found is not None:
+            return found
         return [] if self.contact_is_star else self._typed_list("Contact", Address.parse)
 
     @property
@@ -253,8 +280,9 @@ class Message:
 
 def good_name(name: str) -> str:
     """The canonical form of a header name of ours; ValueError if it is no token."""
-    if name in NAMES:
-        return NAMES[name]
+    known = NAMES.get(name)
+    if known is not None:
+        return known
     if not is_token(name):
         raise ValueError(f"not a header name: {excerpt(name)}")
     return canonical_name(name)
@@ -262,4 +290,6 @@ def good_name(name: str) -> str:
 
 def good_headers(headers: Headers) -> list[tuple[str, str]]:
     """Headers of ours with canonical names; ValueError on a line break or a name that is no token."""
-    return [(good_name(name), without_breaks(value)) for name, value in headers]
+    good = [(NAMES.get(name) or good_name(name), value) for name, value in headers]
+    without_breaks("".join([value for _, value in good]))
+    return good
