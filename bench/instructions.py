@@ -3,9 +3,9 @@
 The load is that of calls.py (INVITE → queue → a free agent's phone → answer → 2 s → BYE, no RTP), few calls a
 second, because the daemon runs forty times slower when it is counted. Instructions of the daemon itself, all
 threads, in user mode: not the media worker's, not the kernel's. What the daemon does when it has no calls is
-counted for as long, and subtracted. Clocks say what a call costs on a machine and in an hour; this says whether
-a change made it less. At so few calls a second nothing comes together that would under traffic (datagrams,
-commits, commands), so a call costs more than at 100 a second.
+counted for as long, and subtracted. Clocks say what a call costs on a machine and in an hour; this says
+whether a change made it less. At so few calls a second nothing comes together that would under traffic
+(datagrams, commits, commands), so a call costs more than at 100 a second.
 
 valgrind cannot run an interpreter with newer vector code than it knows: take the distribution's own python.
 Needs valgrind and SIPp (apt-get install valgrind sip-tester).

@@ -4,6 +4,7 @@
 are answered as RFC 3264 asks: same kind, protocol and formats, port 0.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -146,6 +147,8 @@ class SessionDescription(msgspec.Struct):
         """The direction as its sender wrote it: media section, else session, else sendrecv."""
         if media.terms.direction is not None:
             return media.terms.direction
+        if not self.attributes:
+            return "sendrecv"
         return next((key for key, _ in self.attributes if key in DIRECTIONS), "sendrecv")
 
     @property
@@ -196,6 +199,26 @@ def parse_sdp(body: bytes) -> SessionDescription:
     if len(body) > _MAX_BYTES:
         raise SipParseError("SDP too large", 413)
     session, *sections = body.decode("utf-8", "replace").replace("\r\n", "\n").split("\nm=")
+    usual = _usual_session(session)
+    if usual is not None:
+        user, number, version, address, name, host = usual.groups()
+        described = SessionDescription(
+            Origin(user, int(number), int(version), address), host, name=name or "-"
+        )
+    else:
+        described = _read_session(session)
+    described.media = [_parse_media(section) for section in sections]
+    return _checked(described)
+
+
+_usual_session = re.compile(
+    r"v=0\no=(\S+) ([0-9]{1,20}) ([0-9]{1,20}) IN IP[46] (\S+)\ns=([^\n]*)\n"
+    r"(?:c=IN IP[46] ([^\s/]+)\n)?t=[^\n]*"
+).fullmatch
+"""What most say before their media, read in one go; anything else line by line."""
+
+
+def _read_session(session: str) -> SessionDescription:
     origin: Origin | None = None
     described = SessionDescription(Origin())
     lines = [line for line in session.split("\n") if line]
@@ -213,8 +236,7 @@ def parse_sdp(body: bytes) -> SessionDescription:
             described.name = value or "-"
     if origin is None:
         raise SipParseError("SDP without o= line")
-    described.media = [_parse_media(section) for section in sections]
-    return _checked(described)
+    return described
 
 
 def _read_line(line: str) -> tuple[str, str]:

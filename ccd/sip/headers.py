@@ -144,12 +144,15 @@ class Via(msgspec.Struct):
 
 
 class Hop(msgspec.Struct, frozen=True):
-    """The top Via as far as it is needed to find a transaction and the way back (RFC 3261 §17.2.3, §18.2.1)."""
+    """The top Via as far as it is needed to find a transaction and the way back (§17.2.3, §18.2.1)."""
 
     host: str
     port: int | None
     branch: str | None
     wants_rport: bool = False
+
+
+_NO_MORE = frozenset(("", ";rport"))
 
 
 @lru_cache(maxsize=1024)
@@ -159,11 +162,13 @@ def read_hop(value: str) -> Hop:
     Called to check each Via and again, by those who ask for it: hence kept. And a peer's Via differs from its
     last one in the branch only.
     """
-    head, found, branch = value.partition(";branch=")
-    if found and (branch.isalnum() or is_token(branch)):
+    head, found, rest = value.partition(";branch=")
+    branch = rest.partition(";")[0]
+    more = rest[len(branch) :]
+    if found and more in _NO_MORE and (branch.isalnum() or is_token(branch)):
         sent_by = _sent_by(head)
         if sent_by is not None:
-            return Hop(sent_by[0], sent_by[1], branch)
+            return Hop(sent_by[0], sent_by[1], branch, more != "")
     vias = [Via.parse(part) for part in split_list(value)]
     top = vias[0]
     return Hop(top.host, top.port, top.branch, top.wants_rport)
@@ -190,9 +195,6 @@ class CSeq(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> "CSeq":
         """SipParseError if it is no number and method, or the number is out of range."""
-        known = _FIRST_CSEQS.get(text)
-        if known is not None:
-            return known
         match = CSEQ.fullmatch(text)
         if match is None:
             raise SipParseError(f"not a CSeq: {excerpt(text)}")
@@ -202,12 +204,8 @@ class CSeq(msgspec.Struct, frozen=True):
         return cls(number, match[2])
 
 
-_FIRST_CSEQS = {
-    f"{number} {method}": CSeq(number, method)
-    for method in ("INVITE", "ACK", "BYE")
-    for number in range(1, 33)
-}
-"""What nearly every call says; values are frozen, so all may share them."""
+read_cseq = lru_cache(maxsize=1024)(CSeq.parse)
+"""The same for all who ask: nearly every call says 1 INVITE, 1 ACK, 2 BYE."""
 
 _auth_param = re.compile(rf"({TOKEN})[ \t]*=[ \t]*({QUOTED}|[^\s,\"]+)", re.DOTALL)
 

@@ -7,9 +7,9 @@ Headers are always changed through the methods (`add`, `set`, `remove`, `prepend
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-from ccd.sip.address import Address, read_seconds
+from ccd.sip.address import Address, read_address, read_seconds, read_tag
 from ccd.sip.grammar import SipParseError, excerpt, is_token, split_list, without_breaks
-from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Hop, Via, canonical_name, read_hop
+from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Hop, Via, canonical_name, read_cseq, read_hop
 
 STAR: Final = "*"
 """What `Contact: *` stands for: all bindings (RFC 3261 §10.2.2)."""
@@ -158,51 +158,34 @@ class Message:
 
     @property
     def from_(self) -> Address:
-        return self._typed("From", Address.parse)
+        return self._typed("From", read_address)
 
     @property
     def to(self) -> Address:
-        return self._typed("To", Address.parse)
+        return self._typed("To", read_address)
 
     # These are asked for many times a message: no call more than it takes.
 
     @property
     def from_tag(self) -> str | None:
         """The tag of From, as `from_.tag`; the usual shape is read without making an Address."""
-        cache = self._cache
-        if "tag of From" in cache:
-            tag: str | None = cache["tag of From"]
-            return tag
-        tag = cache["tag of From"] = self._read_tag("From")
-        return tag
+        text = self._first.get("From") if self._first is not None else self.get("From")
+        if text is None:
+            raise SipParseError("From is missing")
+        return read_tag(text)
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, as `to.tag`."""
-        cache = self._cache
-        if "tag of To" in cache:
-            tag: str | None = cache["tag of To"]
-            return tag
-        tag = cache["tag of To"] = self._read_tag("To")
-        return tag
-
-    def _read_tag(self, name: str) -> str | None:
-        text = self.get(name)
+        text = self._first.get("To") if self._first is not None else self.get("To")
         if text is None:
-            raise SipParseError(f"{name} is missing")
-        _, bracket, tail = text.rpartition(">")
-        if bracket and not tail:
-            return None
-        if bracket and tail[:5] == ";tag=":
-            tag = tail[5:]
-            if tag.isalnum() or is_token(tag):
-                return tag
-        return self._typed(name, Address.parse).tag
+            raise SipParseError("To is missing")
+        return read_tag(text)
 
     @property
     def hop(self) -> Hop:
         """What the top Via says of who sent the message to us."""
-        text = self._first["Via"] if self._first and "Via" in self._first else self.get("Via")
+        text = self._first.get("Via") if self._first is not None else self.get("Via")
         if text is None:
             raise SipParseError("Via is missing")
         return read_hop(text)
@@ -221,8 +204,10 @@ class Message:
 
     @property
     def cseq(self) -> CSeq:
-        found: CSeq | None = self._cache.get("CSeq")
-        return found if found is not None else self._typed("CSeq", CSeq.parse)
+        text = self._first.get("CSeq") if self._first is not None else self.get("CSeq")
+        if text is None:
+            raise SipParseError("CSeq is missing")
+        return read_cseq(text)
 
     @property
     def contact_is_star(self) -> bool:
@@ -234,15 +219,15 @@ class Message:
         found: list[Address] | None = self._cache.get("Contact")
         if found is not None:
             return found
-        return [] if self.contact_is_star else self._typed_list("Contact", Address.parse)
+        return [] if self.contact_is_star else self._typed_list("Contact", read_address)
 
     @property
     def route(self) -> list[Address]:
-        return self._typed_list("Route", Address.parse)
+        return self._typed_list("Route", read_address)
 
     @property
     def record_route(self) -> list[Address]:
-        return self._typed_list("Record-Route", Address.parse)
+        return self._typed_list("Record-Route", read_address)
 
     @property
     def expires(self) -> int | None:

@@ -35,7 +35,8 @@ def _decode(text: str) -> str:
 
 
 def _encode(text: str, safe: str) -> str:
-    return percent(text, safe=safe, errors="replace")
+    plain = text.isascii() and text.isalnum()  # most users, and nothing in them to be escaped
+    return text if plain else percent(text, safe=safe, errors="replace")
 
 
 def check_host(text: str) -> str:

@@ -308,7 +308,8 @@ class SipStack:
                     self._tell(endpoint.events.popleft())
         finally:
             self._flushing = False
-        self._set_timer()
+        if self._timer is None or endpoint.timers.soonest < self._timer_at:
+            self._set_timer()
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.protocol == "UDP":

@@ -81,13 +81,15 @@ def shown_name(card: OfferCard) -> str:
 
 def quotable(text: str) -> str:
     """Words of a stranger, fit to stand in quotes in a header: one line, nothing that needs escaping."""
-    shown = "".join([char if char.isprintable() else " " for char in text])
+    shown = text
+    if not text.isprintable():
+        shown = "".join([char if char.isprintable() else " " for char in text])
     return shown.replace("\\", "").replace('"', "'").encode("utf-8", "replace").decode()
 
 
 def shown_user(card: OfferCard, interaction: str) -> str:
     """User part of From: the caller's number, so that the phone's call list can dial back."""
     number = card.caller
-    if number and all(char in "+0123456789*#" for char in number):
+    if number and not number.strip("+0123456789*#"):
         return number
     return f"call-{interaction}"
