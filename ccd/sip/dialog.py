@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ccd.sip.address import Address, read_address
 from ccd.sip.grammar import SipParseError, is_token
 from ccd.sip.message import Request, Response
+from ccd.sip.table import good_headers
 from ccd.sip.uri import SipUri, Uri
 
 DialogKey = tuple[str, str, str]
@@ -180,13 +181,14 @@ class Dialog:
             ("Call-ID", self.call_id),
             ("CSeq", f"{number} {method}"),
         ]
-        table.extend(("Route", route) for route in routes)
+        if routes:
+            table += [("Route", route) for route in routes]
         if contact:
             table.append(("Contact", contact))
-        table.extend(headers)
+        table += good_headers(headers)
         if content_type:
             table.append(("Content-Type", content_type))
-        return Request.create(method, uri, table, body)
+        return Request(method, uri, table, body)  # of header lines that were read, and words of our own
 
     def _route(self) -> tuple[str, list[str]]:
         """Request URI and Route values: loose routing, or strict if the first lacks `lr` (§12.2.1.1)."""

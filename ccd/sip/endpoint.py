@@ -82,22 +82,22 @@ class Endpoint(Runner):
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One UDP datagram. Never raises for what the peer sent."""
         self._size = len(data)
+        message: Request | Response | None = None
         try:
             message = parse(data)
+            if isinstance(message, Response):
+                self._receive_response(message, now)
+            else:
+                self._receive_request(message, flow, now)
         except SipParseError as error:
-            if not data.strip(b"\r\n\0 "):
+            if message is None and not data.strip(b"\r\n\0 "):
                 self.counters["keep_alives"] += 1
             else:
-                self.refuse(error, flow)
-            return
-        self._receive(message, flow, now)
+                self.refuse(error, flow, message)
 
     def receive_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """One message from a stream, already parsed. Never raises for what the peer sent."""
         self._size = message.size
-        self._receive(message, flow, now)
-
-    def _receive(self, message: Request | Response, flow: Flow, now: float) -> None:
         try:
             if isinstance(message, Response):
                 self._receive_response(message, now)

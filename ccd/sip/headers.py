@@ -83,6 +83,8 @@ def _name_table() -> dict[str, str]:
 
 
 NAMES = _name_table()
+CANONICAL_NAMES = frozenset(NAMES.values())
+"""Names in the form in which nearly all ask for them."""
 
 
 def canonical_name(name: str) -> str:

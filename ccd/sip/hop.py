@@ -70,7 +70,7 @@ def format_sent_by(host: str, port: int) -> str:
 
 
 def set_via(request: Request, flow: Flow, sent_by: str, branch: str) -> None:
-    request.set_first("Via", f"SIP/2.0/{flow.protocol} {sent_by};branch={branch};rport")
+    request.set_via(f"SIP/2.0/{flow.protocol} {sent_by};branch={branch};rport")
 
 
 def same_hop(request: Request, method: str, to: str) -> Request:

@@ -110,11 +110,13 @@ class Runner:
         }
 
     def _move(self, tx: Transaction, happened: Input, now: float, message: Message | None = None) -> None:
-        tx.state, actions = look_up(tx.moves, tx.state, happened)
+        move = tx.moves.get((tx.state, happened))
+        tx.state, actions = move if move is not None else look_up(tx.moves, tx.state, happened)
         self._now = now
         self._message = message
+        perform = self._perform
         for action in actions:
-            self._perform[action](tx)
+            perform[action](tx)
 
     def _resend(self, tx: Transaction) -> None:
         if tx.sent:

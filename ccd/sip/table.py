@@ -9,7 +9,17 @@ from typing import Any, Final, TypeVar
 
 from ccd.sip.address import Address, read_address, read_seconds, read_tag
 from ccd.sip.grammar import SipParseError, excerpt, is_token, split_list, without_breaks
-from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Hop, Via, canonical_name, read_cseq, read_hop
+from ccd.sip.headers import (
+    CANONICAL_NAMES,
+    LIST_HEADERS,
+    NAMES,
+    CSeq,
+    Hop,
+    Via,
+    canonical_name,
+    read_cseq,
+    read_hop,
+)
 
 STAR: Final = "*"
 """What `Contact: *` stands for: all bindings (RFC 3261 §10.2.2)."""
@@ -41,19 +51,19 @@ class Message:
         first = self._first
         if first is None:
             first = self._first = dict(reversed(self.headers))
-        value = first.get(name)
-        return value if value is not None else first.get(NAMES.get(name) or canonical_name(name))
+        return first.get(name if name in CANONICAL_NAMES else canonical_name(name))
 
     def get_all(self, name: str) -> list[str]:
         """All values of a header in order; list headers (Via, Contact, Allow…) split into elements."""
-        name = NAMES.get(name) or canonical_name(name)
+        if name not in CANONICAL_NAMES:
+            name = canonical_name(name)
         first = self._first
         if first is None:
             first = self._first = dict(reversed(self.headers))
         if name not in first:
             return []
         values = [value for header, value in self.headers if header == name]
-        if name not in LIST_HEADERS:
+        if name not in LIST_HEADERS or (len(values) == 1 and values[0] and "," not in values[0]):
             return values
         return [part for value in values if value for part in split_list(value, strict=False)]
 
@@ -77,11 +87,9 @@ class Message:
         self.headers.insert(0, (good_name(name), without_breaks(value)))
         self._changed()
 
-    def set_first(self, name: str, value: str) -> None:
-        """Replace all headers of that name by one that stands before all others."""
-        name = good_name(name)
-        kept = [header for header in self.headers if header[0] != name]
-        self.headers = [(name, without_breaks(value)), *kept]
+    def set_via(self, value: str) -> None:
+        """Replace all Vias by one, the first of all headers; `value` is of our own making."""
+        self.headers = [("Via", value), *[header for header in self.headers if header[0] != "Via"]]
         self._changed()
 
     def set(self, name: str, value: str) -> None:

@@ -1,10 +1,11 @@
 """Where an outgoing call may go: each candidate knows its flow and how its INVITE looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ccd.model.commands import OfferCard
 from ccd.sip.endpoint import Flow
 from ccd.sip.message import Request, Response
+from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.causes import user_answered_so
 
 Authorise = Callable[[Request, Response], Request | None]
@@ -47,14 +48,17 @@ class Candidate:
         self.reliable = reliable
         """The INVITE says that we acknowledge provisional responses (RFC 3262)."""
 
-    def invite(self, call_id: str, body: bytes) -> Request:
-        """A new INVITE."""
+    def invite(
+        self, call_id: str, body: bytes, hops: int = MOST_HOPS, more: Iterable[tuple[str, str]] = ()
+    ) -> Request:
+        """A new INVITE; `more`: headers that say what we can, `hops`: its Max-Forwards."""
         headers = [
-            ("Max-Forwards", "70"),
+            ("Max-Forwards", str(hops)),
             *self.headers,
             ("Call-ID", call_id),
             ("CSeq", "1 INVITE"),
             ("Content-Type", "application/sdp"),
+            *more,
         ]
         return Request.create("INVITE", self.uri, headers, body)
 
