@@ -161,28 +161,23 @@ class SessionDescription(msgspec.Struct):
 
     def to_bytes(self) -> bytes:
         origin = self.origin
-        lines = [
-            "v=0",
-            f"o={origin.user} {origin.session_id} {origin.version} {_connection(origin.host)}",
-            f"s={self.name}",
-        ]
+        where = _connection(origin.host)
+        text = f"v=0\r\no={origin.user} {origin.session_id} {origin.version} {where}\r\ns={self.name}\r\n"
         if self.host is not None:
-            lines.append("c=" + _connection(self.host))
-        lines.append("t=0 0")
-        lines += _attribute_lines(self.attributes)
-        sections = "".join([f"m={_media_line(media)}" for media in self.media])
-        return ("\r\n".join(lines) + "\r\n" + sections).encode()
+            text += f"c={where if self.host == origin.host else _connection(self.host)}\r\n"
+        text += "t=0 0\r\n"
+        for line in _attribute_lines(self.attributes) if self.attributes else ():
+            text += f"{line}\r\n"
+        for media in self.media:
+            ports = f"/{media.ports}" if media.ports != 1 else ""
+            text += f"m={media.kind} {media.port}{ports} {media.terms.text}"
+        return text.encode()
 
     __bytes__ = to_bytes
 
 
 def _connection(host: str) -> str:
     return f"IN {'IP6' if ':' in host else 'IP4'} {host}"
-
-
-def _media_line(media: Media) -> str:
-    ports = f"/{media.ports}" if media.ports != 1 else ""
-    return f"{media.kind} {media.port}{ports} {media.terms.text}"
 
 
 def _attribute_lines(attributes: Iterable[tuple[str, str | None]]) -> list[str]:

@@ -172,14 +172,18 @@ def _read(head: bytes, body: bytes) -> Request | Response:
         text, charset = head.decode(), "utf-8"
     except UnicodeDecodeError:  # old devices send Latin-1 names: kept so, that copies are to the letter
         text, charset = head.decode("latin-1"), "latin-1"
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _folds.sub(" ", text)
     start, *lines = text.split("\r\n")
     if len(lines) >= MAX_HEADER_LINES:
         raise SipParseError("too many header lines", 513)
     if len(text) > MAX_LINE_CHARS and max(map(len, (start, *lines))) > MAX_LINE_CHARS:
         raise SipParseError("a header line is too long", 513)
-    headers, first, faults = _read_headers(lines)
+    table = _read_headers(lines)
+    if table is None:
+        start, *lines = _folds.sub(" ", text).split("\r\n")
+        if max(map(len, (start, *lines))) > MAX_LINE_CHARS:
+            raise SipParseError("a header line is too long", 513)
+        table = _read_headers(lines) or ([], {}, {})
+    headers, first, faults = table
     message: Request | Response
     if start[:4].upper() == "SIP/":
         status, reason = _read_status_line(start)
@@ -199,13 +203,16 @@ def _read(head: bytes, body: bytes) -> Request | Response:
     return message
 
 
-def _read_headers(lines: list[str]) -> _Table:
-    """The header table, the first value of each name, the faults by name."""
+def _read_headers(lines: list[str]) -> _Table | None:
+    """The header table, the first value of each name, the faults by name; None if lines are folded."""
     faults: dict[str, SipParseError] = {}
     found = list(map(_good_lines.get, lines))
     for at, header in enumerate(found):
         if header is None:
-            found[at] = _read_header(lines[at], faults)
+            line = lines[at]
+            if line[:1] in {" ", "\t"}:
+                return None
+            found[at] = _read_header(line, faults)
     headers = cast(list[tuple[str, str]], found)
     first = dict(reversed(headers))
     if len(first) != len(headers):

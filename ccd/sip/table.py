@@ -260,10 +260,12 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is written here and nowhere else."""
-        lines = [self.start_line()]
-        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode(self.charset, "replace") + self.body
+        text = "\r\n".join([self.start_line(), *map(": ".join, self.headers)])
+        if "\r\nContent-Length: " in text:  # only in what was received
+            kept = [header for header in self.headers if header[0] != "Content-Length"]
+            text = "\r\n".join([self.start_line(), *map(": ".join, kept)])
+        end = f"\r\nContent-Length: {len(self.body)}\r\n\r\n"
+        return f"{text}{end}".encode(self.charset, "replace") + self.body
 
     __bytes__ = to_bytes
 
