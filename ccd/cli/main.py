@@ -6,8 +6,9 @@ Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 no daemon reach
 import io
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -81,6 +82,12 @@ def build() -> typer.Typer:
     return app
 
 
+@cache
+def command() -> Any:
+    """`build`, ready to be called: a click command, made once."""
+    return typer.main.get_command(build())
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         print(f"ccctl {__version__}")
@@ -116,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = list(sys.argv[1:] if argv is None else argv)
     session.json = JSON in args  # what is wrong with the rest of the line is told in it too
     try:
-        code = build()(args=args, obj=session, prog_name="ccctl", standalone_mode=not session.json)
+        code = command()(args=args, obj=session, prog_name="ccctl", standalone_mode=not session.json)
     except CcdError as error:
         sys.exit(session.fail(error))
     except UsageError as error:

@@ -12,10 +12,9 @@ from typing import Any
 
 import msgspec
 import pytest
-import typer
 
 from ccd.cli import agents, ended, interactions, queues, report, status, top
-from ccd.cli.main import build, main
+from ccd.cli.main import command, main
 from ccd.cli.reference import reference, walk
 from ccd.cli.session import LATER, REFUSED, UNREACHABLE, WRONG, exit_code
 from ccd.cli.text import ROOMY, SHORT, cells
@@ -29,7 +28,7 @@ from ccd.runtime import verbs as console
 from tests.unit.control_room import DISPOSITIONS, ESCAPE, RULES, Room
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
-VERBS = dict(walk(typer.main.get_command(build())))
+VERBS = dict(walk(command()))
 LOCAL = {
     ("check",),
     ("prompts", "build"),
