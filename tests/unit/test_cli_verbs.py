@@ -158,6 +158,21 @@ def test_wrong_usage_has_the_shape_of_every_error(
     assert set(error) == {"kind", "code", "problem", "cure", "details"}
 
 
+@pytest.mark.parametrize("where", [0, 1, 2])
+@pytest.mark.parametrize("form", [["--socket", "nowhere"], ["--socket=nowhere"]])
+def test_the_socket_may_be_named_anywhere_on_the_line(
+    where: int, form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["agent", "reasons"]
+    assert run(*words[:where], *form, *words[where:]) == UNREACHABLE
+    assert "no daemon at nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["status", "--", "--socket", "x"], ["status", "--socket"]])
+def test_what_cannot_be_the_socket_stays_where_it_is(argv: list[str]) -> None:
+    assert run(*argv) == WRONG
+
+
 def test_the_socket_may_be_named_by_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
