@@ -6,6 +6,7 @@ import msgspec
 
 from ccd.sip.grammar import (
     ADDR_SPEC,
+    KEPT,
     NAME_ADDR,
     SipParseError,
     excerpt,
@@ -63,13 +64,13 @@ class Address(msgspec.Struct, frozen=True):
         return cls("", parse_uri(match[1]), parse_params(match[2]))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT)
 def read_address(text: str) -> Address:
     """`Address.parse`, kept: a peer's Contact is the same call after call, a From in all of a call."""
     return Address.parse(text)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT)
 def read_tag(text: str) -> str | None:
     """The tag of a From or To, without making an Address of what has the usual shape."""
     _, bracket, tail = text.rpartition(">")

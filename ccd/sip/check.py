@@ -12,6 +12,9 @@ from ccd.sip.address import Address, parse_addresses
 from ccd.sip.grammar import (
     CSEQ,
     DATE,
+    KEPT,
+    KEPT_SHORT,
+    SHORT,
     SIP_URI,
     WELL_FORMED_ADDRESS,
     SipParseError,
@@ -29,11 +32,9 @@ _warning = re.compile(r"[0-9]{3}[ \t]").match
 _well_formed_address = WELL_FORMED_ADDRESS.fullmatch
 _well_formed_uri = SIP_URI.fullmatch
 _well_formed_cseq = CSEQ.fullmatch
-REMEMBERED = 1024
-"""Values found good of late: From and To of one call come several times, a Contact with each call."""
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=KEPT)
 def check_request_line(method: str, uri: str, version: str) -> None:
     """Refuses a method that is no token, a wrong or unfit URI (400), another version (505)."""
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
@@ -53,23 +54,23 @@ def check_request_line(method: str, uri: str, version: str) -> None:
 def _address(value: str) -> None:
     """From or To; without its tag it is the same as in the last call, of many callers and of all phones."""
     head, found, tag = value.partition(">;tag=")
-    if not (found and (tag.isalnum() or is_token(tag)) and _is_bracketed(head)):
+    if not (found and len(head) <= SHORT and (tag.isalnum() or is_token(tag)) and _is_bracketed(head)):
         _one_address(value)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=KEPT_SHORT)
 def _is_bracketed(head: str) -> bool:
     """Whether it is an address up to the closing bracket, of the usual shape."""
     return _well_formed_address(head + ">") is not None and "%" not in head and "[" not in head
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=KEPT)
 def _one_address(value: str) -> None:
     if not (_well_formed_address(value) and "%" not in value and "[" not in value):
         Address.parse(value)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=KEPT)
 def _addresses(value: str) -> None:
     if not (_well_formed_address(value) and "%" not in value and "[" not in value):
         parse_addresses(value)

@@ -183,12 +183,13 @@ class Dialog:
         ]
         if routes:
             table += [("Route", route) for route in routes]
-        if contact:
-            table.append(("Contact", contact))
-        table += good_headers(headers)
+        added = [("Contact", contact)] if contact else []
+        added += headers
         if content_type:
-            table.append(("Content-Type", content_type))
-        return Request(method, uri, table, body)  # of header lines that were read, and words of our own
+            added.append(("Content-Type", content_type))
+        if added:
+            table += good_headers(added)
+        return Request(method, uri, table, body)  # the rest was read from messages, or is ours
 
     def _route(self) -> tuple[str, list[str]]:
         """Request URI and Route values: loose routing, or strict if the first lacks `lr` (§12.2.1.1)."""

@@ -11,7 +11,10 @@ import msgspec
 
 from ccd.sip.grammar import (
     CSEQ,
+    KEPT,
+    KEPT_SHORT,
     QUOTED,
+    SHORT,
     TOKEN,
     VIA,
     SipParseError,
@@ -157,7 +160,7 @@ class Hop(msgspec.Struct, frozen=True):
 _NO_MORE = frozenset(("", ";rport"))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT)
 def read_hop(value: str) -> Hop:
     """The first element of a Via header; SipParseError if any of them breaks the grammar.
 
@@ -167,7 +170,7 @@ def read_hop(value: str) -> Hop:
     head, found, rest = value.partition(";branch=")
     branch = rest.partition(";")[0]
     more = rest[len(branch) :]
-    if found and more in _NO_MORE and (branch.isalnum() or is_token(branch)):
+    if found and more in _NO_MORE and len(head) <= SHORT and (branch.isalnum() or is_token(branch)):
         sent_by = _sent_by(head)
         if sent_by is not None:
             return Hop(sent_by[0], sent_by[1], branch, more != "")
@@ -176,7 +179,7 @@ def read_hop(value: str) -> Hop:
     return Hop(top.host, top.port, top.branch, top.wants_rport)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT_SHORT)
 def _sent_by(head: str) -> tuple[str, int | None] | None:
     """Host and port of a Via element without parameters; None where the full parser has to look."""
     match = VIA.fullmatch(head)
@@ -206,7 +209,7 @@ class CSeq(msgspec.Struct, frozen=True):
         return cls(number, match[2])
 
 
-read_cseq = lru_cache(maxsize=1024)(CSeq.parse)
+read_cseq = lru_cache(maxsize=KEPT)(CSeq.parse)
 """The same for all who ask: nearly every call says 1 INVITE, 1 ACK, 2 BYE."""
 
 _auth_param = re.compile(rf"({TOKEN})[ \t]*=[ \t]*({QUOTED}|[^\s,\"]+)", re.DOTALL)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, cast
 
 from ccd.sip.check import CHECKS, check_request_line
-from ccd.sip.grammar import SipParseError, excerpt, is_token, without_breaks
+from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
 from ccd.sip.headers import NAMES, REASONS, SINGLE_HEADERS, canonical_name
 from ccd.sip.table import STAR, Headers, Message, good_headers
 from ccd.sip.uri import Uri, parse_uri
@@ -269,7 +269,7 @@ def _read_name(line: str, faults: dict[str, SipParseError]) -> str:
     return canonical_name(name)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=KEPT)
 def _read_request_line(start: str) -> tuple[str, str, str]:
     """Method, URI and version, not checked yet."""
     if "\r" in start or "\n" in start:
@@ -279,7 +279,7 @@ def _read_request_line(start: str) -> tuple[str, str, str]:
     return method, uri, version
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=KEPT)
 def _read_status_line(start: str) -> tuple[int, str]:
     if "\r" in start or "\n" in start:
         raise SipParseError(_LONE_BREAK)

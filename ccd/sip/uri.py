@@ -12,7 +12,7 @@ from urllib.parse import unquote as unpercent
 
 import msgspec
 
-from ccd.sip.grammar import ABSOLUTE_URI, SIP_URI, TEL_URI, URI_PARAM, SipParseError, excerpt
+from ccd.sip.grammar import ABSOLUTE_URI, KEPT, SIP_URI, TEL_URI, URI_PARAM, SipParseError, excerpt
 
 Params = dict[str, str | None]
 
@@ -199,7 +199,7 @@ class AbsoluteUri(msgspec.Struct, frozen=True):
 Uri = SipUri | TelUri | AbsoluteUri
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=KEPT)
 def parse_uri(text: str) -> Uri:
     """The URI in `text` (no brackets, no surrounding space); SipParseError if it breaks its grammar.
 
