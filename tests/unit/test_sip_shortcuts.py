@@ -87,6 +87,8 @@ def test_the_top_via(sent_by: str, tail: str, protocol: str) -> None:
     st.one_of(_uris, st.sampled_from(["", "sip:", "sip:a@[::1]", "sip:a@[1:2]", "sip:%zz@b"])),
     _tails,
 )
+@example("", "sip:a@[1:2]", ";tag=abc")
+@example("", "sip:%ff@b", ";tag=abc")
 def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: str, tail: str) -> None:
     value = f"{display}<{uri}>{tail}"
     try:
@@ -112,6 +114,7 @@ _session_lines = st.lists(
 @given(_session_lines, st.sampled_from(["", "\nm=audio 4000 RTP/AVP 0\nc=IN IP4 192.0.2.8"]))
 @example(["o=- 1 2 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.9", "t=0 0"], "")
 @example(["o=- 1 2 IN IP4 192.0.2.1", "s=", "t=0 0"], "")
+@example(["o=- 1 2 IN IP4 192.0.2.1", "s=-", "c=IN IP4 224.2.1.1/127", "t=0 0"], "")
 def test_the_head_of_an_sdp(lines: list[str], media: str) -> None:
     session = "\n".join(["v=0", *lines])
     try:
