@@ -1,4 +1,4 @@
-"""Machine instructions that the daemon spends on a queue call, counted by valgrind: the same again to 1 %.
+"""Machine instructions that the daemon spends on a queue call, counted by valgrind: the same again to 2 %.
 
 The load is that of calls.py (INVITE → queue → a free agent's phone → answer → 2 s → BYE, no RTP), few calls a
 second, because the daemon runs forty times slower when it is counted. Instructions of the daemon itself, all
