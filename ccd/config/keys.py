@@ -410,6 +410,10 @@ KEYS: dict[str, Key] = {
     "FeatureCodes.logout": Key(doc="Log out."),
     "FeatureCodes.extend": Key(doc="More time for wrap-up, where the queue allows it."),
     "FeatureCodes.disposition": Key(doc="How the conversation ended; followed by the code of a disposition."),
+    "FeatureCodes.pickup": Key(
+        doc="Followed by a colleague's extension: answer what rings there. Alone: one's own conversation "
+        "goes on by this phone. Empty: neither."
+    ),
     "OwnCalls.ring_timeout_s": _seconds(600.0, low=5.0),
     "OwnCalls.most": Key(low=1, high=20),
     "PauseReason.name": Key(

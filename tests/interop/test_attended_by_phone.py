@@ -278,21 +278,3 @@ async def test_a_call_of_somebody_else_or_of_nobody_is_not_joined(make_site: Mak
         assert "SIP/2.0 481" in (await taken.expect("NOTIFY")).body
         await bridged(site)
         assert (await call.bye()).status == 200
-
-
-async def test_an_invite_with_replaces_is_refused(make_site: Make) -> None:
-    site: Site = await make_site(agents=1)
-    async with phone(site) as agent, caller(site) as outside:
-        call, taken = await talk(site, outside, agent)
-        header = ("Replaces", "abc;to-tag=1;from-tag=2")
-        place = f"{agent.server[0]}:{agent.server[1]}"
-        first = agent.request("INVITE", f"sip:301@{place}", [header], sdp())
-        challenged = await agent.ask(first)
-        Call(agent, first).ack_refusal(challenged)
-        again = agent.again(first, challenged)
-        response = await agent.ask(again)
-        Call(agent, again).ack_refusal(response)
-        assert response.status == 481, "there is no such call"
-        await bridged(site)
-        assert (await call.bye()).status == 200
-        await taken.expect("BYE")

@@ -170,23 +170,6 @@ async def test_a_fax_that_wants_t38_is_refused_and_the_call_stays(scene: Scene) 
 # -- calls that are to take another's place ----------------------------------------------------------------
 
 
-async def test_replaces(scene: Scene) -> None:
-    """RFC 3891 §3: it must name one call of ours; taking its place is not done, and said."""
-    _, ok = scene.call()
-    named = f"Replaces: call;to-tag={tag_of(ok)};from-tag=them"
-    for number, (status, *headers) in enumerate(
-        [
-            (481, "Replaces: none;to-tag=a;from-tag=b"),
-            (400, "Replaces: call;to-tag=a"),
-            (400, named, "Join: call;to-tag=a;from-tag=b"),
-            (603, named),
-        ]
-    ):
-        answer = refused(scene, *headers, call=f"new-{number}")
-        assert answer.status == status, headers
-    assert len(scene.channel.legs) == 1
-
-
 async def test_join_that_is_required_is_420_else_it_is_a_call_as_any(scene: Scene) -> None:
     """RFC 3911 §4."""
     join = "Join: call;to-tag=a;from-tag=b"
