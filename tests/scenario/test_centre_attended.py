@@ -433,14 +433,13 @@ def test_a_call_of_somebody_else_is_not_joined() -> None:
     assert hall.notes(hall.call)[0]["why"] == "the other call is one of cat"
 
 
-def test_two_customers_or_two_own_calls_are_not_joined() -> None:
+def test_two_customers_are_not_joined() -> None:
     hall = Hall()
     sim = hall.sim
-    one, two = hall.ask(OUTSIDE), hall.ask("203")
-    sim.act(sim.voice.attend, one, two)
+    one = hall.ask(OUTSIDE)
     sim.act(sim.voice.attend, hall.leg, hall.call)
     sim.act(sim.voice.attend, hall.call, one)
-    assert [(done, cause) for _, done, cause in hall.reports()] == [(False, Cause.FORBIDDEN)] * 3
+    assert [(done, cause) for _, done, cause in hall.reports()] == [(False, Cause.FORBIDDEN)] * 2
     hall.on_hold()
 
 

@@ -362,6 +362,7 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
     "resume": of(lambda c, a, b: facts.LegResumed(c.leg(a))),
     "transfer": of(lambda c, a, b: facts.TransferAsked(c.dialled(a), TARGETS[b % len(TARGETS)])),
+    "join": of(lambda c, a, b: facts.TransferAsked(c.leg(a), "", attended=True, replaces=c.leg(b))),
     "take over": of(lambda c, a, b: facts.TakeOverAsked(c.fresh(a), phone(b * 2), c.dialled(b))),
     "dial": of(lambda c, a, b: facts.AgentDialled(c.fresh(a), phone(b * 2), TARGETS[a % len(TARGETS)])),
     "lose media": of(lambda c, a, b: facts.MediaLost(c.leg(a), 30.0)),
