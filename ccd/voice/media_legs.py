@@ -68,11 +68,11 @@ class Legs:
         self.reading = Aside("ccd-prompts")
         self.writing = Aside("ccd-recordings")
         self._tell = tell
-        self._reported = reported or _unheard
         self._speaking = Speaking(speech, library, tell)
         self._skipped: dict[str, str] = {}
         """Leg → why a text of what it hears now is left out."""
         self._inband_dtmf = inband_dtmf
+        self._reported = reported or media_reports.unheard
         self.recorder = Recorder(self.writing, self._recorded)
         self.legs: dict[str, Leg] = {}
         self.received = 0
@@ -367,7 +367,3 @@ class Legs:
         self.writing.settle()
         self.writing.release()
         self.reading.release()
-
-
-def _unheard(_port: Port, _data: bytes) -> None:
-    """Nobody reads it."""

@@ -19,6 +19,10 @@ LAST_KIND: Final = 223
 """RTCP in the second octet, where an RTP packet has its marker and payload type (RFC 5761 §4)."""
 
 
+def unheard(_port: Port, _data: bytes) -> None:
+    """Nobody reads it."""
+
+
 class Muxed:
     """The RTP socket's read where RTCP comes by it too, in place of the plain one."""
 
