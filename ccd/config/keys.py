@@ -148,7 +148,10 @@ KEYS: dict[str, Key] = {
     ),
     "TrunkSettings.port": Key(low=1, high=65_535),
     "TrunkSettings.ca": Key(path=True),
-    "TrunkSettings.protocol": Key(choices=_PROTOCOLS, doc="Transport towards the carrier."),
+    "TrunkSettings.protocol": Key(
+        choices=(*_PROTOCOLS, "auto"),
+        doc="Transport towards the carrier; `auto`: the one that its DNS records name (NAPTR, else SRV).",
+    ),
     "TrunkSettings.register": Key(doc="Register with the carrier to be reachable there."),
     "TrunkSettings.username": Key(doc="Digest user name, and the user part that is registered."),
     "TrunkSettings.password": Key(doc="Digest password."),

@@ -127,3 +127,15 @@ def test_a_trunk_that_registers_over_tls_wants_a_listener(
     assert settings is not None, faults
     warned = [fault for fault in faults if fault.key == "trunks.carrier.protocol"]
     assert len(warned) == (0 if listens else 1) and all(fault.warning for fault in warned)
+
+
+@pytest.mark.parametrize(("protocol", "fault"), [("auto", ""), ("tls", ""), ("tcp", "is for tls")])
+def test_an_authority_may_be_named_where_the_records_say_the_transport(
+    server: Certificate, signer: Certificate, tmp_path: Path, protocol: str, fault: str
+) -> None:
+    conf = written(tmp_path, server) / "ccd.toml"
+    named = TRUNK.replace('"tls"', f'"{protocol}"') + f'ca = "{signer.file}"\n'
+    conf.write_text(conf.read_text() + named)
+    _, faults = check(tmp_path)
+    found = [each.problem for each in faults if each.key == "trunks.carrier.ca"]
+    assert [fault in each for each in found] == ([True] if fault else [])
