@@ -250,6 +250,7 @@ def _common(ours: str, theirs: str) -> str:
     return "recvonly" if receive else "inactive"
 
 
+@lru_cache(maxsize=1024)
 def _checked_host(host: str | None) -> str:
     """A unicast IP address as text; Incompatible for names and multicast, which we never send to."""
     if host is not None and _unicast_ip4(host):

@@ -23,6 +23,7 @@ from ccd.sip.parts import sdp_of
 from ccd.sip.reliable import required, rseq_of
 from ccd.sip.session_timer import ask, read_least
 from ccd.voice import engine
+from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
 from ccd.voice.extensions import ALLOW, supported
@@ -183,13 +184,11 @@ class OutgoingLeg(CallLeg):
         self._attempts.append(attempt)
         host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
         attempt.offered = session.offer_to(host, attempt.keys)
-        request = candidate.invite(self.call_id, attempt.offered.to_bytes())
-        for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
-            request.add(name, value)
-        request.set("Supported", supported(bool(candidate.device), attempt.reliably))
-        if trunk:
-            request.set("Max-Forwards", str(self.hops))
-        self.channel.remember_call(request.call_id, self.id)
+        able = [("Allow", ALLOW), ("Supported", supported(bool(candidate.device), attempt.reliably))]
+        able += [header for header in ask(self.channel.session_policy) if header[0] != "Supported"]
+        hops = self.hops if trunk else MOST_HOPS
+        request = candidate.invite(self.call_id, attempt.offered.to_bytes(), hops, able)
+        self.channel.remember_call(self.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:
             attempt.timer = self.channel.call_later(candidate.timeout_s, lambda: self._too_slow(attempt))
