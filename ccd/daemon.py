@@ -152,6 +152,7 @@ class Daemon:
             recordings_folder,
             self.runtime.post,
             lambda before: forget_beside(argv, before, child_environment()),
+            lambda: self.runtime.ask(lambda ledger: ledger.stay()),
         )
 
     def _snapshot_due(self) -> None:

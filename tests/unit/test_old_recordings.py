@@ -1,10 +1,12 @@
 """Which recordings go by `media.recordings_keep_days`, and which stay however old they are."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from ccd.errors import TryLater
 from ccd.model import facts
 from ccd.model.settings import DaemonSettings, LedgerSettings, MediaSettings, Settings
 from ccd.runtime import upkeep
@@ -78,14 +80,18 @@ def test_an_end_of_the_daemon_is_not_waited_for(tmp_path: Path) -> None:
     assert all(path.exists() for path in kept)
 
 
-def upkeep_of(room: Room, folder: Path, settings: Settings) -> tuple[Upkeep, list[facts.AnyFact]]:
+def upkeep_of(
+    room: Room, folder: Path, settings: Settings, stay: Callable[[], Awaitable[None]] | None = None
+) -> tuple[Upkeep, list[facts.AnyFact]]:
     posted: list[facts.AnyFact] = []
     ledger = folder / "ledger.sqlite"
 
     async def forget(before: float) -> None:
         posted.append(facts.DaemonStarted("forget", repr(before)))
 
-    made = Upkeep(room.centre, room.clock, lambda: settings, ledger, lambda _: folder, posted.append, forget)
+    made = Upkeep(
+        room.centre, room.clock, lambda: settings, ledger, lambda _: folder, posted.append, forget, stay
+    )
     return made, posted
 
 
@@ -148,3 +154,20 @@ async def test_facts_are_forgotten_by_their_age_only_where_one_is_set(tmp_path: 
             made, posted = upkeep_of(room, tmp_path, Settings(RULES, ledger=LedgerSettings(keep_days=days)))
             await made.delete_old()
             assert [fact.boot for fact in posted if isinstance(fact, facts.DaemonStarted)] == forgotten
+
+
+async def test_the_ledger_is_asked_to_look_after_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be put back is said, and does not end the looking."""
+    asked: list[bool] = []
+
+    async def stay() -> None:
+        asked.append(True)
+        raise TryLater("ledger.gone", "no room")
+
+    async with Room() as room:
+        made, _ = upkeep_of(room, tmp_path, Settings(RULES), stay)
+        await made.keep_place()
+        await made.keep_place()
+    assert len(asked) == 2 and capsys.readouterr().out.count("no room") == 2
