@@ -25,7 +25,17 @@ from ccd.voice.engine import (
     Recorded,
 )
 from ccd.voice.media_link import MediaLink
-from ccd.voice.media_protocol import AskReport, Begin, PortsReady, Prepare, Reload, Trouble, WorkerReport
+from ccd.voice.media_protocol import (
+    AskReport,
+    Begin,
+    Pong,
+    PortsReady,
+    Prepare,
+    Reload,
+    Trouble,
+    WorkerReport,
+)
+from ccd.voice.media_watch import Watch
 from ccd.voice.recorder import rescue
 from ccd.voice.speech_plan import SpeechPlan, Texts
 
@@ -73,6 +83,7 @@ class EmbeddedEngine:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.restarts = 0
+        self._watch = Watch(lambda: self._links)
 
     async def start(self, hear: Hear) -> None:
         """Workers up and their first ports bound; raises `TryLater` when that does not come about."""
@@ -96,6 +107,7 @@ class EmbeddedEngine:
             note = "; ".join(str(link.report.get("note", "")) for link in self._links)
             await self.stop()
             raise TryLater("media-ports", f"no RTP port could be bound on {self._host}: {note}")
+        self._watch.start()
 
     def _make(self, index: int, count: int) -> MediaLink:
         """Start worker `index` of `count`; each has its own part of the port range."""
@@ -224,6 +236,8 @@ class EmbeddedEngine:
             self._on_ports(link, fact)
         elif isinstance(fact, WorkerReport):
             link.report = {name: getattr(fact, name) for name in fact.__struct_fields__}
+        elif isinstance(fact, Pong):
+            pass  # that it came is what it tells
         elif isinstance(fact, Trouble):
             _log.warning("media.trouble", worker=link.index, note=fact.note)
         else:
@@ -307,6 +321,7 @@ class EmbeddedEngine:
     async def stop(self) -> None:
         """End the workers; recordings are closed and on disk when this returns."""
         self._stopping = True
+        self._watch.stop()
         links, self._links = self._links, []
         for task in list(self._tasks):
             task.cancel()

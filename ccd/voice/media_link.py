@@ -14,6 +14,7 @@ from ccd.errors import PeerBroke
 from ccd.voice.engine import CloseLeg, Music, OpenLeg, SetStream
 from ccd.voice.media_loop import MediaLoop
 from ccd.voice.media_protocol import Begin, OpenPorts, Unpacker, WorkerFact, pack
+from ccd.voice.media_watch import Pulse
 
 READ_SIZE: Final = 1 << 18
 MAX_UNSENT: Final = 32 << 20
@@ -51,6 +52,7 @@ class MediaLink:
         self.total = 0
         self.exhausted = False
         self.legs: set[str] = set()
+        self.pulse = Pulse()
         self.report: dict[str, Any] = {}
         self._hear = hear
         self._ended = ended
@@ -157,11 +159,18 @@ class MediaLink:
         if not data:
             self._end("the worker ended")
             return
+        self.pulse.sign()
         try:
             for fact in self._unpacker.feed(data):
                 self._hear(self, fact)
         except PeerBroke as error:
             self._end(error.message)
+
+    def end(self, why: str) -> None:
+        """It hangs: be done with it at once, and no longer in anybody's way."""
+        if self._process is not None and self._open:
+            self._process.kill()
+            self._end(why)
 
     def _end(self, why: str) -> None:
         if self._open:

@@ -42,6 +42,7 @@ from ccd.voice.engine import (
     StopRecord,
 )
 from ccd.voice.media_engine import EmbeddedEngine
+from ccd.voice.media_watch import MOST_MISSED
 from tests.loopback.media_party import Party, assert_continuous, drift_s, holds, power_db, settle, wait_for
 from tests.peers.ports import media_block
 
@@ -647,6 +648,27 @@ async def test_a_stopped_worker_does_not_stop_the_daemon(process_site: Site) -> 
     await asyncio.sleep(0.05)
     os.kill(pid, signal.SIGCONT)
     await settle(process_site.engine)
+
+
+async def test_a_worker_that_hangs_is_ended_and_replaced(process_site: Site) -> None:
+    """It lives, and its calls would stay up in silence: so many questions without an answer are enough."""
+    site = process_site
+    await site.pair()
+    watch, pid = site.engine._watch, site.engine.report()["pids"][0]  # type: ignore[index]
+    pulse = site.engine._links[0].pulse
+    for _ in range(3 * MOST_MISSED):  # one that answers stays
+        watch.look()
+        await wait_for(lambda: pulse.heard, 10)
+    assert not site.of(LegFailed)
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(MOST_MISSED + 2):
+        watch.look()
+    await wait_for(lambda: len(site.of(LegFailed)) == 2)
+    assert "no answer" in site.of(LegFailed)[0].note
+    await wait_for(lambda: site.engine.report()["ports_free"], 10)
+    assert site.engine.report()["pids"] != [pid]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 PARENT = """
