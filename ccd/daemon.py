@@ -22,7 +22,7 @@ import uvloop
 
 from ccd import __version__
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
-from ccd.clock import SystemClock
+from ccd.clock import SteadyClock, SystemClock
 from ccd.config.load import ConfigFaults, load, render
 from ccd.config.strategies import installed as own_strategies
 from ccd.control.server import ControlServer
@@ -94,9 +94,10 @@ class Daemon:
         self.voice = VoiceChannel(
             settings,
             EmbeddedEngine(_media(settings), speech=plan_of(settings), encrypts=likely(settings)),
-            self.clock,
+            SteadyClock(self.clock),
             chance,
             self._behind,
+            self.clock,
         )
         self.outside = OutsideChannel(settings.services, self.voice.secrets, f"ccd/{__version__}")
         self.bots = BotChannel(settings.bots, self.voice.lines, f"ccd/{__version__}")
@@ -140,6 +141,7 @@ class Daemon:
             next_start=lambda: self.next_start,
             backups=self.backups,
             full_disks=self.upkeep.alarms,
+            ahead_s=self.clock.ahead_s,
         )
 
     def _upkeep(self) -> Upkeep:
@@ -206,7 +208,8 @@ class Daemon:
         every = self.notifier.watchdog_s / 3 if self.notifier.watchdog_s else HOUSEKEEPING_S
         while True:
             await asyncio.sleep(every)
-            if self.clock.follow():
+            if step_s := self.clock.follow():
+                log.warning("clock set forward", by_s=round(step_s, 1))
                 self.runtime.refresh_time()
             await self.renew_holidays()
             alarms.look(self.doors)

@@ -137,12 +137,12 @@ class EmbeddedEngine:
 
     # --- ports -------------------------------------------------------------------------------------
 
-    def take_port(self, near: str = "") -> tuple[str, int] | None:
+    def take_port(self, near: str = "", *, newcomer: bool = False) -> tuple[str, int] | None:
         """A bound port on the worker of leg `near`, else on the one with the fewest legs."""
         self._end_leases()
         link = self._of_leg.get(near)
         if link is None:
-            candidates = [link for link in self._links if link.free]
+            candidates = [link for link in self._links if link.free and not (newcomer and link.scarce)]
             if not candidates:
                 return None
             link = min(candidates, key=lambda link: len(link.legs)) if len(candidates) > 1 else candidates[0]
@@ -155,6 +155,17 @@ class EmbeddedEngine:
         self._of_port[port] = link
         self._refill(link)
         return self._host, port
+
+    def scarcity(self) -> list[dict[str, str]]:
+        """All workers are at the end of their range: those who wait could not be put through else."""
+        if not self._links or not all(link.scarce for link in self._links):
+            return []
+        low, high = self._settings.port_min, self._settings.port_max
+        free, bound = (
+            sum(counts) for counts in zip(*((len(e.free), e.total) for e in self._links), strict=True)
+        )
+        words = f"{free} of {bound} RTP ports ({low} to {high}) are free, they are kept for agents"
+        return [{"why": f"{words}; new callers get 503: widen media.port_min to port_max, and restart"}]
 
     def _refill(self, link: MediaLink) -> None:
         """Ask for more ports in time."""

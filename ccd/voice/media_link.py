@@ -20,6 +20,8 @@ READ_SIZE: Final = 1 << 18
 MAX_UNSENT: Final = 32 << 20
 """A worker that leaves this much unread is taken for dead."""
 FIRST_PORTS: Final = 64
+KEPT_MOST: Final = 32
+"""Ports at the end of the range that no newcomer gets; of a small range a quarter."""
 UNHURRIED: Final = (OpenLeg, SetStream, CloseLeg, Music)
 UNHURRIED_S: Final = 0.02
 """Nobody hears a leg before something is played to it or it is joined: what only prepares or ends one waits
@@ -74,6 +76,12 @@ class MediaLink:
     def pid(self) -> int:
         """Process id of the worker; 0 for a thread."""
         return self._process.pid if self._process is not None else 0
+
+    @property
+    def scarce(self) -> bool:
+        """Its range is used up but for what those who wait will need: one more each, for the agent's leg.
+        Were newcomers to take the last ones too, nobody could be put through until somebody gives up."""
+        return self.exhausted and len(self.free) <= min(KEPT_MOST, self.total // 4)
 
     def start(self, *, process: bool) -> None:
         """Begin the worker and listen to it. Raises OSError when the process cannot be made."""

@@ -61,9 +61,16 @@ class SipStack:
     """
 
     def __init__(
-        self, settings: SipSettings, clock: Clock, chance: Chance, limits: StreamLimits | None = None
+        self,
+        settings: SipSettings,
+        clock: Clock,
+        chance: Chance,
+        limits: StreamLimits | None = None,
+        wall: Clock | None = None,
     ) -> None:
+        """`wall`: by which the trace tells the time, if it is another clock."""
         self._clock = clock
+        self._wall = wall or clock
         self._limits = limits or StreamLimits()
         self.endpoint = Endpoint(
             chance, t1=settings.t1_ms / 1000, now=clock.now(), retry_after_s=settings.retry_after_s
@@ -256,7 +263,7 @@ class SipStack:
         kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
         if self._hidden and data.startswith(INFO):
             kept = without_keys(kept, self._hidden)
-        self._traced.append((now, "in", flow, kept))
+        self._traced.append((self._wall.now(), "in", flow, kept))
         self.endpoint.receive(data, flow, now)
         self._flush()
 
@@ -266,7 +273,7 @@ class SipStack:
         kept = message if small else _head(message.to_bytes())
         if self._hidden and isinstance(message, Request) and message.method == "INFO":
             kept = without_keys(message.to_bytes()[:MOST_TRACED_BYTES], self._hidden)
-        self._traced.append((now, "in", flow, kept))
+        self._traced.append((self._wall.now(), "in", flow, kept))
         self.endpoint.receive_message(message, flow, now)
         self._flush()
 
@@ -297,7 +304,7 @@ class SipStack:
             while endpoint.out or endpoint.events:
                 if endpoint.out:
                     batch, endpoint.out = endpoint.out, []
-                    now = self._clock.now()
+                    now = self._wall.now()
                     for flow, data in batch:
                         kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
                         if self._hidden and data.startswith(INFO):

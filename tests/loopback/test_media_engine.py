@@ -591,6 +591,32 @@ async def test_a_used_up_range_gives_no_port(tmp_path: Path) -> None:
     await engine.stop()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_the_last_ports_are_for_those_who_wait(workers: int) -> None:
+    """Else nobody could be put through: each caller in the queue needs one more, for the agent."""
+    first = media_block(200)
+    settings = MediaSettings(workers=workers, port_min=first, port_max=first + 16 * workers - 1)
+    engine = EmbeddedEngine(settings)
+    await engine.start(lambda _fact: None)
+    await wait_for(lambda: all(link.exhausted for link in engine._links), 20)
+    assert engine.scarcity() == []
+    callers = 0
+    while (place := engine.take_port(newcomer=True)) is not None:
+        callers += 1
+        engine.perform(OpenLeg(f"c{callers}", place[1]))
+    assert callers == 6 * workers, "of 8 a worker a quarter is kept"
+    (row,) = engine.scarcity()
+    assert f"{2 * workers} of {8 * workers} RTP ports" in row["why"]
+    assert "new callers get 503" in row["why"]
+    for number in range(1, callers + 1):  # whoever is put through has one on the worker of the caller
+        place = engine.take_port(f"c{number}")
+        if place is not None:
+            engine.perform(OpenLeg(f"a{number}", place[1]))
+    assert engine.take_port() is None
+    assert sum(len(link.legs) for link in engine._links) == 8 * workers
+    await engine.stop()
+
+
 async def test_a_range_that_is_taken_is_an_error_with_an_address(tmp_path: Path) -> None:
     engine = EmbeddedEngine(MediaSettings(workers=0, host="192.0.2.1", port_min=29100, port_max=29103))
     with pytest.raises(TryLater, match=r"192\.0\.2\.1"):

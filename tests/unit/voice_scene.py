@@ -49,9 +49,12 @@ class Audio:
     async def start(self, hear: Any) -> None:
         self.hear = hear
 
-    def take_port(self, near: str = "") -> tuple[str, int]:
-        del near
+    def take_port(self, near: str = "", *, newcomer: bool = False) -> tuple[str, int]:
+        del near, newcomer
         return HERE, next(self._ports)
+
+    def scarcity(self) -> list[dict[str, str]]:
+        return []
 
     def perform(self, command: Any) -> None:
         self.done.append(command)
