@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ccd.channels.ledger import Entry, Forgotten, RecordRow, Snapshot
-from ccd.errors import IllegalMove
+from ccd.errors import IllegalMove, Misconfigured
 from ccd.storage.checkpoint import Checkpointer
 from ccd.storage.faults import translate, translated
 from ccd.storage.lock import FileLock
@@ -143,11 +143,21 @@ class SqliteLedger:
                 return
             for first, blob in rows:
                 seq = first - 1
-                for at, fact in _unpack(blob):
+                for at, fact in self._entries(first, blob):
                     seq += 1
                     if after < seq <= newest:
                         yield Entry(seq, at, fact)
             start = seq + 1
+
+    def _entries(self, first: int, blob: bytes) -> list[tuple[float, bytes]]:
+        try:
+            return _unpack(blob)
+        except msgspec.MsgspecError as error:
+            raise Misconfigured(
+                "ledger.damaged",
+                f"the ledger {self._path} is damaged: fact {first} and those of its commit cannot be read"
+                f" ({error}) — restore the ledger from a backup, or move it away to begin anew",
+            ) from error
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep this one and its predecessor."""
