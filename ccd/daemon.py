@@ -212,6 +212,7 @@ class Daemon:
                 log.warning("clock set forward", by_s=round(step_s, 1))
                 self.runtime.refresh_time()
             await self.renew_holidays()
+            await self.control.stay()
             alarms.look(self.doors)
             if self.runtime.mute_s() < LEDGER_MUTE_S:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())

@@ -158,7 +158,9 @@ class EmbeddedEngine:
 
     def scarcity(self) -> list[dict[str, str]]:
         """All workers are at the end of their range: those who wait could not be put through else."""
-        if not self._links or not all(link.scarce for link in self._links):
+        if not self._links:
+            return [{"why": "no media worker runs; new calls get 503: see media.worker in the journal"}]
+        if not all(link.scarce for link in self._links):
             return []
         low, high = self._settings.port_min, self._settings.port_max
         free, bound = (

@@ -689,6 +689,7 @@ async def test_a_worker_that_hangs_is_ended_and_replaced(process_site: Site) -> 
     os.kill(pid, signal.SIGSTOP)
     for _ in range(MOST_MISSED + 2):
         watch.look()
+    assert "no media worker" in site.engine.scarcity()[0]["why"]
     await wait_for(lambda: len(site.of(LegFailed)) == 2)
     assert "no answer" in site.of(LegFailed)[0].note
     await wait_for(lambda: site.engine.report()["ports_free"], 10)
