@@ -50,6 +50,7 @@ from ccd.runtime.upkeep import Upkeep
 from ccd.runtime.verbs import verbs
 from ccd.storage.backup import main_backup
 from ccd.storage.sqlite import SqliteLedger
+from ccd.voice import own_addresses
 from ccd.voice.channel import VoiceChannel
 from ccd.voice.dialling import recordings_folder
 from ccd.voice.media_engine import EmbeddedEngine
@@ -166,6 +167,9 @@ class Daemon:
 
     async def start(self) -> None:
         """Open everything; what the channels post is taken after the facts of the start."""
+        if self.notifier.watched:
+            hosts = own_addresses.hosts_of(self.settings)
+            await own_addresses.wait_for(hosts, lambda words: self.notifier.tell(STATUS=words))
         runtime, state = self.runtime, self.centre.state
         bindings = [bound for each in state.bindings.values() for bound in each.values()]
         runtime.post(facts.DaemonStarted(__version__, SystemChance().token(6)))
