@@ -169,7 +169,8 @@ class Daemon:
         """Open everything; what the channels post is taken after the facts of the start."""
         if self.notifier.watched:
             hosts = own_addresses.hosts_of(self.settings)
-            await own_addresses.wait_for(hosts, lambda words: self.notifier.tell(STATUS=words))
+            tell = self.notifier.tell
+            await own_addresses.wait_for(hosts, lambda words: tell(STATUS=words), self.ended.is_set)
         runtime, state = self.runtime, self.centre.state
         bindings = [bound for each in state.bindings.values() for bound in each.values()]
         runtime.post(facts.DaemonStarted(__version__, SystemChance().token(6)))

@@ -1,8 +1,8 @@
 """Addresses of this machine that are not there yet: at boot a service starts, and the network comes later.
 
-`network-online.target` holds for most networks, not for all: a switch that boots slower than the server, a DHCP
-that answers late, an IPv6 address that is still tentative. Who cannot listen then would give up after a few
-starts and stay down until somebody comes.
+`network-online.target` holds for most networks, not for all: a switch that boots slower than the server, a
+DHCP that answers late, an IPv6 address that is still tentative. Who cannot listen then would give up after a
+few starts and stay down until somebody comes.
 """
 
 import asyncio
@@ -48,20 +48,23 @@ def _is_missing(host: str) -> bool:
 
 
 async def wait_for(
-    hosts: list[str], tell: Callable[[str], None], look: Callable[[Iterable[str]], list[str]] = missing
+    hosts: list[str],
+    tell: Callable[[str], None],
+    given_up: Callable[[], bool],
+    look: Callable[[Iterable[str]], list[str]] = missing,
 ) -> bool:
-    """Until all of them are there, at most `WAIT_S`; `tell` gets what is waited for, for those who watch the
-    start. False: one is still missing, and whoever listens on it says so."""
+    """Until all of them are there, at most `WAIT_S`, and not when it is `given_up`; `tell` gets what is waited
+    for, for those who watch the start. False: one is still missing, and whoever listens on it says so."""
     gone = look(hosts)
     if not gone:
         return True
-    words = f"waiting for {', '.join(gone)}: no address of this machine yet"
-    log.warning(
-        words, cure="bring the network up, or correct the host in the configuration", at_most_s=WAIT_S
-    )
-    tell(words)
+    cure = "bring the network up, or correct the host in the configuration"
+    log.warning("waiting for addresses of ours", missing=gone, at_most_s=WAIT_S, cure=cure)
+    tell(f"waiting for {', '.join(gone)}: no address of this machine yet")
     for _ in range(round(WAIT_S / LOOK_S)):
         await asyncio.sleep(LOOK_S)
+        if given_up():
+            return False
         gone = look(gone)
         if not gone:
             log.info("all addresses are there", hosts=hosts)

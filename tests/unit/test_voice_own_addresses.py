@@ -18,6 +18,10 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_addresses, "WAIT_S", 10e-9)
 
 
+def never() -> bool:
+    return False
+
+
 def looking(*answers: list[str]) -> Iterator[list[str]]:
     return iter(answers)
 
@@ -35,7 +39,7 @@ def test_those_of_sip_and_of_the_audio_are_meant() -> None:
 
 async def test_nothing_is_waited_for_where_all_are_there() -> None:
     told: list[str] = []
-    assert await wait_for(["127.0.0.1"], told.append)
+    assert await wait_for(["127.0.0.1"], told.append, never)
     assert told == []
 
 
@@ -48,7 +52,7 @@ async def test_an_address_that_comes_late_is_waited_for_and_named(capsys: pytest
         asked.append(list(hosts))
         return next(answers)
 
-    assert await wait_for(["127.0.0.1", FOREIGN], told.append, look)
+    assert await wait_for(["127.0.0.1", FOREIGN], told.append, never, look)
     assert told == [f"waiting for {FOREIGN}: no address of this machine yet"]
     assert asked == [["127.0.0.1", FOREIGN], [FOREIGN], [FOREIGN]]
     assert "all addresses are there" in capsys.readouterr().out
@@ -61,5 +65,16 @@ async def test_one_that_never_comes_is_waited_for_no_longer_than_the_unit_allows
         asked.append(1)
         return [FOREIGN]
 
-    assert not await wait_for([FOREIGN], lambda _words: None, look)
+    assert not await wait_for([FOREIGN], lambda _words: None, never, look)
     assert len(asked) == 11
+
+
+async def test_a_stop_ends_the_wait() -> None:
+    asked: list[int] = []
+
+    def look(_hosts: Iterable[str]) -> list[str]:
+        asked.append(1)
+        return [FOREIGN]
+
+    assert not await wait_for([FOREIGN], lambda _words: None, lambda: len(asked) == 2, look)
+    assert len(asked) == 2
