@@ -53,8 +53,8 @@ async def wait_for(
     given_up: Callable[[], bool],
     look: Callable[[Iterable[str]], list[str]] = missing,
 ) -> bool:
-    """Until all of them are there, at most `WAIT_S`, and not when it is `given_up`; `tell` gets what is waited
-    for, for those who watch the start. False: one is still missing, and whoever listens on it says so."""
+    """Until all of them are there, at most `WAIT_S`, and not when it is `given_up`; `tell` gets what is
+    missed, for those who watch the start. False: one is missing still, and whoever listens on it says so."""
     gone = look(hosts)
     if not gone:
         return True
