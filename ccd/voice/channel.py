@@ -95,6 +95,7 @@ class VoiceChannel:
             settings.trunks, settings.sip, settings.daemon.country, clock, chance, self.stack, self._post
         )
         self.trunks.wake = self._set_timer
+        self.stack.tell_moves(self.trunks.own_address_changed)
         self.registrar.proxies = lambda flow: self.trunks.source(flow) is not None
         self.watch = Watch(self._set_timer)
         self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
