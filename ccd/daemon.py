@@ -122,7 +122,7 @@ class Daemon:
             report_alarm=_report_alarm,
             snapshot_due=self._snapshot_due,
         )
-        self.upkeep = self._upkeep()
+        self.upkeep = self._upkeep(replayed.last_at)
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
         self.doors = self._doors()
         self.control = ControlServer(socket_path, settings.control, verbs(self.doors))
@@ -145,7 +145,7 @@ class Daemon:
             ahead_s=self.clock.ahead_s,
         )
 
-    def _upkeep(self) -> Upkeep:
+    def _upkeep(self, last_at: float) -> Upkeep:
         argv = [*OWN, "forget", str(self.ledger_path)]
         return Upkeep(
             self.centre,
@@ -156,6 +156,8 @@ class Daemon:
             self.runtime.post,
             lambda before: forget_beside(argv, before, child_environment()),
             lambda: self.runtime.ask(lambda ledger: ledger.stay()),
+            last_at,
+            self.clock.ahead_s,
         )
 
     def _snapshot_due(self) -> None:

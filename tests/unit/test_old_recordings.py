@@ -10,6 +10,7 @@ from ccd.errors import TryLater
 from ccd.model import facts
 from ccd.model.settings import DaemonSettings, LedgerSettings, MediaSettings, Settings
 from ccd.runtime import upkeep
+from ccd.runtime.centre import Centre
 from ccd.runtime.old_recordings import Deleted, Kept, delete, last_day
 from ccd.runtime.state import KeptAnswer
 from ccd.runtime.upkeep import Space, Upkeep
@@ -171,3 +172,77 @@ async def test_the_ledger_is_asked_to_look_after_its_files(
         await made.keep_place()
         await made.keep_place()
     assert len(asked) == 2 and capsys.readouterr().out.count("no room") == 2
+
+
+class Machine:
+    """A clock moved by hand, and how far it is ahead of the machine's."""
+
+    def __init__(self) -> None:
+        self.time, self.ahead_s = NOON, 0.0
+
+    def now(self) -> float:
+        return self.time
+
+
+def deleting(machine: Machine, folder: Path, last_at: float = 0.0) -> Upkeep:
+    async def nothing(_before: float) -> None:
+        return None
+
+    return Upkeep(
+        Centre(),
+        machine,
+        lambda: Settings(RULES),
+        folder / "ledger.sqlite",
+        lambda _: folder,
+        print,
+        nothing,
+        None,
+        last_at,
+        lambda: machine.ahead_s,
+    )
+
+
+def minutes(machine: Machine, made: Upkeep, count: int) -> list[int]:
+    """In which of the next minutes something may be deleted."""
+    found = []
+    for minute in range(count):
+        if made.may_delete():
+            found.append(minute)
+        machine.time += upkeep.LOOK_S
+    return found
+
+
+@pytest.mark.parametrize("last_at", [0.0, NOON - 3600.0])
+def test_what_is_old_goes_soon_after_the_start_and_then_four_times_a_day(
+    tmp_path: Path, last_at: float
+) -> None:
+    machine = Machine()
+    assert minutes(machine, deleting(machine, tmp_path, last_at), 24 * 60) == [5, 365, 725, 1085]
+
+
+def test_after_a_leap_of_the_clock_nothing_goes_for_a_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong year makes all recordings look old; somebody must have the time to see it."""
+    machine = Machine()
+    made = deleting(machine, tmp_path)
+    assert minutes(machine, made, 10) == [5]
+    machine.time += 365 * 86_400.0
+    assert minutes(machine, made, 24 * 60) == []
+    assert minutes(machine, made, 2) == [0]
+    assert capsys.readouterr().out.count("deletions held") == 1
+
+
+def test_a_start_long_after_the_last_run_is_such_a_leap(tmp_path: Path) -> None:
+    machine = Machine()
+    made = deleting(machine, tmp_path, NOON - 10 * 86_400.0)
+    assert minutes(machine, made, 24 * 60) == []
+
+
+def test_ahead_of_the_machine_nothing_goes_at_all(tmp_path: Path) -> None:
+    machine = Machine()
+    made = deleting(machine, tmp_path)
+    machine.ahead_s = 365 * 86_400.0
+    assert minutes(machine, made, 3 * 24 * 60) == []
+    machine.ahead_s = 0.0
+    assert minutes(machine, made, 1) == [0]
