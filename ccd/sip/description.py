@@ -53,6 +53,8 @@ class Terms(msgspec.Struct, frozen=True):
     """Milliseconds a packet, as the other side wants it."""
     rtcp_port: int | None = None
     """From `a=rtcp:` (RFC 3605); None: the usual next port."""
+    mux: bool = False
+    """RTP and RTCP may share the port (`a=rtcp-mux`, RFC 5761)."""
     text: str = ""
     """As it is written, from the protocol on, lines ended by CRLF."""
     crypto: tuple[Crypto, ...] = ()
@@ -86,6 +88,7 @@ def terms_of(
         next((key for key, _ in attributes if key in DIRECTIONS), None),
         _small_number(values.get("ptime"), 3),
         _small_number((values.get("rtcp") or "").partition(" ")[0], 5),
+        "rtcp-mux" in values,
         "\r\n".join(lines) + "\r\n",
         read_keys(attributes) if "crypto" in values else (),
     )

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _RANK = {Cause.REJECTED: 4, Cause.BUSY: 3, Cause.NO_ANSWER: 2}
 """Which refusal of several devices says most about the agent."""
+MOST_EARLY = 8
+"""Early dialogs of one INVITE that are known; the newest."""
 MOST_CHALLENGES = 3
 """A proxy and what stands behind it may each ask once, and one of them find its nonce stale."""
 
@@ -55,6 +57,7 @@ class Attempt:
         "over",
         "rang",
         "reliably",
+        "tags",
         "timer",
         "tx",
         "won",
@@ -69,6 +72,8 @@ class Attempt:
         """Our SDP offer, as it was told our address and its own keys."""
         self.tx: ClientTransaction | None = None
         self.rang = False
+        self.tags: tuple[str, ...] = ()
+        """Of the far ends that ring: behind a proxy they may be several."""
         self.challenged = 0
         """Challenges answered so far."""
         self.longer = False
@@ -197,6 +202,8 @@ class OutgoingLeg(CallLeg):
         if self.state is LegState.GONE or attempt.over:
             return
         attempt.rang = True
+        if (tag := response.to_tag) and tag not in attempt.tags:
+            attempt.tags = (*attempt.tags, tag)[-MOST_EARLY:]
         body = sdp_of(response) if response.body and not self._early else None
         early = False
         if body and self.session is not None and sum(not each.over for each in self._attempts) == 1:
@@ -413,6 +420,15 @@ class OutgoingLeg(CallLeg):
         """Whether it was sent in an early dialog of this call: with our tag, by who rings."""
         return self.dialog is None and any(
             each.rang and not each.over and each.tx is not None and each.tx.request.from_tag == request.to_tag
+            for each in self._attempts
+        )
+
+    def has_early(self, our_tag: str, their_tag: str) -> bool:
+        return self.dialog is None and any(
+            their_tag in each.tags
+            and not each.over
+            and each.tx is not None
+            and each.tx.request.from_tag == our_tag
             for each in self._attempts
         )
 
