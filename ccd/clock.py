@@ -39,6 +39,24 @@ class SystemClock:
             return step
         return 0.0
 
+    def ahead_s(self) -> float:
+        """By how much `now()` is ahead of the system clock, which was set back; 0.0: it is not."""
+        ahead = self.now() - time.time()
+        return ahead if ahead > STEP_S else 0.0
+
+
+class SteadyClock:
+    """Begins with a clock and follows no step of it: for protocols, whose times are durations. A registration
+    of ten minutes and a timer of half a second do not end because the system clock was corrected."""
+
+    __slots__ = ("_offset",)
+
+    def __init__(self, clock: Clock) -> None:
+        self._offset = clock.now() - time.monotonic()
+
+    def now(self) -> float:
+        return time.monotonic() + self._offset
+
 
 def monotonic() -> float:
     """Seconds for measuring durations inside a shell (never stored, never compared across runs)."""

@@ -22,7 +22,7 @@ import uvloop
 
 from ccd import __version__
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
-from ccd.clock import SystemClock
+from ccd.clock import SteadyClock, SystemClock
 from ccd.config.load import ConfigFaults, load, render
 from ccd.config.strategies import installed as own_strategies
 from ccd.control.server import ControlServer
@@ -50,6 +50,7 @@ from ccd.runtime.upkeep import Upkeep
 from ccd.runtime.verbs import verbs
 from ccd.storage.backup import main_backup
 from ccd.storage.sqlite import SqliteLedger
+from ccd.voice import own_addresses
 from ccd.voice.channel import VoiceChannel
 from ccd.voice.dialling import recordings_folder
 from ccd.voice.media_engine import EmbeddedEngine
@@ -94,9 +95,10 @@ class Daemon:
         self.voice = VoiceChannel(
             settings,
             EmbeddedEngine(_media(settings), speech=plan_of(settings), encrypts=likely(settings)),
-            self.clock,
+            SteadyClock(self.clock),
             chance,
             self._behind,
+            self.clock,
         )
         self.outside = OutsideChannel(settings.services, self.voice.secrets, f"ccd/{__version__}")
         self.bots = BotChannel(settings.bots, self.voice.lines, f"ccd/{__version__}")
@@ -120,7 +122,7 @@ class Daemon:
             report_alarm=_report_alarm,
             snapshot_due=self._snapshot_due,
         )
-        self.upkeep = self._upkeep()
+        self.upkeep = self._upkeep(replayed.last_at)
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
         self.doors = self._doors()
         self.control = ControlServer(socket_path, settings.control, verbs(self.doors))
@@ -140,9 +142,10 @@ class Daemon:
             next_start=lambda: self.next_start,
             backups=self.backups,
             full_disks=self.upkeep.alarms,
+            ahead_s=self.clock.ahead_s,
         )
 
-    def _upkeep(self) -> Upkeep:
+    def _upkeep(self, last_at: float) -> Upkeep:
         argv = [*OWN, "forget", str(self.ledger_path)]
         return Upkeep(
             self.centre,
@@ -152,6 +155,9 @@ class Daemon:
             recordings_folder,
             self.runtime.post,
             lambda before: forget_beside(argv, before, child_environment()),
+            lambda: self.runtime.ask(lambda ledger: ledger.stay()),
+            last_at,
+            self.clock.ahead_s,
         )
 
     def _snapshot_due(self) -> None:
@@ -163,6 +169,10 @@ class Daemon:
 
     async def start(self) -> None:
         """Open everything; what the channels post is taken after the facts of the start."""
+        if self.notifier.watched:
+            hosts = own_addresses.hosts_of(self.settings)
+            tell = self.notifier.tell
+            await own_addresses.wait_for(hosts, lambda words: tell(STATUS=words), self.ended.is_set)
         runtime, state = self.runtime, self.centre.state
         bindings = [bound for each in state.bindings.values() for bound in each.values()]
         runtime.post(facts.DaemonStarted(__version__, SystemChance().token(6)))
@@ -205,9 +215,11 @@ class Daemon:
         every = self.notifier.watchdog_s / 3 if self.notifier.watchdog_s else HOUSEKEEPING_S
         while True:
             await asyncio.sleep(every)
-            if self.clock.follow():
+            if step_s := self.clock.follow():
+                log.warning("clock set forward", by_s=round(step_s, 1))
                 self.runtime.refresh_time()
             await self.renew_holidays()
+            await self.control.stay()
             alarms.look(self.doors)
             if self.runtime.mute_s() < LEDGER_MUTE_S:
                 self.notifier.tell(WATCHDOG="1", STATUS=self._status())

@@ -99,6 +99,13 @@ class Ledger(Protocol):
         """Filed interactions that ended in [since, until), newest first; `until` 0: no bound."""
         ...
 
+    def stay(self) -> None:
+        """To be called now and then: files that were taken away while it runs are put back, nothing is lost.
+
+        Raises `TryLater` when that cannot be done: what is written then would be lost with the process.
+        """
+        ...
+
     def close(self) -> None:
         """Release files. Idempotent."""
         ...

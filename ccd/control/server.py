@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from ccd.control.protocol import FRAME_S, LINE_LIMIT, WATCH, Answer, Question, Trouble, trouble_of
-from ccd.control.unix_socket import close_socket, open_socket, peer_name
+from ccd.control.unix_socket import close_socket, is_there, open_socket, peer_name
 from ccd.errors import CcdError
 from ccd.model.settings import ControlSettings
 
@@ -59,6 +59,8 @@ class ControlServer:
         self._log = structlog.get_logger("control")
         self._server: asyncio.Server | None = None
         self._inode = 0
+        self._astray = False
+        """Its file is gone and cannot be made anew: it was said."""
         self._clients: dict[_Client, asyncio.Task[None] | None] = {}
         self._watch: asyncio.Task[None] | None = None
 
@@ -79,6 +81,24 @@ class ControlServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stay(self) -> None:
+        """To be called now and then: a socket file that was deleted (by a broom over /run, say) is made anew,
+        else nobody at the console reaches the daemon until it is restarted."""
+        if self._server is None or is_there(self.path):
+            return
+        try:
+            fresh = open_socket(self.path, self._settings)
+        except CcdError as fault:
+            if not self._astray:
+                self._log.error("control socket gone", path=str(self.path), problem=fault.message)
+            self._astray = True
+            return
+        self._astray = False
+        former, self._inode = self._server, self.path.lstat().st_ino
+        self._server = await asyncio.start_unix_server(self._serve, sock=fresh, limit=LINE_LIMIT)
+        former.close()
+        self._log.warning("control socket made anew", path=str(self.path))
 
     # -- one connection --------------------------------------------------------------------------
 

@@ -127,6 +127,11 @@ def close_socket(path: Path, inode: int) -> None:
         return
 
 
+def is_there(path: Path) -> bool:
+    """Whether anything lies there."""
+    return os.path.lexists(path)
+
+
 def peer_name(fileno: int) -> str:
     """Who is at the other end, by the kernel's word (SO_PEERCRED): `ccctl:USER`."""
     with socket.socket(fileno=os.dup(fileno)) as peer:

@@ -6,6 +6,14 @@ from ccd.runtime.doors import Doors, gather
 from ccd.runtime.views import View, alarm
 
 
+def _ahead(ahead_s: float) -> str:
+    by = f"{ahead_s:.0f} s" if ahead_s < 600 else f"{ahead_s / 3600:.1f} h"
+    return (
+        f"ccd is {by} ahead of this machine's clock, which was set back: its times never run back, so opening"
+        " hours and records are early until the machine has caught up, a restart does not change that"
+    )
+
+
 def look(doors: Doors, glance: views.Glance | None = None) -> list[View]:
     """The alarms that stand (`AlarmBoard.look`); `glance`: one that was made already."""
     glance = glance or views.Glance(doors.centre, doors.clock.now(), troubled=True)
@@ -21,6 +29,9 @@ def _found(doors: Doors, glance: views.Glance) -> list[View]:
     found += outside_views.alarms(gather(doors, "services"))
     for row in gather(doors, "recording faults"):
         found.append(alarm("recordings fail", "", f"{row['failed']} in a row: {row['problem']}"))
+    if ahead_s := doors.ahead_s():
+        found.append(alarm("clock ahead", "", _ahead(ahead_s)))
+    found += [alarm("audio ports used up", "", row["why"]) for row in gather(doors, "ports")]
     found += [alarm("disk nearly full", path, how) for path, how in doors.full_disks().items()]
     if doors.backups is not None and doors.backups.problem:
         found.append(alarm("backup failed", "", doors.backups.problem))

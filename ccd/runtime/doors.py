@@ -36,6 +36,8 @@ class Doors(msgspec.Struct, frozen=True):
     backups: Backups | None = None
     full_disks: Callable[[], Mapping[str, str]] = dict
     """What is kept on a disk that is nearly full → how it stands."""
+    ahead_s: Callable[[], float] = lambda: 0.0
+    """By how much we are ahead of the system clock, which was set back."""
 
 
 def gather(doors: Doors, topic: str, argument: str = "") -> list[View]:

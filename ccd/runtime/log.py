@@ -4,13 +4,16 @@ Under systemd each line begins with its priority (sd-daemon(3)) and has no time 
 """
 
 import logging
+import select
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO, cast
 
 import structlog
 
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "exception": 3, "critical": 2}
+PIECE = 1024
+"""Characters written at once: four bytes each at most, and 4096 bytes go into a pipe whole or not at all."""
 _SECRET = ("password", "secret", "token", "authorization", "nonce")
 
 
@@ -29,27 +32,47 @@ def _journal_line(_logger: Any, method: str, event: dict[str, Any]) -> str:
 
 
 class Lines:
-    """A stream that takes what it can: a full disk or a closed pipe under the log must not stop the work."""
+    """A stream that takes what it can: a full disk, a closed pipe or one that nobody empties (a journal or a
+    `tee` that hangs) under the log must not stop the work. What cannot be taken at once is left out.
+    """
 
-    __slots__ = ("__weakref__", "_stream", "lost")
+    __slots__ = ("__weakref__", "_gathered", "_ready", "_stream", "lost")
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._ready = _readiness(stream)
+        self._gathered: list[str] = []
         self.lost = 0
-        """Pieces that could not be written."""
+        """Lines that could not be written."""
 
     def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except (OSError, ValueError):
-            self.lost += 1
-            return len(text)
+        self._gathered.append(text)
+        return len(text)
 
     def flush(self) -> None:
+        """Write the line that was gathered, a piece at a time: so much a pipe that is ready takes at once."""
+        text = "".join(self._gathered)
+        self._gathered.clear()
         try:
-            self._stream.flush()
+            for start in range(0, len(text), PIECE):
+                if not self._ready():
+                    self.lost += 1
+                    return
+                self._stream.write(text[start : start + PIECE])
+                self._stream.flush()
         except (OSError, ValueError):
             self.lost += 1
+
+
+def _readiness(stream: TextIO) -> Callable[[], object]:
+    """Asks whether a stream takes a piece without a wait (poll(2); PIPE_BUF of pipe(7)); files always do."""
+    try:
+        number = stream.fileno()
+    except (OSError, ValueError):  # no file of the system
+        return lambda: True
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return lambda: poll.poll(0)
 
 
 def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:

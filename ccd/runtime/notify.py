@@ -19,6 +19,11 @@ class Notifier:
         self.watchdog_s = int(usec) / 1e6 if usec.isdigit() and mine else 0.0
         """Longest time between two signs of life; 0: not asked for."""
 
+    @property
+    def watched(self) -> bool:
+        """Whether a service manager started us: nobody sits in front."""
+        return self._socket is not None
+
     def tell(self, **words: str) -> None:
         """`tell(READY="1", STATUS="…")`; a full or vanished socket is no reason to stop."""
         if self._socket is None:

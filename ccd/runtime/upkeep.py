@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from ccd.clock import Clock
+from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.settings import Settings
 from ccd.runtime.centre import Centre
@@ -24,6 +25,9 @@ log = structlog.get_logger("ccd")
 LOOK_S = 60.0
 FIRST_DELETION_S = 300.0
 DELETIONS_S = 6 * 3600.0
+LEAP_S = 24 * 3600.0
+"""So long between two looks, or since the newest fact of the run before, and the clock is in doubt."""
+HOLD_S = 24 * 3600.0
 CLEAR_PCT = 1.0
 """The disk must be emptier by so much than the limit before the alarm ends: it does not come and go."""
 
@@ -70,15 +74,19 @@ class Upkeep:
     """The disk of one daemon."""
 
     __slots__ = (
+        "_ahead_s",
         "_alarms",
         "_centre",
         "_clock",
+        "_delete_at",
         "_ended",
         "_forget",
         "_ledger",
+        "_looked_at",
         "_post",
         "_recordings",
         "_settings",
+        "_stay",
     )
 
     def __init__(
@@ -90,8 +98,13 @@ class Upkeep:
         recordings: Callable[[Settings], Path],
         post: Callable[[facts.AnyFact], Any],
         forget: Callable[[float], Awaitable[None]],
+        stay: Callable[[], Awaitable[None]] | None = None,
+        last_at: float = 0.0,
+        ahead_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`settings`: in force now; `recordings`: their folder; `forget`: deletes facts older than a time."""
+        """`settings`: in force now; `recordings`: their folder; `forget`: deletes facts older than a time;
+        `stay`: has the ledger look whether its files lie where they were (`Ledger.stay`);
+        `last_at`: time of the newest fact before this start; `ahead_s`: see `SystemClock`."""
         self._centre = centre
         self._clock = clock
         self._settings = settings
@@ -99,8 +112,12 @@ class Upkeep:
         self._recordings = recordings
         self._post = post
         self._forget = forget
+        self._stay = stay
         self._alarms: dict[str, str] = {}
         self._ended = False
+        self._ahead_s = ahead_s
+        self._delete_at = clock.now() + FIRST_DELETION_S
+        self._looked_at = last_at or clock.now()
 
     def alarms(self) -> dict[str, str]:
         """What we keep on a disk that is nearly full, and how it stands."""
@@ -108,12 +125,11 @@ class Upkeep:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        delete_at = self._clock.now() + FIRST_DELETION_S
         try:
             while True:
                 await self.look()
-                if self._clock.now() >= delete_at:
-                    delete_at = self._clock.now() + DELETIONS_S
+                await self.keep_place()
+                if self.may_delete():
                     await self.delete_old()
                 await asyncio.sleep(LOOK_S)
         finally:
@@ -135,6 +151,29 @@ class Upkeep:
             log.warning("disk nearly full", path=path, how=self._alarms[path])
         for path in before.keys() - self._alarms.keys():
             log.info("disk has room again", path=path)
+
+    def may_delete(self) -> bool:
+        """Whether what is old is to go now. After a leap of the clock nothing does for a day: were it wrong
+        (an empty battery, a machine that came back from another time), all of it would look old."""
+        now = self._clock.now()
+        leap_s, self._looked_at = now - self._looked_at, now
+        if leap_s > LEAP_S:
+            self._delete_at = now + HOLD_S
+            cure = "look whether the clock of this machine is right"
+            log.warning("deletions held", leap_h=round(leap_s / 3600), for_h=HOLD_S / 3600, cure=cure)
+        if now < self._delete_at or self._ahead_s() > LEAP_S:
+            return False
+        self._delete_at = now + DELETIONS_S
+        return True
+
+    async def keep_place(self) -> None:
+        """An idle centre writes nothing for hours: the ledger is asked to look after its files meanwhile."""
+        if self._stay is None:
+            return
+        try:
+            await self._stay()
+        except CcdError as fault:  # the next commit says so too, and new calls are refused then
+            log.error("ledger not in its place", problem=fault.message)
 
     async def delete_old(self) -> Deleted:
         """Delete facts and recordings that are too old, if there is such an age; the recordings that went."""

@@ -24,7 +24,7 @@ from ccd.sip.events import (
 from ccd.sip.hop import COOKIE, format_sent_by, server_key, set_via, stamp
 from ccd.sip.message import Message, Request, Response, SipParseError, parse
 from ccd.sip.runner import TRYING_AFTER_S, Chance, Runner
-from ccd.sip.transaction import ClientTransaction, Input, Key, ServerTransaction, State
+from ccd.sip.transaction import ClientTransaction, Input, Key, ServerTransaction, State, Transaction
 
 __all__ = [
     "AckArrived",
@@ -120,10 +120,14 @@ class Endpoint(Runner):
         self.events.append(BadMessage(flow, f"{error.status} {error.reason}"))
 
     def flow_failed(self, flow: Flow, now: float) -> None:
-        """A connection broke or could not be made, or a datagram could not be sent."""
+        """A connection broke or could not be made, or a datagram could not be sent.
+
+        One datagram that could not be sent (a cable moved, a route gone for a second) is a loss like others:
+        its copies may get through. Only what has heard nothing yet and may be tried elsewhere fails at once.
+        """
         self.counters["transport_errors"] += 1
         for tx in list(self._by_flow.get(flow, ())):
-            if not tx.over:
+            if not tx.over and (flow.reliable or _is_a_try(tx)):
                 self._move(tx, Input.TRANSPORT_ERROR, now)
         if flow.reliable:
             self.events.append(FlowClosed(flow))
@@ -327,3 +331,10 @@ def _input_of(status: int) -> Input:
     if status < 200:
         return Input.PROVISIONAL
     return Input.SUCCESS if status < 300 else Input.REJECTION
+
+
+def _is_a_try(tx: Transaction) -> bool:
+    """A request of ours outside a dialog that nobody has answered."""
+    if not isinstance(tx, ClientTransaction) or tx.is_cancel:
+        return False
+    return tx.state in {State.CALLING, State.TRYING} and not tx.request.to.tag

@@ -60,7 +60,7 @@ def back_up(ledger: Path, target: Path) -> Backup:
                 copy.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, nothing beside it
                 seq, at, records = _look_through(copy, part)
             with _writes(target):
-                _name(part, target)
+                give_name(part, target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
@@ -76,7 +76,7 @@ def _look_through(copy: sqlite3.Connection, path: Path) -> tuple[int, float, int
     return (*newest, copy.execute("SELECT count(*) FROM records").fetchone()[0])
 
 
-def _name(part: Path, target: Path) -> None:
+def give_name(part: Path, target: Path) -> None:
     """Give the copy its name once it is on the disk, never over another file's."""
     for path, flags in ((part, os.O_RDWR), (target.parent, os.O_RDONLY)):
         number = os.open(path, flags | os.O_CLOEXEC)

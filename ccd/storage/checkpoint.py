@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
+from urllib.parse import quote
 
 EVERY_BYTES = 16 * 2**20
 MOST_BYTES = 256 * 2**20
@@ -61,7 +62,9 @@ class Checkpointer:
 
     def checkpoint(self) -> None:
         """Move what can be moved now. Raises `sqlite3.Error`."""
-        db = sqlite3.connect(self._path, timeout=0.5, isolation_level=None)
+        # mode=rw: a ledger that was deleted (see place.py) must not be made anew, empty
+        name = f"file:{quote(str(self._path.absolute()))}?mode=rw"
+        db = sqlite3.connect(name, uri=True, timeout=0.5, isolation_level=None)
         try:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if self._size() > MOST_BYTES:

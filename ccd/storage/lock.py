@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from ccd.errors import Misconfigured, Refused
+from ccd.errors import CcdError, Misconfigured, Refused, TryLater
 
 
 class FileLock:
@@ -35,6 +35,15 @@ class FileLock:
         os.truncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         self._handle: int | None = handle
+
+    def moved(self, path: Path) -> "FileLock":
+        """The lock anew, where its file was deleted; this one is given back then. Raises `TryLater`."""
+        try:
+            fresh = FileLock(path)
+        except CcdError as error:
+            raise TryLater(error.code, error.message) from error
+        self.release()
+        return fresh
 
     def release(self) -> None:
         """Give it back. Idempotent; the file stays (removing it would race with the next owner)."""

@@ -102,6 +102,9 @@ class MemoryLedger:
         found.sort(key=lambda row: (row.ended_at, row.interaction), reverse=True)
         return found[:limit]
 
+    def stay(self) -> None:
+        self._open()
+
     def close(self) -> None:
         self._closed = True
 

@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from ccd.channels.ledger import Entry, Forgotten, RecordRow, Snapshot
-from ccd.errors import IllegalMove
+from ccd.errors import IllegalMove, Misconfigured
 from ccd.storage.checkpoint import Checkpointer
 from ccd.storage.faults import translate, translated
 from ccd.storage.lock import FileLock
 from ccd.storage.order import check_entries, is_repeat
+from ccd.storage.place import Lost, Place, move_log, save_aside, write_anew
 from ccd.storage.schema import check_whole, connect, migrate, require_current
+
+log = structlog.get_logger("ccd")
 
 _READ_ROWS = 64
 _PACK_FROM = 16_384
@@ -54,7 +58,17 @@ _NEXT_BATCHES = "SELECT first, entries FROM facts WHERE first >= ? AND first <= 
 class SqliteLedger:
     """A `Ledger` in one file. Blocking; to be used by one thread at a time."""
 
-    __slots__ = ("_checkpointer", "_db", "_lock", "_newest", "_path")
+    __slots__ = (
+        "_away",
+        "_busy_timeout_s",
+        "_checkpointer",
+        "_db",
+        "_lock",
+        "_newest",
+        "_path",
+        "_place",
+        "_sync",
+    )
 
     def __init__(
         self, path: Path, sync: str = "normal", *, beside: bool = False, busy_timeout_s: float = 2.0
@@ -66,7 +80,7 @@ class SqliteLedger:
         Raises `Refused` (another daemon has it), `Misconfigured` (cannot be opened, damaged, or written
         by a newer ccd) and `TryLater` (locked for longer than `busy_timeout_s`, disk full).
         """
-        self._path = path
+        self._path, self._sync, self._busy_timeout_s = path, sync, busy_timeout_s
         self._newest: tuple[int, int, float] | None = None  # (first, last, at) of the newest batch
         self._lock = None if beside else FileLock(path)
         self._checkpointer = Checkpointer(path)
@@ -81,9 +95,14 @@ class SqliteLedger:
             if self._lock:
                 self._lock.release()
             raise
+        self._place = Place(path)
+        self._away = False
+        """It was put back, and could not be opened anew yet."""
 
     def append(self, entries: list[Entry], records: list[RecordRow]) -> None:
         """Store facts and records in one transaction; the newest batch again is not stored twice."""
+        if self._away or self._place.due():
+            self.stay()
         db = self._open()
         if self._newest is None:
             self._newest = self._read_newest(db)
@@ -124,11 +143,21 @@ class SqliteLedger:
                 return
             for first, blob in rows:
                 seq = first - 1
-                for at, fact in _unpack(blob):
+                for at, fact in self._entries(first, blob):
                     seq += 1
                     if after < seq <= newest:
                         yield Entry(seq, at, fact)
             start = seq + 1
+
+    def _entries(self, first: int, blob: bytes) -> list[tuple[float, bytes]]:
+        try:
+            return _unpack(blob)
+        except msgspec.MsgspecError as error:
+            raise Misconfigured(
+                "ledger.damaged",
+                f"the ledger {self._path} is damaged: fact {first} and those of its commit cannot be read"
+                f" ({error}) — restore the ledger from a backup, or move it away to begin anew",
+            ) from error
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep this one and its predecessor."""
@@ -200,13 +229,35 @@ class SqliteLedger:
             rows = self._open().execute(query, (*arguments, limit)).fetchall()
         return [RecordRow(*row) for row in rows]
 
+    def stay(self) -> None:
+        if self._lock is None:
+            return
+        lost = Lost.FILE if self._db is None and self._away else self._place.look()
+        if lost is Lost.NOTHING:
+            return
+        if lost is Lost.REPLACED:
+            raise save_aside(self._open(), self._path)
+        if lost is not Lost.LOCK and self._db is not None:
+            (write_anew if lost is Lost.FILE else move_log)(self._db, self._path)
+            self._away = True
+            self._db.close()  # before the file is opened anew: closing takes the log of that name along
+            self._db = None
+        if self._db is None:
+            self._db = connect(self._path, self._sync, self._busy_timeout_s, create=False)
+            self._away, self._newest = False, None
+        if self._place.lock_lost():
+            self._lock = self._lock.moved(self._path)
+        self._place.remember()
+        log.error("ledger put back", path=str(self._path), lost=lost.value)
+
     def close(self) -> None:
         """Close the file and give the lock back. Idempotent."""
-        if self._db is None:
+        if self._db is None and not self._away:
             return
         self._checkpointer.close()
-        self._db.close()
-        self._db = None
+        if self._db is not None:
+            self._db.close()
+        self._db, self._away = None, False
         if self._lock:
             self._lock.release()
 

@@ -70,22 +70,32 @@ class VoiceChannel:
     """All telephony of one daemon."""
 
     def __init__(
-        self, settings: Settings, media: engine.MediaEngine, clock: Clock, chance: Chance, behind: Behind
+        self,
+        settings: Settings,
+        media: engine.MediaEngine,
+        clock: Clock,
+        chance: Chance,
+        behind: Behind,
+        wall: Clock | None = None,
     ) -> None:
+        """`clock` may be a steady one: SIP's times are durations; `wall` tells the time of day."""
         self.settings = settings
         self.engine = media
-        self.clock = clock
+        self.clock, self.wall = clock, wall or clock
         self.chance = chance
         self.log = structlog.get_logger("voice")
         self.codecs = settings.media.codecs
-        self.stack = SipStack(settings.sip, clock, chance)
+        self.stack = SipStack(settings.sip, clock, chance, wall=wall)
         self.door = Door(settings.sip, behind, clock.now())
         self.post: Post = _nowhere
-        self.registrar = Registrar(settings.devices, settings.sip, clock, chance, self.stack, self._post)
+        self.registrar = Registrar(
+            settings.devices, settings.sip, clock, chance, self.stack, self._post, wall
+        )
         self.trunks = Trunks(
             settings.trunks, settings.sip, settings.daemon.country, clock, chance, self.stack, self._post
         )
         self.trunks.wake = self._set_timer
+        self.stack.tell_moves(self.trunks.own_address_changed)
         self.registrar.proxies = lambda flow: self.trunks.source(flow) is not None
         self.watch = Watch(self._set_timer)
         self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
@@ -97,7 +107,7 @@ class VoiceChannel:
         self.keyed_twice = KeyedTwice()
         self.passing_keys = PassingKeys(self)
         self.recording_faults = RecordingFaults()
-        self.certificates = Certificates(clock)
+        self.certificates = Certificates(self.wall)
         self.lines = AudioLines(self)
         """How another channel joins in a call."""
         self.texts: dict[str, TextLeg] = {}
@@ -189,7 +199,8 @@ class VoiceChannel:
         self.own(self.certificates.look(self.stack.certificates(), authorities))
 
     def report(self, topic: str, argument: str = "") -> Any:
-        """`trunks`, `devices`, `sip trace`, `audio`, `recording faults`, `certificates`, `sip`, `media`."""
+        """`trunks`, `devices`, `sip trace`, `audio`, `recording faults`, `certificates`, `ports`, `sip`,
+        `media`."""
         if topic == "devices":
             return self.registrar.report()
         if topic == "trunks":
@@ -202,6 +213,8 @@ class VoiceChannel:
             return self.recording_faults.report()
         if topic == "certificates":
             return self.certificates.report()
+        if topic == "ports":
+            return self.engine.scarcity()
         if topic == "sip":
             return {
                 **self.stack.report(),

@@ -101,7 +101,7 @@ def open_text(channel: "VoiceChannel", command: DialLeg) -> None:
 
 def recording_path(channel: "VoiceChannel", recording: str) -> str:
     """Where a recording lies: a folder a day (UTC), `INTERACTION-N.wav`."""
-    day = datetime.fromtimestamp(channel.clock.now(), UTC).strftime("%Y-%m-%d")
+    day = datetime.fromtimestamp(channel.wall.now(), UTC).strftime("%Y-%m-%d")
     return str(recordings_folder(channel.settings) / day / f"{recording}.wav")
 
 

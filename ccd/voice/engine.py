@@ -260,11 +260,16 @@ class MediaEngine(Protocol):
         """Ready when it returns: workers up, ports bound. Raises `Misconfigured` or `TryLater`."""
         ...
 
-    def take_port(self, near: str = "") -> tuple[str, int] | None:
+    def take_port(self, near: str = "", *, newcomer: bool = False) -> tuple[str, int] | None:
         """A bound local (host, port) for a new leg, on the worker of the leg `near` when given.
 
-        Legs that are to be bridged must be on one worker. None: no port free (answer 503).
+        Legs that are to be bridged must be on one worker. A `newcomer` leaves the last ports to those who are
+        there: who waits needs one more, for the agent. None: no port free (answer 503).
         """
+        ...
+
+    def scarcity(self) -> list[dict[str, str]]:
+        """One row with the `why` while newcomers are refused for want of ports, none else."""
         ...
 
     def perform(self, command: AnyMediaCommand) -> None:

@@ -138,7 +138,7 @@ class IncomingLeg(CallLeg):
         """Open our media and say it in SDP, the same each time; empty: it cannot be, the call is refused."""
         if self._described or self.flow is None:
             return self._described
-        place = self.channel.engine.take_port()
+        place = self.channel.engine.take_port(newcomer=not self.device)
         if place is None:
             self.release(Cause.CONGESTION)
             return b""

@@ -8,16 +8,23 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 
 After = Callable[[], None]
 Job = Callable[[], After | None]
 
 
+def _ignore(_problem: str) -> None:
+    """Nobody is told."""
+
+
 class Aside:
     """One such thread. `wake` is a file descriptor that is readable when `settle` has something to do."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, broken: Callable[[str], None] = _ignore) -> None:
+        """`broken` is told on the loop's thread of a job that failed."""
+        self._broken = broken
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._after: deque[After] = deque()
         self.wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -33,7 +40,10 @@ class Aside:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            after = job()
+            try:
+                after = job()
+            except Exception as error:  # a fault in one job must not end the thread for all that follow
+                after = partial(self._broken, f"{self._name}: {error!r}")
             if after is not None:
                 self._after.append(after)
                 os.eventfd_write(self.wake, 1)

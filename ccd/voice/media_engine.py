@@ -25,7 +25,17 @@ from ccd.voice.engine import (
     Recorded,
 )
 from ccd.voice.media_link import MediaLink
-from ccd.voice.media_protocol import AskReport, Begin, PortsReady, Prepare, Reload, Trouble, WorkerReport
+from ccd.voice.media_protocol import (
+    AskReport,
+    Begin,
+    Pong,
+    PortsReady,
+    Prepare,
+    Reload,
+    Trouble,
+    WorkerReport,
+)
+from ccd.voice.media_watch import Watch
 from ccd.voice.recorder import rescue
 from ccd.voice.speech_plan import SpeechPlan, Texts
 
@@ -73,6 +83,7 @@ class EmbeddedEngine:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.restarts = 0
+        self._watch = Watch(lambda: self._links)
 
     async def start(self, hear: Hear) -> None:
         """Workers up and their first ports bound; raises `TryLater` when that does not come about."""
@@ -96,6 +107,7 @@ class EmbeddedEngine:
             note = "; ".join(str(link.report.get("note", "")) for link in self._links)
             await self.stop()
             raise TryLater("media-ports", f"no RTP port could be bound on {self._host}: {note}")
+        self._watch.start()
 
     def _make(self, index: int, count: int) -> MediaLink:
         """Start worker `index` of `count`; each has its own part of the port range."""
@@ -125,13 +137,13 @@ class EmbeddedEngine:
 
     # --- ports -------------------------------------------------------------------------------------
 
-    def take_port(self, near: str = "") -> tuple[str, int] | None:
+    def take_port(self, near: str = "", *, newcomer: bool = False) -> tuple[str, int] | None:
         """A bound port on the worker of leg `near`, else on the one with the fewest legs."""
         now = monotonic()
         self._end_leases(now)
         link = self._of_leg.get(near)
         if link is None:
-            candidates = [link for link in self._links if link.free]
+            candidates = [link for link in self._links if link.free and not (newcomer and link.scarce)]
             if not candidates:
                 return None
             link = min(candidates, key=lambda link: len(link.legs)) if len(candidates) > 1 else candidates[0]
@@ -143,6 +155,19 @@ class EmbeddedEngine:
         self._of_port[port] = link
         self._refill(link)
         return self._host, port
+
+    def scarcity(self) -> list[dict[str, str]]:
+        """All workers are at the end of their range: those who wait could not be put through else."""
+        if not self._links:
+            return [{"why": "no media worker runs; new calls get 503: see media.worker in the journal"}]
+        if not all(link.scarce for link in self._links):
+            return []
+        low, high = self._settings.port_min, self._settings.port_max
+        free, bound = (
+            sum(counts) for counts in zip(*((len(e.free), e.total) for e in self._links), strict=True)
+        )
+        words = f"{free} of {bound} RTP ports ({low} to {high}) are free, they are kept for agents"
+        return [{"why": f"{words}; new callers get 503: widen media.port_min to port_max, and restart"}]
 
     def _refill(self, link: MediaLink) -> None:
         """Ask for more ports in time."""
@@ -226,6 +251,8 @@ class EmbeddedEngine:
             self._on_ports(link, fact)
         elif isinstance(fact, WorkerReport):
             link.report = {name: getattr(fact, name) for name in fact.__struct_fields__}
+        elif isinstance(fact, Pong):
+            pass  # that it came is what it tells
         elif isinstance(fact, Trouble):
             _log.warning("media.trouble", worker=link.index, note=fact.note)
         else:
@@ -309,6 +336,7 @@ class EmbeddedEngine:
     async def stop(self) -> None:
         """End the workers; recordings are closed and on disk when this returns."""
         self._stopping = True
+        self._watch.stop()
         links, self._links = self._links, []
         for task in list(self._tasks):
             task.cancel()

@@ -65,9 +65,9 @@ class Legs:
         self.pace = Pace()
         self.upkeep = upkeep(self._lost)
         self.library = library
-        self.reading = Aside("ccd-prompts")
-        self.writing = Aside("ccd-recordings")
         self._tell = tell
+        self.reading = Aside("ccd-prompts", self._trouble)
+        self.writing = Aside("ccd-recordings", self._trouble)
         self._speaking = Speaking(speech, library, tell)
         self._skipped: dict[str, str] = {}
         """Leg → why a text of what it hears now is left out."""
@@ -254,18 +254,11 @@ class Legs:
 
     def _read(self, library: Library, leg: Leg, keys: list[Key], waiting: Playout) -> After:
         """On the reading thread."""
-        found: list[Clip] = []
-        problem = ""
-        try:
-            found = library.find(keys)
-        except CcdError as error:
-            problem = error.message
-            if self._speaking.can_say(keys):
-                return lambda: self._speak(leg, keys, waiting)
-            if waiting.loop:
-                found = library.find([music_key("")])
-        except Exception as error:  # one broken file must not end the thread
-            problem = f"prompt cannot be read: {error!r}"
+        found, problem = _find(library, keys)
+        if problem and self._speaking.can_say(keys):
+            return lambda: self._speak(leg, keys, waiting)
+        if problem and waiting.loop:
+            found, _ = _find(library, [music_key("")])  # which may fail too: no descriptor is left, say
         return lambda: self._fetched(leg, found, waiting, problem)
 
     def _fetched(self, leg: Leg, clips: list[Clip], waiting: Playout, problem: str) -> None:
@@ -340,6 +333,9 @@ class Legs:
             note = self._skipped.pop(leg.name, "")
             self._tell(PlayEnded(leg.name, value, completed=what == "played", note=note))
 
+    def _trouble(self, problem: str) -> None:
+        self._tell(Trouble(problem))
+
     def _lost(self, leg: Leg, silent_s: float) -> None:
         self._tell(PeerLost(leg.name, round(silent_s, 1)))
 
@@ -367,3 +363,13 @@ class Legs:
         self.writing.settle()
         self.writing.release()
         self.reading.release()
+
+
+def _find(library: Library, keys: list[Key]) -> tuple[list[Clip], str]:
+    """The clips, or none and why; on the reading thread."""
+    try:
+        return library.find(keys), ""
+    except CcdError as error:
+        return [], error.message
+    except Exception as error:  # one broken file is no reason for others not to be read
+        return [], f"prompt cannot be read: {error!r}"

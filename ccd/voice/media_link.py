@@ -14,11 +14,14 @@ from ccd.errors import PeerBroke
 from ccd.voice.engine import CloseLeg, Music, OpenLeg, SetStream
 from ccd.voice.media_loop import MediaLoop
 from ccd.voice.media_protocol import Begin, OpenPorts, Unpacker, WorkerFact, pack
+from ccd.voice.media_watch import Pulse
 
 READ_SIZE: Final = 1 << 18
 MAX_UNSENT: Final = 32 << 20
 """A worker that leaves this much unread is taken for dead."""
 FIRST_PORTS: Final = 64
+KEPT_MOST: Final = 32
+"""Ports at the end of the range that no newcomer gets; of a small range a quarter."""
 UNHURRIED: Final = (OpenLeg, SetStream, CloseLeg, Music)
 UNHURRIED_S: Final = 0.02
 """Nobody hears a leg before something is played to it or it is joined: what only prepares or ends one waits
@@ -51,6 +54,7 @@ class MediaLink:
         self.total = 0
         self.exhausted = False
         self.legs: set[str] = set()
+        self.pulse = Pulse()
         self.report: dict[str, Any] = {}
         self._hear = hear
         self._ended = ended
@@ -72,6 +76,12 @@ class MediaLink:
     def pid(self) -> int:
         """Process id of the worker; 0 for a thread."""
         return self._process.pid if self._process is not None else 0
+
+    @property
+    def scarce(self) -> bool:
+        """Its range is used up but for what those who wait will need: one more each, for the agent's leg.
+        Were newcomers to take the last ones too, nobody could be put through until somebody gives up."""
+        return self.exhausted and len(self.free) <= min(KEPT_MOST, self.total // 4)
 
     def start(self, *, process: bool) -> None:
         """Begin the worker and listen to it. Raises OSError when the process cannot be made."""
@@ -157,11 +167,18 @@ class MediaLink:
         if not data:
             self._end("the worker ended")
             return
+        self.pulse.sign()
         try:
             for fact in self._unpacker.feed(data):
                 self._hear(self, fact)
         except PeerBroke as error:
             self._end(error.message)
+
+    def end(self, why: str) -> None:
+        """It hangs: be done with it at once, and no longer in anybody's way."""
+        if self._process is not None and self._open:
+            self._process.kill()
+            self._end(why)
 
     def _end(self, why: str) -> None:
         if self._open:

@@ -27,6 +27,8 @@ from ccd.voice.media_protocol import (
     AskReport,
     Begin,
     OpenPorts,
+    Ping,
+    Pong,
     PortsReady,
     Prepare,
     Reload,
@@ -245,6 +247,8 @@ class MediaLoop:
             self._legs.prepare(command.texts)
         elif isinstance(command, AskReport):
             self._facts.append(self._report())
+        elif isinstance(command, Ping):
+            self._facts.append(Pong())
         elif not isinstance(command, Begin):
             try:
                 self._legs.perform(command, now)

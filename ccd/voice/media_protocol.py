@@ -58,6 +58,14 @@ class AskReport(MediaCommand, frozen=True):
     """Answered by `WorkerReport`."""
 
 
+class Ping(MediaCommand, frozen=True):
+    """Answered by `Pong`, by a worker whose loop turns."""
+
+
+class Pong(MediaFact, frozen=True):
+    """A sign of life."""
+
+
 class PortsReady(MediaFact, frozen=True):
     """These RTP ports are bound (again) and may be given out."""
 
@@ -91,8 +99,8 @@ class Trouble(MediaFact, frozen=True):
     note: str
 
 
-WorkerCommand = AnyMediaCommand | Begin | OpenPorts | Reload | Prepare | AskReport
-WorkerFact = AnyMediaFact | PortsReady | WorkerReport | Trouble
+WorkerCommand = AnyMediaCommand | Begin | OpenPorts | Reload | Prepare | AskReport | Ping
+WorkerFact = AnyMediaFact | PortsReady | WorkerReport | Trouble | Pong
 
 _encoder = msgspec.msgpack.Encoder()
 

@@ -79,7 +79,10 @@ class Registrar:
         chance: Chance,
         stack: RegistrarStack,
         post: Post,
+        wall: Clock | None = None,
     ) -> None:
+        """`wall`: by which the ledger is told when a binding ends, if it is another clock."""
+        self._wall = wall or clock
         self._devices = devices
         self._sip = sip
         self._clock = clock
@@ -183,7 +186,7 @@ class Registrar:
         self._note_at[key] = now + bound.granted_s / 2
         if changed:
             log.info("device_bound", device=bound.device, contact=bound.contact, source=_source(bound.flow))
-        self._post(DeviceBound(_as_fact(bound)))
+        self._post(DeviceBound(_as_fact(bound, self._wall.now() - self._clock.now())))
 
     def _gone(self, gone: Unbound) -> None:
         bound = gone.binding
@@ -357,9 +360,9 @@ def _source(flow: Flow) -> str:
     return f"{flow.protocol.lower()}:{where(flow.host, flow.port)}"
 
 
-def _as_fact(bound: Bound) -> Binding:
-    """The binding for the ledger. It may be valid until the latest refresh that is not worth a fact:
-    half of its time after this one."""
+def _as_fact(bound: Bound, ahead_s: float) -> Binding:
+    """The binding for the ledger, whose clock is ahead of ours. It may be valid until the latest refresh that
+    is not worth a fact: half of its time after this one."""
     flow = bound.flow
     kept = _Kept(
         bound.contact,
@@ -375,4 +378,4 @@ def _as_fact(bound: Bound) -> Binding:
         bound.user_agent,
     )
     blob = msgspec.json.encode(kept).decode()
-    return Binding(bound.device, bound.key, blob, bound.expires_at + bound.granted_s / 2)
+    return Binding(bound.device, bound.key, blob, bound.expires_at + bound.granted_s / 2 + ahead_s)

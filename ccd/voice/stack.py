@@ -22,11 +22,11 @@ from ccd.model.settings import SipSettings, TransportSettings
 from ccd.sip.endpoint import ClientTransaction, Endpoint, Event, Flow, ServerTransaction
 from ccd.sip.message import Message, Request, Response, SipParseError
 from ccd.sip.uri import SipUri
+from ccd.voice.advertising import Advertised
 from ccd.voice.streams import TLS, StreamLimits, Streams, Trust
 from ccd.voice.transport import GATHER_MOST_S, Counters, UdpListener, bind_udp, where
 
 STREAMS = frozenset({"TCP", TLS})
-MOST_ADVERTISED = 4096
 SHORTEST_NAP_S = 0.02
 """SIP's timers count in halves of seconds: those that come due close together share one wake-up."""
 
@@ -61,9 +61,16 @@ class SipStack:
     """
 
     def __init__(
-        self, settings: SipSettings, clock: Clock, chance: Chance, limits: StreamLimits | None = None
+        self,
+        settings: SipSettings,
+        clock: Clock,
+        chance: Chance,
+        limits: StreamLimits | None = None,
+        wall: Clock | None = None,
     ) -> None:
+        """`wall`: by which the trace tells the time, if it is another clock."""
         self._clock = clock
+        self._wall = wall or clock
         self._limits = limits or StreamLimits()
         self.endpoint = Endpoint(
             chance, t1=settings.t1_ms / 1000, now=clock.now(), retry_after_s=settings.retry_after_s
@@ -74,12 +81,21 @@ class SipStack:
         """Call-IDs of late on which keys were secret: the trace shows no INFO of theirs."""
         self._udp: dict[str, UdpListener] = {}
         self._streams: Streams | None = None
-        self._advertised: dict[tuple[str, str], tuple[str, int]] = {}
+        self._advertised = Advertised(clock, self._find_place)
         self._on_event: OnEvent = _ignore
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._flushing = False
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def tell_moves(self, moved: Callable[[str], None]) -> None:
+        """`moved` is called, in its own turn, with the host of a peer towards whom our address changed."""
+
+        def soon(peer: str) -> None:
+            if self._loop is not None:
+                self._loop.call_soon(moved, peer)
+
+        self._advertised.moved = soon
 
     async def start(self, transports: tuple[TransportSettings, ...], on_event: OnEvent) -> None:
         """Listen on all transports. Raises `Misconfigured`, and then listens on none."""
@@ -211,15 +227,7 @@ class SipStack:
 
     def advertised(self, flow: Flow) -> tuple[str, int]:
         """Host (no brackets) and port of ours that a peer should use; the host is good for SDP too."""
-        key = (flow.host if flow.protocol == "UDP" else "", flow.local)
-        found = self._advertised.get(key)
-        if found is None:
-            found = self._find_udp(flow) if flow.protocol == "UDP" else self._find_stream(flow)
-            if len(self._advertised) >= MOST_ADVERTISED:
-                self._advertised.clear()
-            if found[0]:
-                self._advertised[key] = found
-        return found
+        return self._advertised.of(flow)
 
     def listening(self, protocol: str = "UDP") -> list[tuple[str, int]]:
         """Bound addresses of a protocol, in the order of the configuration."""
@@ -239,11 +247,12 @@ class SipStack:
     def trace(self, call_id: str = "") -> list[Traced]:
         """Messages of late, oldest first; all, or those with that Call-ID."""
         wanted = call_id.encode()
+        ahead_s = self._wall.now() - self._clock.now()
         found = []
         for at, direction, flow, what in self._traced:
             data = what if isinstance(what, bytes) else what.to_bytes()
             if wanted in data:
-                found.append(Traced(at, direction, flow, masked(data)))
+                found.append(Traced(at + ahead_s, direction, flow, masked(data)))
         return found
 
     def report(self) -> dict[str, object]:
@@ -281,7 +290,7 @@ class SipStack:
         self._flush(self._clock.now())
 
     def take_failure(self, flow: Flow) -> None:
-        self._advertised.pop(("", flow.local), None)
+        self._advertised.forget(flow)
         now = self._clock.now()
         self.endpoint.flow_failed(flow, now)
         self._flush(now)
@@ -365,6 +374,9 @@ class SipStack:
     def _listener_of(self, family: int) -> UdpListener | None:
         return next((found for found in self._udp.values() if found.family == family), None)
 
+    def _find_place(self, flow: Flow) -> tuple[str, int]:
+        return self._find_udp(flow) if flow.protocol == "UDP" else self._find_stream(flow)
+
     def _find_udp(self, flow: Flow) -> tuple[str, int]:
         family = socket.AF_INET6 if ":" in flow.host else socket.AF_INET
         listener = self._udp.get(flow.local) or self._listener_of(family)
@@ -426,10 +438,11 @@ def _split(advertise: str, port: int) -> tuple[str, int]:
 
 
 def _local_towards(flow: Flow, family: int) -> str:
-    """Our address on the way to a peer: a connected UDP socket knows it without sending anything."""
+    """Our address on the way to a peer: a connected UDP socket knows it without sending anything. Empty: no
+    way leads there."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((flow.host, flow.port or 5060))
         except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+            return ""
         return str(probe.getsockname()[0])

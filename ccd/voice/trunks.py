@@ -155,6 +155,19 @@ class Trunks:
             registration.move_to(account, now, at_once=at_once)  # all bad: no faster than the back-off
             self._schedule(trunk)
 
+    def own_address_changed(self, peer: str) -> None:
+        """Our Contact towards a host is another one: a carrier there is told at once, not when it is time to
+        refresh, else its calls go to the former address until then."""
+        for trunk in self._trunks.values():
+            flow, registration = trunk.flow, trunk.registration
+            if flow is None or flow.host != peer or registration is None:
+                continue
+            account = trunk.account(self._stack.contact_host(flow), self._sip.user_agent)
+            if account != registration.account and registration.state not in {State.ENDING, State.ENDED}:
+                registration.move_to(account, self._clock.now(), at_once=True)
+                self._schedule(trunk)
+        self.wake()
+
     # -- registering -------------------------------------------------------------------------
 
     def _registering_heard(

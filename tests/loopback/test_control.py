@@ -106,6 +106,42 @@ class Wire:
         await self.writer.wait_closed()
 
 
+async def test_a_socket_file_that_was_deleted_is_made_anew(server: ControlServer) -> None:
+    """A broom over /run must not leave a daemon that nobody reaches; who is connected stays so."""
+    before = await Wire.open(server)
+    await server.stay()
+    server.path.unlink()
+    await server.stay()
+    assert stat.S_IMODE(server.path.lstat().st_mode) == 0o660
+    after = await Wire.open(server)
+    assert (await after.ask("who"))["ok"] and (await before.ask("who"))["ok"]
+    await server.stay()
+    assert server.path.exists() and server._inode == server.path.lstat().st_ino
+    await before.close()
+    await after.close()
+
+
+async def test_a_socket_that_cannot_be_made_anew_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    running = ControlServer(folder / "control.sock", ControlSettings(), {"who": lambda args, by: by})
+    await running.start()
+    running.path.unlink()
+    folder.rmdir()
+    await running.stay()
+    await running.stay()
+    assert capsys.readouterr().out.count("control socket gone") == 1
+    folder.mkdir()
+    await running.stay()
+    client = await Wire.open(running)
+    assert (await client.ask("who"))["ok"]
+    await client.close()
+    await running.stop()
+    assert not running.path.exists()
+
+
 # -- the socket file -------------------------------------------------------------------------------------
 
 

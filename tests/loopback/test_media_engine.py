@@ -42,6 +42,7 @@ from ccd.voice.engine import (
     StopRecord,
 )
 from ccd.voice.media_engine import EmbeddedEngine
+from ccd.voice.media_watch import MOST_MISSED
 from tests.loopback.media_party import Party, assert_continuous, drift_s, holds, power_db, settle, wait_for
 from tests.peers.ports import media_block
 
@@ -590,6 +591,32 @@ async def test_a_used_up_range_gives_no_port(tmp_path: Path) -> None:
     await engine.stop()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_the_last_ports_are_for_those_who_wait(workers: int) -> None:
+    """Else nobody could be put through: each caller in the queue needs one more, for the agent."""
+    first = media_block(200)
+    settings = MediaSettings(workers=workers, port_min=first, port_max=first + 16 * workers - 1)
+    engine = EmbeddedEngine(settings)
+    await engine.start(lambda _fact: None)
+    await wait_for(lambda: all(link.exhausted for link in engine._links), 20)
+    assert engine.scarcity() == []
+    callers = 0
+    while (place := engine.take_port(newcomer=True)) is not None:
+        callers += 1
+        engine.perform(OpenLeg(f"c{callers}", place[1]))
+    assert callers == 6 * workers, "of 8 a worker a quarter is kept"
+    (row,) = engine.scarcity()
+    assert f"{2 * workers} of {8 * workers} RTP ports" in row["why"]
+    assert "new callers get 503" in row["why"]
+    for number in range(1, callers + 1):  # whoever is put through has one on the worker of the caller
+        place = engine.take_port(f"c{number}")
+        if place is not None:
+            engine.perform(OpenLeg(f"a{number}", place[1]))
+    assert engine.take_port() is None
+    assert sum(len(link.legs) for link in engine._links) == 8 * workers
+    await engine.stop()
+
+
 async def test_a_range_that_is_taken_is_an_error_with_an_address(tmp_path: Path) -> None:
     engine = EmbeddedEngine(MediaSettings(workers=0, host="192.0.2.1", port_min=29100, port_max=29103))
     with pytest.raises(TryLater, match=r"192\.0\.2\.1"):
@@ -647,6 +674,28 @@ async def test_a_stopped_worker_does_not_stop_the_daemon(process_site: Site) -> 
     await asyncio.sleep(0.05)
     os.kill(pid, signal.SIGCONT)
     await settle(process_site.engine)
+
+
+async def test_a_worker_that_hangs_is_ended_and_replaced(process_site: Site) -> None:
+    """It lives, and its calls would stay up in silence: so many questions without an answer are enough."""
+    site = process_site
+    await site.pair()
+    watch, pid = site.engine._watch, site.engine.report()["pids"][0]  # type: ignore[index]
+    pulse = site.engine._links[0].pulse
+    for _ in range(3 * MOST_MISSED):  # one that answers stays
+        watch.look()
+        await wait_for(lambda: pulse.heard, 10)
+    assert not site.of(LegFailed)
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(MOST_MISSED + 2):
+        watch.look()
+    assert "no media worker" in site.engine.scarcity()[0]["why"]
+    await wait_for(lambda: len(site.of(LegFailed)) == 2)
+    assert "no answer" in site.of(LegFailed)[0].note
+    await wait_for(lambda: site.engine.report()["ports_free"], 10)
+    assert site.engine.report()["pids"] != [pid]
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 PARENT = """

@@ -20,7 +20,7 @@ import pytest
 from ccd import clock
 from tests.interop.conftest import make_site  # noqa: F401  the fixture
 from tests.interop.daemon_site import DIRECT, Site
-from tests.interop.parties import caller, phone
+from tests.interop.parties import caller, phone, talk
 from tests.interop.wire import Ua
 
 Make = Callable[..., Any]
@@ -148,6 +148,31 @@ async def test_a_ledger_locked_by_another_process(make_site: Make) -> None:  # n
             other.close()
 
         await stall_and_mend(site, outside, mend)
+
+
+async def test_a_state_folder_deleted_under_the_daemon_loses_nothing(make_site: Make) -> None:  # noqa: F811
+    """`rm -rf` in the wrong window, then a power cut: what was before it and after it is in the records."""
+    site: Site = await make_site(agents=1)
+    async with phone(site) as agent, caller(site) as outside:
+        first, _ = await talk(site, outside, agent)
+        assert (await first.bye()).status == 200
+        await site.until_records(1)
+        shutil.rmtree(site.folder / "state")
+        second = await outside.call(DIRECT)
+        await second.answered()
+
+        async def put_back() -> bool:
+            await site.ask("agent.pause", agent="a1", reason="lunch")  # a fact: the ledger looks at commits
+            await site.ask("agent.ready", agent="a1")
+            return any(row["event"] == "ledger put back" for row in site.log_lines())
+
+        await site.until("the ledger is put back", put_back)
+        await site.ask("status")
+        await site.kill()
+    await site.start()
+    one, two = await site.until_records(2)
+    assert (one.outcome, one.cause, two.cause) == ("handled", "normal", "restart")
+    assert (await site.figures("sales"))["offered"] == 2
 
 
 @pytest.fixture

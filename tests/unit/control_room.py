@@ -75,6 +75,8 @@ class PhoneChannel(FakeChannel):
     """Whether its service is passed over."""
     certificates: tuple[dict[str, Any], ...] = ()
     """Those that are to be renewed."""
+    scarcity: tuple[dict[str, str], ...] = ()
+    """Why newcomers get no port for audio."""
 
     def report(self, topic: str, argument: str = "") -> Any:
         trunk = {"trunk": "carrier", "up": False, "note": "503", "host": "192.0.2.1", "addresses": []}
@@ -109,6 +111,7 @@ class PhoneChannel(FakeChannel):
             "bots": [{"bot": "clerk", "running": 1, "talked": 7, "ended": 3, "stopped": 2, "failed": 1}],
             "sip trace": [message for message in TRACE if argument in ("", "voice:traced")],
             "certificates": self.certificates,
+            "ports": self.scarcity,
             "sip": {"transactions": 0, "refused": {}},
         }
         return told.get(topic)
@@ -175,6 +178,7 @@ class Room:
             report_fault=self._raise,
         )
         self.faults: list[Any] = []
+        self.ahead_s = 0.0
         self.runtime.post(facts.DaemonStarted("0", "boot"))
         self.runtime.post(facts.RulesLoaded(RULES))
         await self.channel.start(self.runtime.post)
@@ -189,6 +193,7 @@ class Room:
                 reload=self._reload,
                 drain=self._drain,
                 next_start=lambda: self.next_start,
+                ahead_s=lambda: self.ahead_s,
             )
         )
         return self

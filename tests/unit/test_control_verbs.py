@@ -614,6 +614,23 @@ async def test_a_certificate_to_renew_is_an_alarm_and_another_one_when_it_is_urg
     assert (await room.ask("status"))["alarms"] == []
 
 
+async def test_audio_ports_that_are_used_up_are_an_alarm(room: Room) -> None:
+    room.channel.scarcity = ({"why": "2 of 8 are free"},)
+    (alarm,) = (await room.ask("status"))["alarms"]
+    assert (alarm["what"], alarm["why"]) == ("audio ports used up", "2 of 8 are free")
+    room.channel.scarcity = ()
+    assert (await room.ask("status"))["alarms"] == []
+
+
+@pytest.mark.parametrize(("ahead_s", "words"), [(30.0, "30 s ahead"), (90_000.0, "25.0 h ahead")])
+async def test_a_machine_whose_clock_was_set_back_is_an_alarm(room: Room, ahead_s: float, words: str) -> None:
+    room.ahead_s = ahead_s
+    (alarm,) = (await room.ask("status"))["alarms"]
+    assert alarm["what"] == "clock ahead" and words in alarm["why"]
+    room.ahead_s = 0.0
+    assert (await room.ask("status"))["alarms"] == []
+
+
 async def test_a_service_that_is_passed_over_is_an_alarm(room: Room) -> None:
     room.channel.passed_over = True
     (row,) = await room.ask("services")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ccd.clock import SteadyClock, SystemClock
 from ccd.config import holiday_table
 from ccd.config.load import load
 from ccd.daemon import Daemon
@@ -84,3 +85,13 @@ async def test_a_library_that_fails_leaves_the_rules_as_they_are(
     monkeypatch.setattr(holiday_table, "table", gone)
     await daemon.renew_holidays()
     assert posted == [] and daemon.settings is before
+
+
+async def test_telephony_counts_by_a_steady_clock_and_tells_the_time_by_the_wall(
+    daemon_at: Callable[[float], Built],
+) -> None:
+    """A correction of the machine's clock by an hour must end no registration and no transaction."""
+    daemon, _ = daemon_at(NEW_YEAR)
+    assert isinstance(daemon.voice.clock, SteadyClock)
+    assert isinstance(daemon.voice.wall, SystemClock)
+    assert daemon.doors.ahead_s() == 0.0

@@ -1,13 +1,16 @@
 """Which recordings go by `media.recordings_keep_days`, and which stay however old they are."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from ccd.errors import TryLater
 from ccd.model import facts
 from ccd.model.settings import DaemonSettings, LedgerSettings, MediaSettings, Settings
 from ccd.runtime import upkeep
+from ccd.runtime.centre import Centre
 from ccd.runtime.old_recordings import Deleted, Kept, delete, last_day
 from ccd.runtime.state import KeptAnswer
 from ccd.runtime.upkeep import Space, Upkeep
@@ -78,14 +81,18 @@ def test_an_end_of_the_daemon_is_not_waited_for(tmp_path: Path) -> None:
     assert all(path.exists() for path in kept)
 
 
-def upkeep_of(room: Room, folder: Path, settings: Settings) -> tuple[Upkeep, list[facts.AnyFact]]:
+def upkeep_of(
+    room: Room, folder: Path, settings: Settings, stay: Callable[[], Awaitable[None]] | None = None
+) -> tuple[Upkeep, list[facts.AnyFact]]:
     posted: list[facts.AnyFact] = []
     ledger = folder / "ledger.sqlite"
 
     async def forget(before: float) -> None:
         posted.append(facts.DaemonStarted("forget", repr(before)))
 
-    made = Upkeep(room.centre, room.clock, lambda: settings, ledger, lambda _: folder, posted.append, forget)
+    made = Upkeep(
+        room.centre, room.clock, lambda: settings, ledger, lambda _: folder, posted.append, forget, stay
+    )
     return made, posted
 
 
@@ -148,3 +155,94 @@ async def test_facts_are_forgotten_by_their_age_only_where_one_is_set(tmp_path: 
             made, posted = upkeep_of(room, tmp_path, Settings(RULES, ledger=LedgerSettings(keep_days=days)))
             await made.delete_old()
             assert [fact.boot for fact in posted if isinstance(fact, facts.DaemonStarted)] == forgotten
+
+
+async def test_the_ledger_is_asked_to_look_after_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be put back is said, and does not end the looking."""
+    asked: list[bool] = []
+
+    async def stay() -> None:
+        asked.append(True)
+        raise TryLater("ledger.gone", "no room")
+
+    async with Room() as room:
+        made, _ = upkeep_of(room, tmp_path, Settings(RULES), stay)
+        await made.keep_place()
+        await made.keep_place()
+    assert len(asked) == 2 and capsys.readouterr().out.count("no room") == 2
+
+
+class Machine:
+    """A clock moved by hand, and how far it is ahead of the machine's."""
+
+    def __init__(self) -> None:
+        self.time, self.ahead_s = NOON, 0.0
+
+    def now(self) -> float:
+        return self.time
+
+
+def deleting(machine: Machine, folder: Path, last_at: float = 0.0) -> Upkeep:
+    async def nothing(_before: float) -> None:
+        return None
+
+    return Upkeep(
+        Centre(),
+        machine,
+        lambda: Settings(RULES),
+        folder / "ledger.sqlite",
+        lambda _: folder,
+        print,
+        nothing,
+        None,
+        last_at,
+        lambda: machine.ahead_s,
+    )
+
+
+def minutes(machine: Machine, made: Upkeep, count: int) -> list[int]:
+    """In which of the next minutes something may be deleted."""
+    found = []
+    for minute in range(count):
+        if made.may_delete():
+            found.append(minute)
+        machine.time += upkeep.LOOK_S
+    return found
+
+
+@pytest.mark.parametrize("last_at", [0.0, NOON - 3600.0])
+def test_what_is_old_goes_soon_after_the_start_and_then_four_times_a_day(
+    tmp_path: Path, last_at: float
+) -> None:
+    machine = Machine()
+    assert minutes(machine, deleting(machine, tmp_path, last_at), 24 * 60) == [5, 365, 725, 1085]
+
+
+def test_after_a_leap_of_the_clock_nothing_goes_for_a_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong year makes all recordings look old; somebody must have the time to see it."""
+    machine = Machine()
+    made = deleting(machine, tmp_path)
+    assert minutes(machine, made, 10) == [5]
+    machine.time += 365 * 86_400.0
+    assert minutes(machine, made, 24 * 60) == []
+    assert minutes(machine, made, 2) == [0]
+    assert capsys.readouterr().out.count("deletions held") == 1
+
+
+def test_a_start_long_after_the_last_run_is_such_a_leap(tmp_path: Path) -> None:
+    machine = Machine()
+    made = deleting(machine, tmp_path, NOON - 10 * 86_400.0)
+    assert minutes(machine, made, 24 * 60) == []
+
+
+def test_ahead_of_the_machine_nothing_goes_at_all(tmp_path: Path) -> None:
+    machine = Machine()
+    made = deleting(machine, tmp_path)
+    machine.ahead_s = 365 * 86_400.0
+    assert minutes(machine, made, 3 * 24 * 60) == []
+    machine.ahead_s = 0.0
+    assert minutes(machine, made, 1) == [0]

@@ -401,3 +401,67 @@ def test_flow_of_a_dead_connection_fails_its_own_only(endpoint: Endpoint) -> Non
     endpoint.flow_failed(flows[0], 0.1)
     assert names(told(endpoint)) == ["TransactionFailed", "FlowClosed"]
     assert [tx.over for tx in txs] == [True, False]
+
+
+# A network that is gone for a moment
+
+
+def test_a_call_that_rings_outlives_a_datagram_that_cannot_be_sent(endpoint: Endpoint) -> None:
+    """A probe to the same carrier finds no route for a second: the calls that ring there are not over."""
+    tx, data = invite(endpoint)
+    endpoint.receive(answer(data, 180), PEER, 0.5)
+    told(endpoint)
+    probe = endpoint.request(make_request("OPTIONS", call="probe"), PEER, 1.0, owner="probe")
+    endpoint.flow_failed(PEER, 1.0)
+    (failed,) = told(endpoint)
+    assert isinstance(failed, TransactionFailed) and failed.tx is probe
+    endpoint.receive(answer(data, 200), PEER, 4.0)
+    assert names(told(endpoint)) == ["ResponseArrived"] and not tx.over
+
+
+def test_a_hang_up_is_sent_again_until_the_network_is_back(endpoint: Endpoint) -> None:
+    tx = endpoint.request(make_request("BYE", to_tag="theirs"), PEER, 0.0)
+    (data,) = taken(endpoint)
+    endpoint.flow_failed(PEER, 0.0)
+    assert told(endpoint) == []
+    endpoint.expire(0.5)
+    assert taken(endpoint) == [data]
+    endpoint.receive(answer(data, 200), PEER, 0.6)
+    assert names(told(endpoint)) == ["ResponseArrived"] and tx.last_status == 200
+
+
+def test_a_network_that_stays_gone_ends_a_hang_up_by_its_time(endpoint: Endpoint) -> None:
+    endpoint.request(make_request("BYE", to_tag="theirs"), PEER, 0.0)
+    endpoint.flow_failed(PEER, 0.0)
+    endpoint.expire(31.9)
+    assert told(endpoint) == []
+    endpoint.expire(32.0)
+    (failed,) = told(endpoint)
+    assert isinstance(failed, TransactionFailed) and failed.cause == "timeout"
+
+
+def test_a_cancel_is_sent_again_too(endpoint: Endpoint) -> None:
+    tx, data = invite(endpoint)
+    endpoint.receive(answer(data, 180), PEER, 0.5)
+    endpoint.cancel(tx, 1.0)
+    (cancel,) = taken(endpoint)
+    endpoint.flow_failed(PEER, 1.0)
+    endpoint.expire(1.5)
+    assert taken(endpoint) == [cancel]
+
+
+def test_a_call_that_nobody_has_answered_goes_elsewhere_at_once(endpoint: Endpoint) -> None:
+    invite(endpoint)
+    endpoint.flow_failed(PEER, 0.0)
+    (failed,) = told(endpoint)
+    assert isinstance(failed, TransactionFailed) and failed.cause == "transport"
+
+
+def test_a_caller_whose_answer_cannot_be_sent_for_a_moment_gets_it_later(endpoint: Endpoint) -> None:
+    event = arrive(endpoint)
+    endpoint.reply(event.tx, 200, 1.0)
+    (data,) = taken(endpoint)
+    endpoint.flow_failed(event.tx.flow, 1.0)
+    assert told(endpoint) == []
+    endpoint.expire(1.5)
+    assert taken(endpoint) == [data]

@@ -277,3 +277,18 @@ def test_the_same_interaction_twice_in_a_batch_keeps_the_later_row(path: Path) -
     ledger.append([], [ROW, later])
     assert ledger.records() == [later]
     ledger.close()
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"rubbish", b"\x93\x01"])
+def test_a_damaged_commit_is_said_in_words(path: Path, rubbish: bytes) -> None:
+    """Its page is whole and its contents are not, as after a disk that lied: no traceback at the start."""
+    filled(path, 3)
+    db = sqlite3.connect(path)
+    db.execute("UPDATE facts SET entries = ?", (rubbish,))
+    db.commit()
+    db.close()
+    ledger = SqliteLedger(path)
+    with pytest.raises(Misconfigured, match=r"fact 1 .*backup") as caught:
+        list(ledger.read(0))
+    ledger.close()
+    assert caught.value.code == "ledger.damaged" and str(path) in caught.value.message

@@ -224,3 +224,20 @@ async def test_odd_session_times(scene: Scene, headers: tuple[str, ...], agreed:
 async def test_a_session_time_of_0_is_422(scene: Scene) -> None:
     answer = refused(scene, "Supported: timer", "Session-Expires: 0")
     assert (answer.status, answer.get("Min-SE")) == (422, "90")
+
+
+# -- the last ports for audio --------------------------------------------------------------------------------
+
+
+async def test_a_newcomer_gets_503_while_a_call_that_we_make_gets_one_of_the_last_ports(scene: Scene) -> None:
+    """Who waits must be put through, else the line stands still until somebody gives up."""
+    scene.audio.scarce = True
+    scene.request("INVITE", 1, (), SDP)
+    (arrived,) = scene.facts()
+    scene.take()
+    scene.channel.perform(cmd.AnswerLeg(arrived.leg))
+    (answer,) = scene.take()
+    assert answer.status == 503 and answer.get("Retry-After")
+    card = cmd.OfferCard("i1")
+    scene.channel.perform(cmd.DialLeg(leg="voice:out", kind=LegKind.AUDIO, address="+33199887766", card=card))
+    assert [message.method for message in scene.take() if hasattr(message, "method")] == ["INVITE"]

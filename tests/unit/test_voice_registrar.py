@@ -24,12 +24,25 @@ DEVICES = {
 SIP = SipSettings(domain="ccd.test", qualify_s=30.0, qualify_timeout_s=4.0, nonce_s=300)
 
 
+class Wall:
+    """The clock on the wall, which may be ahead of the steady one."""
+
+    def __init__(self, steady: HandClock) -> None:
+        self.steady, self.ahead_s = steady, 0.0
+
+    def now(self) -> float:
+        return self.steady.time + self.ahead_s
+
+
 class Scene:
     def __init__(self, sip: SipSettings = SIP, now: float = 1000.0) -> None:
         self.clock = HandClock(now)
         self.stack = StackTwin(self.clock)
         self.inbox = Inbox()
-        self.registrar = Registrar(DEVICES, sip, self.clock, SeededChance(5), self.stack, self.inbox)
+        self.wall = Wall(self.clock)
+        self.registrar = Registrar(
+            DEVICES, sip, self.clock, SeededChance(5), self.stack, self.inbox, self.wall
+        )
         self.cseq = 0
 
     def request(
@@ -457,3 +470,19 @@ def test_the_report_shows_what_an_administrator_needs() -> None:
     assert binding["source"] == "udp:192.0.2.7:5060"
     assert (binding["expires_in_s"], binding["reach"], binding["user_agent"]) == (600, "fresh", "Phone 1")
     assert "secret" not in repr(scene.registrar.report())
+
+
+def test_a_correction_of_the_wall_clock_ends_no_registration_and_survives_a_restart() -> None:
+    """The time left is counted by the steady clock; the ledger, which lives by the wall, is told its time."""
+    sip = SipSettings(domain="ccd.test", qualify_s=0.0)
+    scene = Scene(sip)
+    scene.wall.ahead_s = 3600.0
+    assert scene.register().status == 200
+    assert scene.registrar.bindings("ann")
+    (bound,) = [fact.binding for fact in scene.inbox.facts if isinstance(fact, DeviceBound)]
+    assert bound.expires_at == 1000.0 + 3600.0 + 600 + 300
+    scene.wait_until(1000.0 + 590)
+    assert scene.registrar.bindings("ann")
+    after = Scene(sip, now=scene.wall.now())
+    after.registrar.restore([bound])
+    assert after.registrar.bindings("ann")

@@ -272,6 +272,35 @@ async def test_a_registering_trunk_is_up_once_registered() -> None:
     assert scene.inbox.take() == []
 
 
+async def test_a_carrier_is_told_our_new_address_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our machine has another address towards it: until the next refresh its calls would go to the former."""
+    scene = await started(
+        trunk("a", register=True, username="centre"),
+        trunk("b", host="192.0.2.11", register=True, username="other"),
+        trunk("c", host="192.0.2.12"),
+    )
+    scene.to_next()
+    for tx in list(scene.stack.sent):
+        scene.stack.deliver(tx, 200, ("Expires", "600"))
+    count, woken = len(scene.stack.sent), []
+    scene.trunks.wake = lambda: woken.append(scene.trunks.next_deadline())
+    scene.trunks.own_address_changed("192.0.2.10")
+    assert scene.to_next() > 100, "the Contact is as it was: nothing to be told"
+    for tx in scene.stack.sent[count:]:
+        scene.stack.deliver(tx, 200, ("Expires", "600"))
+    count = len(scene.stack.sent)
+    monkeypatch.setattr(scene.stack, "contact_host", lambda _flow: "192.0.2.77:5060")
+    scene.trunks.own_address_changed("192.0.2.10")
+    assert woken[-1] == scene.clock.time
+    scene.to_next()
+    (again,) = scene.stack.sent[count:]
+    assert again.request.raw_uri == "sip:192.0.2.10"
+    assert str(again.request.contacts[0].uri) == "sip:centre@192.0.2.77:5060"
+    scene.inbox.take()
+    scene.stack.deliver(again, 200, ("Expires", "600"))
+    assert scene.inbox.take() == [], "it was up all the time"
+
+
 async def test_a_refused_registration_is_an_alarm_once() -> None:
     scene = await started(trunk("a", register=True, username="centre"))
     scene.to_next()

@@ -44,14 +44,21 @@ class Audio:
     def __init__(self) -> None:
         self.done: list[Any] = []
         self.hear: Any = None
+        self.scarce = False
+        """Newcomers get no port."""
         self._ports = itertools.count(20_000, 2)
 
     async def start(self, hear: Any) -> None:
         self.hear = hear
 
-    def take_port(self, near: str = "") -> tuple[str, int]:
+    def take_port(self, near: str = "", *, newcomer: bool = False) -> tuple[str, int] | None:
         del near
+        if self.scarce and newcomer:
+            return None
         return HERE, next(self._ports)
+
+    def scarcity(self) -> list[dict[str, str]]:
+        return []
 
     def perform(self, command: Any) -> None:
         self.done.append(command)
