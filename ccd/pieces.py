@@ -1,0 +1,45 @@
+"""Long work on the loop, cut into pieces: what is due meanwhile waits for one piece, not for the whole.
+
+For answers to people about hundreds of things. What is looked at may change between two pieces, so each
+piece must stand for itself; engines are never changed in pieces.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from ccd.clock import monotonic
+
+PIECE_S: Final = 0.001
+"""After so long the others are let in; nothing on the loop takes over 2 ms."""
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class Pieces:
+    """The pieces of one long work."""
+
+    __slots__ = ("_clock", "_until")
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._until = clock() + PIECE_S
+
+    def over(self) -> bool:
+        """Whether this piece has lasted long enough."""
+        return self._clock() >= self._until
+
+    async def rest(self) -> None:
+        """Let all that is due be done; the next piece begins."""
+        await asyncio.sleep(0)
+        self._until = self._clock() + PIECE_S
+
+    async def each(self, items: Iterable[_T], make: Callable[[_T], _R]) -> list[_R]:
+        """`make` of each item, with rests; an item alone must not take long."""
+        made = []
+        for item in items:
+            if self.over():
+                await self.rest()
+            made.append(make(item))
+        return made
