@@ -18,6 +18,15 @@ FRAME_ROWS = 40
 """Interactions of a frame."""
 
 
+async def status(centre: Centre, now: float) -> View:
+    """The centre in a few figures."""
+    pieces, doings = Pieces(), centre.router.doings()
+    await pieces.rest()
+    shown = views.status(centre, doings, now)
+    await pieces.rest()
+    return shown
+
+
 async def agents(centre: Centre, now: float, queue: str = "") -> list[View]:
     """All agents, or those of one queue."""
     router = centre.router
@@ -60,8 +69,7 @@ async def interactions(
 async def top(centre: Centre, now: float) -> View:
     """One frame of `ccctl top`."""
     pieces = Pieces()
-    frame: View = {"at": now, "status": views.status(centre, now)}
-    await pieces.rest()
+    frame: View = {"at": now, "status": await status(centre, now)}
     frame["queues"] = await queues(centre, now)
     await pieces.rest()
     frame["agents"] = await agents(centre, now)

@@ -178,8 +178,7 @@ class Console:
 
     async def status(self, _asked: _None) -> views.View:
         """The daemon and the centre in a few figures, with counters of the channels."""
-        shown = views.status(self._centre, self._doors.clock.now())
-        await asyncio.sleep(0)
+        shown = await frames.status(self._centre, self._doors.clock.now())
         standing = alarms.look(self._doors)
         await asyncio.sleep(0)
         return {**shown, "alarms": standing, "daemon": self._daemon()}

@@ -46,16 +46,17 @@ def plain(value: Any) -> Any:
 # -- the whole ---------------------------------------------------------------------------------
 
 
-def status(centre: Centre, now: float) -> View:
-    """The centre in a few figures."""
+def status(centre: Centre, doings: Mapping[str, int], now: float) -> View:
+    """The centre in a few figures; `doings`: how many agents do what."""
     state = centre.state
+    phases = Counter([talk.phase for talk in centre.talks.state.talks.values()])
     return {
         "draining": state.draining,
         "interactions": len(state.interactions),
-        "phases": dict(Counter(talk.phase.value for talk in centre.talks.state.talks.values())),
+        "phases": {phase.value: count for phase, count in phases.items()},
         "interactions_made": state.interactions_made,
         "waiting": sum(centre.router.queue_lengths().values()),
-        "agents": {"all": len(state.rules.agents), **dict(centre.router.doings())},
+        "agents": {"all": len(state.rules.agents), **doings},
         "queues": len(state.rules.queues),
         "profiles": [row for row in profiles(centre, now) if row["on"]],
         "devices_bound": len(state.bindings),
