@@ -1,10 +1,11 @@
-"""Long work on the loop, cut into pieces: what is due meanwhile waits for one piece, not for the whole.
+"""Long work cut into pieces: what is due on the loop meanwhile waits for one piece, not for the whole.
 
 For answers to people about hundreds of things. What is looked at may change between two pieces, so each
 piece must stand for itself; engines are never changed in pieces.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
@@ -12,6 +13,9 @@ from ccd.clock import monotonic
 
 PIECE_S: Final = 0.001
 """After so long the others are let in; nothing on the loop takes over 2 ms."""
+
+WORK_S: Final = 0.005
+"""So long work beside the loop goes on before it rests."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -43,3 +47,32 @@ class Pieces:
                 await self.rest()
             made.append(make(item))
         return made
+
+
+class Rests:
+    """Work beside the loop, in a thread or a process, that takes half of a core at most.
+
+    To be called often. What holds the interpreter's lock in a thread of ours must rest after `PIECE_S`: the
+    loop waits as long.
+    """
+
+    __slots__ = ("_began", "_clock", "_sleep", "_work_s")
+
+    def __init__(
+        self,
+        work_s: float = WORK_S,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`clock` says how long it works: what counts the processor's time leaves out how long it waited."""
+        self._work_s = work_s
+        self._clock = clock
+        self._sleep = sleep
+        self._began = clock()
+
+    def __call__(self) -> None:
+        """Sleep as long as it has worked, if it is time to."""
+        worked = self._clock() - self._began
+        if worked >= self._work_s:
+            self._sleep(worked)
+            self._began = self._clock()

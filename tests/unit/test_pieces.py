@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ccd.control.encoding import LONG, encoded
-from ccd.pieces import PIECE_S, Pieces
+from ccd.pieces import PIECE_S, Pieces, Rests
 
 
 class Ticking:
@@ -55,3 +55,20 @@ ANSWERS = ([], {}, None, "é", ROWS[:2], ROWS, {"rows": ROWS, "deep": {"rows": R
 @pytest.mark.parametrize("answer", ANSWERS)
 async def test_an_answer_in_pieces_has_the_same_bytes(answer: Any) -> None:
     assert bytes(await encoded(answer)) == msgspec.json.encode(answer)
+
+
+@pytest.mark.parametrize("counts_sleep", [True, False])
+def test_work_beside_the_loop_rests_as_long_as_it_works(counts_sleep: bool) -> None:
+    """Whether its clock counts the sleep too, or only the processor's time."""
+    now, slept = 0.0, list[float]()
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds if counts_sleep else 0.0
+
+    rest = Rests(1.0, lambda: now, sleep)
+    for step in [0.25] * 400 + [8.0]:
+        now += step
+        rest()
+    assert slept == [1.0] * 100 + [8.0]

@@ -85,7 +85,7 @@ def written(folder: Path, certificate: Certificate) -> Path:
 
 
 def test_the_check_warns_before_a_certificate_ends(folder: Path, by: Certificate, tmp_path: Path) -> None:
-    settings, faults = check(written(tmp_path, signed(folder, by, "DNS:a.test", days=3, file="soon")))
+    settings, faults = check(written(tmp_path, signed(folder, by, "DNS:a.test", days=29, file="soon")))
     assert settings is not None
     (warning,) = [fault for fault in faults if fault.key.startswith("sip.transports")]
     assert warning.warning and "the certificate ends on" in warning.problem
