@@ -24,21 +24,25 @@ class SnapshotMade(msgspec.Struct, frozen=True):
 
 
 def make_snapshot(
-    ledger: Ledger, turns: Turns, saving: Callable[[], None] = lambda: None
+    ledger: Ledger,
+    turns: Turns,
+    saving: Callable[[], None] = lambda: None,
+    rest: Callable[[], None] = lambda: None,
 ) -> SnapshotMade | None:
     """Replay up to the newest fact of this moment and save the state; None when nothing is new.
 
     `ledger` is opened beside the daemon and is not closed here; `turns` are fresh. Files no records:
-    the daemon did. `saving` is called before the ledger is locked. Raises `TryLater` when it is locked or
-    full: the daemon asks again.
+    the daemon did. `saving` is called before the ledger is locked, `rest` after each fact. Raises `TryLater`
+    when it is locked or full: the daemon asks again.
     """
     began = monotonic()
     newest = ledger.last()[0]
     known = ledger.load_snapshot()
     if newest == (known.seq if known else 0):
         return None
-    done = replay(turns, ledger, until=newest, file_records=False)
+    done = replay(turns, ledger, until=newest, file_records=False, rest=rest)
     state = turns.dump()
+    rest()
     saving()
     ledger.save_snapshot(Snapshot(newest, done.last_at, state))
     return SnapshotMade(newest, done.facts, len(state), monotonic() - began)

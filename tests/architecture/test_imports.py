@@ -23,7 +23,8 @@ MAY: dict[str, set[str]] = {
     **{name: {"channels", "model", *BASE} for name in SHELLS},
     "config": {"channels", "model", "tls", *BASE, *ENGINES},
     "runtime": {"channels", "model", *BASE, *ENGINES},
-    "daemon": {"runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
+    "beside": {"runtime", "storage", "config", *BASE},
+    "daemon": {"beside", "runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
     "cli": {"control", "config", "ivr", "dialer", "testing", "voice", "storage", "history", "model", *BASE},
     "testing": {"runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
 }
