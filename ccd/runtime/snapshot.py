@@ -51,7 +51,7 @@ def make_snapshot(
 class SnapshotSpawner:
     """Runs the command that makes a snapshot: one at a time, at low priority, for a bounded time."""
 
-    __slots__ = ("_argv", "_env", "_nice", "_report", "_task", "_timeout_s")
+    __slots__ = ("_again", "_argv", "_env", "_nice", "_report", "_task", "_timeout_s")
 
     def __init__(
         self,
@@ -71,16 +71,20 @@ class SnapshotSpawner:
         self._timeout_s = timeout_s
         self._nice = nice
         self._task: asyncio.Task[None] | None = None
+        self._again = False
 
     def spawn(self) -> bool:
-        """Start one unless one runs; True if it was started. Does not wait."""
+        """Start one; while one runs, another follows it: where the core has little left a snapshot may take
+        longer than the next is away, and a restart must not take twice as long for that. True if it was
+        started now. Does not wait."""
         if self._task and not self._task.done():
+            self._again = True
             return False
         self._task = asyncio.get_running_loop().create_task(self._run(), name="snapshot")
         return True
 
     async def finished(self) -> None:
-        """Wait for the run under way, if any."""
+        """Wait for the run under way, if any, and the one that follows it."""
         if self._task:
             await asyncio.wait({self._task})
 
@@ -91,6 +95,13 @@ class SnapshotSpawner:
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
+        """One after the other, as long as more are asked for meanwhile."""
+        self._again = True
+        while self._again:
+            self._again = False
+            await self._run_one()
+
+    async def _run_one(self) -> None:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._argv,
