@@ -1,14 +1,21 @@
 """Long work lets others in: after so much time, at the next item, and with the same answer."""
 
 import asyncio
+from collections.abc import Coroutine
 from itertools import pairwise
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from ccd.control.encoding import LONG, encoded
+from ccd.model.rules import AgentRule, FlowRule, QueueRule, Rules
+from ccd.model.steps import Enqueue
 from ccd.pieces import PIECE_S, Pieces, Rests
+from ccd.runtime import frames
+from ccd.runtime.doors import Doors, gather_in_pieces
+from ccd.testing.centre import SimulatedCentre
 
 
 class Ticking:
@@ -72,3 +79,48 @@ def test_work_beside_the_loop_rests_as_long_as_it_works(counts_sleep: bool) -> N
         now += step
         rest()
     assert slept == [1.0] * 100 + [8.0]
+
+
+def turns_of(work: Coroutine[Any, Any, Any]) -> int:
+    """How often it lets others in."""
+    count = 0
+    try:
+        while True:
+            work.send(None)
+            count += 1
+    except StopIteration:
+        return count
+
+
+def crowd(count: int) -> SimulatedCentre:
+    names = tuple(f"a{number}" for number in range(count))
+    agents = {name: AgentRule(name=name, devices=(name,)) for name in names}
+    queues = {f"q{number}": QueueRule(name=f"q{number}", agents=names) for number in range(count)}
+    flows = {"wait": FlowRule(name="wait", steps=(Enqueue(queue="q0"),))}
+    sim = SimulatedCentre(Rules(agents=agents, queues=queues, flows=flows, numbers={"+331": "wait"}))
+    for _ in range(count):
+        sim.call("+331")
+    return sim
+
+
+def test_long_answers_let_others_in_between_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if each row took as long as a piece may last."""
+    monkeypatch.setattr("ccd.pieces.PIECE_S", 0.0)
+    count = 20
+    sim = crowd(count)
+    centre, now = sim.centre, sim.now
+    for answer in (frames.agents, frames.queues, frames.interactions):
+        assert turns_of(answer(centre, now)) >= count
+    assert turns_of(frames.top(centre, now)) >= 3 * count
+    assert turns_of(encoded({"rows": ROWS})) >= len(ROWS)
+
+
+def test_so_do_phones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ccd.pieces.PIECE_S", 0.0)
+
+    class Phones:
+        def report(self, topic: str, argument: str = "") -> Any:
+            return ({"device": f"{topic} {number}"} for number in range(20))
+
+    doors = cast(Doors, SimpleNamespace(channels={"voice": Phones(), "none": object()}))
+    assert turns_of(gather_in_pieces(doors, "devices")) >= 20
