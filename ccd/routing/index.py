@@ -13,7 +13,7 @@ from itertools import islice
 from ccd.model.clock_figures import Clock
 from ccd.model.nouns import Availability, ChannelClass
 from ccd.model.rules import EMPTY_LOGGED_OUT, EMPTY_NEVER, AgentRule, Rules
-from ccd.routing.ability import Bits, SkillTable, all_numbers_of, numbers_of
+from ccd.routing.ability import Bits, SkillTable, numbers_of
 from ccd.routing.choosing import Choosing
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.line import Line
@@ -398,12 +398,6 @@ class Index:
                 rest &= rest - 1
             queue.first = tuple([self.by_number[number] for number in numbers])
         return queue.first
-
-    def members(self, queue: QueueIndex) -> list[Desk]:
-        """All members in the queue's own order. For people, not for the hot path."""
-        listed = queue.stages.listed
-        rest = [number for number in all_numbers_of(queue.stages.members) if number not in listed]
-        return [self.by_number[number] for number in [*listed, *rest]]
 
     def first_takable(self, queue: QueueIndex, now: float) -> Place | None:
         """The first of a queue's waiting that somebody can take. Walks its heads, not its waiting."""

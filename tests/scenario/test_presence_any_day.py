@@ -101,7 +101,7 @@ def check(centre: Centre, now: float) -> None:
     assert sum(router.doings().values()) == len(agents)
     for seen, view in zip(router.staffings(now), router.queue_views(sorted(index.queues), now), strict=True):
         queue = index.queues[seen.queue]
-        members = [desk.state for desk in index.members(queue)]
+        members = [desk.state for desk in index.by_number if queue.stages.members & desk.bit]
         there = [each for each in members if each.availability is not Availability.LOGGED_OUT]
         assert seen.nobody == view.nobody == nobody(members)
         assert list(seen.nobody.values()) == sorted(seen.nobody.values(), reverse=True)
