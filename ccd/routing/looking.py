@@ -34,11 +34,11 @@ class Looking:
 
     def queue_views(self, names: Iterable[str], now: float, work: AtWork | None = None) -> list[QueueView]:
         """Those of these queues that there are, now; `work`: what `at_work` said a moment ago."""
-        matching, work = self._matching, work or self.at_work()
-        queues = [matching.index.queues[name] for name in names if name in matching.index.queues]
-        return [
-            view_queue(matching.index, queue, self.state, matching.expecting, work, now) for queue in queues
-        ]
+        matching, index = self._matching, self._matching.index
+        if work is None or work.of is not index:
+            work = self.at_work()
+        queues = [index.queues[name] for name in names if name in index.queues]
+        return [view_queue(index, queue, self.state, matching.expecting, work, now) for queue in queues]
 
     def at_work(self) -> AtWork:
         """Who has work now, and who wraps up. Walks all agents."""

@@ -270,6 +270,8 @@ def view_figure(index: Index, queue: QueueIndex, expecting: Expecting, figure: s
 class AtWork(NamedTuple):
     """Sets of agents, found once for all queues that are looked at."""
 
+    of: Index
+    """That numbers them: other rules number anew."""
     busy: Bits
     wrap_up: Bits
 
@@ -284,7 +286,7 @@ def at_work_now(index: Index) -> AtWork:
             busy |= desk.bit
         if state.wrap_up is not None:
             wrap_up |= desk.bit
-    return AtWork(busy, wrap_up)
+    return AtWork(index, busy, wrap_up)
 
 
 def view_queue(

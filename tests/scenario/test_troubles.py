@@ -1,8 +1,11 @@
 """A network fails: the first phones are named as alarms, the others counted; none ends another's alarm."""
 
+import msgspec
+
 from ccd.model import facts
 from ccd.model.nouns import Availability
 from ccd.model.rules import AgentRule, PauseReason, QueueRule, Rules
+from ccd.routing.router import Router
 from ccd.runtime import troubles
 from ccd.runtime.troubles import MOST_NAMED
 from ccd.testing.centre import SimulatedCentre
@@ -10,11 +13,17 @@ from ccd.testing.centre import SimulatedCentre
 NAMES = tuple(f"a{number:03}" for number in range(MOST_NAMED + 20))
 
 
+RULES = Rules(
+    agents={name: AgentRule(name=name, devices=(f"{name}-phone",)) for name in NAMES},
+    queues={"sales": QueueRule(name="sales", agents=NAMES)},
+    flows={},
+    numbers={},
+    pause_reasons={"1": PauseReason("lunch", longest_s=60.0)},
+)
+
+
 def crowd() -> SimulatedCentre:
-    agents = {name: AgentRule(name=name, devices=(f"{name}-phone",)) for name in NAMES}
-    queues = {"sales": QueueRule(name="sales", agents=NAMES)}
-    lunch = {"1": PauseReason("lunch", longest_s=60.0)}
-    sim = SimulatedCentre(Rules(agents=agents, queues=queues, flows={}, numbers={}, pause_reasons=lunch))
+    sim = SimulatedCentre(RULES)
     sim.login(*NAMES)
     return sim
 
@@ -55,3 +64,14 @@ def test_agents_without_a_phone_and_too_long_in_a_pause_are_counted_too() -> Non
     for name in NAMES[3:]:
         sim.ask(name, Availability.READY)
     assert [name for name, _ in of(sim, "pause too long")] == list(NAMES[:3])
+
+
+def test_who_has_work_is_found_anew_when_other_rules_came_between_two_pieces_of_an_answer() -> None:
+    router = Router(RULES)
+    router.occupy(NAMES[0], "own call", 100, 0.0)
+    before = router.at_work()
+    fewer = {name: rule for name, rule in RULES.agents.items() if name != NAMES[1]}
+    router.load_rules(msgspec.structs.replace(RULES, agents=fewer), 1.0)
+    router.vacate(NAMES[0], "own call", 2.0)
+    (view,) = router.queue_views(["sales"], 2.0, before)
+    assert (view.busy, view.agents) == (0, len(NAMES) - 1)
