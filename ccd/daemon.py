@@ -1,4 +1,4 @@
-"""The composition root: `ccd` in the foreground, and its two helpers `ccd check` and `ccd snapshot`.
+"""The composition root: `ccd` in the foreground, and `ccd check`; processes beside it: `ccd.beside`.
 
 Reads like a parts list: ledger, engines, media, channels, runtime, control; then the life of the
 process: ready, reload (SIGHUP, whole or not at all), drain (SIGTERM), stop.
@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import structlog
 import uvloop
 
 from ccd import __version__
+from ccd.beside import COMMAND as BESIDE
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
 from ccd.clock import SteadyClock, SystemClock
 from ccd.config.load import ConfigFaults, load, render
@@ -36,19 +36,17 @@ from ccd.outside.channel import OutsideChannel
 from ccd.runtime import alarms, backups, garbage
 from ccd.runtime.centre import Centre
 from ccd.runtime.doors import Doors
-from ccd.runtime.forgetting import forget_beside, forget_old
+from ccd.runtime.forgetting import forget_beside
 from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
 from ccd.runtime.next_start import waiting
 from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
-from ccd.runtime.process import step_up
 from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
-from ccd.runtime.snapshot import SnapshotSpawner, make_snapshot
+from ccd.runtime.snapshot import SnapshotSpawner
 from ccd.runtime.upkeep import Upkeep
 from ccd.runtime.verbs import verbs
-from ccd.storage.backup import main_backup
 from ccd.storage.sqlite import SqliteLedger
 from ccd.voice import own_addresses
 from ccd.voice.channel import VoiceChannel
@@ -59,8 +57,6 @@ from ccd.voice.securing import likely
 from ccd.voice.speech_ahead import plan_of
 
 log = structlog.get_logger("ccd")
-OWN = (sys.executable, "-m", "ccd.daemon")
-"""Begins the commands of processes beside us."""
 HOUSEKEEPING_S = 10.0
 MOST_DESCRIPTORS = 65_536
 LEDGER_MUTE_S = 30.0
@@ -107,9 +103,9 @@ class Daemon:
         for name, each in settings.channels.items():
             spec = _adapter(each.adapter)
             self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
-        argv = [*OWN, "snapshot", str(self.ledger_path)]
+        argv = [*BESIDE, "snapshot", str(self.ledger_path)]
         self.snapshots = SnapshotSpawner(argv, _report_snapshot, env=child_environment())
-        argv = [*OWN, "backup", str(self.ledger_path)]
+        argv = [*BESIDE, "backup", str(self.ledger_path)]
         self.backups = backups.Backups(argv, state_dir / backups.FOLDER, child_environment())
         self.runtime = Runtime(
             self.centre,
@@ -146,7 +142,7 @@ class Daemon:
         )
 
     def _upkeep(self, last_at: float) -> Upkeep:
-        argv = [*OWN, "forget", str(self.ledger_path)]
+        argv = [*BESIDE, "forget", str(self.ledger_path)]
         return Upkeep(
             self.centre,
             self.clock,
@@ -419,26 +415,6 @@ async def _hup(daemon: Daemon) -> None:
         log.exception("not reloaded")
 
 
-def _snapshot(path: str) -> int:
-    """Made in a process of its own, beside the daemon (see `runtime.snapshot`)."""
-    with closing(SqliteLedger(Path(path), beside=True)) as ledger:
-        make_snapshot(ledger, Centre(own_strategies()), step_up)
-    return 0
-
-
-def _forget(path: str, before: float) -> int:
-    """As `_snapshot`: a line says what went, if anything did."""
-    try:
-        with closing(SqliteLedger(Path(path), beside=True)) as ledger:
-            done = forget_old(ledger, lambda: Centre(own_strategies()), before)
-    except CcdError as fault:
-        print(fault)
-        return 1
-    if done.facts or done.records:
-        print(f"{done.facts} facts, {done.records} records")
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ccd", description="A contact centre in one daemon.")
     parser.add_argument("--config", default="/etc/ccd", help="folder with ccd.toml, or the file")
@@ -456,12 +432,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         from ccd.config.check import main_check
 
         return main_check(argv[1:])
-    if argv[:1] == ["snapshot"] and len(argv) == 2:
-        return _snapshot(argv[1])
-    if argv[:1] == ["backup"] and len(argv) == 4:
-        return main_backup(*argv[1:])
-    if argv[:1] == ["forget"] and len(argv) == 3:
-        return _forget(argv[1], float(argv[2]))
     options = _parser().parse_args(argv)
     overrides = dict(item.partition("=")[::2] for item in options.overrides)
     config = Path(options.config)

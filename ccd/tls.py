@@ -13,8 +13,8 @@ import msgspec
 
 from ccd.errors import Misconfigured
 
-SOON_S = 30 * 86400.0
-"""A certificate that ends within this time ought to have been renewed."""
+TO_RENEW_S = 30 * 86400.0
+"""From so long before its end on a certificate is to be renewed: `ccd check` warns and an alarm stands."""
 
 
 class Shown(msgspec.Struct, frozen=True):

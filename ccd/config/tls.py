@@ -8,7 +8,7 @@ from ccd.config.faults import Path
 from ccd.config.values import Reader
 from ccd.errors import Misconfigured
 from ccd.model.settings import SRTP_REQUIRED, Settings, TransportSettings, TrunkSettings
-from ccd.tls import SOON_S, client_context, inspect
+from ccd.tls import TO_RENEW_S, client_context, inspect
 
 TLS, AUTO = "tls", "auto"
 _IN_CLEAR = "the keys of the audio are sent in clear"
@@ -79,7 +79,7 @@ def _inspected(reader: Reader, path: Path, transport: TransportSettings) -> None
         cure = "give the certificate in force (PEM) and the key that belongs to it, without a password"
         reader.fault(path, fault.message, cure)
         return
-    if shown.ends_at < SystemClock().now() + SOON_S:
+    if shown.ends_at < SystemClock().now() + TO_RENEW_S:
         _warn(reader, path, f"the certificate ends on {shown.ends}", "renew it, then `ccctl reload`")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from ccd.control.encoding import encoded
 from ccd.control.protocol import FRAME_S, LINE_LIMIT, WATCH, Answer, Question, Trouble, trouble_of
 from ccd.control.unix_socket import close_socket, is_there, open_socket, peer_name
 from ccd.errors import CcdError
@@ -163,7 +164,7 @@ class ControlServer:
                 result = verb(question.args, by)
                 if inspect.isawaitable(result):
                     result = await result
-            return Answer(question.id, True, msgspec.Raw(msgspec.json.encode(result)))
+            return Answer(question.id, True, await encoded(result))
         except TimeoutError:
             words = f"no answer within {ANSWER_S:g} s; it may still be done"
             trouble = Trouble("try_later", "control.slow", words, "look at `ccctl status`")

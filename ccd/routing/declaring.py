@@ -88,6 +88,7 @@ class Declaring(Wrapping):
         pause.stage = next_stage(pause.stage, PauseEvent.LONGEST, agent.name)
         then = {PAUSE_READY: Availability.READY, PAUSE_LOG_OUT: Availability.LOGGED_OUT}.get(pause.on_longest)
         if then is None:
+            self._matching.index.presence.note_overdue(agent)
             out.append(PauseTooLong(agent.name, agent.reason, pause.longest_s))
         else:
             by = f"policy:longest_s {agent.reason} {pause.longest_s:g}"

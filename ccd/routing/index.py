@@ -13,12 +13,13 @@ from itertools import islice
 from ccd.model.clock_figures import Clock
 from ccd.model.nouns import Availability, ChannelClass
 from ccd.model.rules import EMPTY_LOGGED_OUT, EMPTY_NEVER, AgentRule, Rules
-from ccd.routing.ability import Bits, SkillTable, all_numbers_of, numbers_of
+from ccd.routing.ability import Bits, SkillTable, numbers_of
 from ccd.routing.choosing import Choosing
 from ccd.routing.desk import Desk, open_for_work
 from ccd.routing.line import Line
 from ccd.routing.opening import calendar_of
 from ccd.routing.phases import Phase
+from ccd.routing.presence import Presence
 from ccd.routing.queues import Bucket, Kind, QueueIndex, Strategies
 from ccd.routing.served import measured
 from ccd.routing.shelves import Shelf, Shelves
@@ -50,6 +51,7 @@ class Index:
         "logged_in",
         "loosened",
         "places",
+        "presence",
         "queues",
         "ready",
         "reserving",
@@ -93,6 +95,7 @@ class Index:
         self.rings: dict[str, Place] = {}
         """Interactions whose phones ring and that more agents may join, and some whose ring is over."""
         self.choosing = Choosing(self.by_number, {name: Line() for name in sorted(orders)})
+        self.presence = Presence(self.by_number)
         for desk in self.by_number:
             self.note_availability(desk)
             self.seat(desk)
@@ -159,7 +162,8 @@ class Index:
     # -- desks ---------------------------------------------------------------------------------
 
     def note_availability(self, desk: Desk) -> None:
-        """Keep the sets of those logged in and ready."""
+        """Keep the sets of those logged in, ready, in a pause or without a phone."""
+        self.presence.note(desk)
         availability = desk.state.availability
         desk.logged_out = availability is Availability.LOGGED_OUT
         self.logged_in = _with(self.logged_in, desk.bit, not desk.logged_out)
@@ -394,12 +398,6 @@ class Index:
                 rest &= rest - 1
             queue.first = tuple([self.by_number[number] for number in numbers])
         return queue.first
-
-    def members(self, queue: QueueIndex) -> list[Desk]:
-        """All members in the queue's own order. For people, not for the hot path."""
-        listed = queue.stages.listed
-        rest = [number for number in all_numbers_of(queue.stages.members) if number not in listed]
-        return [self.by_number[number] for number in [*listed, *rest]]
 
     def first_takable(self, queue: QueueIndex, now: float) -> Place | None:
         """The first of a queue's waiting that somebody can take. Walks its heads, not its waiting."""

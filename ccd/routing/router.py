@@ -427,6 +427,7 @@ class Router(PickingUp):
         desk.state.unreachable_why = why
         if not changed:
             return out
+        self._matching.index.presence.note(desk)
         self._matching.index.seat(desk)
         if not reachable:
             self._matching.settle(self._matching.lose_agent(desk, now, out), [], "missed", now, out)

@@ -1,7 +1,7 @@
 """What the engine shows to people: plain values made on request, never on the hot path."""
 
 from heapq import heapify, heappop
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -114,15 +114,20 @@ def occupancy_pct(totals: AgentTotals) -> float:
 def doing(desk: Desk, index: Index) -> str:
     """What the agent does, in one word: work goes before what is declared."""
     state = desk.state
+    if not state.held and not state.outside:
+        return _idles(state)
     places = [index.places[name] for name in state.held]
     held = [place.phase for place in places]
     if Phase.CONNECTED in held or state.outside:
         return "talking"
     if any(hears_message(place) for place in places):
         return "listening"
-    if held:
-        called = any(is_called(index.queues.get(place.queue), place) for place in places)
-        return "calling" if called else "ringing"
+    called = any(is_called(index.queues.get(place.queue), place) for place in places)
+    return "calling" if called else "ringing"
+
+
+def _idles(state: AgentState) -> str:
+    """What an agent without work does."""
     if state.availability is not Availability.READY:
         return state.availability.value
     if state.wrap_up is not None:
@@ -262,14 +267,37 @@ def view_figure(index: Index, queue: QueueIndex, expecting: Expecting, figure: s
     return None
 
 
+class AtWork(NamedTuple):
+    """Sets of agents, found once for all queues that are looked at."""
+
+    of: Index
+    """That numbers them: other rules number anew."""
+    busy: Bits
+    wrap_up: Bits
+
+
+def at_work_now(index: Index) -> AtWork:
+    """Who holds an offer or a conversation or calls on their own, and who wraps up. Walks all agents."""
+    busy: Bits = 0
+    wrap_up: Bits = 0
+    for desk in index.desks.values():
+        state = desk.state
+        if state.held or state.outside:
+            busy |= desk.bit
+        if state.wrap_up is not None:
+            wrap_up |= desk.bit
+    return AtWork(index, busy, wrap_up)
+
+
 def view_queue(
-    index: Index, queue: QueueIndex, state: RoutingState, expecting: Expecting, now: float
+    index: Index, queue: QueueIndex, state: RoutingState, expecting: Expecting, work: AtWork, now: float
 ) -> QueueView:
     """The queue as of `now`. Walks its waiting for the longest wait."""
-    states = [desk.state for desk in index.members(queue)]
+    members = queue.stages.members
     closed = _closed(queue, now)
-    waiting = [index.places[name] for name in queue.order(now)]
-    entered = [place.entered_at for place in waiting if not is_away(place)]
+    waiting = [turn[3] for _, turn in queue.standings]
+    places = [index.places[name] for name in waiting]
+    entered = [place.entered_at for place in places if place.callback is None or not is_away(place)]
     free = _free(index, queue)
     ewt_s, ewt = expecting.view(queue, free, now)
     return QueueView(
@@ -280,18 +308,18 @@ def view_queue(
         ringing=queue.active - queue.talking,
         talking=queue.talking,
         longest_wait_s=max(0.0, now - min(entered)) if entered else 0.0,
-        agents=len(states),
+        agents=queue.stages.count,
         logged_in=_logged_in(index, queue),
         free=free,
-        busy=sum(bool(state.held or state.outside) for state in states),
-        wrap_up=sum(state.wrap_up is not None for state in states),
-        paused=sum(state.availability is Availability.PAUSED for state in states),
+        busy=(members & work.busy).bit_count(),
+        wrap_up=(members & work.wrap_up).bit_count(),
+        paused=(members & index.logged_in & ~index.ready).bit_count(),
         totals=state.queues[queue.rule.name],
         ewt_s=ewt_s if closed is None else None,
         ewt=ewt,
         closed="" if closed is None else closed.why,
         closed_until=None if closed is None else closed.until,
         closed_by=queue.closure.by if queue.closure is not None and queue.closure.holds(now) else "",
-        nobody=nobody(states),
+        nobody=nobody(index, queue),
         shares=view_shares(state, queue.rule),
     )

@@ -62,6 +62,7 @@ class Wrapping(Looking):
             wrap_up.until = None
         if wrap_up is not None and wrap_up.longest_at is not None and wrap_up.longest_at <= now:
             wrap_up.too_long = True
+            self._matching.index.presence.note_overdue(desk.state)
             out.append(WrapUpTooLong(agent, wrap_up.queue, wrap_up.interaction))
 
     def leave_wrap_up(self, agent: AgentState, now: float, out: list[Decision]) -> None:

@@ -1,6 +1,6 @@
 """The alarms that stand: since when each does, told in the log when it begins and when it ends.
 
-What is wrong just now is found by looking (`views.alarms`, the channels, the ledger); the board is shown all
+What is wrong just now is found by looking (`troubles`, the channels, the ledger); the board is shown all
 of it now and then, and at each question of a person. Nothing is stored: after a restart alarms begin anew.
 """
 
@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from ccd.model.nouns import Availability
-from ccd.routing.state import AgentState
-from ccd.routing.views import QueueView
+from ccd.routing.unmanned import Staffing
 
 log = structlog.get_logger("ccd")
 
@@ -123,42 +121,20 @@ class AlarmBoard:
         return 1
 
 
-def may_alarm(agent: AgentState | None, now: float) -> bool:
-    """Whether there can be an alarm about an agent: ready without a phone, or too long in a pause or wrap-up.
-
-    So seldom that a look is cheap where most are logged out or at lunch.
-    """
-    if agent is None:
-        return False
-    if agent.availability is Availability.READY and not agent.reachable:
-        return True
-    pause, wrap_up = agent.pause, agent.wrap_up
-    if pause is not None and pause.until is not None and pause.until <= now:
-        return True
-    return wrap_up is not None and wrap_up.longest_at is not None and wrap_up.longest_at <= now
-
-
-def causes(views: Iterable[QueueView]) -> set[tuple[str, str]]:
+def causes(queues: Iterable[Staffing]) -> set[tuple[str, str]]:
     """Kind and name of what alarms as soon as somebody waits."""
-    kinds = {
-        view.queue: NOBODY_RUNG if view.logged_in else NOBODY_LOGGED_IN for view in views if not _served(view)
+    return {
+        (NOBODY_RUNG if each.logged_in else NOBODY_LOGGED_IN, each.queue)
+        for each in queues
+        if not each.served
     }
-    return {(kind, queue) for queue, kind in kinds.items()}
 
 
-def _served(view: QueueView) -> bool:
-    """Whether anybody can be rung, sooner or later."""
-    return bool(view.logged_in) and not view.nobody
-
-
-def unserved(view: QueueView) -> tuple[str, str, str] | None:
+def unserved(view: Staffing) -> tuple[str, str, str] | None:
     """What alarms, the queue, and why: somebody waits and none of its agents can be rung."""
-    waiting = view.waiting - (view.callbacks if view.closed else 0)  # those wait for the opening
-    if waiting <= 0:
+    if view.due <= 0 or view.served:
         return None
     if not view.logged_in:
-        return NOBODY_LOGGED_IN, view.queue, f"{waiting} waiting, nobody logged in"
-    if _served(view):
-        return None
+        return NOBODY_LOGGED_IN, view.queue, f"{view.due} waiting, nobody logged in"
     reasons = ", ".join(f"{count} {why}" for why, count in view.nobody.items())
-    return NOBODY_RUNG, view.queue, f"{waiting} waiting; its agents: {reasons}"
+    return NOBODY_RUNG, view.queue, f"{view.due} waiting; its agents: {reasons}"

@@ -1,9 +1,9 @@
 """What is wrong just now, from all who can tell: the ledger, the centre, the channels."""
 
-from ccd.runtime import outside_views, views
+from ccd.runtime import outside_views, troubles
 from ccd.runtime.alarm_board import LEDGER_STALLED, causes
 from ccd.runtime.doors import Doors, gather
-from ccd.runtime.views import View, alarm
+from ccd.runtime.troubles import Troubles, View, alarm
 
 
 def _ahead(ahead_s: float) -> str:
@@ -14,18 +14,18 @@ def _ahead(ahead_s: float) -> str:
     )
 
 
-def look(doors: Doors, glance: views.Glance | None = None) -> list[View]:
-    """The alarms that stand (`AlarmBoard.look`); `glance`: one that was made already."""
-    glance = glance or views.Glance(doors.centre, doors.clock.now(), troubled=True)
-    return doors.board.look(_found(doors, glance), glance.now, causes(glance.queues))
+def look(doors: Doors) -> list[View]:
+    """The alarms that stand (`AlarmBoard.look`)."""
+    seen = Troubles(doors.centre, doors.clock.now())
+    return doors.board.look(_found(doors, seen), seen.now, causes(seen.queues))
 
 
-def _found(doors: Doors, glance: views.Glance) -> list[View]:
+def _found(doors: Doors, seen: Troubles) -> list[View]:
     found = []
     if doors.runtime.pressure().stalled:
         why = "the ledger cannot be written; new calls are refused until it can"
         found.append(alarm(LEDGER_STALLED, "", why))
-    found += views.alarms(doors.centre, glance)
+    found += troubles.found(doors.centre, seen)
     found += outside_views.alarms(gather(doors, "services"))
     for row in gather(doors, "recording faults"):
         found.append(alarm("recordings fail", "", f"{row['failed']} in a row: {row['problem']}"))

@@ -122,7 +122,7 @@ def _pause_ended(centre: "Centre", decision: dec.PauseEnded) -> None:
 
 
 def _pause_too_long(centre: "Centre", decision: dec.PauseTooLong) -> None:
-    """An alarm stands for it as long as it lasts (`views.alarms`)."""
+    """An alarm stands for it as long as it lasts (`troubles`)."""
 
 
 def _stale(centre: "Centre", decision: dec.StaleOffer) -> None:

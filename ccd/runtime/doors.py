@@ -1,6 +1,7 @@
 """What the verbs of the console may reach, and the two ways in which several of them look."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -9,6 +10,7 @@ from ccd.channels.port import Channel, Reports
 from ccd.clock import Clock
 from ccd.history.explain import decode_record
 from ccd.history.state import Record
+from ccd.pieces import Pieces
 from ccd.runtime.alarm_board import AlarmBoard
 from ccd.runtime.asking import unknown
 from ccd.runtime.backups import Backups
@@ -48,6 +50,21 @@ def gather(doors: Doors, topic: str, argument: str = "") -> list[View]:
             told = channel.report(topic, argument)
             rows += [{"channel": name, **row} for row in told or []]
     return rows
+
+
+async def gather_in_pieces(doors: Doors, topic: str) -> list[View]:
+    """The same of a topic with very many rows, which a channel may make one by one."""
+    rows: list[View] = []
+    pieces = Pieces()
+    for name, channel in doors.channels.items():
+        if isinstance(channel, Reports):
+            told = channel.report(topic, "") or []
+            rows += await pieces.each(told, partial(_named, name))
+    return rows
+
+
+def _named(channel: str, row: View) -> View:
+    return {"channel": channel, **row}
 
 
 async def filed(doors: Doors, name: str) -> Record:

@@ -14,8 +14,9 @@ import msgspec
 import structlog
 
 from ccd.channels.ledger import Forgotten, Ledger
-from ccd.clock import monotonic
+from ccd.clock import cpu_seconds, monotonic
 from ccd.errors import Refused
+from ccd.pieces import Rests
 from ccd.runtime.ports import Turns
 from ccd.runtime.process import end
 from ccd.runtime.snapshot import make_snapshot
@@ -49,7 +50,7 @@ def forget_old(
         facts, records = facts + done.facts, records + done.records
         if done.uncovered and not renewed:
             renewed = True
-            make_snapshot(ledger, turns())
+            make_snapshot(ledger, turns(), rest=Rests(clock=cpu_seconds))
             covered = _covered(ledger, turns)
         elif not done.facts and not done.records:
             return Forgotten(facts, records, done.uncovered)

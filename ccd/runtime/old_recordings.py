@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from ccd import files
+from ccd.errors import Refused
 from ccd.runtime.centre import Centre
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d").fullmatch
@@ -21,28 +23,51 @@ _FILE: Final = re.compile(r"(.+)-\d+\.wav(?:\.part)?").fullmatch
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What must stay, however old it is."""
+    """What must stay, however old it is, and what is to be told of when it goes."""
 
-    running: frozenset[str]
+    running: frozenset[str] = frozenset()
     """Interactions."""
-    paths: frozenset[str]
+    paths: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
+    """Paths that the state knows of."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the state says of files, copied in an instant; `kept` sorts it beside the loop."""
+
+    running: tuple[str, ...]
+    deletions: tuple[tuple[float, str], ...]
+    deleting: tuple[str, ...]
+    listed: tuple[str, ...]
 
 
 class Deleted(msgspec.Struct, frozen=True):
-    """What was deleted."""
+    """What was deleted: a day may have a million files."""
 
-    paths: tuple[str, ...] = ()
+    files: int = 0
     size: int = 0
     """Bytes."""
+    listed: tuple[str, ...] = ()
+    """Those of `Kept.listed`."""
     problem: str = ""
     """The last one that could not be deleted, and why; the others went all the same."""
 
 
-def kept(centre: Centre) -> Kept:
-    """What the state says of files. Cheap: it is a copy of what is there."""
+def known(centre: Centre) -> Known:
+    """What the state says of files now."""
     state = centre.state
-    with_a_day = frozenset(path for _at, path in state.deletions)
-    return Kept(frozenset(state.interactions), with_a_day | frozenset(state.deleting))
+    return Known(
+        tuple(state.interactions), tuple(state.deletions), tuple(state.deleting), tuple(state.spoken_answers)
+    )
+
+
+def kept(said: Known, rest: Callable[[], None] = lambda: None) -> Kept:
+    """The same to look things up in; `rest` is called now and then."""
+    paths = set(said.deleting)
+    for _at, path in said.deletions:
+        paths.add(path)
+        rest()
+    return Kept(frozenset(said.running), frozenset(paths), frozenset(said.listed))
 
 
 def last_day(now: float, keep_days: float) -> date:
@@ -50,32 +75,34 @@ def last_day(now: float, keep_days: float) -> date:
     return (datetime.fromtimestamp(now, UTC) - timedelta(days=keep_days + 1)).date()
 
 
-def delete(folder: Path, last: date, stays: Kept, gone: Callable[[], bool] = lambda: False) -> Deleted:
-    """Delete what is of `last` or before; blocking. Ends early once `gone()`. Raises nothing."""
-    paths: list[str] = []
-    size, problem = 0, ""
+def delete(
+    folder: Path,
+    last: date,
+    stays: Kept,
+    gone: Callable[[], bool] = lambda: False,
+    rest: Callable[[], None] = lambda: None,
+) -> Deleted:
+    """Delete what is of `last` or before; blocking. Ends early once `gone()`; `rest` is called after each
+    file. Raises nothing."""
+    count, size, problem, listed = 0, 0, "", list[str]()
     for day in _days(folder, last):
         for path in _files(day):
             found = _FILE(path.name)
             if found is None or found[1] in stays.running or str(path) in stays.paths:
                 continue
             if gone():
-                return Deleted(tuple(paths), size, problem)
+                return Deleted(count, size, tuple(listed), problem)
             try:
-                freed = path.stat().st_size
-                path.unlink()
-            except FileNotFoundError:
+                size += files.delete(folder, path)
+            except (OSError, Refused) as error:
+                problem = f"{path}: {error.strerror if isinstance(error, OSError) else error.message}"
                 continue
-            except OSError as error:
-                problem = f"{path}: {error.strerror}"
-                continue
-            paths.append(str(path))
-            size += freed
-        try:
-            day.rmdir()
-        except OSError:
-            continue  # something stays in it
-    return Deleted(tuple(paths), size, problem)
+            count += 1
+            if str(path) in stays.listed:
+                listed.append(str(path))
+            rest()
+        files.delete_empty(folder, day)
+    return Deleted(count, size, tuple(listed), problem)
 
 
 def _days(folder: Path, last: date) -> Iterator[Path]:
@@ -88,8 +115,10 @@ def _days(folder: Path, last: date) -> Iterator[Path]:
     yield from (folder / name for name in found if _DAY(name) and name <= limit)
 
 
-def _files(day: Path) -> list[Path]:
+def _files(day: Path) -> Iterator[Path]:
+    """One after the other: they are deleted meanwhile, and there may be very many."""
     try:
-        return [Path(each.path) for each in os.scandir(day) if each.is_file(follow_symlinks=False)]
+        with os.scandir(day) as found:
+            yield from (Path(each.path) for each in found if each.is_file(follow_symlinks=False))
     except OSError:
-        return []
+        return

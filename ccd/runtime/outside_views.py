@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ccd.runtime.views import View, alarm
+from ccd.runtime.troubles import View, alarm
 
 
 def alarms(rows: Iterable[View]) -> list[View]:

@@ -1,5 +1,7 @@
 """Restart: the newest snapshot, then the facts after it through the same turns, commands dropped."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from ccd.channels.ledger import Ledger
@@ -35,15 +37,19 @@ def replay(
     *,
     until: int = 0,
     file_records: bool = True,
+    rest: Callable[[], None] | None = None,
 ) -> Replayed:
     """Bring fresh `turns` to the state after fact `until` (0: the newest).
 
     With `file_records` the records of the facts turned are filed again (the same rows, so nothing
-    doubles). Raises `Misconfigured` for a fact that this version cannot read and for a state that cannot be
-    had any more, `TryLater` from the ledger.
+    doubles). `rest` is called after the snapshot is taken over and after each fact. Raises `Misconfigured`
+    for a fact that this version cannot read and for a state that cannot be had any more, `TryLater` from the
+    ledger.
     """
     began = monotonic()
     base, at = _load_snapshot(turns, ledger, until)
+    if rest is not None:
+        rest()
     decode = msgspec.msgpack.Decoder[AnyFact](AnyFact).decode
     seq, faults = base, 0
     turn = turns.turn
@@ -65,6 +71,8 @@ def replay(
             faults += 1
             if report:
                 report(Fault("turn", error, describe(fact), seq))
+        if rest is not None:
+            rest()
         if not seq % _RECORDS_AT_ONCE:
             _take_records(turns, ledger, file_records)
     _take_records(turns, ledger, file_records)

@@ -4,7 +4,7 @@ import re
 
 from ccd.runtime import views
 from ccd.runtime.asking import Args, Call, look
-from ccd.runtime.doors import Doors, filed, gather
+from ccd.runtime.doors import Doors, filed, gather, gather_in_pieces
 
 MOST_TRACED = 200
 """SIP messages shown unless more are asked for."""
@@ -28,10 +28,12 @@ def verbs(doors: Doors) -> dict[str, Call]:
         """Trunks of all channels."""
         return gather(doors, "trunks")
 
-    def devices(_asked: _None) -> list[views.View]:
+    async def devices(_asked: _None) -> list[views.View]:
         """Agents' devices with their bindings, and whose they are."""
-        owners = doors.centre.owners
-        return [{**row, "agent": owners.get(row.get("device", ""), "")} for row in gather(doors, "devices")]
+        rows, owners = await gather_in_pieces(doors, "devices"), doors.centre.owners
+        for row in rows:
+            row["agent"] = owners.get(row.get("device", ""), "")
+        return rows
 
     async def trace(asked: _Trace) -> views.View:
         """SIP messages of an interaction, oldest first; of late without one. `legs` has whose they are."""

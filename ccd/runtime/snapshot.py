@@ -24,21 +24,25 @@ class SnapshotMade(msgspec.Struct, frozen=True):
 
 
 def make_snapshot(
-    ledger: Ledger, turns: Turns, saving: Callable[[], None] = lambda: None
+    ledger: Ledger,
+    turns: Turns,
+    saving: Callable[[], None] = lambda: None,
+    rest: Callable[[], None] = lambda: None,
 ) -> SnapshotMade | None:
     """Replay up to the newest fact of this moment and save the state; None when nothing is new.
 
     `ledger` is opened beside the daemon and is not closed here; `turns` are fresh. Files no records:
-    the daemon did. `saving` is called before the ledger is locked. Raises `TryLater` when it is locked or
-    full: the daemon asks again.
+    the daemon did. `saving` is called before the ledger is locked, `rest` after each fact. Raises `TryLater`
+    when it is locked or full: the daemon asks again.
     """
     began = monotonic()
     newest = ledger.last()[0]
     known = ledger.load_snapshot()
     if newest == (known.seq if known else 0):
         return None
-    done = replay(turns, ledger, until=newest, file_records=False)
+    done = replay(turns, ledger, until=newest, file_records=False, rest=rest)
     state = turns.dump()
+    rest()
     saving()
     ledger.save_snapshot(Snapshot(newest, done.last_at, state))
     return SnapshotMade(newest, done.facts, len(state), monotonic() - began)
@@ -47,7 +51,7 @@ def make_snapshot(
 class SnapshotSpawner:
     """Runs the command that makes a snapshot: one at a time, at low priority, for a bounded time."""
 
-    __slots__ = ("_argv", "_env", "_nice", "_report", "_task", "_timeout_s")
+    __slots__ = ("_again", "_argv", "_env", "_nice", "_report", "_task", "_timeout_s")
 
     def __init__(
         self,
@@ -67,16 +71,20 @@ class SnapshotSpawner:
         self._timeout_s = timeout_s
         self._nice = nice
         self._task: asyncio.Task[None] | None = None
+        self._again = False
 
     def spawn(self) -> bool:
-        """Start one unless one runs; True if it was started. Does not wait."""
+        """Start one; while one runs, another follows it: where the core has little left a snapshot may take
+        longer than the next is away, and a restart must not take twice as long for that. True if it was
+        started now. Does not wait."""
         if self._task and not self._task.done():
+            self._again = True
             return False
         self._task = asyncio.get_running_loop().create_task(self._run(), name="snapshot")
         return True
 
     async def finished(self) -> None:
-        """Wait for the run under way, if any."""
+        """Wait for the run under way, if any, and the one that follows it."""
         if self._task:
             await asyncio.wait({self._task})
 
@@ -87,6 +95,13 @@ class SnapshotSpawner:
             await asyncio.wait({self._task})
 
     async def _run(self) -> None:
+        """One after the other, as long as more are asked for meanwhile."""
+        self._again = True
+        while self._again:
+            self._again = False
+            await self._run_one()
+
+    async def _run_one(self) -> None:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._argv,

@@ -17,8 +17,9 @@ from ccd.clock import Clock
 from ccd.errors import CcdError
 from ccd.model import facts
 from ccd.model.settings import Settings
+from ccd.pieces import PIECE_S, Rests
 from ccd.runtime.centre import Centre
-from ccd.runtime.old_recordings import Deleted, delete, kept, last_day
+from ccd.runtime.old_recordings import Deleted, delete, kept, known, last_day
 
 log = structlog.get_logger("ccd")
 
@@ -139,8 +140,7 @@ class Upkeep:
         """How full the disks are now."""
         settings = self._settings()
         folders = (self._ledger.parent, self._recordings(settings))
-        spaces = await asyncio.to_thread(spaces_of, folders)
-        size = await asyncio.to_thread(_size, self._ledger)
+        spaces, size = await asyncio.to_thread(lambda: (spaces_of(folders), _size(self._ledger)))
         before, limit = self._alarms, settings.daemon.disk_alarm_pct
         self._alarms = {
             each.path: _words(each, size if each.path == str(self._ledger.parent) else 0)
@@ -185,16 +185,21 @@ class Upkeep:
             return Deleted()
         last = last_day(self._clock.now(), keep_days)
         folder = self._recordings(settings)
-        done = await asyncio.to_thread(delete, folder, last, kept(self._centre), lambda: self._ended)
-        if done.paths:
+        said = known(self._centre)
+
+        def sweep() -> Deleted:
+            stays = kept(said, Rests(PIECE_S))
+            return delete(folder, last, stays, lambda: self._ended, Rests(PIECE_S))
+
+        done = await asyncio.to_thread(sweep)
+        if done.files:
             log.info(
-                "old recordings deleted", files=len(done.paths), mb=round(done.size / 1e6, 1), until=str(last)
+                "old recordings deleted", files=done.files, mb=round(done.size / 1e6, 1), until=str(last)
             )
         if done.problem:
             log.error("old recordings not deleted", problem=done.problem)
-        listed = tuple(path for path in done.paths if path in self._centre.state.spoken_answers)
-        if listed:
-            self._post(facts.FilesDeleted(listed))
+        if done.listed:
+            self._post(facts.FilesDeleted(done.listed))
         return done
 
 

@@ -4,6 +4,7 @@ Each gets plain arguments and who asks (`ccctl:USER`), and answers plain values.
 fact and answer when it is durable. Raises `Refused` for what does not exist, with the nearest word.
 """
 
+import asyncio
 import os
 
 from ccd import __version__
@@ -28,6 +29,7 @@ from ccd.runtime import (
     emergency_verbs,
     erasure_verbs,
     flow_verbs,
+    frames,
     outside_verbs,
     pause_verbs,
     profile_verbs,
@@ -174,35 +176,36 @@ class Console:
 
     # -- looking ---------------------------------------------------------------------------------
 
-    def status(self, _asked: _None) -> views.View:
+    async def status(self, _asked: _None) -> views.View:
         """The daemon and the centre in a few figures, with counters of the channels."""
-        glance = self._glance()
-        standing = alarms.look(self._doors, glance)
-        return {**views.status(self._centre, glance), "alarms": standing, "daemon": self._daemon()}
+        shown = await frames.status(self._centre, self._doors.clock.now())
+        standing = alarms.look(self._doors)
+        await asyncio.sleep(0)
+        return {**shown, "alarms": standing, "daemon": self._daemon()}
 
-    def top(self, _asked: _None) -> views.View:
+    async def top(self, _asked: _None) -> views.View:
         """One frame of the live view."""
-        glance = self._glance()
-        frame = views.top(self._centre, glance)
-        frame["status"]["alarms"] = alarms.look(self._doors, glance)
+        frame = await frames.top(self._centre, self._doors.clock.now())
+        frame["status"]["alarms"] = alarms.look(self._doors)
         return {**frame, "daemon": self._daemon(counters=False)}
 
-    def agents(self, asked: _OfQueue) -> list[views.View]:
+    async def agents(self, asked: _OfQueue) -> list[views.View]:
         """All agents, or those of a queue."""
         self._know_queue(asked.queue)
-        return views.agents(self._glance(), asked.queue)
+        return await frames.agents(self._centre, self._doors.clock.now(), asked.queue)
 
-    def queues(self, _asked: _None) -> list[views.View]:
+    async def queues(self, _asked: _None) -> list[views.View]:
         """All queues."""
-        return views.queues(self._centre, self._glance())
+        return await frames.queues(self._centre, self._doors.clock.now())
 
-    def interactions(self, asked: _Listing) -> views.View:
+    async def interactions(self, asked: _Listing) -> views.View:
         """Running interactions."""
         self._know_queue(asked.queue)
         if asked.agent:
             self._know_agent(asked.agent)
         now = self._doors.clock.now()
-        return views.interactions(self._centre, now, asked.queue, asked.agent, max(asked.limit, 0))
+        limit = max(asked.limit, 0)
+        return await frames.interactions(self._centre, now, asked.queue, asked.agent, limit)
 
     async def ended(self, asked: _Ended) -> views.View:
         """Ended interactions, the newest first; `more` when there are others beyond the limit."""
@@ -383,9 +386,6 @@ class Console:
         if known and asked and reason not in known.values():
             raise unknown("reason", asked, known.values())
         return reason
-
-    def _glance(self) -> views.Glance:
-        return views.Glance(self._centre, self._doors.clock.now())
 
     def _daemon(self, counters: bool = True) -> views.View:
         """The process itself."""

@@ -15,17 +15,14 @@ from ccd.bridging.state import Party, Role, Talk
 from ccd.channels.ledger import RecordRow
 from ccd.errors import Refused
 from ccd.history import explain as words
-from ccd.history import surveys
 from ccd.history.state import Record
 from ccd.model.profiles import ProfileOn
 from ccd.model.rules import ProfileRule
 from ccd.routing.views import AgentView, QueueView
-from ccd.runtime import callbacks, charges, voicemail
-from ccd.runtime.alarm_board import may_alarm, unserved
+from ccd.runtime import callbacks, voicemail
 from ccd.runtime.centre import Centre
 from ccd.runtime.profiles import base_rules
 from ccd.runtime.state import Interaction
-from ccd.runtime.surveys import alarming
 
 View = dict[str, Any]
 MOST_LISTED = 200
@@ -46,95 +43,24 @@ def plain(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-class Glance:
-    """All agents and queues as of one moment: made once for all parts of an answer."""
-
-    __slots__ = ("agents", "now", "queues")
-
-    def __init__(self, centre: Centre, now: float, *, troubled: bool = False) -> None:
-        """`troubled`: only agents about whom there may be an alarm, few of them as a rule."""
-        rules, router = centre.state.rules, centre.router
-        self.now = now
-        known = router.state.agents
-        names = [name for name in sorted(rules.agents) if not troubled or may_alarm(known.get(name), now)]
-        agents = [router.agent_view(name, now) for name in names]
-        self.agents: list[AgentView] = [view for view in agents if view is not None]
-        queues = [router.queue_view(name, now) for name in sorted(rules.queues)]
-        self.queues: list[QueueView] = [view for view in queues if view is not None]
-
-    def waiting(self) -> dict[str, int]:
-        """How many wait in each queue."""
-        return {view.queue: view.waiting for view in self.queues}
-
-
 # -- the whole ---------------------------------------------------------------------------------
 
 
-def status(centre: Centre, glance: Glance) -> View:
-    """The centre in a few figures."""
+def status(centre: Centre, doings: Mapping[str, int], now: float) -> View:
+    """The centre in a few figures; `doings`: how many agents do what."""
     state = centre.state
-    doing = Counter(view.doing for view in glance.agents)
+    phases = Counter([talk.phase for talk in centre.talks.state.talks.values()])
     return {
         "draining": state.draining,
         "interactions": len(state.interactions),
-        "phases": dict(Counter(talk.phase.value for talk in centre.talks.state.talks.values())),
+        "phases": {phase.value: count for phase, count in phases.items()},
         "interactions_made": state.interactions_made,
-        "waiting": sum(view.waiting for view in glance.queues),
-        "agents": {"all": len(state.rules.agents), **dict(doing)},
+        "waiting": sum(centre.router.queue_lengths().values()),
+        "agents": {"all": len(state.rules.agents), **doings},
         "queues": len(state.rules.queues),
-        "profiles": [row for row in profiles(centre, glance.now) if row["on"]],
+        "profiles": [row for row in profiles(centre, now) if row["on"]],
         "devices_bound": len(state.bindings),
     }
-
-
-def alarms(centre: Centre, glance: Glance) -> list[View]:
-    """What a person should look at."""
-    state = centre.state
-    found = [alarm("trunk down", name, why) for name, why in sorted(state.trunks.items())]
-    for device, why in sorted(state.lost.items()):
-        owner = centre.owners.get(device, "")
-        found.append(alarm("phone lost", f"{device} ({owner})" if owner else device, why))
-    phoneless = [view for view in glance.agents if view.doing == "no_device"]
-    found += [
-        alarm("ready without a phone", view.agent, view.unreachable_why)
-        for view in phoneless
-        if not _has_lost(centre, view.agent)
-    ]
-    found += [
-        alarm("pause too long", view.agent, f"{view.reason} for {-view.pause_left_s:.0f} s more than allowed")
-        for view in glance.agents
-        if view.pause_left_s is not None and view.pause_left_s <= 0
-    ]
-    found += [
-        alarm("wrap-up too long", view.agent, _wrap_up_waits(view))
-        for view in glance.agents
-        if view.wrap_up_left_s is not None and view.wrap_up_left_s <= 0
-    ]
-    resting = centre.in_force.resting
-    found += [
-        alarm("queue suspended", view.queue, f"{view.waiting} waiting by profile {resting[view.queue][0]}")
-        for view in glance.queues
-        if view.waiting and view.queue in resting
-    ]
-    found += [
-        alarm("queue closed by hand", view.queue, view.closed) for view in glance.queues if view.closed_by
-    ]
-    found += [
-        alarm("notice to callers", each.notice, f"by {each.by}: {each.text or f'prompt {each.prompt}'}")
-        for each in state.notices.values()
-        if each.until > glance.now
-    ]
-    found += [
-        alarm(*told)
-        for view in glance.queues
-        if view.queue not in resting and (told := unserved(view)) is not None
-    ]
-    found += [
-        alarm("low score", each.interaction, f"{each.question} {each.answer} ({each.survey}), {each.agent}")
-        for each in alarming(centre, glance.now)
-    ]
-    found += [alarm(*each) for each in charges.alarms(centre)]
-    return found + [alarm("figures", "", fault) for fault in centre.history.check(glance.waiting())]
 
 
 def profiles(centre: Centre, now: float) -> list[View]:
@@ -160,38 +86,7 @@ def _profile_row(rule: ProfileRule, on: ProfileOn | None, now: float) -> View:
     }
 
 
-def alarm(what: str, name: str, why: str) -> View:
-    """One alarm: the kind of thing, which one, and why."""
-    return {"what": what, "name": name, "why": why}
-
-
-def _wrap_up_waits(view: AgentView) -> str:
-    """By how much it is too long, and for what it waits."""
-    waits = f", disposition of {', '.join(view.owes)} missing" if view.owes else ""
-    return f"{abs(view.wrap_up_left_s or 0.0):.0f} s more than allowed{waits}"
-
-
-def _has_lost(centre: Centre, agent: str) -> bool:
-    return any(device in centre.state.lost for device in centre.state.rules.agents[agent].devices)
-
-
-def top(centre: Centre, glance: Glance, listed: int = 40) -> View:
-    """One frame of `ccctl top`."""
-    return {
-        "at": glance.now,
-        "status": status(centre, glance),
-        "queues": queues(centre, glance),
-        "agents": agents(glance),
-        "interactions": interactions(centre, glance.now, limit=listed),
-    }
-
-
 # -- agents and queues ---------------------------------------------------------------------------
-
-
-def agents(glance: Glance, queue: str = "") -> list[View]:
-    """All agents, or those of one queue."""
-    return [_agent_row(view) for view in glance.agents if not queue or queue in view.queues]
 
 
 def agent(centre: Centre, name: str, now: float) -> View:
@@ -199,7 +94,7 @@ def agent(centre: Centre, name: str, now: float) -> View:
     view = centre.router.agent_view(name, now)
     if view is None:
         raise Refused("agent.unknown", f"there is no agent {name!r}")
-    return _agent_row(view)
+    return agent_row(view)
 
 
 def agent_reasons(centre: Centre, name: str, now: float) -> View:
@@ -213,7 +108,7 @@ def agent_reasons(centre: Centre, name: str, now: float) -> View:
     return shown
 
 
-def _agent_row(view: AgentView) -> View:
+def agent_row(view: AgentView) -> View:
     """What `plain` gives, at a tenth of its cost: a centre has hundreds of agents and a frame a second."""
     row = msgspec.structs.asdict(view)
     row["availability"] = view.availability.value
@@ -222,31 +117,20 @@ def _agent_row(view: AgentView) -> View:
     return row
 
 
-def queues(centre: Centre, glance: Glance) -> list[View]:
-    """All queues, each with its figures of today."""
-    today = {row.queue: row for row in centre.history.report(glance.now, glance.waiting()).queues}
-    return [{**plain(view), "today": plain(today.get(view.queue))} for view in glance.queues]
+def queue_rows(centre: Centre, shown: list[QueueView], now: float) -> list[View]:
+    """These queues, each with its figures of today."""
+    waiting = {view.queue: view.waiting for view in shown}
+    today = {row.queue: row for row in centre.history.report(now, waiting).queues}
+    return [{**plain(view), "today": plain(today.get(view.queue))} for view in shown]
 
 
-def report(centre: Centre, glance: Glance) -> View:
-    """Figures by queue and their sums, today and since the ledger began, with what does not add up in them.
+def figures(span: Any) -> View:
+    """Figures by queue, and their sums.
 
     `brought` of the sums are those that left or wait without having been offered in that span: who waited
     at midnight, as to a day; other than 0 it is a fault as to the whole.
     """
-    waiting = glance.waiting()
-    today, total = centre.history.report(glance.now, waiting), centre.history.report_total(waiting)
-    return {
-        "today": _with_sums(plain(today)),
-        "total": _with_sums(plain(total)),
-        "pauses": plain(centre.history.pauses(glance.now)),
-        "own_calls": plain(centre.history.own_calls(glance.now)),
-        "flows": plain(centre.history.flows.report(glance.now)),
-        "surveys": {
-            "today": plain(surveys.report(centre.history.state, glance.now)),
-            "total": plain(surveys.report_total(centre.history.state)),
-        },
-    }
+    return _with_sums(plain(span))
 
 
 def _with_sums(span: View) -> View:
@@ -258,22 +142,18 @@ def _with_sums(span: View) -> View:
 # -- interactions --------------------------------------------------------------------------------
 
 
-def interactions(
-    centre: Centre, now: float, queue: str = "", agent: str = "", limit: int = MOST_LISTED
-) -> View:
-    """Running interactions, oldest first: `all` that match, and the first `limit` of them as `listed`."""
-    found = [
+def running(centre: Centre, queue: str = "", agent: str = "") -> list[Interaction]:
+    """Running interactions that match, oldest first."""
+    return [
         info
         for info in centre.state.interactions.values()
         if (not queue or info.queue == queue)
         and (not agent or agent in _agents_of(centre, info.id) or agent == info.dialled_by)
     ]
-    shown = found[:limit]
-    places = _places(centre, {info.queue for info in shown if info.queue})
-    return {"all": len(found), "listed": [_row(centre, info, places, now) for info in shown]}
 
 
-def _places(centre: Centre, names: set[str]) -> dict[str, int]:
+def places_in(centre: Centre, names: set[str]) -> dict[str, int]:
+    """Who waits in these queues, and at which place: 1 = next."""
     return {
         each: place
         for name in names
@@ -281,7 +161,7 @@ def _places(centre: Centre, names: set[str]) -> dict[str, int]:
     }
 
 
-def _row(centre: Centre, info: Interaction, places: dict[str, int], now: float) -> View:
+def interaction_row(centre: Centre, info: Interaction, places: dict[str, int], now: float) -> View:
     talk = centre.talks.get(info.id)
     waits = info.id in places
     return {
@@ -328,11 +208,11 @@ def interaction(centre: Centre, name: str, now: float) -> View | None:
     info = centre.state.interactions.get(name)
     if info is None:
         return None
-    places = _places(centre, {info.queue} if info.queue else set())
+    places = places_in(centre, {info.queue} if info.queue else set())
     record, talk = centre.history.record(name), centre.talks.get(name)
     return {
         "running": True,
-        **_row(centre, info, places, now),
+        **interaction_row(centre, info, places, now),
         "parties": _parties(talk) if talk is not None else [],
         "variables": centre.flows.shown(name),
         "recordings": list(talk.recordings) if talk is not None else [],

@@ -92,7 +92,7 @@ def extended(centre: "Centre", decision: dec.WrapUpExtended) -> None:
 
 
 def too_long(centre: "Centre", decision: dec.WrapUpTooLong) -> None:
-    """An alarm stands for it as long as it lasts (`views.alarms`)."""
+    """An alarm stands for it as long as it lasts (`troubles`)."""
 
 
 def noted(centre: "Centre", decision: dec.DispositionNoted) -> None:

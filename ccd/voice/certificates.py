@@ -10,10 +10,8 @@ from typing import Any
 
 from ccd.clock import Clock
 from ccd.errors import Misconfigured
-from ccd.tls import authority_ends, day, inspect
+from ccd.tls import TO_RENEW_S, authority_ends, day, inspect
 
-TO_RENEW_S = 30 * 86_400.0
-"""From so long before its end on a certificate is to be renewed."""
 ENDS_S = 7 * 86_400.0
 """From so long before its end on that is urgent."""
 

@@ -7,6 +7,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ccd import files
+from ccd.errors import Refused
 from ccd.model import commands as cmd
 from ccd.model import facts
 
@@ -35,10 +37,12 @@ def removed(base: Path, paths: tuple[str, ...]) -> str:
     left = []
     for path in map(Path, paths):
         try:
-            if path.suffix != ".wav" or not path.resolve().is_relative_to(base.resolve()):
+            if path.suffix != ".wav":
                 left.append(f"{path.name}: no recording")
             else:
-                path.unlink(missing_ok=True)
+                files.delete(base, path)
+        except Refused:
+            left.append(f"{path.name}: no recording")
         except OSError as error:
             left.append(f"{path.name}: {error.strerror}")
     return "; ".join(left)

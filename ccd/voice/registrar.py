@@ -4,6 +4,7 @@ RFC 3261 §10.3 with digest, NAT and connections kept; RFC 3581, 5626 and 3327 a
 them. The table itself is `ccd.sip.registrations`; here are authority, facts and the watch over phones.
 """
 
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -327,17 +328,12 @@ class Registrar:
             self._table.remove(bound.device, bound.key)
             self._gone(Unbound(bound, "not configured" if device is None else "password changed"))
 
-    def report(self) -> list[dict[str, Any]]:
-        """All devices and their bindings, for `ccctl devices`."""
+    def report(self) -> Iterator[dict[str, Any]]:
+        """All devices and their bindings, for `ccctl devices`; each as of when it is asked for."""
         now = self._clock.now()
-        return [
-            {
-                "device": name,
-                "lost": name in self._lost,
-                "bindings": [self._shown(bound, now) for bound in self._table.bindings(name)],
-            }
-            for name in sorted(self._devices)
-        ]
+        for name in sorted(self._devices):
+            bindings = [self._shown(bound, now) for bound in self._table.bindings(name)]
+            yield {"device": name, "lost": name in self._lost, "bindings": bindings}
 
     def _shown(self, bound: Bound, now: float) -> dict[str, Any]:
         target = self._qualify.get((bound.device, bound.key))

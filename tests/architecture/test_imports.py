@@ -6,13 +6,15 @@ import pytest
 
 from tests.architecture.source import Source, imported, sources
 
-BASE = {"errors", "clock", "ids"}
+BASE = {"errors", "clock", "ids", "pieces", "files"}
 ISLANDS = {"model", "sip", "media"}
 ENGINES = {"routing", "bridging", "ivr", "dialer", "history"}
 SHELLS = {"storage", "control", "config", "outside", "adapters"}
 
 MAY: dict[str, set[str]] = {
     **{name: set() for name in BASE},
+    "pieces": {"clock"},
+    "files": {"errors"},
     "tls": {"errors"},
     **{name: {"errors"} for name in ISLANDS},
     **{name: {"model", "errors"} for name in ENGINES},
@@ -21,7 +23,8 @@ MAY: dict[str, set[str]] = {
     **{name: {"channels", "model", *BASE} for name in SHELLS},
     "config": {"channels", "model", "tls", *BASE, *ENGINES},
     "runtime": {"channels", "model", *BASE, *ENGINES},
-    "daemon": {"runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
+    "beside": {"runtime", "storage", "config", *BASE},
+    "daemon": {"beside", "runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
     "cli": {"control", "config", "ivr", "dialer", "testing", "voice", "storage", "history", "model", *BASE},
     "testing": {"runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
 }

@@ -41,12 +41,13 @@ async def test_only_one_runs_at_a_time(reports: Reports, tmp_path: Path) -> None
     run = spawner("import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(0.2)", reports, str(mark))
     assert run.spawn()
     await asyncio.sleep(0)
-    assert not run.spawn()
+    assert not run.spawn() and not run.spawn()
     await run.finished()
+    assert mark.read_text() == "xx", "one more, not two, followed the one that ran"
     assert run.spawn()
     await run.finished()
-    assert mark.read_text() == "xx"
-    assert [code for code, _ in reports.got] == [0, 0]
+    assert mark.read_text() == "xxx"
+    assert [code for code, _ in reports.got] == [0, 0, 0]
 
 
 async def test_one_that_takes_too_long_is_ended(reports: Reports) -> None:

@@ -1,9 +1,12 @@
 """A small centre for the scenarios: three agents, two queues, a menu, and a tick of the clock."""
 
+import asyncio
 from typing import Any
 
 from ccd.model.rules import AgentRule, FlowRule, OwnCalls, QueueRule, Rules
 from ccd.model.steps import AnyStep, Enqueue, Hangup, Menu, Play, Set, Transfer
+from ccd.runtime import frames
+from ccd.runtime.views import View
 from ccd.testing.centre import SimulatedCentre
 
 TICK = 0.001
@@ -69,6 +72,22 @@ def doing(sim: SimulatedCentre, agent: str) -> str:
     view = sim.centre.router.agent_view(agent, sim.now)
     assert view is not None
     return view.doing
+
+
+def queue_rows(sim: SimulatedCentre) -> dict[str, View]:
+    """What `ccctl queues` shows, by queue."""
+    return {row["queue"]: row for row in asyncio.run(frames.queues(sim.centre, sim.now))}
+
+
+def report(sim: SimulatedCentre) -> View:
+    """What `ccctl report` shows."""
+    return asyncio.run(frames.report(sim.centre, sim.now))
+
+
+def listed(sim: SimulatedCentre, agent: str = "") -> list[View]:
+    """What `ccctl interactions` lists."""
+    rows: list[View] = asyncio.run(frames.interactions(sim.centre, sim.now, agent=agent))["listed"]
+    return rows
 
 
 def totals(sim: SimulatedCentre, queue: str = "sales") -> tuple[int, int, int, int]:

@@ -14,7 +14,7 @@ from ccd.model.rules import FlowRule, Rules, SurveyRule
 from ccd.model.steps import AnyStep, Branch, Case, Enqueue, Hangup, Play, Set
 from ccd.model.steps_surveys import Survey
 from ccd.runtime import surveys
-from ccd.runtime.views import Glance, alarms
+from ccd.runtime.troubles import alarms
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import Behaviour
 from tests.scenario.centre_rules import TICK, doing, rules, totals, whats
@@ -636,7 +636,7 @@ def test_an_alarm_stands_for_a_low_score_for_an_hour(after: float, stands: bool)
     end_talk(sim, leg)
     press(sim, leg, "2")
     sim.run(after)
-    shown = [each for each in alarms(sim.centre, Glance(sim.centre, sim.now)) if each["what"] == "low score"]
+    shown = [each for each in alarms(sim.centre, sim.now) if each["what"] == "low score"]
     assert [each["name"] for each in shown] == ([name] if stands else [])
 
 

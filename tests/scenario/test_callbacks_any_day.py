@@ -15,7 +15,7 @@ from ccd.model.callback_rules import CallbackRule, RetryAfter
 from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import Availability, Cause, ChannelClass
 from ccd.model.steps import CallBack
-from ccd.runtime import views
+from ccd.runtime import troubles
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.day import Arrival, Day, Presence, Stage
 from ccd.testing.parties import BUSY, NEVER, REJECTS, VANISHES, Behaviour
@@ -209,7 +209,7 @@ def test_only_who_holds_the_line_raises_an_alarm_in_a_closed_queue() -> None:
     line.leave(a)
     line.sim.run_until(closes + 1)
     line.sim.ask("ann", Availability.LOGGED_OUT)
-    assert views.alarms(line.sim.centre, views.Glance(line.sim.centre, line.sim.now)) == []
+    assert troubles.alarms(line.sim.centre, line.sim.now) == []
     line.sim.run(3600)
-    (alarm,) = views.alarms(line.sim.centre, views.Glance(line.sim.centre, line.sim.now))
+    (alarm,) = troubles.alarms(line.sim.centre, line.sim.now)
     assert (alarm["what"], alarm["why"]) == ("queue without agents", "1 waiting, nobody logged in")

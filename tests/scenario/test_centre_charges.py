@@ -9,7 +9,7 @@ from ccd.history.explain import explain
 from ccd.model import facts
 from ccd.model.callback_rules import CallbackRule
 from ccd.runtime.charges import ELSEWHERE, GONE, GRACE_S, LATE, MOST_OPEN, RESTARTED
-from ccd.runtime.views import Glance, alarms
+from ccd.runtime.troubles import alarms
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.outside import Answers
 from tests.scenario.centre_rules import TICK, rules, whats
@@ -39,7 +39,7 @@ def payment(sim: SimulatedCentre, call: str) -> dict[str, Any]:
 
 
 def shown(sim: SimulatedCentre) -> list[tuple[str, str]]:
-    found = alarms(sim.centre, Glance(sim.centre, sim.now))
+    found = alarms(sim.centre, sim.now)
     return [(each["what"], each["why"]) for each in found if each["what"].startswith("pa")]
 
 

@@ -13,9 +13,8 @@ from ccd.model.hours import CalendarRule, Exceptional, Span
 from ccd.model.nouns import Cause
 from ccd.model.rules import ProfileRule, Suspension, Target
 from ccd.model.steps import Enqueue, Hangup, Hours, Play
-from ccd.runtime.views import Glance, queues
 from ccd.testing.centre import SimulatedCentre
-from tests.scenario.centre_rules import TICK, centre, doing, rules, totals, whats
+from tests.scenario.centre_rules import TICK, centre, doing, queue_rows, rules, totals, whats
 
 
 def office(*closings: tuple[float, float]) -> CalendarRule:
@@ -111,7 +110,7 @@ def test_a_view_says_that_it_is_closed_and_until_when() -> None:
     until = sim.now + 60 + 3600
 
     def view() -> tuple[str, float | None]:
-        rows = {row["queue"]: row for row in queues(sim.centre, Glance(sim.centre, sim.now))}
+        rows = queue_rows(sim)
         assert (rows["help"]["closed"], rows["help"]["closed_until"]) == ("", None)
         return rows["sales"]["closed"], rows["sales"]["closed_until"]
 
@@ -125,7 +124,7 @@ def test_a_closed_queue_expects_no_wait_of_who_arrives() -> None:
     sim = keeping_hours("ann", closes=60, estimate_wait=True)
 
     def expected() -> tuple[object, object]:
-        (row,) = [row for row in queues(sim.centre, Glance(sim.centre, sim.now)) if row["queue"] == "sales"]
+        row = queue_rows(sim)["sales"]
         return row["ewt_s"], sim.centre.router.queue_figure("sales", "ewt_s", sim.now)
 
     assert expected() == (0.0, 0.0)

@@ -11,7 +11,7 @@ from ccd.model.rules import AgentRule, Rules
 from ccd.runtime import views
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import BUSY, NEVER, PROMPT_S, REJECTS, VANISHES
-from tests.scenario.centre_rules import TICK, centre, doing, rules, totals
+from tests.scenario.centre_rules import TICK, centre, doing, listed, rules, totals
 
 NAMES = ("ann", "bob", "cat")
 
@@ -165,7 +165,7 @@ def test_the_console_shows_everybody_who_rings_and_explains_it() -> None:
     assert shown is not None and shown["ringing"] == ["ann", "bob", "cat"]
     assert [party["agent"] for party in shown["parties"] if party["role"] == "agent"] == list(NAMES)
     for name in NAMES:
-        assert views.interactions(sim.centre, sim.now, agent=name)["all"] == 1
+        assert len(listed(sim, name)) == 1
     sim.run(2)
     assert sim.agent_of(call) == "ann"
     sim.hang_up(call)

@@ -3,9 +3,8 @@
 from ccd.history.explain import explain, tell
 from ccd.model.nouns import Cause
 from ccd.model.rules import Share, Target
-from ccd.runtime.views import Glance, queues
 from ccd.testing.parties import Behaviour
-from tests.scenario.centre_rules import TICK, centre, totals, whats
+from tests.scenario.centre_rules import TICK, centre, queue_rows, totals, whats
 
 SHARED = Target(
     share=(Share(pct=40, address="+33900"), Share(pct=20, queue="help"), Share(pct=20, flow="excuse"))
@@ -57,7 +56,7 @@ def test_the_view_counts_each_target() -> None:
     sim = centre(max_length=0, overflow=Target(share=(Share(pct=75, flow="excuse"),)))
     for _ in range(4):
         sim.call()
-    rows = {row["queue"]: row for row in queues(sim.centre, Glance(sim.centre, sim.now))}
+    rows = queue_rows(sim)
     assert [(each["to"], each["pct"], each["count"]) for each in rows["sales"]["shares"]] == [
         ("flow excuse", 75, 3),
         ("stays", 25, 1),

@@ -6,9 +6,9 @@ import pytest
 from ccd.history.explain import explain
 from ccd.model.nouns import Availability
 from ccd.model.rules import PauseReason
-from ccd.runtime import views
+from ccd.runtime import troubles
 from ccd.testing.centre import SimulatedCentre
-from tests.scenario.centre_rules import TICK, centre, doing, rules
+from tests.scenario.centre_rules import TICK, centre, doing, report, rules
 
 
 def with_lunch(on_longest: str = "alarm", **sales: object) -> SimulatedCentre:
@@ -22,7 +22,7 @@ def with_lunch(on_longest: str = "alarm", **sales: object) -> SimulatedCentre:
 
 
 def alarms(sim: SimulatedCentre) -> list[str]:
-    found = views.alarms(sim.centre, views.Glance(sim.centre, sim.now))
+    found = troubles.alarms(sim.centre, sim.now)
     return [f"{each['what']} {each['name']}: {each['why']}" for each in found]
 
 
@@ -35,7 +35,7 @@ def test_a_pause_from_the_phone_lasts_as_long_as_its_reason_allows() -> None:
     assert agent.availability is Availability.PAUSED
     sim.run_until(began + 600)
     assert agent.availability is Availability.READY and agent.by == "policy:longest_s lunch 600"
-    assert views.report(sim.centre, views.Glance(sim.centre, sim.now))["pauses"] == [
+    assert report(sim)["pauses"] == [
         {"agent": "ann", "reason": "lunch", "count": 1, "paid_s": 0.0, "unpaid_s": pytest.approx(600.0)}
     ]
     sim.check_replay()

@@ -9,9 +9,8 @@ from ccd.history.state import Figures, Record
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability
-from ccd.runtime import views
 from ccd.testing.centre import SimulatedCentre
-from tests.scenario.centre_rules import TICK, centre, doing, rules
+from tests.scenario.centre_rules import TICK, centre, doing, report, rules
 from tests.scenario.test_centre_chat import agent_leg, read
 from tests.scenario.test_centre_phones import spoken
 from tests.scenario.test_centre_states import alarms
@@ -193,9 +192,9 @@ def test_the_report_counts_by_queue_and_day() -> None:
         call = sim.call(talks_for=10)
         sim.run(20)
         say(sim, call, code)
-    report = views.report(sim.centre, views.Glance(sim.centre, sim.now))
+    shown = report(sim)
     for span in ("today", "total"):
-        row = next(each for each in report[span]["queues"] if each["queue"] == "sales")
+        row = next(each for each in shown[span]["queues"] if each["queue"] == "sales")
         assert (row["dispositions"], row["dispositions_missing"]) == ({"call_back": 1, "sale": 2}, 0)
 
 

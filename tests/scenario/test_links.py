@@ -16,10 +16,9 @@ from ccd.model.steps import AnyStep, Enqueue, Hangup, Play, Set
 from ccd.model.steps_outside import Send
 from ccd.model.steps_surveys import Survey
 from ccd.runtime import links
-from ccd.runtime.views import interactions
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.outside import Answers
-from tests.scenario.centre_rules import TICK, rules, whats
+from tests.scenario.centre_rules import TICK, listed, rules, whats
 
 CALLER = "+33612345678"
 PAGE = "https://chat.example.com/"
@@ -94,7 +93,7 @@ def test_agents_see_the_number_that_called_and_the_name() -> None:
 def test_the_console_says_from_what_a_running_one_goes_on() -> None:
     sim, _, token = called(with_link())
     sim.chat(token=token)
-    (row,) = interactions(sim.centre, sim.now)["listed"]
+    (row,) = listed(sim)
     assert row["continues"] == "1"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from ccd.model import facts
 from ccd.model.nouns import Availability, OfferEnd
-from ccd.runtime import views
+from ccd.runtime import troubles
 from ccd.runtime.alarm_board import NOBODY_LOGGED_IN, NOBODY_RUNG, AlarmBoard, causes
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.parties import NEVER
@@ -22,10 +22,9 @@ class Watched:
     def run(self, seconds: float) -> None:
         for _ in range(round(seconds / 10)):
             self.sim.run(10)
-            glance = views.Glance(self.sim.centre, self.sim.now, troubled=True)
-            found = views.alarms(self.sim.centre, glance)
-            assert found == views.alarms(self.sim.centre, views.Glance(self.sim.centre, self.sim.now))
-            self.standing = self.board.look(found, self.sim.now, causes(glance.queues))
+            seen = troubles.Troubles(self.sim.centre, self.sim.now)
+            found = troubles.found(self.sim.centre, seen)
+            self.standing = self.board.look(found, self.sim.now, causes(seen.queues))
 
     def why(self, what: str = NOBODY_RUNG, queue: str = "sales") -> str:
         """Empty: the alarm does not stand."""

@@ -11,7 +11,7 @@ from ccd.model.rules import Target
 from ccd.model.steps import Collect, Enqueue, Set
 from ccd.runtime import views
 from ccd.testing.centre import SimulatedCentre
-from tests.scenario.centre_rules import rules
+from tests.scenario.centre_rules import listed, rules
 
 SCREEN = {
     "order": "{var.order}",
@@ -34,8 +34,7 @@ def test_it_goes_along_with_the_offer_and_is_shown_while_it_runs_and_after() -> 
     assert offered(sim) == [SHOWN]
     view = views.interaction(sim.centre, name, sim.now)
     assert view is not None and view["screen"] == SHOWN
-    listed = views.interactions(sim.centre, sim.now)["listed"]
-    assert [each["screen"] for each in listed] == [SHOWN]
+    assert [each["screen"] for each in listed(sim)] == [SHOWN]
     assert any(line.split() == ["order", "17", "&", "4"] for line in _shown(view))
     sim.run(5)
     sim.hang_up(leg)

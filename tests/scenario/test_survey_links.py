@@ -12,7 +12,7 @@ from ccd.model.nouns import Cause
 from ccd.model.rules import FlowRule, Rules, SurveyRule
 from ccd.model.steps import Enqueue, Hangup, Set
 from ccd.model.steps_surveys import Survey
-from ccd.runtime.views import Glance, alarms
+from ccd.runtime.troubles import alarms
 from ccd.testing.centre import SimulatedCentre
 from ccd.testing.outside import Answers
 from tests.scenario.centre_rules import TICK, rules, totals, whats
@@ -111,7 +111,7 @@ def test_a_low_score_raises_the_alarm_of_the_call_and_a_recall_by_telephone() ->
     reply(sim, token, "3")
     (low,) = sim.centre.state.low_scores
     assert (low.interaction, low.agent, low.answer) == ("1", "ann", "3")
-    shown = alarms(sim.centre, Glance(sim.centre, sim.now))
+    shown = alarms(sim.centre, sim.now)
     assert [each["name"] for each in shown if each["what"] == "low score"] == ["1"]
     assert "low score" in whats(sim, call)
     (recall,) = [each for each in sim.centre.state.interactions.values() if each.callback is not None]

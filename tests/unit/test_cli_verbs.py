@@ -682,6 +682,8 @@ async def test_wrap_up_in_words(room: Room) -> None:
     said = agents._said(await room.ask("agent.ready", agent="alice"))
     assert said == [f"alice is {waits.removesuffix(', 8:59 left')}, 8:59 left, then ready"]
     room.clock.advance(600)
+    room.runtime.post(facts.TimePassed())
+    await room.runtime.settled()
     assert "61 s more than allowed, disposition of 1 missing" in "\n".join(
         status._lines(await room.ask("status"))
     )

@@ -8,7 +8,7 @@ import pytest
 from ccd.cli import customers
 from ccd.errors import Refused
 from ccd.runtime import erasure_verbs
-from ccd.runtime.views import Glance, report
+from ccd.runtime.frames import report
 from tests.unit.control_room import BY, Room
 
 ANN, BEN = "+33612345678", "+33687654321"
@@ -33,8 +33,8 @@ def kept(room: Room) -> bytes:
     return b"".join(row.body for row in room.ledger.records(limit=1000))
 
 
-def figures(room: Room) -> Any:
-    return report(room.centre, Glance(room.centre, room.clock.now()))
+async def figures(room: Room) -> Any:
+    return await report(room.centre, room.clock.now())
 
 
 async def test_without_yes_it_only_says_what_would_go(room: Room) -> None:
@@ -51,12 +51,12 @@ async def test_without_yes_it_only_says_what_would_go(room: Room) -> None:
 
 
 async def test_with_yes_it_is_done_and_reports_add_up(room: Room) -> None:
-    before = figures(room)
+    before = await figures(room)
     answer = await room.ask("customer.erase", customer=ANN, yes=True)
     assert answer["erased"] and customers._erased(answer)[0] == f"{ANN} is erased"
     assert ANN.encode() not in kept(room) and BEN.encode() in kept(room)
     assert ANN.encode() not in room.centre.dump()
-    assert figures(room) == before
+    assert await figures(room) == before
     (entry,) = [entry for entry in room.ledger.read(0) if b"CustomerErased" in entry.fact]
     assert BY.encode() in entry.fact and ANN[1:].encode() not in entry.fact
     again = await room.ask("customer.erase", customer=ANN, yes=True)

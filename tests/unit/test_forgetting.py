@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ccd.beside import main
 from ccd.channels.ledger import Entry, Ledger, RecordRow, Snapshot
-from ccd.daemon import main
 from ccd.errors import Misconfigured
 from ccd.model import facts
 from ccd.model.facts import AnyFact

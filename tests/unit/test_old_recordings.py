@@ -1,5 +1,6 @@
 """Which recordings go by `media.recordings_keep_days`, and which stay however old they are."""
 
+import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,12 +12,12 @@ from ccd.model import facts
 from ccd.model.settings import DaemonSettings, LedgerSettings, MediaSettings, Settings
 from ccd.runtime import upkeep
 from ccd.runtime.centre import Centre
-from ccd.runtime.old_recordings import Deleted, Kept, delete, last_day
+from ccd.runtime.old_recordings import Deleted, Kept, delete, kept, known, last_day
 from ccd.runtime.state import KeptAnswer
 from ccd.runtime.upkeep import Space, Upkeep
 from tests.unit.control_room import RULES, Room
 
-NOTHING = Kept(frozenset(), frozenset())
+NOTHING = Kept()
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC).timestamp()
 
 
@@ -39,7 +40,7 @@ def test_days_go_whole_with_their_folders(tmp_path: Path) -> None:
     recording(tmp_path, "2026-01-03", "3-1.wav")
     recording(tmp_path, "2025-lost", "1-1.wav")
     done = delete(tmp_path, date(2026, 1, 2), NOTHING)
-    assert done == Deleted(tuple(map(str, old)), 15)
+    assert done == Deleted(2, 15) and not any(path.exists() for path in old)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2025-lost", "2026-01-03"]
     assert delete(tmp_path, date(2026, 1, 2), NOTHING) == Deleted()
     assert delete(tmp_path / "nowhere", date(2026, 1, 2), NOTHING) == Deleted()
@@ -55,7 +56,7 @@ def test_what_runs_or_has_its_own_day_stays(tmp_path: Path) -> None:
     link = tmp_path / "2026-01-01" / "8-1.wav"
     link.symlink_to(elsewhere)
     done = delete(tmp_path, date(2026, 1, 2), Kept(frozenset({"41"}), frozenset({str(answer)})))
-    assert done.paths == (str(cut),)
+    assert done.files == 1 and not cut.exists()
     assert message.exists() and answer.exists() and foreign.exists() and elsewhere.exists()
 
 
@@ -63,22 +64,55 @@ def test_one_that_cannot_be_deleted_is_told_and_the_others_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck, other = (recording(tmp_path, "2026-01-01", name) for name in ("1-1.wav", "2-1.wav"))
-    unlink = Path.unlink
+    unlink = os.unlink
 
-    def refuse(path: Path, missing_ok: bool = False) -> None:
-        if path == stuck:
+    def refuse(path: str, *, dir_fd: int | None = None) -> None:
+        if path == stuck.name:
             raise PermissionError(1, "Operation not permitted")
-        unlink(path, missing_ok)
+        unlink(path, dir_fd=dir_fd)
 
-    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(os, "unlink", refuse)
     done = delete(tmp_path, date(2026, 1, 2), NOTHING)
-    assert done.paths == (str(other),) and done.problem == f"{stuck}: Operation not permitted"
+    assert stuck.exists() and not other.exists()
+    assert done == Deleted(1, 10, (), f"{stuck}: Operation not permitted")
 
 
 def test_an_end_of_the_daemon_is_not_waited_for(tmp_path: Path) -> None:
-    kept = [recording(tmp_path, "2026-01-01", f"{number}-1.wav") for number in range(3)]
+    old = [recording(tmp_path, "2026-01-01", f"{number}-1.wav") for number in range(3)]
     assert delete(tmp_path, date(2026, 1, 2), NOTHING, lambda: True) == Deleted()
-    assert all(path.exists() for path in kept)
+    assert all(path.exists() for path in old)
+
+
+def test_it_rests_after_each_file_and_each_path_that_stays(tmp_path: Path) -> None:
+    for number in range(3):
+        recording(tmp_path, "2026-01-01", f"{number}-1.wav")
+    rests: list[int] = []
+    delete(tmp_path, date(2026, 1, 2), NOTHING, rest=lambda: rests.append(1))
+    assert len(rests) == 3
+    centre = Centre()
+    centre.state.deletions += [(1.0, "a"), (2.0, "b")]
+    centre.state.deleting.append("c")
+    assert kept(known(centre), lambda: rests.append(1)) == Kept(paths=frozenset("abc"))
+    assert len(rests) == 5
+
+
+def test_a_folder_that_is_swapped_for_a_link_meanwhile_is_not_followed(tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "recordings"
+    folder.mkdir()
+    elsewhere.mkdir()
+    old = recording(folder, "2026-01-01", "1-1.wav")
+    recording(folder, "2026-01-01", "2-1.wav")
+    for number in (1, 2):
+        (elsewhere / f"{number}-1.wav").touch()
+
+    def swap() -> None:
+        if not old.parent.is_symlink():
+            old.parent.rename(tmp_path / "aside")
+            old.parent.symlink_to(elsewhere)
+
+    done = delete(folder, date(2026, 1, 2), NOTHING, rest=swap)
+    assert done.files == 1 and "is not in" in done.problem
+    assert len(list(elsewhere.iterdir())) == 2
 
 
 def upkeep_of(
@@ -110,7 +144,7 @@ async def test_the_state_says_what_stays_and_hears_what_went(tmp_path: Path) -> 
         made, posted = upkeep_of(
             room, tmp_path, Settings(RULES, media=MediaSettings(recordings_keep_days=7.0))
         )
-        assert (await made.delete_old()).paths == (str(gone),)
+        assert (await made.delete_old()).listed == (str(gone),)
         assert own_day.exists() and posted == [facts.FilesDeleted((str(gone),))]
 
 

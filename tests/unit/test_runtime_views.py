@@ -12,8 +12,7 @@ from ccd.history.explain import decode_record
 from ccd.model import facts
 from ccd.model.nouns import OfferEnd
 from ccd.routing.state import AgentTotals
-from ccd.runtime import views
-from ccd.runtime.views import Glance
+from ccd.runtime import frames, troubles, views
 from tests.unit.control_room import Room
 
 
@@ -59,8 +58,8 @@ async def test_all_views_are_plain(room: Room) -> None:
     leg, _ = await room.talk()
     await room.call()
     now = room.clock.advance(3)
-    assert_plain(views.top(room.centre, Glance(room.centre, now)))
-    assert_plain(views.report(room.centre, Glance(room.centre, now)))
+    assert_plain(await frames.top(room.centre, now))
+    assert_plain(await frames.report(room.centre, now))
     assert_plain(views.interaction(room.centre, "1", now))
     await room.leave(leg)
     row = room.ledger.record("1")
@@ -71,9 +70,10 @@ async def test_all_views_are_plain(room: Room) -> None:
 async def test_the_fast_row_of_an_agent_is_what_plain_would_give(room: Room) -> None:
     await room.ready("alice")
     await room.talk()
-    glance = Glance(room.centre, room.clock.now())
-    shown = json.loads(msgspec.json.encode(views.agents(glance)))
-    assert shown == json.loads(msgspec.json.encode([views.plain(view) for view in glance.agents]))
+    now = room.clock.now()
+    shown = json.loads(msgspec.json.encode(await frames.agents(room.centre, now)))
+    found = [room.centre.router.agent_view(name, now) for name in ("alice", "bob", "carol")]
+    assert shown == json.loads(msgspec.json.encode([views.plain(view) for view in found]))
 
 
 async def test_figures_of_one_frame_agree(room: Room) -> None:
@@ -81,7 +81,7 @@ async def test_figures_of_one_frame_agree(room: Room) -> None:
     await room.talk()
     for number in ("+331", "+332", "+333"):
         await room.call(number)
-    frame = views.top(room.centre, Glance(room.centre, room.clock.advance(7)))
+    frame = await frames.top(room.centre, room.clock.advance(7))
     status, listed = frame["status"], frame["interactions"]["listed"]
     assert status["interactions"] == len(listed) == sum(status["phases"].values()) == 4
     assert status["waiting"] == sum(queue["waiting"] for queue in frame["queues"]) == 2
@@ -100,15 +100,15 @@ async def test_figures_of_one_frame_agree(room: Room) -> None:
 async def test_the_list_is_cut_but_counted_whole(room: Room) -> None:
     for _ in range(5):
         await room.call()
-    shown = views.interactions(room.centre, room.clock.now(), limit=3)
+    shown = await frames.interactions(room.centre, room.clock.now(), limit=3)
     assert (shown["all"], [row["interaction"] for row in shown["listed"]]) == (5, ["1", "2", "3"])
-    assert views.interactions(room.centre, room.clock.now(), limit=0) == {"all": 5, "listed": []}
+    assert await frames.interactions(room.centre, room.clock.now(), limit=0) == {"all": 5, "listed": []}
 
 
 async def test_a_rung_agent_is_named_before_the_answer(room: Room) -> None:
     await room.ready("alice")
     await room.call()
-    (row,) = views.interactions(room.centre, room.clock.now())["listed"]
+    (row,) = (await frames.interactions(room.centre, room.clock.now()))["listed"]
     assert (row["phase"], row["agent"]) == ("offered", "alice")
 
 
@@ -119,7 +119,7 @@ async def test_unknown_names_give_nothing(room: Room) -> None:
 
 async def test_alarms_come_and_go(room: Room) -> None:
     def alarms() -> list[tuple[str, str]]:
-        found = views.alarms(room.centre, Glance(room.centre, room.clock.now()))
+        found = troubles.alarms(room.centre, room.clock.now())
         return [(alarm["what"], alarm["name"]) for alarm in found]
 
     async def happens(*happened: facts.AnyFact) -> list[tuple[str, str]]:
@@ -151,7 +151,7 @@ async def test_alarms_of_what_is_there_no_more_are_over(room: Room) -> None:
         for fact in happened:
             room.runtime.post(fact)
         await room.runtime.settled()
-        return [row["what"] for row in views.alarms(room.centre, Glance(room.centre, room.clock.now()))]
+        return [row["what"] for row in troubles.alarms(room.centre, room.clock.now())]
 
     room.bind("alice")
     assert await alarms(facts.DeviceLost("alice", "no answer in 4 s")) == ["phone lost"]
@@ -162,9 +162,9 @@ async def test_alarms_of_what_is_there_no_more_are_over(room: Room) -> None:
 
 async def test_figures_that_do_not_add_up_are_an_alarm(room: Room) -> None:
     await room.leave(await room.call())
-    assert views.alarms(room.centre, Glance(room.centre, room.clock.now())) == []
+    assert troubles.alarms(room.centre, room.clock.now()) == []
     room.centre.history.state.totals["sales"].offered += 1
-    (alarm,) = views.alarms(room.centre, Glance(room.centre, room.clock.now()))
+    (alarm,) = troubles.alarms(room.centre, room.clock.now())
     assert alarm["what"] == "figures"
     assert "offered 2" in alarm["why"]
 
@@ -176,7 +176,7 @@ async def test_report_adds_up_with_those_who_wait(room: Room) -> None:
     await room.call()
     await room.leave(left, after_s=4)
     await room.leave(leg, after_s=4)
-    report = views.report(room.centre, Glance(room.centre, room.clock.now()))
+    report = await frames.report(room.centre, room.clock.now())
     (sales,) = [row for row in report["total"]["queues"] if row["queue"] == "sales"]
     counts = [sales[name] for name in ("offered", "handled", "abandoned", "overflowed", "waiting")]
     assert counts == [3, 1, 1, 0, 1]

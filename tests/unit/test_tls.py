@@ -83,7 +83,7 @@ def test_the_check_warns_before_a_certificate_ends(
     certificates: Path, signer: Certificate, tmp_path: Path
 ) -> None:
     settings, faults = check(
-        written(tmp_path, signed(certificates, signer, "DNS:a.test", days=3, file="soon"))
+        written(tmp_path, signed(certificates, signer, "DNS:a.test", days=29, file="soon"))
     )
     assert settings is not None
     (warning,) = [fault for fault in faults if fault.key.startswith("sip.transports")]

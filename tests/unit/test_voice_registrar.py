@@ -469,7 +469,7 @@ def test_the_report_shows_what_an_administrator_needs() -> None:
     [binding] = ann["bindings"]
     assert binding["source"] == "udp:192.0.2.7:5060"
     assert (binding["expires_in_s"], binding["reach"], binding["user_agent"]) == (600, "fresh", "Phone 1")
-    assert "secret" not in repr(scene.registrar.report())
+    assert "secret" not in repr(list(scene.registrar.report()))
 
 
 def test_a_correction_of_the_wall_clock_ends_no_registration_and_survives_a_restart() -> None:
