@@ -12,6 +12,7 @@ cases and what comes of them:
 """
 
 import heapq
+from collections.abc import Callable
 
 import msgspec
 
@@ -34,6 +35,8 @@ class Talks:
 
     def __init__(self, state: BridgingState | None = None) -> None:
         self.state = state or BridgingState()
+        self.get: Callable[[str], Talk | None] = self.state.talks.get
+        """An interaction's parties; None: it is over."""
         self.commands: list[cmd.Command] = []
         self.events: list[ev.AnyEvent] = []
         self.legs: dict[str, tuple[Talk, Role]] = {}
@@ -57,9 +60,6 @@ class Talks:
         commands, events = self.commands, self.events
         self.commands, self.events = [], []
         return commands, events
-
-    def get(self, interaction: str) -> Talk | None:
-        return self.state.talks.get(interaction)
 
     # -- asked by the composition ---------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Talks:
             return
         talk, role = found
         party = talk.party(leg, role)
-        self.note(talk, "ringing", leg=leg, role=role.value)
+        self.note(talk, "ringing", leg=leg, role=str(role))
         if role is Role.CUSTOMER:
             callbacks.ringing(self, talk, early_media)
             return
@@ -241,7 +241,7 @@ class Talks:
         if found is None:
             return
         talk, role = found
-        self.note(talk, "leg ended", leg=leg, role=role.value, cause=cause.value)
+        self.note(talk, "leg ended", leg=leg, role=str(role), cause=str(cause))
         if role is Role.CUSTOMER:
             talk.customer_gone = True
             if talk.phase is Phase.ENDING:
@@ -269,7 +269,7 @@ class Talks:
         if party is None or party.held is on:
             return
         party.held = on
-        self.note(talk, "held" if on else "resumed", role=role.value)
+        self.note(talk, "held" if on else "resumed", role=str(role))
         if role is Role.AGENT and talk.phase is Phase.TALKING:
             if talk.asking:
                 asides.held(self, talk, leg, on)
@@ -485,8 +485,9 @@ class Talks:
 
     def note(self, talk: Talk, what: str, **details: str | int | float) -> None:
         """A line for the timeline; empty details are left out."""
-        kept = {key: value for key, value in details.items() if value != ""}
-        self.events.append(ev.Noted(talk.interaction, what, kept))
+        if "" in details.values():
+            details = {key: value for key, value in details.items() if value != ""}
+        self.events.append(ev.Noted(talk.interaction, what, details))
 
 
 def decode_state(data: bytes) -> BridgingState:

@@ -11,6 +11,8 @@ import msgspec
 from ccd.bridging import events as ev
 from ccd.bridging.announcing import announce
 from ccd.bridging.state import Phase
+from ccd.history.state import Note
+from ccd.history.timeline import add_note
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
@@ -348,7 +350,9 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:
-    centre.history.note(event.interaction, centre.now, event.what, **event.details)
+    record = centre.history.record(event.interaction)
+    if record is not None:
+        add_note(record, Note(centre.now, event.what, event.details))
 
 
 CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {
