@@ -268,7 +268,7 @@ class Router(Shutting):
         totals.in_service_level += in_time
         desk = self._matching.index.desks[place.agent]
         desk.state.totals.handled += 1
-        self._matching.index.seat(desk)  # some strategies count them
+        self._matching.index.seat_again(desk)  # some strategies count them
         return [Handled(interaction, place.agent, place.queue, waited, in_time, now - began)]
 
     def missed(self, offer: str, end: OfferEnd, now: float) -> list[Decision]:
