@@ -185,14 +185,17 @@ class Talks:
         talk.reserved, talk.asking = None, False
         recording.stop_recordings(self, talk)
         for role, party in ((Role.AGENT, talk.agent), (Role.THIRD, talk.third)):
-            self.release(talk, role, cause if party and party.answered else Cause.CANCELLED)
+            if party is not None:
+                self.release(talk, role, cause if party.answered else Cause.CANCELLED)
         for other in talk.also_ringing:
             self._release_party(talk, other, Cause.CANCELLED)
         talk.also_ringing, talk.pending = [], []
         if not talk.customer_gone:
             self.commands.append(cmd.ReleaseLeg(talk.customer.leg, cause))
-        self.set_deadline(talk, max(now + ENDING_S, talk.settles_by))
-        self.close_if_done(talk)
+        if talk.is_over:
+            self.close_if_done(talk)
+        else:
+            self.set_deadline(talk, max(now + ENDING_S, talk.settles_by))
 
     # -- facts about legs ------------------------------------------------------------------------
 
@@ -227,7 +230,8 @@ class Talks:
             talk.agent.answered, talk.agent.device = True, device
             if talk.phase is Phase.OFFERED:
                 talk.move(Move.ACCEPT)
-                talk.pending = [each for each in talk.pending if each.leg != leg]
+                if talk.pending:
+                    talk.pending = [each for each in talk.pending if each.leg != leg]
                 self.events.append(ev.AgentAccepted(talk.interaction, talk.agent.offer))
         elif role is Role.CUSTOMER and talk.phase is Phase.CALLING:
             callbacks.answered(self, talk)
@@ -432,8 +436,7 @@ class Talks:
 
     def _release_party(self, talk: Talk, party: Party, cause: Cause, by: str = "") -> None:
         self.legs.pop(party.leg, None)
-        waits = any(each.leg == party.leg for each in talk.pending)
-        if waits:  # it was never dialled
+        if talk.pending and any(each.leg == party.leg for each in talk.pending):  # it was never dialled
             talk.pending = [each for each in talk.pending if each.leg != party.leg]
         else:
             self.commands.append(cmd.ReleaseLeg(party.leg, cause, by))
