@@ -330,14 +330,19 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.flows.stop(info.id, centre.now)
     centre.state.saying.pop(info.id, None)
     centre.messages.pop(info.id, None)
-    deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
+    if info.message_path:
+        deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
     spoken_answers.over(centre, info)
-    callbacks.forget(centre, info)
-    bots.let_go(centre, info)
-    charges.closed(centre, info)
+    if info.callback is not None:
+        callbacks.forget(centre, info)
+    if info.bot is not None:
+        bots.let_go(centre, info)
+    if info.charges:
+        charges.closed(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
-    survey_links.send(centre, info, event.cause)
+    if info.after_call is not None:
+        survey_links.send(centre, info, event.cause)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
