@@ -158,7 +158,9 @@ class History:
         details["waited_s"] = round(waited_s, 1)
         if leg:
             details["leg"] = leg
-        self.note(interaction, now, "offer", **details)
+        record = self.record(interaction)
+        if record is not None:
+            add_note(record, Note(now, "offer", details))
 
     def offer_missed(
         self, interaction: str, queue: str, agent: str, offer: str, end: OfferEnd, now: float
