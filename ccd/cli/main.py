@@ -6,8 +6,9 @@ Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 no daemon reach
 import io
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +43,7 @@ from ccd.cli.session import JSON, SOCKET_VARIABLE, Session, UsageError, session_
 from ccd.control.client import DEFAULT_SOCKET
 from ccd.errors import CcdError
 
+SOCKET = "--socket"
 NOUNS = (
     status,
     top,
@@ -81,6 +83,12 @@ def build() -> typer.Typer:
     return app
 
 
+@cache
+def command() -> Any:
+    """`build`, ready to be called: a click command, made once."""
+    return typer.main.get_command(build())
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         print(f"ccctl {__version__}")
@@ -108,15 +116,25 @@ def _root(
         session_of(context).socket = socket
 
 
+def socket_first(args: list[str]) -> list[str]:
+    """A line with `--socket PATH` in front, wherever it was written: people add it at the end."""
+    until = args.index("--") if "--" in args else len(args)
+    for at, word in enumerate(args[:until]):
+        size = 2 if word == SOCKET else 1
+        if (word == SOCKET and at + 1 < until) or word.startswith(f"{SOCKET}="):
+            return [*args[at : at + size], *args[:at], *args[at + size :]]
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run; ends by `SystemExit` with the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows `?` for an arrow
     session = Session()
-    args = list(sys.argv[1:] if argv is None else argv)
+    args = socket_first(list(sys.argv[1:] if argv is None else argv))
     session.json = JSON in args  # what is wrong with the rest of the line is told in it too
     try:
-        code = build()(args=args, obj=session, prog_name="ccctl", standalone_mode=not session.json)
+        code = command()(args=args, obj=session, prog_name="ccctl", standalone_mode=not session.json)
     except CcdError as error:
         sys.exit(session.fail(error))
     except UsageError as error:

@@ -110,10 +110,10 @@ class AudioLines:
 
     def _beat(self) -> None:
         self._timer = None
-        now = monotonic()
+        now, due = monotonic(), self._due
         for line in tuple(self._playing):
             try:
-                if not line.send(now):
+                if not line.send(due):
                     self._playing.discard(line)
             except Exception:  # a bug at one must not silence the others
                 self._channel.log.exception("audio line failed")
@@ -188,6 +188,7 @@ class Line:
         self._sequence = (chance >> 32) & SEQUENCE_MASK
         self._timestamp = (chance >> 48) & TIMESTAMP_MASK
         self._sent_at = 0.0
+        """When the last packet was due."""
         asyncio.get_running_loop().add_reader(ours.fileno(), self._read)
 
     @property
@@ -241,17 +242,17 @@ class Line:
         ours.close()
         self._media.perform(engine.CloseLeg(self._name))
 
-    def send(self, now: float) -> bool:
-        """The next 20 ms; whether there is more."""
+    def send(self, due: float) -> bool:
+        """The next 20 ms, to be sent at a time that may have gone by; whether there is more."""
         ours, audio = self._socket, self._audio
         if ours is None or not audio or self._play:
             return False
         room = min(FRAME, self._texts[0] - self._taken) if self._texts else FRAME
         frame = bytes(audio[:room])
-        gap = round((now - self._sent_at) * RATE) if self._sent_at else 0
+        gap = round((due - self._sent_at) * RATE) if self._sent_at else 0
         first = gap > 3 * FRAME or not self._sent_at  # after a pause: the time went on meanwhile
         self._timestamp = (self._timestamp + (max(gap, FRAME) if first else FRAME)) & TIMESTAMP_MASK
-        self._sent_at = now
+        self._sent_at = due
         second = PAYLOAD | (MARKER if first else 0)
         head = HEADER.pack(PLAIN, second, self._sequence, self._timestamp, self._ssrc)
         self._sequence = (self._sequence + 1) & SEQUENCE_MASK

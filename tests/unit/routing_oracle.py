@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -15,6 +16,9 @@ from ccd.routing.strategies import chance_of
 
 Stage = tuple[int, frozenset[int]]
 """How many times have passed, and what conditions gave."""
+
+parsed = cache(parse_requirement)
+"""Texts are few, and asked about at each look."""
 
 
 def stages(queue: QueueRule) -> list[Stage]:
@@ -185,7 +189,7 @@ class Oracle:
         )
 
     def asked_for(self, queue: QueueRule, stage: Stage, own: str) -> Requirement:
-        asked = parse_requirement(queue.requirement).both(parse_requirement(own))
+        asked = parsed(queue.requirement).both(parsed(own))
         for relax in in_force(queue, stage):
             asked = asked.at_most(relax.at_most).without(relax.drop)
         return asked
@@ -210,7 +214,7 @@ class Oracle:
 
     def serves(self, agent: str, queue: QueueRule) -> bool:
         """As the queue is at the start, tiers aside."""
-        able = parse_requirement(queue.requirement).met_by(self.people[agent].rule.skills)
+        able = parsed(queue.requirement).met_by(self.people[agent].rule.skills)
         return able and (queue.by_skill or self.named(agent, queue))
 
     def able(self, agent: str, queue: QueueRule, stage: Stage, own: str) -> bool:

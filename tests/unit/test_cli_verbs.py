@@ -12,10 +12,9 @@ from typing import Any
 
 import msgspec
 import pytest
-import typer
 
 from ccd.cli import agents, ended, interactions, queues, report, status, top
-from ccd.cli.main import build, main
+from ccd.cli.main import command, main
 from ccd.cli.reference import reference, walk
 from ccd.cli.session import LATER, REFUSED, UNREACHABLE, WRONG, exit_code
 from ccd.cli.text import ROOMY, SHORT, cells
@@ -29,7 +28,7 @@ from ccd.runtime import verbs as console
 from tests.unit.control_room import DISPOSITIONS, ESCAPE, RULES, Room
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "ccctl.md"
-VERBS = dict(walk(typer.main.get_command(build())))
+VERBS = dict(walk(command()))
 LOCAL = {
     ("check",),
     ("prompts", "build"),
@@ -157,6 +156,21 @@ def test_wrong_usage_has_the_shape_of_every_error(
     error = json.loads(told.out)["error"]
     assert problem in error["problem"]
     assert set(error) == {"kind", "code", "problem", "cure", "details"}
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+@pytest.mark.parametrize("form", [["--socket", "nowhere"], ["--socket=nowhere"]])
+def test_the_socket_may_be_named_anywhere_on_the_line(
+    where: int, form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["agent", "reasons"]
+    assert run(*words[:where], *form, *words[where:]) == UNREACHABLE
+    assert "no daemon at nowhere" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["status", "--", "--socket", "x"], ["status", "--socket"]])
+def test_what_cannot_be_the_socket_stays_where_it_is(argv: list[str]) -> None:
+    assert run(*argv) == WRONG
 
 
 def test_the_socket_may_be_named_by_the_environment(
