@@ -318,6 +318,7 @@ class Router(Shutting):
         requirement: str = "",
         prefer: str = "",
         prefer_wait_s: float = 30.0,
+        callback: Callback | None = None,
         customer: str = "",
     ) -> list[Decision]:
         """`finish` and `enqueue` in one: the customer lines up before the agent looks for the next work."""
@@ -335,6 +336,7 @@ class Router(Shutting):
             requirement=requirement,
             prefer=prefer,
             prefer_wait_s=prefer_wait_s,
+            callback=callback,
             customer=customer,
         )
         if desk is not None:

@@ -8,7 +8,6 @@ times give the same state and the same commands, so a restart is a replay.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from math import ceil, inf
 from typing import Any
 
@@ -256,7 +255,7 @@ class Centre:
             whisper, whisper_say = rule.whisper, rule.whisper_say
         self.talks.wait(talk, rule.music, whisper=whisper, record=rule.record, whisper_say=whisper_say)
         self._note_entry(info, worth, weighed)
-        enter = self.router.requeue if again else partial(self.router.enqueue, callback=callback)
+        enter = self.router.requeue if again else self.router.enqueue
         self.push(
             enter(
                 info.id,
@@ -270,6 +269,7 @@ class Centre:
                 requirement=both(info.requirement, weighed.requirement),
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
+                callback=callback,
                 customer=info.customer if self.router.state.lost and not recalls.is_recall(info) else "",
             )
         )
