@@ -233,7 +233,7 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     if talk is None:
         return
     decisions = centre.router.answered(event.offer, centre.now)
-    if any(isinstance(decision, dec.StaleOffer) for decision in decisions):
+    if decisions and any(isinstance(decision, dec.StaleOffer) for decision in decisions):
         centre.talks.withdraw_offer(talk, event.offer, Cause.LAPSED)
     elif talk.away:
         voicemail.answered(centre, talk)
