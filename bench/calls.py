@@ -118,8 +118,10 @@ def pinned(core: int, command: list[str]) -> list[str]:
 class Site:
     """A daemon with its agents, and their phones."""
 
-    def __init__(self, folder: Path, agents: int) -> None:
+    def __init__(self, folder: Path, agents: int, under: tuple[str, ...] = ()) -> None:
+        """`under`: a program, with its options, to run the daemon under."""
         self.folder = folder
+        self.under = under
         self.agents = agents
         self.sip, self.phones, self.callers, self.registrar, self.bare = free_ports(5)
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -150,7 +152,7 @@ class Site:
         (self.folder / "phones.csv").write_text("\n".join(rows) + "\n")
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "ccd.daemon", "--config", str(self.folder)]
+        command = [*self.under, sys.executable, "-m", "ccd.daemon", "--config", str(self.folder)]
         environ = {**os.environ, "BENCH_PASSWORD": "bench"}
         self.daemon = subprocess.Popen(
             pinned(SERVER_CORE, command), env=environ, stdout=self.log, stderr=self.log
@@ -177,7 +179,7 @@ class Site:
             "From: <sip:p@x>;tag=1\r\nTo: <sip:x@x>\r\nCall-ID: p%d\r\nCSeq: 1 OPTIONS\r\n"
             "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
         )
-        for attempt in range(100):
+        for attempt in range(500 if self.under else 100):
             probe.sendto((message % (attempt, attempt)).encode(), ("127.0.0.1", port))
             try:
                 probe.recv(2000)

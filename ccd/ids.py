@@ -45,6 +45,11 @@ class SystemChance:
 _POOL_BYTES = 4096
 
 
+def _spelled(octets: bytes) -> str:
+    """A character an octet."""
+    return octets.translate(_OF_OCTET).decode()
+
+
 class FastChance:
     """Unguessable tokens at low cost (tags, branches, Call-IDs, legs): the kernel's chance, fetched in gulps.
 
@@ -52,23 +57,20 @@ class FastChance:
     work out the next ones and end other people's calls (RFC 3261 §19.3 asks for cryptographic chance).
     """
 
-    __slots__ = ("_at", "_pool")
+    __slots__ = ("_at", "_letters")
 
     def __init__(self) -> None:
-        self._pool = b""
+        self._letters = ""
         self._at = 0
 
-    def _octets(self, count: int) -> bytes:
-        start = self._at
-        self._at = end = start + count
-        if end > len(self._pool):
-            self._pool = secrets.token_bytes(max(_POOL_BYTES, count))
-            start, self._at = 0, count
-            end = count
-        return self._pool[start:end]
-
     def token(self, length: int = 12) -> str:
-        return self._octets(length).translate(_OF_OCTET).decode()
+        start = self._at
+        self._at = end = start + length
+        if end > len(self._letters):
+            self._letters = _spelled(secrets.token_bytes(max(_POOL_BYTES, length)))
+            start, self._at = 0, length
+            end = length
+        return self._letters[start:end]
 
     def below(self, limit: int) -> int:
         return secrets.randbelow(limit)
@@ -86,8 +88,8 @@ class SeededChance(FastChance):
         super().__init__()
         self._random = random.Random(seed)
 
-    def _octets(self, count: int) -> bytes:
-        return self._random.randbytes(count)
+    def token(self, length: int = 12) -> str:
+        return _spelled(self._random.randbytes(length))
 
     def below(self, limit: int) -> int:
         return self._random.randrange(limit)

@@ -4,10 +4,13 @@ A test marked `needs("sipp", "baresip", …)` is skipped where one is missing, w
 it; with CI set in the environment it fails instead: there, nothing may be skipped.
 """
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
 from tests.peers import digits_pcap, netns, pjsip, process
+from tests.peers.certificates import Certificate, authority, signed
 from tests.peers.missing import lacking
 
 settings.register_profile("ccd", deadline=None)
@@ -65,3 +68,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not tested on this machine")
         for reason, count in sorted(reasons.items()):
             terminalreporter.write_line(f"{count:4} tests: {reason}")
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a module's certificates (`needs("openssl")`)."""
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture(scope="module")
+def signer(certificates: Path) -> Certificate:
+    """Who signs them."""
+    return authority(certificates)
+
+
+@pytest.fixture(scope="module")
+def server(certificates: Path, signer: Certificate) -> Certificate:
+    """That of a server on this machine."""
+    return signed(certificates, signer, "DNS:centre.test", "IP:127.0.0.1", days=90)

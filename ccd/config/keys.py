@@ -148,7 +148,10 @@ KEYS: dict[str, Key] = {
     ),
     "TrunkSettings.port": Key(low=1, high=65_535),
     "TrunkSettings.ca": Key(path=True),
-    "TrunkSettings.protocol": Key(choices=_PROTOCOLS, doc="Transport towards the carrier."),
+    "TrunkSettings.protocol": Key(
+        choices=(*_PROTOCOLS, "auto"),
+        doc="Transport towards the carrier; `auto`: the one that its DNS records name (NAPTR, else SRV).",
+    ),
     "TrunkSettings.register": Key(doc="Register with the carrier to be reachable there."),
     "TrunkSettings.username": Key(doc="Digest user name, and the user part that is registered."),
     "TrunkSettings.password": Key(doc="Digest password."),
@@ -410,6 +413,10 @@ KEYS: dict[str, Key] = {
     "FeatureCodes.logout": Key(doc="Log out."),
     "FeatureCodes.extend": Key(doc="More time for wrap-up, where the queue allows it."),
     "FeatureCodes.disposition": Key(doc="How the conversation ended; followed by the code of a disposition."),
+    "FeatureCodes.pickup": Key(
+        doc="Followed by a colleague's extension: answer what rings there. Alone: one's own conversation "
+        "goes on by this phone. Empty: neither."
+    ),
     "OwnCalls.ring_timeout_s": _seconds(600.0, low=5.0),
     "OwnCalls.most": Key(low=1, high=20),
     "PauseReason.name": Key(

@@ -16,6 +16,7 @@ PAY_GIVES = (AMOUNT, CURRENCY, REQUEST, *PARTS)
 """What a payment service may ask with, besides the step's own values."""
 _PIN_GIVES = ("customer", "pin")
 _CODE_GIVES = ("to", "text", "code")
+_FOLLOWED = ("features.pause", "features.disposition", "features.pickup")
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -34,7 +35,7 @@ def check_codes(reader: Reader, settings: Settings) -> None:
     for flow in settings.rules.flows.values():
         path: Path = ("flows", flow.name, "code")
         for name, code in known.items() if flow.code else ():
-            followed = name in ("features.pause", "features.disposition") and flow.code.startswith(code)
+            followed = name in _FOLLOWED and flow.code.startswith(code)
             if code and (flow.code == code or followed):
                 reader.fault(path, f'"{flow.code}" clashes with {name} "{code}"', "choose another code")
         known[f"flows.{flow.name}.code"] = flow.code

@@ -162,7 +162,7 @@ def _features(reader: Reader, settings: Settings) -> None:
             reader.fault(path, f'"{code}" cannot be dialled', "use the keys 0-9, * and #")
         for other, code_of_other in codes.items():
             clash = code == code_of_other and other < name
-            followed = other in {"pause", "disposition"} and name != other
+            followed = other in {"pause", "disposition", "pickup"} and name != other
             clash = clash or (followed and code.startswith(code_of_other))
             if code and code_of_other and clash:
                 problem = f'"{code}" clashes with features.{other} "{code_of_other}"'

@@ -10,7 +10,7 @@ from ccd.errors import Misconfigured
 from ccd.model.settings import SRTP_REQUIRED, Settings, TransportSettings, TrunkSettings
 from ccd.tls import SOON_S, client_context, inspect
 
-TLS = "tls"
+TLS, AUTO = "tls", "auto"
 _IN_CLEAR = "the keys of the audio are sent in clear"
 
 
@@ -21,7 +21,7 @@ def check_tls(reader: Reader, settings: Settings) -> None:
     listening = any(transport.protocol == TLS for transport in settings.sip.transports)
     for name, trunk in settings.trunks.items():
         _trunk(reader, ("trunks", name), trunk)
-        if trunk.srtp == SRTP_REQUIRED and trunk.protocol != TLS:
+        if trunk.srtp == SRTP_REQUIRED and trunk.protocol not in (TLS, AUTO):
             cure = 'write protocol = "tls", if the carrier can, or be sure of the network between'
             _warn(reader, ("trunks", name, "srtp"), f"{_IN_CLEAR} over {trunk.protocol}", cure)
         if trunk.protocol == TLS and trunk.register and not listening:
@@ -84,7 +84,7 @@ def _inspected(reader: Reader, path: Path, transport: TransportSettings) -> None
 
 
 def _trunk(reader: Reader, path: Path, trunk: TrunkSettings) -> None:
-    if trunk.protocol != TLS:
+    if trunk.protocol not in (TLS, AUTO):
         for key in ("ca", "certificate_name"):
             if getattr(trunk, key):
                 problem = f"is for tls, and the protocol is {trunk.protocol}"

@@ -21,6 +21,7 @@ _CUES = {
     "kept no longer": "it is no longer kept for one agent",
     "changed": "it was changed by hand",
     "joins": "it rings already, and this phone rings with the others from now on",
+    "picked up": "it rings at a colleague, and the agent asked for it",
     "queue free": "the queue may offer again what it held back",
     "closed": "the queue is closed",
     "callback": "the customer leaves the line to be called back",
@@ -60,9 +61,11 @@ NOT_SAID = "bot text not said"
 """Note that a caller did not hear what a bot wrote, and why."""
 CONSULT, ATTENDED = "consult", "attended transfer"
 """Notes that its agent asked somebody about it, and of what came of joining the two."""
+PICKED_UP = "pickup"
+"""Note that a phone asked to be in the place of another, and of what came of it."""
 _AMONG_DECISIONS = frozenset(
     {ENTRY_RULES, ASKED_OUTSIDE, RELAXED, PRESSED, NO_QUEUE, PAYMENT_ASKED, PAYMENT, NOT_SAID}
-    | {CONSULT, ATTENDED}
+    | {CONSULT, ATTENDED, PICKED_UP}
 )
 """Notes that stand among the decisions."""
 

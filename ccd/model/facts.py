@@ -196,6 +196,16 @@ class TransferAsked(Fact, frozen=True):
     """Leg of that other call; empty: it is none that stands here."""
 
 
+class TakeOverAsked(Fact, frozen=True):
+    """An agent's phone asks to be put in the place of another leg (INVITE with Replaces, RFC 3891)."""
+
+    leg: str
+    """The phone's, which is not answered yet."""
+    device: str
+    replaces: str
+    """Leg whose place it is to take: one that rings at a phone of ours, or one in conversation."""
+
+
 class MediaLost(Fact, frozen=True):
     """No packet came from the party for the set time though it should send."""
 
@@ -440,6 +450,7 @@ AnyFact = (
     | LegHeld
     | LegResumed
     | TransferAsked
+    | TakeOverAsked
     | MediaLost
     | DigitPressed
     | SecretCollected

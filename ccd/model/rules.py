@@ -253,7 +253,7 @@ class SurveyRule(Frozen, frozen=True):
 
 
 class FeatureCodes(Frozen, frozen=True):
-    """What agents dial on their phone; a code follows `pause` and `disposition`."""
+    """What agents dial on their phone; a code follows `pause` and `disposition`, an extension `pickup`."""
 
     login: str = "*41"
     pause: str = "*42"
@@ -261,6 +261,9 @@ class FeatureCodes(Frozen, frozen=True):
     logout: str = "*44"
     extend: str = "*45"
     disposition: str = "*46"
+    pickup: str = "*8"
+    """Before the extension of a colleague: answers what rings there. Alone: takes over the agent's own
+    conversation from its other phone. Empty: neither."""
 
 
 class OwnCalls(Frozen, frozen=True):

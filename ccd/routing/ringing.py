@@ -46,7 +46,7 @@ class Ringing:
         offers: list[Decision] = []
         while (desk := self._joining(queue, place)) is not None:
             rung.append(desk.state.name)
-            offers.append(self._offer_also(queue, place, desk, now))
+            offers.append(self.offer_also(queue, place, desk, now))
         if not rung:
             return
         first = out[traced - 1]
@@ -78,7 +78,7 @@ class Ringing:
                 offer = f"o{self.state.next_offer}"
                 trace = make_trace(index, queue, place, now, "offered", "joins", desk, offer)
                 out.append(Traced(place.interaction, trace))
-                out.append(self._offer_also(queue, place, desk, now))
+                out.append(self.offer_also(queue, place, desk, now))
                 if index.loosened:
                     return True
         return False
@@ -111,7 +111,7 @@ class Ringing:
                 return free & rank  # nobody of a later tier while this one is asked
         return free
 
-    def _offer_also(self, queue: QueueIndex, place: Place, desk: Desk, now: float) -> Offer:
+    def offer_also(self, queue: QueueIndex, place: Place, desk: Desk, now: float) -> Offer:
         """One more live offer of a place."""
         state, rule = self.state, queue.rule
         offer = f"o{state.next_offer}"

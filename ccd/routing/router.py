@@ -29,13 +29,13 @@ from ccd.routing.desks import count_time, hold, release, start_wrap_up, take_out
 from ccd.routing.matching import NOWHERE, Matching
 from ccd.routing.pauses import end_pause
 from ccd.routing.phases import Event, Phase, next_phase
+from ccd.routing.picking_up import PickingUp
 from ccd.routing.served import note_served
-from ccd.routing.shutting import Shutting
 from ccd.routing.state import Callback, Place, RoutingState
 from ccd.routing.strategies import Strategy
 
 
-class Router(Shutting):
+class Router(PickingUp):
     """The engine over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
     __slots__ = ()

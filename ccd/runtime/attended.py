@@ -20,7 +20,7 @@ from ccd.history.explain import ATTENDED
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause, LegKind
-from ccd.runtime import own_calls
+from ccd.runtime import own_calls, own_joined
 from ccd.runtime.leaving import leave
 from ccd.runtime.state import Interaction
 
@@ -55,6 +55,9 @@ def asked(centre: "Centre", fact: facts.TransferAsked) -> None:
     found = centre.talks.legs.get(fact.leg)
     if found is None:
         transfer.refuse(centre.talks, fact.leg, Cause.VANISHED)
+        return
+    if own := own_joined.of_one_agent(centre, fact):
+        own_joined.asked(centre, fact, own)
         return
     pair = _pair(centre, fact)
     if isinstance(pair, Pair):

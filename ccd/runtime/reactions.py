@@ -24,6 +24,7 @@ from ccd.runtime import (
     longest,
     outside,
     own_calls,
+    pickups,
     profiles,
     secrets,
     transfers,
@@ -145,6 +146,8 @@ def _dialled(centre: "Centre", fact: facts.AgentDialled) -> None:
     agent = centre.owners.get(fact.device, "")
     if not agent:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.FORBIDDEN))
+        return
+    if pickups.dialled(centre, agent, fact):
         return
     prompt = _feature(centre, agent, fact)
     if prompt is None:
@@ -389,6 +392,7 @@ FACTS: dict[type, Callable[["Centre", Any], None]] = {
     facts.LegHeld: _held,
     facts.LegResumed: _resumed,
     facts.TransferAsked: transfers.asked,
+    facts.TakeOverAsked: pickups.asked,
     facts.MediaLost: _media_lost,
     facts.CustomerErased: erasing.erased,
     facts.DigitPressed: _digit,

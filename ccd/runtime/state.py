@@ -174,6 +174,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     """Who its customer is, as a service said in a step `identify`; empty: nobody said."""
     continues: Continued | None = None
     """What it goes on from; None: it began anew."""
+    asked_about: tuple[str, str] | None = None
+    """Queue and agent that the question of a survey, put to its customer last, is about."""
 
     @property
     def address(self) -> str:

@@ -69,7 +69,9 @@ def asked(centre: "Centre", want: do.Asked) -> None:
     if info is None or record is None:
         return
     remember(centre, info)
-    surveys.asked(centre.history.state, _key(want, record), centre.now)
+    info.asked_about = None
+    info.asked_about = about(info, record)
+    surveys.asked(centre.history.state, _key(want, info, record), centre.now)
     centre.history.note(info.id, centre.now, "asked", survey=want.survey, question=want.question)
 
 
@@ -81,7 +83,7 @@ def answered(centre: "Centre", want: do.Answered) -> None:
     rule = centre.state.rules.surveys.get(want.survey)
     below = rule.alert_below.get(want.kind) if rule is not None else None
     low = below is not None and want.kind in SCALES and int(want.answer) < below
-    key = _key(want, record)
+    key = _key(want, info, record)
     surveys.answered(centre.history.state, key, want.answer, low, centre.now)
     record.answers = [
         *record.answers,
@@ -118,18 +120,22 @@ def alarming(centre: "Centre", now: float) -> list[LowScore]:
 
 
 def unanswered(centre: "Centre", want: do.Unanswered) -> None:
-    record = links.booked(centre, want.interaction)
-    if record is not None:
-        surveys.unanswered(centre.history.state, _key(want, record), centre.now)
+    info, record = centre.state.interactions.get(want.interaction), links.booked(centre, want.interaction)
+    if info is not None and record is not None:
+        surveys.unanswered(centre.history.state, _key(want, info, record), centre.now)
         question, why = want.question, want.why
         centre.history.note(
             want.interaction, centre.now, "unanswered", survey=want.survey, question=question, why=why
         )
 
 
-def _key(want: do.Asked | do.Answered | do.Unanswered, record: Record) -> surveys.Key:
-    agent = record.agents[-1] if record.agents else ""
-    return surveys.Key(want.survey, want.question, want.kind, record.queue, agent)
+def about(info: Interaction, record: Record) -> tuple[str, str]:
+    """Queue and agent that a question was put about: when its answer comes, another agent may be in it."""
+    return info.asked_about or (record.queue, record.agents[-1] if record.agents else "")
+
+
+def _key(want: do.Asked | do.Answered | do.Unanswered, info: Interaction, record: Record) -> surveys.Key:
+    return surveys.Key(want.survey, want.question, want.kind, *about(info, record))
 
 
 def _remember(surveyed: dict[str, float], customer: str, now: float) -> None:

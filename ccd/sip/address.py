@@ -1,13 +1,17 @@
 """name-addr and addr-spec, as in From, To, Contact, Route and the like (RFC 3261 §20.10, §25.1)."""
 
+from functools import lru_cache
+
 import msgspec
 
 from ccd.sip.grammar import (
     ADDR_SPEC,
+    KEPT,
     NAME_ADDR,
     SipParseError,
     excerpt,
     format_params,
+    is_token,
     parse_params,
     quote,
     split_list,
@@ -17,8 +21,9 @@ from ccd.sip.grammar import (
 from ccd.sip.uri import Uri, parse_uri
 
 
-class Address(msgspec.Struct):
-    """`"display" <uri>;params`. `display` is unquoted; params are those of the header, not of the URI."""
+class Address(msgspec.Struct, frozen=True):
+    """`"display" <uri>;params`. `display` is unquoted; params are those of the header, not of the URI, and
+    not to be changed."""
 
     display: str
     uri: Uri
@@ -57,6 +62,25 @@ class Address(msgspec.Struct):
         if match is None:
             raise SipParseError(f"not an address: {excerpt(text)}")
         return cls("", parse_uri(match[1]), parse_params(match[2]))
+
+
+@lru_cache(maxsize=KEPT)
+def read_address(text: str) -> Address:
+    """`Address.parse`, kept: a peer's Contact is the same call after call, a From in all of a call."""
+    return Address.parse(text)
+
+
+@lru_cache(maxsize=KEPT)
+def read_tag(text: str) -> str | None:
+    """The tag of a From or To, without making an Address of what has the usual shape."""
+    _, bracket, tail = text.rpartition(">")
+    if bracket and not tail:
+        return None
+    if bracket and tail[:5] == ";tag=":
+        tag = tail[5:]
+        if tag.isalnum() or is_token(tag):
+            return tag
+    return Address.parse(text).tag
 
 
 def parse_addresses(text: str) -> list[Address]:

@@ -12,15 +12,17 @@ from ccd.sip.address import Address, parse_addresses
 from ccd.sip.grammar import (
     CSEQ,
     DATE,
+    KEPT,
+    KEPT_SHORT,
+    SHORT,
     SIP_URI,
-    VIA,
     WELL_FORMED_ADDRESS,
     SipParseError,
     excerpt,
     is_token,
     split_list,
 )
-from ccd.sip.headers import CSeq, Via
+from ccd.sip.headers import CSeq, read_hop
 from ccd.sip.uri import SipUri, parse_uri
 
 _version = re.compile(r"[sS][iI][pP]/[0-9]+\.[0-9]+").fullmatch
@@ -28,13 +30,11 @@ _number = re.compile(r"[0-9]{1,10}").fullmatch
 _retry_after = re.compile(r"([0-9]{1,40})(?![0-9])").match
 _warning = re.compile(r"[0-9]{3}[ \t]").match
 _well_formed_address = WELL_FORMED_ADDRESS.fullmatch
-_well_formed_via = VIA.fullmatch
 _well_formed_uri = SIP_URI.fullmatch
 _well_formed_cseq = CSEQ.fullmatch
-REMEMBERED = 1024
-"""Values found good of late: From, To and Via of one call come several times, a Contact with each call."""
 
 
+@lru_cache(maxsize=KEPT)
 def check_request_line(method: str, uri: str, version: str) -> None:
     """Refuses a method that is no token, a wrong or unfit URI (400), another version (505)."""
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
@@ -51,21 +51,26 @@ def check_request_line(method: str, uri: str, version: str) -> None:
         raise SipParseError(f"headers in a request URI: {excerpt(uri)}")
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _vias(value: str) -> None:
-    if _well_formed_via(value) and "[" not in value:
-        return
-    for part in split_list(value):
-        Via.parse(part)
-
-
-@lru_cache(maxsize=REMEMBERED)
 def _address(value: str) -> None:
+    """From or To; without its tag it is the same as in the last call, of many callers and of all phones."""
+    head, found, tag = value.partition(">;tag=")
+    if not (found and len(head) <= SHORT and (tag.isalnum() or is_token(tag)) and _is_bracketed(head)):
+        _one_address(value)
+
+
+@lru_cache(maxsize=KEPT_SHORT)
+def _is_bracketed(head: str) -> bool:
+    """Whether it is an address up to the closing bracket, of the usual shape."""
+    return _well_formed_address(head + ">") is not None and "%" not in head and "[" not in head
+
+
+@lru_cache(maxsize=KEPT)
+def _one_address(value: str) -> None:
     if not (_well_formed_address(value) and "%" not in value and "[" not in value):
         Address.parse(value)
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=KEPT)
 def _addresses(value: str) -> None:
     if not (_well_formed_address(value) and "%" not in value and "[" not in value):
         parse_addresses(value)
@@ -76,7 +81,6 @@ def _contacts(value: str) -> None:
         _addresses(value)
 
 
-@lru_cache(maxsize=64)
 def _cseq(value: str) -> None:
     match = _well_formed_cseq(value)
     if match is None or len(match[1]) > 9:
@@ -114,8 +118,8 @@ def _warnings(value: str) -> None:
         raise SipParseError(f"not a Warning: {excerpt(value)}")
 
 
-CHECKS: dict[str, Callable[[str], None]] = {
-    "Via": _vias,
+CHECKS: dict[str, Callable[[str], object]] = {
+    "Via": read_hop,
     "From": _address,
     "To": _address,
     "Call-ID": _call_id,

@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -39,7 +39,7 @@ Draw = Callable[[int], bytes]
 """So many unguessable octets."""
 
 
-class Wanted(Enum):
+class Wanted(StrEnum):
     """What one side wants of encryption."""
 
     PLAIN = "plain"
@@ -53,7 +53,7 @@ class Wanted(Enum):
 
     @property
     def offers(self) -> bool:
-        return self in {Wanted.PREFERRED, Wanted.REQUIRED}
+        return self is Wanted.PREFERRED or self is Wanted.REQUIRED
 
 
 class Crypto(msgspec.Struct, frozen=True):

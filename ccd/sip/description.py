@@ -4,6 +4,7 @@
 are answered as RFC 3264 asks: same kind, protocol and formats, port 0.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -53,6 +54,8 @@ class Terms(msgspec.Struct, frozen=True):
     """Milliseconds a packet, as the other side wants it."""
     rtcp_port: int | None = None
     """From `a=rtcp:` (RFC 3605); None: the usual next port."""
+    mux: bool = False
+    """RTP and RTCP may share the port (`a=rtcp-mux`, RFC 5761)."""
     text: str = ""
     """As it is written, from the protocol on, lines ended by CRLF."""
     crypto: tuple[Crypto, ...] = ()
@@ -86,6 +89,7 @@ def terms_of(
         next((key for key, _ in attributes if key in DIRECTIONS), None),
         _small_number(values.get("ptime"), 3),
         _small_number((values.get("rtcp") or "").partition(" ")[0], 5),
+        "rtcp-mux" in values,
         "\r\n".join(lines) + "\r\n",
         read_keys(attributes) if "crypto" in values else (),
     )
@@ -146,6 +150,8 @@ class SessionDescription(msgspec.Struct):
         """The direction as its sender wrote it: media section, else session, else sendrecv."""
         if media.terms.direction is not None:
             return media.terms.direction
+        if not self.attributes:
+            return "sendrecv"
         return next((key for key, _ in self.attributes if key in DIRECTIONS), "sendrecv")
 
     @property
@@ -158,28 +164,23 @@ class SessionDescription(msgspec.Struct):
 
     def to_bytes(self) -> bytes:
         origin = self.origin
-        lines = [
-            "v=0",
-            f"o={origin.user} {origin.session_id} {origin.version} {_connection(origin.host)}",
-            f"s={self.name}",
-        ]
+        where = _connection(origin.host)
+        text = f"v=0\r\no={origin.user} {origin.session_id} {origin.version} {where}\r\ns={self.name}\r\n"
         if self.host is not None:
-            lines.append("c=" + _connection(self.host))
-        lines.append("t=0 0")
-        lines += _attribute_lines(self.attributes)
-        sections = "".join([f"m={_media_line(media)}" for media in self.media])
-        return ("\r\n".join(lines) + "\r\n" + sections).encode()
+            text += f"c={where if self.host == origin.host else _connection(self.host)}\r\n"
+        text += "t=0 0\r\n"
+        for line in _attribute_lines(self.attributes) if self.attributes else ():
+            text += f"{line}\r\n"
+        for media in self.media:
+            ports = f"/{media.ports}" if media.ports != 1 else ""
+            text += f"m={media.kind} {media.port}{ports} {media.terms.text}"
+        return text.encode()
 
     __bytes__ = to_bytes
 
 
 def _connection(host: str) -> str:
     return f"IN {'IP6' if ':' in host else 'IP4'} {host}"
-
-
-def _media_line(media: Media) -> str:
-    ports = f"/{media.ports}" if media.ports != 1 else ""
-    return f"{media.kind} {media.port}{ports} {media.terms.text}"
 
 
 def _attribute_lines(attributes: Iterable[tuple[str, str | None]]) -> list[str]:
@@ -196,6 +197,26 @@ def parse_sdp(body: bytes) -> SessionDescription:
     if len(body) > _MAX_BYTES:
         raise SipParseError("SDP too large", 413)
     session, *sections = body.decode("utf-8", "replace").replace("\r\n", "\n").split("\nm=")
+    usual = _usual_session(session)
+    if usual is not None:
+        user, number, version, address, name, host = usual.groups()
+        described = SessionDescription(
+            Origin(user, int(number), int(version), address), host, name=name or "-"
+        )
+    else:
+        described = _read_session(session)
+    described.media = [_parse_media(section) for section in sections]
+    return _checked(described)
+
+
+_usual_session = re.compile(
+    r"v=0\no=(\S+) ([0-9]{1,20}) ([0-9]{1,20}) IN IP[46] (\S+)\ns=([^\n]*)\n"
+    r"(?:c=IN IP[46] ([^\s/]+)\n)?t=[^\n]*"
+).fullmatch
+"""What most say before their media, read in one go; anything else line by line."""
+
+
+def _read_session(session: str) -> SessionDescription:
     origin: Origin | None = None
     described = SessionDescription(Origin())
     lines = [line for line in session.split("\n") if line]
@@ -213,8 +234,7 @@ def parse_sdp(body: bytes) -> SessionDescription:
             described.name = value or "-"
     if origin is None:
         raise SipParseError("SDP without o= line")
-    described.media = [_parse_media(section) for section in sections]
-    return _checked(described)
+    return described
 
 
 def _read_line(line: str) -> tuple[str, str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ccd.sip.address import Address
+from ccd.sip.address import Address, read_address
 from ccd.sip.grammar import SipParseError, is_token
 from ccd.sip.message import Request, Response
+from ccd.sip.table import good_headers
 from ccd.sip.uri import SipUri, Uri
 
 DialogKey = tuple[str, str, str]
@@ -112,7 +113,7 @@ class Dialog:
     @property
     def next_hop(self) -> Uri:
         """Where requests are sent: the first route, else the target."""
-        return Address.parse(self.route_set[0]).uri if self.route_set else self.remote_target
+        return read_address(self.route_set[0]).uri if self.route_set else self.remote_target
 
     def confirm(self, response: Response) -> None:
         """Our INVITE's 2xx arrived: route set and target are those of the 2xx (§13.2.2.4)."""
@@ -180,20 +181,22 @@ class Dialog:
             ("Call-ID", self.call_id),
             ("CSeq", f"{number} {method}"),
         ]
-        table.extend(("Route", route) for route in routes)
-        if contact:
-            table.append(("Contact", contact))
-        table.extend(headers)
+        if routes:
+            table += [("Route", route) for route in routes]
+        added = [("Contact", contact)] if contact else []
+        added += headers
         if content_type:
-            table.append(("Content-Type", content_type))
-        return Request.create(method, uri, table, body)
+            added.append(("Content-Type", content_type))
+        if added:
+            table += good_headers(added)
+        return Request(method, uri, table, body)  # the rest was read from messages, or is ours
 
     def _route(self) -> tuple[str, list[str]]:
         """Request URI and Route values: loose routing, or strict if the first lacks `lr` (§12.2.1.1)."""
         target = str(self.remote_target)
         if not self.route_set:
             return target, []
-        first = Address.parse(self.route_set[0]).uri
+        first = read_address(self.route_set[0]).uri
         if not isinstance(first, SipUri) or "lr" in first.params:
             return target, self.route_set
         strict = SipUri(first.scheme, first.user, first.password, first.host, first.port, first.params)
@@ -208,7 +211,11 @@ def key_of(request: Request) -> DialogKey:
 def without_tag(text: str) -> str:
     """The address in a From or To, without any parameter of the header; as it came where that is plain."""
     head, bracket, tail = text.rpartition(">")
-    if bracket and text[0] in '<"' and (not tail or (tail[:5] == ";tag=" and is_token(tail, 5))):
+    if (
+        bracket
+        and text[0] in '<"'
+        and (not tail or (tail[:5] == ";tag=" and (tail[5:].isalnum() or is_token(tail, 5))))
+    ):
         return head + ">"
     address = Address.parse(text)
     return str(Address(address.display, address.uri))

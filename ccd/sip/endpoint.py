@@ -82,22 +82,22 @@ class Endpoint(Runner):
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """One UDP datagram. Never raises for what the peer sent."""
         self._size = len(data)
+        message: Request | Response | None = None
         try:
             message = parse(data)
+            if isinstance(message, Response):
+                self._receive_response(message, now)
+            else:
+                self._receive_request(message, flow, now)
         except SipParseError as error:
-            if not data.strip(b"\r\n\0 "):
+            if message is None and not data.strip(b"\r\n\0 "):
                 self.counters["keep_alives"] += 1
             else:
-                self.refuse(error, flow)
-            return
-        self._receive(message, flow, now)
+                self.refuse(error, flow, message)
 
     def receive_message(self, message: Request | Response, flow: Flow, now: float) -> None:
         """One message from a stream, already parsed. Never raises for what the peer sent."""
         self._size = message.size
-        self._receive(message, flow, now)
-
-    def _receive(self, message: Request | Response, flow: Flow, now: float) -> None:
         try:
             if isinstance(message, Response):
                 self._receive_response(message, now)
@@ -130,11 +130,11 @@ class Endpoint(Runner):
 
     def next_deadline(self) -> float | None:
         """When `expire` has something to do; None: nothing is waiting."""
-        return self._timers.next_deadline()
+        return self.timers.next_deadline()
 
     def expire(self, now: float) -> None:
         """Do what is due at `now`."""
-        for tx, happened in self._timers.due(now):
+        for tx, happened in self.timers.due(now):
             self._move(tx, happened, now)
 
     # What the user calls
@@ -256,9 +256,9 @@ class Endpoint(Runner):
             tx.merge_key = merge_key
             self._by_merge[merge_key] = tx
         if invite:
-            tx.repeat = self._timers.set(now + TRYING_AFTER_S, tx, Input.RESEND_DUE)
+            tx.repeat = self.timers.set(now + TRYING_AFTER_S, tx, Input.RESEND_DUE)
         else:
-            tx.limit = self._timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
+            tx.limit = self.timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
         accepted = self._by_dialog.get((request.call_id, to_tag)) if request.method == "BYE" else None
         if accepted is not None:
             self._move(accepted, Input.BYE, now)

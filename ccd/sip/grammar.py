@@ -36,6 +36,11 @@ def excerpt(text: str, limit: int = 60) -> str:
     return "".join(char if char.isprintable() else "?" for char in shown)
 
 
+KEPT = 256
+"""How many values of late each of the caches keeps that a stranger may fill with lines of 8 KB."""
+KEPT_SHORT, SHORT = 1024, 256
+"""And of what is the same call after call for a peer, of so many characters at most."""
+
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"  # noqa: S105
 LWS = r"[ \t]*+"
 HOST = r"(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_][A-Za-z0-9._\-]*+)"

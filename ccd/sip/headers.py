@@ -5,12 +5,16 @@ and the reason phrases.
 """
 
 import re
+from functools import lru_cache
 
 import msgspec
 
 from ccd.sip.grammar import (
     CSEQ,
+    KEPT,
+    KEPT_SHORT,
     QUOTED,
+    SHORT,
     TOKEN,
     VIA,
     SipParseError,
@@ -82,6 +86,8 @@ def _name_table() -> dict[str, str]:
 
 
 NAMES = _name_table()
+CANONICAL_NAMES = frozenset(NAMES.values())
+"""Names in the form in which nearly all ask for them."""
 
 
 def canonical_name(name: str) -> str:
@@ -142,6 +148,46 @@ class Via(msgspec.Struct):
         )
 
 
+class Hop(msgspec.Struct, frozen=True):
+    """The top Via as far as it is needed to find a transaction and the way back (§17.2.3, §18.2.1)."""
+
+    host: str
+    port: int | None
+    branch: str | None
+    wants_rport: bool = False
+
+
+_NO_MORE = frozenset(("", ";rport"))
+
+
+@lru_cache(maxsize=KEPT)
+def read_hop(value: str) -> Hop:
+    """The first element of a Via header; SipParseError if any of them breaks the grammar.
+
+    Called to check each Via and again, by those who ask for it: hence kept. And a peer's Via differs from its
+    last one in the branch only.
+    """
+    head, found, rest = value.partition(";branch=")
+    branch = rest.partition(";")[0]
+    more = rest[len(branch) :]
+    if found and more in _NO_MORE and len(head) <= SHORT and (branch.isalnum() or is_token(branch)):
+        sent_by = _sent_by(head)
+        if sent_by is not None:
+            return Hop(sent_by[0], sent_by[1], branch, more != "")
+    vias = [Via.parse(part) for part in split_list(value)]
+    top = vias[0]
+    return Hop(top.host, top.port, top.branch, top.wants_rport)
+
+
+@lru_cache(maxsize=KEPT_SHORT)
+def _sent_by(head: str) -> tuple[str, int | None] | None:
+    """Host and port of a Via element without parameters; None where the full parser has to look."""
+    match = VIA.fullmatch(head)
+    if match is None or match[6] or match[4][0] == "[":
+        return None
+    return match[4], None if match[5] is None else int(match[5])
+
+
 class CSeq(msgspec.Struct, frozen=True):
     """Sequence number (0 to 2**31 - 1) and method (RFC 3261 §20.16)."""
 
@@ -154,9 +200,6 @@ class CSeq(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> "CSeq":
         """SipParseError if it is no number and method, or the number is out of range."""
-        known = _FIRST_CSEQS.get(text)
-        if known is not None:
-            return known
         match = CSEQ.fullmatch(text)
         if match is None:
             raise SipParseError(f"not a CSeq: {excerpt(text)}")
@@ -166,12 +209,8 @@ class CSeq(msgspec.Struct, frozen=True):
         return cls(number, match[2])
 
 
-_FIRST_CSEQS = {
-    f"{number} {method}": CSeq(number, method)
-    for method in ("INVITE", "ACK", "BYE")
-    for number in range(1, 33)
-}
-"""What nearly every call says; values are frozen, so all may share them."""
+read_cseq = lru_cache(maxsize=KEPT)(CSeq.parse)
+"""The same for all who ask: nearly every call says 1 INVITE, 1 ACK, 2 BYE."""
 
 _auth_param = re.compile(rf"({TOKEN})[ \t]*=[ \t]*({QUOTED}|[^\s,\"]+)", re.DOTALL)
 

@@ -12,7 +12,7 @@ COOKIE = "z9hG4bK"
 
 def server_key(request: Request, method: str) -> Key:
     """What copies, CANCEL and ACK share with their request (§17.2.3)."""
-    via = request.via
+    via = request.hop
     branch = via.branch
     if branch and branch.startswith(COOKIE):
         return (branch, via.host, via.port, method)
@@ -43,18 +43,23 @@ def stamp(request: Request, flow: Flow) -> Flow:
     Without `rport` answers go to the port that the Via names - but to the source when the Via holds another
     address than the packet: then a NAT stands between, and the named port is not to be reached.
     """
+    hop = request.hop
+    nat = hop.host != flow.host
+    if not (nat or hop.wants_rport):
+        port = hop.port or 5060
+        return (
+            flow if flow.reliable or port == flow.port else Flow(flow.protocol, flow.host, port, flow.local)
+        )
     via = request.via
-    nat = via.host != flow.host
-    if via.wants_rport:
+    if hop.wants_rport:
         via.params["rport"] = str(flow.port)
         via.params["received"] = flow.host
         request.set_top_via(via)
         return flow
-    if nat:
-        via.params["received"] = flow.host
-        request.set_top_via(via)
-    port = via.port or 5060
-    if flow.reliable or port == flow.port or (nat and _is_address(via.host)):
+    via.params["received"] = flow.host
+    request.set_top_via(via)
+    port = hop.port or 5060
+    if flow.reliable or port == flow.port or _is_address(hop.host):
         return flow
     return Flow(flow.protocol, flow.host, port, flow.local)
 
@@ -65,8 +70,7 @@ def format_sent_by(host: str, port: int) -> str:
 
 
 def set_via(request: Request, flow: Flow, sent_by: str, branch: str) -> None:
-    request.remove("Via")
-    request.prepend("Via", f"SIP/2.0/{flow.protocol} {sent_by};branch={branch};rport")
+    request.set_via(f"SIP/2.0/{flow.protocol} {sent_by};branch={branch};rport")
 
 
 def same_hop(request: Request, method: str, to: str) -> Request:

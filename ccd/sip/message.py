@@ -6,11 +6,11 @@ typed property of a message that came out of `parse` never raises for what it ho
 """
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import Final, cast
 
-from ccd.sip.address import Address
 from ccd.sip.check import CHECKS, check_request_line
-from ccd.sip.grammar import SipParseError, excerpt, is_token, without_breaks
+from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
 from ccd.sip.headers import NAMES, REASONS, SINGLE_HEADERS, canonical_name
 from ccd.sip.table import STAR, Headers, Message, good_headers
 from ccd.sip.uri import Uri, parse_uri
@@ -98,7 +98,11 @@ class Response(Message):
         body: bytes = b"",
         charset: str = "utf-8",
     ) -> None:
-        super().__init__(headers, body, charset)
+        self.headers = headers  # as Message.__init__, see Request
+        self.body = body
+        self.charset = charset
+        self._cache = {}
+        self._first = None
         self.status = status
         self.reason = reason
 
@@ -118,18 +122,18 @@ class Response(Message):
         headers = [header for header in request.headers if header[0] in _COPIED]
         response = cls(status, _reason(status, reason), headers, b"", request.charset)
         if to_tag is not None:
-            _add_tag(headers, without_breaks(to_tag))
+            _add_tag(headers, without_breaks(to_tag), request)
         return response
 
     def start_line(self) -> str:
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
-def _add_tag(headers: list[tuple[str, str]], tag: str) -> None:
+def _add_tag(headers: list[tuple[str, str]], tag: str, request: Request) -> None:
     for at, (name, value) in enumerate(headers):
         if name == "To":
             try:
-                tagged = "tag" in value.lower() and Address.parse(value).tag is not None
+                tagged = "tag" in value.lower() and request.to_tag is not None
             except SipParseError:
                 return  # answered as it came: no tag can be added to what cannot be read
             if not tagged:
@@ -143,6 +147,7 @@ def _reason(status: int, reason: str | None) -> str:
     return without_breaks(reason) if reason is not None else REASONS.get(status, "Unknown")
 
 
+_LONE_BREAK: Final = "a carriage return or line feed alone in the headers"
 _folds = re.compile(r"[ \t]*\r\n[ \t]+")
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 _KNOWN: Final = {raw: (name, CHECKS.get(name)) for raw, name in NAMES.items()}
@@ -167,28 +172,25 @@ def _read(head: bytes, body: bytes) -> Request | Response:
         text, charset = head.decode(), "utf-8"
     except UnicodeDecodeError:  # old devices send Latin-1 names: kept so, that copies are to the letter
         text, charset = head.decode("latin-1"), "latin-1"
-    lines = text.split("\r\n")
-    if not len(lines) - 1 == text.count("\n") == text.count("\r"):
-        raise SipParseError("a carriage return or line feed alone in the headers")
-    if len(lines) > MAX_HEADER_LINES:
+    start, *lines = text.split("\r\n")
+    if len(lines) >= MAX_HEADER_LINES:
         raise SipParseError("too many header lines", 513)
-    if len(head) > MAX_LINE_CHARS and max(map(len, lines)) > MAX_LINE_CHARS:
+    if len(text) > MAX_LINE_CHARS and max(map(len, (start, *lines))) > MAX_LINE_CHARS:
         raise SipParseError("a header line is too long", 513)
     table = _read_headers(lines)
     if table is None:
-        lines = _folds.sub(" ", text).split("\r\n")
-        if max(map(len, lines)) > MAX_LINE_CHARS:
+        start, *lines = _folds.sub(" ", text).split("\r\n")
+        if max(map(len, (start, *lines))) > MAX_LINE_CHARS:
             raise SipParseError("a header line is too long", 513)
         table = _read_headers(lines) or ([], {}, {})
     headers, first, faults = table
-    start = lines[0]
     message: Request | Response
     if start[:4].upper() == "SIP/":
-        message = _read_status_line(start, headers, body, charset)
+        status, reason = _read_status_line(start)
+        message = Response(status, reason, headers, body, charset)
         method = None
     else:
-        method, _, rest = start.partition(" ")
-        uri, _, version = rest.rpartition(" ")
+        method, uri, version = _read_request_line(start)
         message = Request(method, uri, headers, body, charset)
         try:
             check_request_line(method, uri, version)
@@ -203,23 +205,27 @@ def _read(head: bytes, body: bytes) -> Request | Response:
 
 def _read_headers(lines: list[str]) -> _Table | None:
     """The header table, the first value of each name, the faults by name; None if lines are folded."""
-    headers: list[tuple[str, str]] = []
-    first: dict[str, str] = {}
     faults: dict[str, SipParseError] = {}
-    remembered = _good_lines.get
-    for line in lines[1:]:
-        header = remembered(line)
+    found = list(map(_good_lines.get, lines))
+    for at, header in enumerate(found):
         if header is None:
+            line = lines[at]
             if line[:1] in {" ", "\t"}:
                 return None
-            header = _read_header(line, faults)
-        name = header[0]
-        headers.append(header)
-        if name not in first:
-            first[name] = header[1]
-        elif name in SINGLE_HEADERS:
-            faults[name] = SipParseError(f"{name} stands more than once")
+            found[at] = _read_header(line, faults)
+    headers = cast(list[tuple[str, str]], found)
+    first = dict(reversed(headers))
+    if len(first) != len(headers):
+        _find_doubles(headers, faults)
     return headers, first, faults
+
+
+def _find_doubles(headers: list[tuple[str, str]], faults: dict[str, SipParseError]) -> None:
+    seen: set[str] = set()
+    for name, _ in headers:
+        if name in seen and name in SINGLE_HEADERS:
+            faults[name] = SipParseError(f"{name} stands more than once")
+        seen.add(name)
 
 
 _good_lines: dict[str, tuple[str, str]] = {}
@@ -230,6 +236,8 @@ _LONGEST_GOOD_LINE: Final = 256
 
 def _read_header(line: str, faults: dict[str, SipParseError]) -> tuple[str, str]:
     """Canonical name and value of one line; what is wrong with it goes to `faults`."""
+    if "\r" in line or "\n" in line:
+        raise SipParseError(_LONE_BREAK)
     raw, _, value = line.partition(":")
     found = _KNOWN.get(raw)
     value = value.strip(" \t")
@@ -261,23 +269,37 @@ def _read_name(line: str, faults: dict[str, SipParseError]) -> str:
     return canonical_name(name)
 
 
-def _read_status_line(start: str, headers: list[tuple[str, str]], body: bytes, charset: str) -> Response:
+@lru_cache(maxsize=KEPT)
+def _read_request_line(start: str) -> tuple[str, str, str]:
+    """Method, URI and version, not checked yet."""
+    if "\r" in start or "\n" in start:
+        raise SipParseError(_LONE_BREAK)
+    method, _, rest = start.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    return method, uri, version
+
+
+@lru_cache(maxsize=KEPT)
+def _read_status_line(start: str) -> tuple[int, str]:
+    if "\r" in start or "\n" in start:
+        raise SipParseError(_LONE_BREAK)
     version, _, rest = start.partition(" ")
     status, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0":
         raise SipParseError(f"SIP version not supported: {excerpt(version)}", 505, code="sip-version")
     if len(status) != 3 or not (status.isascii() and status.isdigit()) or not "100" <= status <= "699":
         raise SipParseError(f"not a status: {excerpt(status)}")
-    return Response(int(status), reason, headers, body, charset)
+    return int(status), reason
 
 
 def _check_whole(
     message: Message, first: dict[str, str], method: str | None, faults: dict[str, SipParseError]
 ) -> None:
     """What no single header shows: presence, methods that agree, the length of the body."""
-    for name in _MANDATORY:
-        if name not in first:
-            faults.setdefault(name, SipParseError(f"{name} is missing"))
+    if not ("Via" in first and "From" in first and "To" in first and "Call-ID" in first and "CSeq" in first):
+        for name in _MANDATORY:
+            if name not in first:
+                faults.setdefault(name, SipParseError(f"{name} is missing"))
     if method is not None and "CSeq" not in faults and first["CSeq"].split()[-1] != method:
         faults["method"] = SipParseError("the methods of CSeq and start line differ")
     length = first.get("Content-Length")

@@ -78,7 +78,7 @@ class Runner:
         self._by_dialog: dict[Key, ServerTransaction] = {}  # with the latest 2xx to INVITE of ours
         self._by_merge: dict[Key, ServerTransaction] = {}
         self._by_flow: dict[Flow, set[Transaction]] = {}
-        self._timers: Timers[Transaction, Input] = Timers()
+        self.timers: Timers[Transaction, Input] = Timers()
         self._message: Any = None  # what the move is about; each action knows its type
         self._flow: Flow | None = None
         self._size = 0  # octets of the message being received
@@ -110,11 +110,13 @@ class Runner:
         }
 
     def _move(self, tx: Transaction, happened: Input, now: float, message: Message | None = None) -> None:
-        tx.state, actions = look_up(tx.moves, tx.state, happened)
+        move = tx.moves.get((tx.state, happened))
+        tx.state, actions = move if move is not None else look_up(tx.moves, tx.state, happened)
         self._now = now
         self._message = message
+        perform = self._perform
         for action in actions:
-            self._perform[action](tx)
+            perform[action](tx)
 
     def _resend(self, tx: Transaction) -> None:
         if tx.sent:
@@ -141,10 +143,10 @@ class Runner:
         tx.interval *= 2
         if tx.state is not State.CALLING and tx.interval > self._t2:
             tx.interval = self._t2
-        tx.repeat = self._timers.set(self._now + tx.interval, tx, Input.RESEND_DUE)
+        tx.repeat = self.timers.set(self._now + tx.interval, tx, Input.RESEND_DUE)
 
     def _slow_down(self, tx: Transaction) -> None:
-        tx.repeat = self._timers.set(self._now + self._t2, tx, Input.RESEND_DUE)
+        tx.repeat = self.timers.set(self._now + self._t2, tx, Input.RESEND_DUE)
 
     def _repeat(self, tx: Transaction) -> None:
         if not tx.flow.reliable:
@@ -152,28 +154,28 @@ class Runner:
 
     def _repeat_always(self, tx: Transaction) -> None:
         tx.interval = self._t1
-        tx.repeat = self._timers.set(self._now + self._t1, tx, Input.RESEND_DUE)
+        tx.repeat = self.timers.set(self._now + self._t1, tx, Input.RESEND_DUE)
 
     def _keep_ringing(self, tx: ServerTransaction) -> None:
         self._stop_repeat(tx)
         if tx.last_status > 100:
-            tx.repeat = self._timers.set(self._now + RING_AGAIN_S, tx, Input.RESEND_DUE)
+            tx.repeat = self.timers.set(self._now + RING_AGAIN_S, tx, Input.RESEND_DUE)
 
     def _stop(self, tx: Transaction) -> None:
         self._stop_repeat(tx)
         if tx.limit is not None:
-            self._timers.cancel(tx.limit)
+            self.timers.cancel(tx.limit)
             tx.limit = None
 
     def _stop_repeat(self, tx: Transaction) -> None:
         if tx.repeat is not None:
-            self._timers.cancel(tx.repeat)
+            self.timers.cancel(tx.repeat)
             tx.repeat = None
 
     def _linger(self, tx: Transaction) -> None:
         stay_s = linger_s(tx.moves, tx.state, tx.flow.reliable, self._t1, self._t4)
         if stay_s > 0:
-            tx.limit = self._timers.set(self._now + stay_s, tx, Input.LIMIT_DUE)
+            tx.limit = self.timers.set(self._now + stay_s, tx, Input.LIMIT_DUE)
         else:
             self._move(tx, Input.LIMIT_DUE, self._now)
 
@@ -270,7 +272,7 @@ class Runner:
         tx.sent = tx.request.to_bytes()
         self.out.append((tx.flow, tx.sent))
         self._repeat(tx)
-        tx.limit = self._timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
+        tx.limit = self.timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
 
     def _release_cancel(self, tx: ClientTransaction) -> None:
         if tx.cancel_headers is None:
@@ -281,4 +283,4 @@ class Runner:
         cancelling = ClientTransaction(cancel, tx.flow, (tx.key[0], "CANCEL"), None, tx.sent_by)
         cancelling.is_cancel = True
         self._start_client(cancelling, self._now)
-        tx.limit = self._timers.set(self._now + 64 * self._t1, tx, Input.LIMIT_DUE)
+        tx.limit = self.timers.set(self._now + 64 * self._t1, tx, Input.LIMIT_DUE)

@@ -59,6 +59,9 @@ class Negotiated(msgspec.Struct, frozen=True):
     ptime_ms: int = 20
     """What the other side would like to get."""
     remote_rtcp_port: int | None = None
+    """Where the other side takes RTCP; None: at the next port."""
+    mux: bool = False
+    """RTCP goes by the port of RTP, both ways (RFC 5761)."""
     own_digits_payload: int | None = None
     """What our offer called telephone-event: the answerer may call it otherwise, and then sends by our
     number and is sent by its own (RFC 3264 §5.1, §6.1)."""
@@ -76,16 +79,18 @@ def offer(
     version: int = 1,
     digits: bool = True,
     keys: Keys | None = None,
+    mux: bool = False,
 ) -> SessionDescription:
     """Our offer of one audio stream at `host`:`port`, codecs by preference, digits by RFC 4733.
 
-    `version` must grow by one with each changed description of a session (RFC 3264 §8).
+    `version` must grow by one with each changed description of a session (RFC 3264 §8). `mux`: it is agreed
+    on already that RTCP shares the port.
     """
     payloads = _our_payloads(tuple(codecs), digits)
     if keys is None:
-        terms = _describe(payloads, direction)
+        terms = _describe(payloads, direction, mux=mux)
     else:
-        terms = with_keys(_describe(payloads, direction, keys.protocol), keys.offer())
+        terms = with_keys(_describe(payloads, direction, keys.protocol, mux=mux), keys.offer())
     return SessionDescription(
         Origin("-", session_id, version, host), host, media=[Media("audio", port, terms)]
     )
@@ -103,13 +108,13 @@ def _our_payloads(codecs: tuple[str, ...], digits: bool) -> Encodings:
 
 
 @lru_cache(maxsize=1024)
-def _describe(payloads: Encodings, direction: str, protocol: str = PLAIN) -> Terms:
+def _describe(payloads: Encodings, direction: str, protocol: str = PLAIN, *, mux: bool = False) -> Terms:
     lines: list[tuple[str, str | None]] = []
     for number, encoding in payloads:
         lines.append(("rtpmap", f"{number} {encoding}"))
         if encoding.startswith(DIGITS):
             lines.append(("fmtp", f"{number} 0-16"))
-    lines += [("ptime", "20"), (direction, None)]
+    lines += [("ptime", "20"), (direction, None), *([("rtcp-mux", None)] if mux else [])]
     return terms_of(protocol, tuple([str(number) for number, _ in payloads]), tuple(lines))
 
 
@@ -139,7 +144,8 @@ def answer(
     )
     ours = _common(direction, remote_offer.direction_of(taken))
     agreed = keys.answer(taken.terms.crypto) if keys is not None and encrypted else None
-    terms = _describe(payloads, ours, taken.terms.protocol)
+    mux = _may_mux(taken, payloads)
+    terms = _describe(payloads, ours, taken.terms.protocol, mux=mux)
     if agreed is not None:
         terms = with_keys(terms, (agreed.ours,))
     described = SessionDescription(Origin("-", session_id, version, host), host)
@@ -149,7 +155,12 @@ def answer(
         else:
             refused = terms_of(media.terms.protocol, media.terms.formats, ())
             described.media.append(Media(media.kind, 0, refused))
-    return described, _negotiated(remote_offer, taken, payloads, ours, agreed=agreed)
+    return described, _negotiated(remote_offer, taken, payloads, ours, agreed=agreed, mux=mux)
+
+
+def _may_mux(offered: Media, payloads: Encodings) -> bool:
+    """Whether RTCP may share the port: it is offered, and no payload type looks like RTCP (RFC 5761 §4)."""
+    return offered.terms.mux and not any(64 <= number <= 95 for number, _ in payloads)
 
 
 def _take(
@@ -206,7 +217,8 @@ def read_answer(
                 "the answer has no SRTP by a key that we offered, and plain audio is not taken"
             )
         direction = _common(our_offer.direction_of(ours), answered.direction_of(theirs))
-        return _negotiated(answered, theirs, payloads, direction, ours.terms.encodings, agreed)
+        mux = ours.terms.mux and theirs.terms.mux
+        return _negotiated(answered, theirs, payloads, direction, ours.terms.encodings, agreed, mux)
     raise Incompatible("our offer had no audio stream")
 
 
@@ -238,6 +250,7 @@ def _common(ours: str, theirs: str) -> str:
     return "recvonly" if receive else "inactive"
 
 
+@lru_cache(maxsize=1024)
 def _checked_host(host: str | None) -> str:
     """A unicast IP address as text; Incompatible for names and multicast, which we never send to."""
     if host is not None and _unicast_ip4(host):
@@ -258,6 +271,7 @@ def _negotiated(
     direction: str,
     offered: Encodings = (),
     agreed: Agreed | None = None,
+    mux: bool = False,
 ) -> Negotiated:
     """`offered`: our encodings, where they were the offer."""
     host = _checked_host(theirs.host_of(media))
@@ -273,6 +287,7 @@ def _negotiated(
         receive=direction in {"sendrecv", "recvonly"},
         ptime_ms=media.terms.ptime or 20,
         remote_rtcp_port=media.terms.rtcp_port,
+        mux=mux,
         protocol=media.terms.protocol,
         crypto=agreed,
     )

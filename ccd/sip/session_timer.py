@@ -10,7 +10,7 @@ time; who does not takes the far end for gone a while before its end. Sans-IO: `
 
 import re
 from collections.abc import Iterable
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
@@ -146,7 +146,7 @@ def hear(request: Request, response: Response, policy: Policy) -> Agreed | None:
     return Agreed(max(said.seconds, SOONEST_S), True)
 
 
-class Standing(Enum):
+class Standing(StrEnum):
     """Where a session stands."""
 
     OFF = "off"
@@ -157,7 +157,7 @@ class Standing(Enum):
     OVER = "over"
 
 
-class Turn(Enum):
+class Turn(StrEnum):
     """What happens to a session."""
 
     AGREED_OURS = "agreed that we refresh"
@@ -181,7 +181,7 @@ MOVES: dict[tuple[Standing, Turn], Standing] = {
 }
 
 
-class Step(Enum):
+class Step(StrEnum):
     """What is to be done now."""
 
     NOTHING = "nothing"
@@ -232,7 +232,7 @@ class SessionTimer:
         """When `expire` has something to do; None: never."""
         if self.state is Standing.OURS:
             return min(self._asks, self._ends)
-        return self._ends if self.state in {Standing.ASKING, Standing.THEIRS} else None
+        return self._ends if self.state is Standing.ASKING or self.state is Standing.THEIRS else None
 
     def expire(self, now: float) -> Step:
         """What is due at `now`."""

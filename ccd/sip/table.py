@@ -4,18 +4,25 @@ Headers are always changed through the methods (`add`, `set`, `remove`, `prepend
 `headers` list itself; typed values are made when first asked for and kept until a header changes.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-from ccd.sip.address import Address, read_seconds
-from ccd.sip.grammar import TOKEN, SipParseError, excerpt, is_token, split_list, without_breaks
-from ccd.sip.headers import LIST_HEADERS, NAMES, CSeq, Via, canonical_name
+from ccd.sip.address import Address, read_address, read_seconds, read_tag
+from ccd.sip.grammar import SipParseError, excerpt, is_token, split_list, without_breaks
+from ccd.sip.headers import (
+    CANONICAL_NAMES,
+    LIST_HEADERS,
+    NAMES,
+    CSeq,
+    Hop,
+    Via,
+    canonical_name,
+    read_cseq,
+    read_hop,
+)
 
 STAR: Final = "*"
 """What `Contact: *` stands for: all bindings (RFC 3261 §10.2.2)."""
-
-_token = re.compile(TOKEN).fullmatch
 
 Parsed = TypeVar("Parsed")
 Headers = Iterable[tuple[str, str]]
@@ -44,18 +51,19 @@ class Message:
         first = self._first
         if first is None:
             first = self._first = dict(reversed(self.headers))
-        value = first.get(name)
-        if value is None and name not in NAMES:
-            return first.get(canonical_name(name))
-        return value if value is not None else first.get(NAMES[name])
+        return first.get(name if name in CANONICAL_NAMES else canonical_name(name))
 
     def get_all(self, name: str) -> list[str]:
         """All values of a header in order; list headers (Via, Contact, Allow…) split into elements."""
-        name = NAMES.get(name) or canonical_name(name)
-        if self._first is not None and name not in self._first:
+        if name not in CANONICAL_NAMES:
+            name = canonical_name(name)
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self.headers))
+        if name not in first:
             return []
         values = [value for header, value in self.headers if header == name]
-        if name not in LIST_HEADERS:
+        if name not in LIST_HEADERS or (len(values) == 1 and values[0] and "," not in values[0]):
             return values
         return [part for value in values if value for part in split_list(value, strict=False)]
 
@@ -69,18 +77,33 @@ class Message:
         self.headers.append((good_name(name), without_breaks(value)))
         self._changed()
 
+    def extend(self, headers: Headers) -> None:
+        """Append several headers; ValueError as for `add`."""
+        self.headers += good_headers(headers)
+        self._changed()
+
     def prepend(self, name: str, value: str) -> None:
         """Put a header before all others (a new top Via, Route or Record-Route)."""
         self.headers.insert(0, (good_name(name), without_breaks(value)))
         self._changed()
 
+    def set_via(self, value: str) -> None:
+        """Replace all Vias by one, the first of all headers; `value` is of our own making."""
+        self.headers = [("Via", value), *[header for header in self.headers if header[0] != "Via"]]
+        self._changed()
+
     def set(self, name: str, value: str) -> None:
         """Replace all headers of that name by one, in the place of the first."""
         name = good_name(name)
-        without_breaks(value)
-        at = next((i for i, (header, _) in enumerate(self.headers) if header == name), len(self.headers))
-        self.remove(name)
-        self.headers.insert(at, (name, value))
+        header = (name, without_breaks(value))
+        places = [at for at, (known, _) in enumerate(self.headers) if known == name]
+        if places:
+            self.headers[places[0]] = header
+            for at in reversed(places[1:]):
+                del self.headers[at]
+        else:
+            self.headers.append(header)
+        self._changed()
 
     def remove(self, name: str) -> None:
         """Take out all headers of that name; nothing happens if there is none."""
@@ -143,62 +166,56 @@ class Message:
 
     @property
     def from_(self) -> Address:
-        return self._typed("From", Address.parse)
+        return self._typed("From", read_address)
 
     @property
     def to(self) -> Address:
-        return self._typed("To", Address.parse)
+        return self._typed("To", read_address)
+
+    # These are asked for many times a message: no call more than it takes.
 
     @property
     def from_tag(self) -> str | None:
         """The tag of From, as `from_.tag`; the usual shape is read without making an Address."""
-        return self._tag("From", "tag of From")
+        text = self._first.get("From") if self._first is not None else self.get("From")
+        if text is None:
+            raise SipParseError("From is missing")
+        return read_tag(text)
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, as `to.tag`."""
-        return self._tag("To", "tag of To")
-
-    def _tag(self, name: str, kept: str) -> str | None:
-        cache = self._cache
-        if kept in cache:
-            tag: str | None = cache[kept]
-            return tag
-        tag = cache[kept] = self._read_tag(name)
-        return tag
-
-    def _read_tag(self, name: str) -> str | None:
-        text = self.get(name)
+        text = self._first.get("To") if self._first is not None else self.get("To")
         if text is None:
-            raise SipParseError(f"{name} is missing")
-        _, bracket, tail = text.rpartition(">")
-        if bracket and not tail:
-            return None
-        if bracket and tail[:5] == ";tag=" and _token(tail, 5):
-            return tail[5:]
-        return self._typed(name, Address.parse).tag
+            raise SipParseError("To is missing")
+        return read_tag(text)
+
+    @property
+    def hop(self) -> Hop:
+        """What the top Via says of who sent the message to us."""
+        text = self._first.get("Via") if self._first is not None else self.get("Via")
+        if text is None:
+            raise SipParseError("Via is missing")
+        return read_hop(text)
 
     @property
     def branch(self) -> str | None:
         """The branch of the top Via, as `via.branch`."""
-        text = (self._first or {}).get("Via") or self.get("Via")
-        if text is None:
-            raise SipParseError("Via is missing")
-        head, found, rest = text.partition(";branch=")
-        branch = rest.partition(";")[0]
-        plain = found and "," not in head and '"' not in head and ";branch" not in head.lower()
-        return branch if plain and _token(branch) else self.via.branch
+        return self.hop.branch
 
     @property
     def call_id(self) -> str:
-        value = self.get("Call-ID")
+        value = self._first.get("Call-ID") if self._first is not None else self.get("Call-ID")
         if not value:
             raise SipParseError("Call-ID is missing")
         return value
 
     @property
     def cseq(self) -> CSeq:
-        return self._typed("CSeq", CSeq.parse)
+        text = self._first.get("CSeq") if self._first is not None else self.get("CSeq")
+        if text is None:
+            raise SipParseError("CSeq is missing")
+        return read_cseq(text)
 
     @property
     def contact_is_star(self) -> bool:
@@ -207,15 +224,18 @@ class Message:
     @property
     def contacts(self) -> list[Address]:
         """All Contact addresses; empty if there is none, and for `Contact: *` (see `contact_is_star`)."""
-        return [] if self.contact_is_star else self._typed_list("Contact", Address.parse)
+        found: list[Address] | None = self._cache.get("Contact")
+        if found is not None:
+            return found
+        return [] if self.contact_is_star else self._typed_list("Contact", read_address)
 
     @property
     def route(self) -> list[Address]:
-        return self._typed_list("Route", Address.parse)
+        return self._typed_list("Route", read_address)
 
     @property
     def record_route(self) -> list[Address]:
-        return self._typed_list("Record-Route", Address.parse)
+        return self._typed_list("Record-Route", read_address)
 
     @property
     def expires(self) -> int | None:
@@ -240,10 +260,12 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is written here and nowhere else."""
-        lines = [self.start_line()]
-        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode(self.charset, "replace") + self.body
+        text = "\r\n".join([self.start_line(), *map(": ".join, self.headers)])
+        if "\r\nContent-Length: " in text:  # only in what was received
+            kept = [header for header in self.headers if header[0] != "Content-Length"]
+            text = "\r\n".join([self.start_line(), *map(": ".join, kept)])
+        end = f"\r\nContent-Length: {len(self.body)}\r\n\r\n"
+        return f"{text}{end}".encode(self.charset, "replace") + self.body
 
     __bytes__ = to_bytes
 
@@ -253,8 +275,9 @@ class Message:
 
 def good_name(name: str) -> str:
     """The canonical form of a header name of ours; ValueError if it is no token."""
-    if name in NAMES:
-        return NAMES[name]
+    known = NAMES.get(name)
+    if known is not None:
+        return known
     if not is_token(name):
         raise ValueError(f"not a header name: {excerpt(name)}")
     return canonical_name(name)
@@ -262,4 +285,6 @@ def good_name(name: str) -> str:
 
 def good_headers(headers: Headers) -> list[tuple[str, str]]:
     """Headers of ours with canonical names; ValueError on a line break or a name that is no token."""
-    return [(good_name(name), without_breaks(value)) for name, value in headers]
+    good = [(NAMES.get(name) or good_name(name), value) for name, value in headers]
+    without_breaks("".join([value for _, value in good]))
+    return good

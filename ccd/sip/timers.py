@@ -6,7 +6,10 @@ heap as a husk and is dropped when it comes up, or when husks are more than half
 
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import Generic, TypeVar
+
+import msgspec
 
 Target = TypeVar("Target")
 What = TypeVar("What")
@@ -15,15 +18,12 @@ _FEW = 256
 """Husks that are not worth a sweep."""
 
 
-class Entry(Generic[Target, What]):
+class Entry(msgspec.Struct, Generic[Target, What], eq=False):
     """One deadline; `live` until it came due or was cancelled."""
 
-    __slots__ = ("at", "target", "what")
-
-    def __init__(self, at: float, target: Target, what: What) -> None:
-        self.at = at
-        self.target: Target | None = target
-        self.what = what
+    at: float
+    target: Target | None
+    what: What
 
     @property
     def live(self) -> bool:
@@ -33,12 +33,14 @@ class Entry(Generic[Target, What]):
 class Timers(Generic[Target, What]):
     """A heap of entries with lazy deletion. Times are seconds on the caller's clock."""
 
-    __slots__ = ("_heap", "_husks", "_serial")
+    __slots__ = ("_heap", "_husks", "_serial", "soonest")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Entry[Target, What]]] = []
         self._serial = 0
         self._husks = 0
+        self.soonest = inf
+        """No deadline comes before this; what was cancelled may stand in it."""
 
     def __len__(self) -> int:
         return len(self._heap) - self._husks
@@ -48,6 +50,8 @@ class Timers(Generic[Target, What]):
         entry: Entry[Target, What] = Entry(at, target, what)
         self._serial += 1
         heappush(self._heap, (at, self._serial, entry))
+        if at < self.soonest:  # noqa: PLR1730  a call to min costs more than the rest
+            self.soonest = at
         return entry
 
     def cancel(self, entry: Entry[Target, What]) -> None:
@@ -66,9 +70,11 @@ class Timers(Generic[Target, What]):
         heap = self._heap
         while heap:
             if heap[0][2].target is not None:
-                return heap[0][0]
+                self.soonest = heap[0][0]
+                return self.soonest
             heappop(heap)
             self._husks -= 1
+        self.soonest = inf
         return None
 
     def due(self, now: float) -> Iterator[tuple[Target, What]]:
@@ -84,3 +90,4 @@ class Timers(Generic[Target, What]):
                 continue
             entry.target = None
             yield target, entry.what
+        self.soonest = self._heap[0][0] if self._heap else inf

@@ -5,13 +5,14 @@ them escaped again.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import quote as percent
 from urllib.parse import unquote as unpercent
 
 import msgspec
 
-from ccd.sip.grammar import ABSOLUTE_URI, SIP_URI, TEL_URI, URI_PARAM, SipParseError, excerpt
+from ccd.sip.grammar import ABSOLUTE_URI, KEPT, SIP_URI, TEL_URI, URI_PARAM, SipParseError, excerpt
 
 Params = dict[str, str | None]
 
@@ -34,7 +35,8 @@ def _decode(text: str) -> str:
 
 
 def _encode(text: str, safe: str) -> str:
-    return percent(text, safe=safe, errors="replace")
+    plain = text.isascii() and text.isalnum()  # most users, and nothing in them to be escaped
+    return text if plain else percent(text, safe=safe, errors="replace")
 
 
 def check_host(text: str) -> str:
@@ -71,7 +73,7 @@ def _format_params(params: Params) -> str:
     return "".join(out)
 
 
-class SipUri(msgspec.Struct, eq=False):
+class SipUri(msgspec.Struct, eq=False, frozen=True):
     """`sip:user:password@host:port;params?headers`. Equal as RFC 3261 §19.1.4 says."""
 
     scheme: str = "sip"
@@ -138,7 +140,7 @@ def _same_headers(mine: dict[str, str], theirs: dict[str, str]) -> bool:
     return {k.lower(): v for k, v in mine.items()} == {k.lower(): v for k, v in theirs.items()}
 
 
-class TelUri(msgspec.Struct, eq=False):
+class TelUri(msgspec.Struct, eq=False, frozen=True):
     """`tel:number;params` (RFC 3966). The number is kept as written; `digits` is for comparing."""
 
     number: str
@@ -197,8 +199,13 @@ class AbsoluteUri(msgspec.Struct, frozen=True):
 Uri = SipUri | TelUri | AbsoluteUri
 
 
+@lru_cache(maxsize=KEPT)
 def parse_uri(text: str) -> Uri:
-    """The URI in `text` (no brackets, no surrounding space); SipParseError if it breaks its grammar."""
+    """The URI in `text` (no brackets, no surrounding space); SipParseError if it breaks its grammar.
+
+    Kept, because phones and trunks name the same Contact call after call: its `params` and `headers` are
+    others' too, and not to be changed.
+    """
     match = SIP_URI.fullmatch(text)
     if match is not None:
         scheme, user, password, host, port, params, headers = match.groups()

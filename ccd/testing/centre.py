@@ -222,6 +222,12 @@ class SimulatedCentre:
         self._drain()
         return leg
 
+    def replace(self, device: str, other: str) -> str:
+        """An agent's phone asks to be in the place of another leg; its own leg."""
+        leg = self.voice.replace(device, other)
+        self._drain()
+        return leg
+
     # -- customers ---------------------------------------------------------------------------------
 
     def call(

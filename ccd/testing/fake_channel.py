@@ -31,6 +31,7 @@ from ccd.model.facts import (
     RecordingEnded,
     SecretCollected,
     SecretsCompared,
+    TakeOverAsked,
     TextDelivered,
     TextFailed,
     TextReceived,
@@ -53,14 +54,31 @@ class LegState(StrEnum):
 class FakeLeg:
     """What the channel knows of one live leg."""
 
-    __slots__ = ("barge", "dial", "id", "kind", "music", "owner", "peer", "play", "secret", "seen", "state")
+    __slots__ = (
+        "barge",
+        "device",
+        "dial",
+        "id",
+        "kind",
+        "music",
+        "owner",
+        "peer",
+        "play",
+        "secret",
+        "seen",
+        "state",
+    )
 
-    def __init__(self, leg: str, kind: LegKind, state: LegState, dial: do.DialLeg | None = None) -> None:
+    def __init__(
+        self, leg: str, kind: LegKind, state: LegState, dial: do.DialLeg | None = None, device: str = ""
+    ) -> None:
         self.id = leg
         self.kind = kind
         self.state = state
         self.dial = dial
         """The command that opened it; None for a leg that arrived."""
+        self.device = device
+        """The agent's phone that it came from; empty: another leg."""
         self.play = ""
         """Prompt or tone that plays."""
         self.barge = False
@@ -169,8 +187,14 @@ class FakeChannel:
 
     def dial_from(self, device: str, target: str) -> str:
         """An agent's phone dials; the new leg's id."""
-        leg = self._open(LegState.ARRIVED)
+        leg = self._open(LegState.ARRIVED, device)
         self._tell(AgentDialled(leg, device, target))
+        return leg
+
+    def replace(self, device: str, other: str) -> str:
+        """An agent's phone asks to be in the place of another leg; its own leg."""
+        leg = self._open(LegState.ARRIVED, device)
+        self._tell(TakeOverAsked(leg, device, other))
         return leg
 
     def ring(self, leg: str, early_media: bool = False) -> None:
@@ -263,9 +287,9 @@ class FakeChannel:
             raise Refused("leg.unknown", f"{self._name} has no live leg {leg!r}")
         return one
 
-    def _open(self, state: LegState) -> str:
+    def _open(self, state: LegState, device: str = "") -> str:
         leg = f"{self._name}:{self._chance.token()}"
-        self.legs[leg] = FakeLeg(leg, self.kind, state)
+        self.legs[leg] = FakeLeg(leg, self.kind, state, device=device)
         return leg
 
     def _tell(self, fact: AnyFact) -> None:
@@ -278,7 +302,7 @@ class FakeChannel:
         one = self.legs.get(command.leg)
         if one is not None and one.state is LegState.ARRIVED:
             one.state = LegState.ANSWERED
-            self._tell(LegAnswered(command.leg))
+            self._tell(LegAnswered(command.leg, one.device))
 
     def _release(self, command: do.ReleaseLeg) -> None:
         if command.leg in self.legs:

@@ -23,8 +23,8 @@ from ccd.voice.diverted import diverted_from
 from ccd.voice.extensions import not_supported, unknown_to_us
 from ccd.voice.incoming import IncomingLeg
 from ccd.voice.numbers import number_of
-from ccd.voice.referring import leg_of, read_replaces
 from ccd.voice.refusing import warning
+from ccd.voice.replacing import replaced_by
 from ccd.voice.securing import wanted
 from ccd.voice.trunk import Trunk
 
@@ -50,8 +50,8 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         retry = (("Retry-After", str(channel.settings.sip.retry_after_s)),)
         stack.dismiss(event.tx, 503, headers=retry)  # a flood must not fill the table of transactions either
         return
-    if request.get("Replaces"):
-        _refuse_replacing(channel, event)
+    replaced = replaced_by(channel, event, device) if request.get("Replaces") else ""
+    if request.get("Replaces") and not replaced:
         return
     if not request.contacts:
         stack.reply(event.tx, 400, reason="Contact Missing")
@@ -85,21 +85,10 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     channel.remember_call(request.call_id, leg.id)
     if trunk is not None:
         _post_arrival(channel, leg, request, trunk)
+    elif replaced:
+        channel.post(facts.TakeOverAsked(leg.id, device, replaced))
     else:
         channel.post(facts.AgentDialled(leg.id, device, _dialled(channel, request)))
-
-
-def _refuse_replacing(channel: "VoiceChannel", event: RequestArrived) -> None:
-    """An INVITE that is to take another call's place (RFC 3891 §3): 400 and 481 where it names none, and
-    where it names one, that we do not do that (who transfers sends us a REFER instead)."""
-    stack, values = channel.stack, event.request.get_all("Replaces")
-    replaces = read_replaces(values[0]) if len(values) == 1 else None
-    if replaces is None or event.request.get("Join"):
-        stack.reply(event.tx, 400, reason="Replaces Unclear")
-    elif not leg_of(channel, replaces):
-        stack.reply(event.tx, 481)
-    else:
-        stack.reply(event.tx, 603, reason="Taking Over A Call By INVITE Is Not Supported")
 
 
 def _trunk_of(channel: "VoiceChannel", event: RequestArrived) -> Trunk | None:

@@ -307,19 +307,16 @@ class VoiceChannel:
         """200 OK (or 180, 183), with SDP where `body` is not empty; the proxies that want to stay in the path
         stand in it (§12.1.1)."""
         response = Response.to_request(tx.request, status, None, tx.to_tag)
-        for hop in tx.request.get_all("Record-Route"):
-            response.add("Record-Route", hop)
-        for name, value in self.contact_header(leg):
-            response.add(name, value)
-        response.add("Allow", ALLOW)
-        response.add("Supported", PHONES_SUPPORTED if leg.device else SUPPORTED)
-        if status == 200:
-            for name, value in leg.liveness.answer(tx.request) if leg.liveness is not None else ():
-                response.add(name, value)
-        for name, value in headers:
-            response.add(name, value)
+        added = [("Record-Route", hop) for hop in tx.request.get_all("Record-Route")]
+        added += self.contact_header(leg)
+        added += (("Allow", ALLOW), ("Supported", PHONES_SUPPORTED if leg.device else SUPPORTED))
+        if status == 200 and leg.liveness is not None:
+            added += leg.liveness.answer(tx.request)
+        added += headers
         if body:
-            response.set_body(body, "application/sdp")
+            added.append(("Content-Type", "application/sdp"))
+            response.body = body
+        response.extend(added)
         self.stack.respond(tx, response)
         return response
 

@@ -10,7 +10,7 @@ import dns.rdatatype
 import dns.resolver
 
 from ccd.errors import TryLater
-from ccd.voice.locating import AGAIN_S, Found, Srv
+from ccd.voice.locating import AGAIN_S, Found, Naptr, Srv
 
 ANSWER_S = 4.0
 """All servers, all tries."""
@@ -34,6 +34,20 @@ class DnsRecords:
             for each in answer.rrset
         )
         return records, float(answer.rrset.ttl)
+
+    async def pointers(self, name: str) -> tuple[Naptr, ...]:
+        """NAPTR records."""
+        answer = await self._ask(name, dns.rdatatype.NAPTR)
+        return tuple(
+            Naptr(
+                each.order,
+                each.preference,
+                each.flags.decode("ascii", "replace"),
+                each.service.decode("ascii", "replace"),
+                each.replacement.to_text(omit_final_dot=True).strip("."),
+            )
+            for each in (answer.rrset if answer is not None and answer.rrset is not None else ())
+        )
 
     async def addresses(self, host: str, family: int) -> Found:
         """A (`family` 4) or AAAA (6)."""

@@ -52,6 +52,10 @@ class Stream(msgspec.Struct, frozen=True, omit_defaults=True):
     """Payload type of the telephone-events that come in, where it is another; None: the same."""
     srtp: Srtp | None = None
     """None: plain RTP. The same keys again: the streams go on under them."""
+    rtcp_port: int = 0
+    """Where the far end takes RTCP, at the same host; 0: at the port after that of RTP."""
+    mux: bool = False
+    """RTCP goes by the port of RTP, both ways (RFC 5761)."""
 
 
 class OpenLeg(MediaCommand, frozen=True):

@@ -169,7 +169,7 @@ class IncomingLeg(CallLeg):
             self.invite = None
             self._take_late_answer(request)
             if self.id in self.channel.legs:  # a bad SDP answer in the ACK ends it
-                self.channel.post(facts.LegAnswered(self.id))
+                self.channel.post(facts.LegAnswered(self.id, self.device))
             return
         super().on_ack(request)
 

@@ -308,8 +308,11 @@ class Watch:
         self._timers: Timers[Due, Any] = Timers()
 
     def set(self, at: float, target: Due, what: Any = None) -> Entry[Due, Any]:
-        entry = self._timers.set(at, target, what)
-        self._wake()
+        timers = self._timers
+        first = at < timers.soonest
+        entry = timers.set(at, target, what)
+        if first:
+            self._wake()
         return entry
 
     def cancel(self, entry: Entry[Due, Any]) -> None:

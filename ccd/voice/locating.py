@@ -3,7 +3,8 @@
 A host with a port, or an address, is what it says. A name without port is a service first: its SRV records
 name the servers with priority and weight; where there are none, the name itself is the server, on port 5060
 (5061 with TLS).
-NAPTR is not asked: the configuration says the protocol. Who asks the DNS is the port `Names`.
+The configuration says the protocol; where it does not, `pointing` finds it. Who asks the DNS is the port
+`Names`.
 """
 
 import asyncio
@@ -37,6 +38,17 @@ class Srv(msgspec.Struct, frozen=True):
     """The server's name, without the dot at its end; empty: the service is not offered."""
 
 
+class Naptr(msgspec.Struct, frozen=True):
+    """One NAPTR record (RFC 3403 §4.1), as far as SIP uses it."""
+
+    order: int
+    preference: int
+    flags: str
+    service: str
+    replacement: str
+    """The name to ask next, without the dot at its end."""
+
+
 class Found(msgspec.Struct, frozen=True):
     """Addresses of one name, and for how long they are good."""
 
@@ -45,10 +57,14 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Names(Protocol):
-    """Who knows the DNS. Both raise `TryLater` where it does not answer; nothing there is no error."""
+    """Who knows the DNS. All raise `TryLater` where it does not answer; nothing there is no error."""
 
     async def services(self, name: str) -> tuple[tuple[Srv, ...], float]:
         """SRV records of `_sip._udp.NAME` in any order, and their time to live in seconds."""
+        ...
+
+    async def pointers(self, name: str) -> tuple[Naptr, ...]:
+        """NAPTR records of a name in any order."""
         ...
 
     async def addresses(self, host: str, *, of_dns: bool) -> Found:
@@ -68,6 +84,8 @@ class Question(msgspec.Struct, frozen=True):
     protocol: str
     port: int | None = None
     """Given: no SRV is asked."""
+    named: str = ""
+    """The name to ask SRV of, where a NAPTR record gave one."""
 
     @property
     def address(self) -> str:
@@ -80,6 +98,8 @@ class Question(msgspec.Struct, frozen=True):
     @property
     def service(self) -> str:
         """The name to ask SRV of; empty: none is asked. A name without a dot is one of this network."""
+        if self.named:
+            return self.named
         plain = self.host.rstrip(".")
         if self.port is not None or "." not in plain:
             return ""
@@ -117,6 +137,10 @@ class Answer(msgspec.Struct, frozen=True):
     """How they were found, for people."""
     problem: str = ""
     """Why there are none, or what is wrong with those there are."""
+    protocol: str = ""
+    """By which transport, where the question left that open (`pointing`)."""
+    named: str = ""
+    """The name that SRV was asked of, where a NAPTR record gave it."""
 
 
 def at_address(question: Question) -> Answer | None:

@@ -13,7 +13,8 @@ import structlog
 from ccd.clock import Clock
 from ccd.ids import Chance
 from ccd.sip.timers import Timers
-from ccd.voice.locating import AGAIN_S, Answer, Names, Question, at_address, locate
+from ccd.voice.locating import AGAIN_S, Answer, Names, Question, at_address
+from ccd.voice.pointing import find
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,7 @@ class Locator:
         question = known.question
         try:
             async with asyncio.timeout(LOOK_UP_S):
-                answer = await locate(question, self._names, self._chance, known.answer)
+                answer = await find(question, self._names, self._chance, known.answer)
         except TimeoutError:
             answer = Answer((), AGAIN_S, problem=f"the DNS does not answer for {question.host}")
         except Exception as error:  # one odd record must not end the looking for all

@@ -127,7 +127,8 @@ class EmbeddedEngine:
 
     def take_port(self, near: str = "") -> tuple[str, int] | None:
         """A bound port on the worker of leg `near`, else on the one with the fewest legs."""
-        self._end_leases()
+        now = monotonic()
+        self._end_leases(now)
         link = self._of_leg.get(near)
         if link is None:
             candidates = [link for link in self._links if link.free]
@@ -137,7 +138,6 @@ class EmbeddedEngine:
         if not link.free:
             return None
         port = link.free.popleft()
-        now = monotonic()
         self._waiting[port] = now
         self._leased.append((now, port, link))
         self._of_port[port] = link
@@ -151,10 +151,10 @@ class EmbeddedEngine:
         if len(link.free) < max(LOW_PORTS, link.total // 4):
             link.ask_ports(max(MORE_PORTS, link.total // 2))
 
-    def _end_leases(self) -> None:
+    def _end_leases(self, now: float) -> None:
         """Ports that were taken long ago and never opened are free again."""
         leased, waiting = self._leased, self._waiting
-        limit = monotonic() - LEASE_S
+        limit = now - LEASE_S
         while leased and (leased[0][0] <= limit or leased[0][1] not in waiting):
             taken, port, link = leased.popleft()
             if waiting.get(port) == taken:
@@ -168,20 +168,22 @@ class EmbeddedEngine:
         """Pass one command to the worker of its leg."""
         if isinstance(command, OpenLeg):
             self._open(command)
-            return
-        if isinstance(command, Join):
+        elif isinstance(command, Join):
             self._join(command)
-            return
-        name = command.left if isinstance(command, Record) else command.leg
-        link = self._of_leg.get(name)
-        if link is None:
-            return
-        if isinstance(command, Record):
-            self._recordings[command.recording] = (command, link)
+        elif isinstance(command, Record):
+            link = self._of_leg.get(command.left)
+            if link is not None:
+                self._recordings[command.recording] = (command, link)
+                link.send(command)
         elif isinstance(command, CloseLeg):
-            del self._of_leg[name]
-            link.legs.discard(name)
-        link.send(command)
+            link = self._of_leg.pop(command.leg, None)
+            if link is not None:
+                link.legs.discard(command.leg)
+                link.send(command)
+        else:
+            link = self._of_leg.get(command.leg)
+            if link is not None:
+                link.send(command)
 
     def _open(self, command: OpenLeg) -> None:
         link = self._of_port.pop(command.port, None)

@@ -10,6 +10,7 @@ from ccd.media.g711 import check_codec
 from ccd.media.leg import Leg, Source
 from ccd.media.playout import Clip, Playout
 from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
+from ccd.voice import media_reports
 from ccd.voice.audio_files import SAY, Key, Library, keys_of, music_key
 from ccd.voice.engine import (
     CloseLeg,
@@ -57,7 +58,9 @@ class Legs:
         tell: Callable[[Any], None],
         speech: SpeechPlan | None = None,
         inband_dtmf: str = INBAND_OFF,
+        reported: media_reports.Heard | None = None,
     ) -> None:
+        """`reported` is given the RTCP that comes by the port of RTP."""
         self.pool = pool
         self.pace = Pace()
         self.upkeep = upkeep(self._lost)
@@ -69,6 +72,7 @@ class Legs:
         self._skipped: dict[str, str] = {}
         """Leg → why a text of what it hears now is left out."""
         self._inband_dtmf = inband_dtmf
+        self._reported = reported or media_reports.unheard
         self.recorder = Recorder(self.writing, self._recorded)
         self.legs: dict[str, Leg] = {}
         self.received = 0
@@ -153,6 +157,7 @@ class Legs:
                 address = (stream.host, stream.port)
             else:
                 self._tell(Trouble(f"leg {leg.name}: {stream.host!r} is no address for our RTP sockets"))
+        media_reports.take(port, stream, address, self._reported)
         leg.set_stream(codec, stream.payload, stream.digits, address, stream.send, stream.receive, now)
         leg.digits_in = leg.digits if stream.digits_in is None else stream.digits_in
         wished = self._inband_dtmf

@@ -18,6 +18,7 @@ from ccd.errors import PeerBroke
 from ccd.media.g711 import RATE
 from ccd.media.leg import FRAME_PACKET, Leg
 from ccd.media.packet import MAX_PACKET
+from ccd.voice import media_reports
 from ccd.voice.audio_files import Library
 from ccd.voice.engine import LegClosed
 from ccd.voice.media_legs import Legs
@@ -79,6 +80,7 @@ class MediaLoop:
             self._tell,
             begin.speech,
             begin.inband_dtmf,
+            self._reported,
         )
         if begin.encrypts:
             import_module("ccd.media.srtp")
@@ -177,15 +179,18 @@ class MediaLoop:
         if port is None:
             return
         try:
-            data, _source = port.rtcp.recvfrom(MAX_PACKET)
+            data = media_reports.read(port)
         except OSError:
             return
-        if port.secured is not None:
-            data = port.secured.srtp.open_rtcp(data)
+        self._reported(port, data, now)
+
+    def _reported(self, port: Port, data: bytes, now: float | None = None) -> None:
+        """RTCP came, by its own socket or by that of RTP."""
         if port.leg is None:
             self._stray += 1
-        else:
-            self._legs.upkeep.read(port.leg, data, now)
+            return
+        plain = media_reports.opened(port, data)
+        self._legs.upkeep.read(port.leg, plain, monotonic() if now is None else now)
 
     def _play(self, now: float) -> None:
         """The packets whose beat has come."""
@@ -207,14 +212,7 @@ class MediaLoop:
     def _send_rtcp(self, leg: Leg, data: bytes) -> None:
         port, address = leg.port, leg.address
         if isinstance(port, Port) and address is not None:
-            if port.secured is not None:
-                data = port.secured.srtp.seal_rtcp(data)
-                if not data:
-                    return
-            try:
-                port.rtcp.sendto(data, (address[0], address[1] + 1, *address[2:]))
-            except (OSError, OverflowError):
-                return
+            media_reports.send(port, data, address)
 
     # --- control -----------------------------------------------------------------------------------
 

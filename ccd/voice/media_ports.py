@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from ccd.media.leg import Leg
+from ccd.media.leg import Leg, Source
 
 if TYPE_CHECKING:
     from ccd.media.srtp import Srtp
@@ -22,7 +22,17 @@ BIND_AT_ONCE: Final = 16
 class Port:
     """One bound pair: RTP on an even port, RTCP on the next (RFC 3550 §11)."""
 
-    __slots__ = ("leg", "number", "receive", "rtcp", "rtp", "secured", "send")
+    __slots__ = (
+        "leg",
+        "muxed",
+        "number",
+        "receive",
+        "reports_to",
+        "rtcp",
+        "rtp",
+        "secured",
+        "send",
+    )
 
     def __init__(self, number: int, rtp: socket.socket, rtcp: socket.socket) -> None:
         self.number = number
@@ -33,23 +43,37 @@ class Port:
         self.leg: Leg | None = None
         self.secured: Secured | None = None
         """Set while its leg's audio is encrypted: then `receive` and `send` are its."""
+        self.muxed = False
+        """RTCP goes by the RTP socket (`media_reports`)."""
+        self.reports_to: tuple[Source, int] | None = None
+        """Another port for RTCP than the next, as long as RTP goes to this address."""
+
+    def read_by(self, read: Callable[..., tuple[int, Any]] | None) -> None:
+        """Read RTP so, sorting out what is RTCP; None: as it comes from the socket."""
+        self.muxed = read is not None
+        plain = read or self.rtp.recvfrom_into
+        if self.secured is not None:
+            self.secured.read = plain
+        else:
+            self.receive = plain
 
 
 class Secured:
     """The RTP socket of a port whose leg is encrypted, in place of the plain one's two calls: a leg, its tap
     and its partner deal with plain packets only, and a plain leg's packets take no step more."""
 
-    __slots__ = ("_receive", "_send", "srtp")
+    __slots__ = ("_send", "read", "srtp")
 
-    def __init__(self, rtp: socket.socket, srtp: "Srtp") -> None:
-        self._receive = rtp.recvfrom_into
-        self._send = rtp.sendto
+    def __init__(self, port: Port, srtp: "Srtp") -> None:
+        self.read = port.receive
+        """Of what comes over the wire."""
+        self._send = port.rtp.sendto
         self.srtp = srtp
 
     def receive(self, buffer: bytearray) -> tuple[int, Any]:
         """As `recvfrom_into`. A packet that proves nothing comes as an empty one: it is counted as bad, and
         where it came from is not believed."""
-        size, source = self._receive(buffer)
+        size, source = self.read(buffer)
         opened = self.srtp.open(bytes(memoryview(buffer)[:size]))
         size = len(opened)
         buffer[:size] = opened
@@ -73,15 +97,15 @@ def secure(port: Port, suite: str, ours: bytes, theirs: bytes, mki: int = 0) -> 
         return
     from ccd.media.srtp import Srtp
 
-    port.secured = secured = Secured(port.rtp, Srtp(suite, ours, theirs, mki))
+    port.secured = secured = Secured(port, Srtp(suite, ours, theirs, mki))
     port.receive, port.send = secured.receive, secured.send
 
 
 def unsecure(port: Port) -> None:
     """Plain RTP from now on."""
     if port.secured is not None:
+        port.receive, port.send = port.secured.read, port.rtp.sendto
         port.secured = None
-        port.receive, port.send = port.rtp.recvfrom_into, port.rtp.sendto
 
 
 def _bind(family: int, host: str, number: int) -> socket.socket:
@@ -176,6 +200,8 @@ class PortPool:
         """Let a pair rest."""
         port.leg = None
         unsecure(port)
+        port.read_by(None)
+        port.reports_to = None
         self._resting.append((now + REST_S, port))
 
     def rested(self, now: float) -> list[int]:

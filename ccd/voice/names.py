@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ccd.errors import TryLater
 from ccd.model.resolvers import resolver_of
 from ccd.model.settings import SipSettings
-from ccd.voice.locating import AGAIN_S, Found, Srv
+from ccd.voice.locating import AGAIN_S, Found, Naptr, Srv
 
 if TYPE_CHECKING:
     from ccd.voice.dns_records import DnsRecords
@@ -40,6 +40,10 @@ class SystemNames:
     async def services(self, name: str) -> tuple[tuple[Srv, ...], float]:
         """SRV records and their time to live."""
         return await (await self._dns()).services(name)
+
+    async def pointers(self, name: str) -> tuple[Naptr, ...]:
+        """NAPTR records."""
+        return await (await self._dns()).pointers(name)
 
     async def addresses(self, host: str, *, of_dns: bool) -> Found:
         """By the DNS or by the system, which is also asked for what the DNS does not know."""

@@ -23,6 +23,7 @@ from ccd.sip.parts import sdp_of
 from ccd.sip.reliable import required, rseq_of
 from ccd.sip.session_timer import ask, read_least
 from ccd.voice import engine
+from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
 from ccd.voice.extensions import ALLOW, supported
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _RANK = {Cause.REJECTED: 4, Cause.BUSY: 3, Cause.NO_ANSWER: 2}
 """Which refusal of several devices says most about the agent."""
+MOST_EARLY = 8
+"""Early dialogs of one INVITE that are known; the newest."""
 MOST_CHALLENGES = 3
 """A proxy and what stands behind it may each ask once, and one of them find its nonce stale."""
 
@@ -55,6 +58,7 @@ class Attempt:
         "over",
         "rang",
         "reliably",
+        "tags",
         "timer",
         "tx",
         "won",
@@ -69,6 +73,8 @@ class Attempt:
         """Our SDP offer, as it was told our address and its own keys."""
         self.tx: ClientTransaction | None = None
         self.rang = False
+        self.tags: tuple[str, ...] = ()
+        """Of the far ends that ring: behind a proxy they may be several."""
         self.challenged = 0
         """Challenges answered so far."""
         self.longer = False
@@ -178,13 +184,11 @@ class OutgoingLeg(CallLeg):
         self._attempts.append(attempt)
         host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
         attempt.offered = session.offer_to(host, attempt.keys)
-        request = candidate.invite(self.call_id, attempt.offered.to_bytes())
-        for name, value in (("Allow", ALLOW), *ask(self.channel.session_policy)):
-            request.add(name, value)
-        request.set("Supported", supported(bool(candidate.device), attempt.reliably))
-        if trunk:
-            request.set("Max-Forwards", str(self.hops))
-        self.channel.remember_call(request.call_id, self.id)
+        able = [("Allow", ALLOW), ("Supported", supported(bool(candidate.device), attempt.reliably))]
+        able += [header for header in ask(self.channel.session_policy) if header[0] != "Supported"]
+        hops = self.hops if trunk else MOST_HOPS
+        request = candidate.invite(self.call_id, attempt.offered.to_bytes(), hops, able)
+        self.channel.remember_call(self.call_id, self.id)
         attempt.tx = self.channel.stack.request(request, candidate.flow, owner=attempt)
         if candidate.timeout_s:
             attempt.timer = self.channel.call_later(candidate.timeout_s, lambda: self._too_slow(attempt))
@@ -197,6 +201,8 @@ class OutgoingLeg(CallLeg):
         if self.state is LegState.GONE or attempt.over:
             return
         attempt.rang = True
+        if (tag := response.to_tag) and tag not in attempt.tags:
+            attempt.tags = (*attempt.tags, tag)[-MOST_EARLY:]
         body = sdp_of(response) if response.body and not self._early else None
         early = False
         if body and self.session is not None and sum(not each.over for each in self._attempts) == 1:
@@ -413,6 +419,15 @@ class OutgoingLeg(CallLeg):
         """Whether it was sent in an early dialog of this call: with our tag, by who rings."""
         return self.dialog is None and any(
             each.rang and not each.over and each.tx is not None and each.tx.request.from_tag == request.to_tag
+            for each in self._attempts
+        )
+
+    def has_early(self, our_tag: str, their_tag: str) -> bool:
+        return self.dialog is None and any(
+            their_tag in each.tags
+            and not each.over
+            and each.tx is not None
+            and each.tx.request.from_tag == our_tag
             for each in self._attempts
         )
 

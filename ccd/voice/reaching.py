@@ -21,7 +21,7 @@ from ccd.voice.qualify import Qualify, Reach, Watched
 from ccd.voice.registrar import RegistrarStack
 from ccd.voice.streams import Trust
 from ccd.voice.trunk import Trunk
-from ccd.voice.trunk_targets import REST_S, Target
+from ccd.voice.trunk_targets import REST_S, Target, Targets
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +108,9 @@ class Reaching:
     def _settle(self, trunk: Trunk, answer: Answer) -> None:
         """Take the places of a trunk's host; nothing is disturbed while the one in use is among them."""
         now = self._clock.now()
-        trunk.answer = answer
+        before, trunk.answer = trunk.protocol, answer
+        if trunk.protocol != before:  # the DNS was silent at first, and now names a transport
+            self._forget_targets(trunk)
         former = list(trunk.targets.all)
         places, fault = self._reachable(trunk, answer.places)
         if not places and former:  # none that we can send to: what we have is better
@@ -128,9 +130,15 @@ class Reaching:
         self._choose(trunk, now, "the former one is no target any more" if former else "")
         self._reviewed(trunk, "")
 
+    def _forget_targets(self, trunk: Trunk) -> None:
+        """Those it has are reached in another way from now on."""
+        for target in trunk.targets.all:
+            self._qualify.unwatch(_key(trunk, target))
+        trunk.targets = Targets()
+
     def _reachable(self, trunk: Trunk, places: tuple[Place, ...]) -> tuple[list[Place], str]:
         """Those that our transports can send to. A TCP connection is made when it is wanted."""
-        if trunk.settings.protocol != "udp":
+        if trunk.protocol != "udp":
             return list(places), ""
         out, fault = [], ""
         for place in places:
@@ -148,15 +156,15 @@ class Reaching:
         if target.flow is None or target.flow.reliable:
             place, settings = target.place, trunk.settings
             trust = None
-            if settings.protocol == "tls":  # the name asked for, not the one that the DNS gave (RFC 5922 §4)
+            if trunk.protocol == "tls":  # the name asked for, not the one that the DNS gave (RFC 5922 §4)
                 trust = Trust(settings.certificate_name or settings.host, settings.ca)
-            target.flow = self._stack.flow_to(place.address, place.port, settings.protocol, trust)
+            target.flow = self._stack.flow_to(place.address, place.port, trunk.protocol, trust)
         return target.flow
 
     def _watch(self, trunk: Trunk, target: Target, now: float) -> None:
         if trunk.settings.qualify_s <= 0 or target.watched is not None:
             return
-        place, protocol = target.place, trunk.settings.protocol
+        place, protocol = target.place, trunk.protocol
         flow = Flow(protocol.upper(), place.address, place.port, "")  # `_flow_of_watched` knows better
         target.watched = self._qualify.watch(
             _key(trunk, target), trunk.uri(), flow, now, trunk.settings.qualify_s

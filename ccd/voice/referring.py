@@ -32,6 +32,8 @@ class Replaces(NamedTuple):
     call_id: str
     to_tag: str
     from_tag: str
+    early_only: bool = False
+    """Not once it is answered (§7.1)."""
 
 
 def read(channel: "VoiceChannel", leg: str, request: Request) -> facts.TransferAsked | None:
@@ -62,8 +64,8 @@ def read_replaces(value: str) -> Replaces | None:
     """A Replaces value; None: it is not whole."""
     call_id, *rest = (part.strip() for part in value.split(";"))
     params = {name.strip().lower(): tag.strip() for name, _, tag in (part.partition("=") for part in rest)}
-    found = Replaces(call_id, params.get("to-tag", ""), params.get("from-tag", ""))
-    return found if all(found) else None
+    found = Replaces(call_id, params.get("to-tag", ""), params.get("from-tag", ""), "early-only" in params)
+    return found if all(found[:3]) else None
 
 
 def leg_of(channel: "VoiceChannel", replaces: Replaces) -> str:
@@ -71,7 +73,7 @@ def leg_of(channel: "VoiceChannel", replaces: Replaces) -> str:
 
     Some phones write the two tags the other way round. As both must be right, that lets nobody in.
     """
-    for ours, theirs in (replaces[1:], replaces[:0:-1]):
+    for ours, theirs in (replaces[1:3], replaces[2:0:-1]):
         leg = channel.dialogs.get((replaces.call_id, ours, theirs))
         if leg is not None and leg.state is not LegState.GONE:
             return leg.id

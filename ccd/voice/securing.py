@@ -19,7 +19,7 @@ def likely(settings: Settings) -> bool:
     trunks, devices = settings.trunks.values(), settings.devices.values()
     asked = {trunk.srtp for trunk in trunks} | {device.srtp for device in devices}
     protocols = {trunk.protocol for trunk in trunks} | {each.protocol for each in settings.sip.transports}
-    return SRTP_REQUIRED in asked or "tls" in protocols
+    return SRTP_REQUIRED in asked or bool(protocols & {"tls", "auto"})
 
 
 def wanted(channel: "VoiceChannel", flow: Flow, device: str = "", trunk: str = "") -> Wanted:

@@ -67,7 +67,15 @@ class Session:
 
     def _describe(self, host: str, keys: Keys | None) -> SessionDescription:
         codecs = self.codecs if self.stream is None else (self.stream.codec,)
-        return sdp.offer(host, self.port, codecs, session_id=self.id, version=self.version, keys=keys)
+        return sdp.offer(
+            host,
+            self.port,
+            codecs,
+            session_id=self.id,
+            version=self.version,
+            keys=keys,
+            mux=self.stream is not None and self.stream.mux,
+        )
 
     def offer_again(self) -> bytes:
         """Our side as it stands, as an offer that changes nothing: the version stays (RFC 4028 §7.4)."""
@@ -131,6 +139,8 @@ class Session:
             send=agreed.send,
             receive=agreed.receive,
             srtp=srtp_of(agreed.crypto),
+            rtcp_port=agreed.remote_rtcp_port or 0,
+            mux=agreed.mux,
         )
 
 

@@ -124,14 +124,16 @@ class SipStack:
     def request(self, request: Request, flow: Flow, owner: Any = None) -> ClientTransaction:
         """Send in a new client transaction; its events carry `owner`."""
         host, port = self.advertised(flow)
-        tx = self.endpoint.request(request, flow, self._clock.now(), owner, host, port)
-        self._flush()
+        now = self._clock.now()
+        tx = self.endpoint.request(request, flow, now, owner, host, port)
+        self._flush(now)
         return tx
 
     def respond(self, tx: ServerTransaction, response: Response) -> bool:
         """Answer; False when `tx` has its final answer or has ended."""
-        sent = self.endpoint.respond(tx, response, self._clock.now())
-        self._flush()
+        now = self._clock.now()
+        sent = self.endpoint.respond(tx, response, now)
+        self._flush(now)
         return sent
 
     def reply(
@@ -142,24 +144,28 @@ class SipStack:
         headers: Iterable[tuple[str, str]] = (),
     ) -> bool:
         """Answer with a plain response that carries the transaction's To-tag."""
-        sent = self.endpoint.reply(tx, status, self._clock.now(), reason, headers)
-        self._flush()
+        now = self._clock.now()
+        sent = self.endpoint.reply(tx, status, now, reason, headers)
+        self._flush(now)
         return sent
 
     def dismiss(self, tx: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Refuse a request and keep nothing of it: for those who have not shown who they are."""
-        self.endpoint.dismiss(tx, status, self._clock.now(), headers)
-        self._flush()
+        now = self._clock.now()
+        self.endpoint.dismiss(tx, status, now, headers)
+        self._flush(now)
 
     def send_ack(self, tx: ClientTransaction, ack: Request, flow: Flow) -> None:
         """Send the ACK for a 2xx to `tx`; repeated by itself for each copy of the 2xx."""
-        self.endpoint.send_ack(tx, ack, flow, self._clock.now())
-        self._flush()
+        now = self._clock.now()
+        self.endpoint.send_ack(tx, ack, flow, now)
+        self._flush(now)
 
     def cancel(self, tx: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give up an INVITE; see `Endpoint.cancel`."""
-        self.endpoint.cancel(tx, self._clock.now(), headers)
-        self._flush()
+        now = self._clock.now()
+        self.endpoint.cancel(tx, now, headers)
+        self._flush(now)
 
     def flow_to(self, host: str, port: int = 5060, protocol: str = "UDP", trust: Trust | None = None) -> Flow:
         """The flow to an address (no name: nothing here may wait for DNS).
@@ -258,7 +264,7 @@ class SipStack:
             kept = without_keys(kept, self._hidden)
         self._traced.append((now, "in", flow, kept))
         self.endpoint.receive(data, flow, now)
-        self._flush()
+        self._flush(now)
 
     def take_message(self, message: Request | Response, flow: Flow) -> None:
         now = self._clock.now()
@@ -268,16 +274,17 @@ class SipStack:
             kept = without_keys(message.to_bytes()[:MOST_TRACED_BYTES], self._hidden)
         self._traced.append((now, "in", flow, kept))
         self.endpoint.receive_message(message, flow, now)
-        self._flush()
+        self._flush(now)
 
     def take_fault(self, fault: SipParseError, flow: Flow) -> None:
         self.endpoint.refuse(fault, flow)
-        self._flush()
+        self._flush(self._clock.now())
 
     def take_failure(self, flow: Flow) -> None:
         self._advertised.pop(("", flow.local), None)
-        self.endpoint.flow_failed(flow, self._clock.now())
-        self._flush()
+        now = self._clock.now()
+        self.endpoint.flow_failed(flow, now)
+        self._flush(now)
 
     def looked(self) -> None:
         """What has come due meanwhile shares the wake-up of a look into a socket."""
@@ -287,7 +294,7 @@ class SipStack:
 
     # Inside
 
-    def _flush(self) -> None:
+    def _flush(self, now: float) -> None:
         """Send what is to be sent, then tell one event; again until nothing is left. Never nested."""
         if self._flushing:
             return
@@ -297,7 +304,6 @@ class SipStack:
             while endpoint.out or endpoint.events:
                 if endpoint.out:
                     batch, endpoint.out = endpoint.out, []
-                    now = self._clock.now()
                     for flow, data in batch:
                         kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
                         if self._hidden and data.startswith(INFO):
@@ -308,7 +314,8 @@ class SipStack:
                     self._tell(endpoint.events.popleft())
         finally:
             self._flushing = False
-        self._set_timer()
+        if self._timer is None or endpoint.timers.soonest < self._timer_at:
+            self._set_timer(now)
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.protocol == "UDP":
@@ -334,7 +341,7 @@ class SipStack:
                 {"message": f"fault while handling {type(event).__name__}", "exception": error}
             )
 
-    def _set_timer(self) -> None:
+    def _set_timer(self, now: float) -> None:
         """Keep the one timer at or before the next deadline; one that is too early does no harm."""
         deadline = self.endpoint.next_deadline()
         if deadline is None or self._loop is None:
@@ -344,15 +351,16 @@ class SipStack:
                 return
             self._timer.cancel()
         self._timer_at = deadline
-        nap_s = max(SHORTEST_NAP_S, deadline - self._clock.now())
+        nap_s = max(SHORTEST_NAP_S, deadline - now)
         if any(each.looking for each in self._udp.values()):
             nap_s += GATHER_MOST_S  # `looked` comes before
         self._timer = self._loop.call_later(nap_s, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
-        self.endpoint.expire(self._clock.now())
-        self._flush()
+        now = self._clock.now()
+        self.endpoint.expire(now)
+        self._flush(now)
 
     def _listener_of(self, family: int) -> UdpListener | None:
         return next((found for found in self._udp.values() if found.family == family), None)

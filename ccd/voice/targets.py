@@ -1,10 +1,11 @@
 """Where an outgoing call may go: each candidate knows its flow and how its INVITE looks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ccd.model.commands import OfferCard
 from ccd.sip.endpoint import Flow
 from ccd.sip.message import Request, Response
+from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.causes import user_answered_so
 
 Authorise = Callable[[Request, Response], Request | None]
@@ -47,14 +48,17 @@ class Candidate:
         self.reliable = reliable
         """The INVITE says that we acknowledge provisional responses (RFC 3262)."""
 
-    def invite(self, call_id: str, body: bytes) -> Request:
-        """A new INVITE."""
+    def invite(
+        self, call_id: str, body: bytes, hops: int = MOST_HOPS, more: Iterable[tuple[str, str]] = ()
+    ) -> Request:
+        """A new INVITE; `more`: headers that say what we can, `hops`: its Max-Forwards."""
         headers = [
-            ("Max-Forwards", "70"),
+            ("Max-Forwards", str(hops)),
             *self.headers,
             ("Call-ID", call_id),
             ("CSeq", "1 INVITE"),
             ("Content-Type", "application/sdp"),
+            *more,
         ]
         return Request.create("INVITE", self.uri, headers, body)
 
@@ -81,13 +85,15 @@ def shown_name(card: OfferCard) -> str:
 
 def quotable(text: str) -> str:
     """Words of a stranger, fit to stand in quotes in a header: one line, nothing that needs escaping."""
-    shown = "".join([char if char.isprintable() else " " for char in text])
+    shown = text
+    if not text.isprintable():
+        shown = "".join([char if char.isprintable() else " " for char in text])
     return shown.replace("\\", "").replace('"', "'").encode("utf-8", "replace").decode()
 
 
 def shown_user(card: OfferCard, interaction: str) -> str:
     """User part of From: the caller's number, so that the phone's call list can dial back."""
     number = card.caller
-    if number and all(char in "+0123456789*#" for char in number):
+    if number and not number.strip("+0123456789*#"):
         return number
     return f"call-{interaction}"

@@ -8,6 +8,7 @@ from ccd.sip.registering import Account, Registration, State
 from ccd.sip.timers import Entry
 from ccd.sip.uri import format_host
 from ccd.voice.locating import SIP_PORT, Answer, Question
+from ccd.voice.pointing import AUTO
 from ccd.voice.qualify import Reach
 from ccd.voice.trunk_targets import Targets
 
@@ -129,8 +130,15 @@ class Trunk:
         )
 
     @property
+    def protocol(self) -> str:
+        """`udp`, `tcp` or `tls`: as configured, or as its records say."""
+        if self.settings.protocol != AUTO:
+            return self.settings.protocol
+        return (self.answer.protocol if self.answer is not None else "") or "udp"
+
+    @property
     def transport(self) -> str:
-        return "" if self.settings.protocol == "udp" else f";transport={self.settings.protocol}"
+        return "" if self.protocol == "udp" else f";transport={self.protocol}"
 
     def uri(self, user: str = "") -> str:
         """URI of somebody behind it, or of itself."""

@@ -1,5 +1,6 @@
 """A carrier's proxy: Kamailio with digest registration and Record-Route, both directions, UDP and TCP."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ from tests.interop.wire import Call, Message, Ua, sdp
 from tests.peers import sipp
 from tests.peers.certificates import authority, signed
 from tests.peers.kamailio import EDGE, Kamailio
+from tests.peers.pjsip import PjsipPhone
 from tests.peers.ports import free_port
 from tests.peers.sipp import Sipp
+from tests.peers.tones import check_heard
 
 Make = Callable[..., Any]
+DOMAIN = "interop.invalid"
+NEAR, FAR = 450, 850
+"""Hz: what the agent and who is called sound like."""
 ACCOUNT, OUT = "0123456789", "+33123456790"
 FLOW = """
 [flows.out]
@@ -26,7 +32,12 @@ address = "+33199887766"
 
 
 async def registered(
-    make_site: Make, carrier: Kamailio, protocol: str, listening: str = "", **more: str
+    make_site: Make,
+    carrier: Kamailio,
+    protocol: str,
+    listening: str = "",
+    tables: dict[str, Any] | None = None,
+    **more: str,
 ) -> Site:
     """A centre whose only trunk is registered there; `listening`: a transport of its own beside the usual."""
     trunk = {
@@ -42,7 +53,9 @@ async def registered(
         "qualify_s": 0.0,
     }
     site: Site = await make_site(
-        agents=1, extra=FLOW + listening, tables={"trunks.carrier": trunk, "numbers": {OUT: "out"}}
+        agents=1,
+        extra=FLOW + listening,
+        tables={"trunks.carrier": trunk, "numbers": {OUT: "out"}, **(tables or {})},
     )
 
     async def up() -> bool:
@@ -52,28 +65,26 @@ async def registered(
     return site
 
 
+def by_tls(folder: Path, far: str) -> tuple[Kamailio, dict[str, str]]:
+    """The carrier with a certificate, and what a centre needs that believes it, and has one itself."""
+    ca = authority(folder)
+    shown = signed(folder, ca, "DNS:carrier.test")
+    carrier = Kamailio(ACCOUNT, PASSWORD, carrier=far, folder=folder / "kamailio", certificate=shown)
+    own = signed(folder, ca, "IP:127.0.0.1", file="own")
+    listening = tls_transport(own, free_port("127.0.0.1"))
+    return carrier, {"ca": str(ca.file), "certificate_name": "carrier.test", "listening": listening}
+
+
 @pytest.mark.parametrize("protocol", ["udp", "tcp", "tls"])
 async def test_calls_from_and_to_the_outside_through_a_proxy(
     make_site: Make, tmp_path: Path, protocol: str
 ) -> None:
     need("kamailio", "sipp", "openssl")
     far = Sipp("uas_agent", folder=tmp_path / "far", timeout_s=60)
-    ca = authority(tmp_path)
-    carrier = Kamailio(
-        ACCOUNT,
-        PASSWORD,
-        carrier=far.address,
-        folder=tmp_path / "kamailio",
-        certificate=signed(tmp_path, ca, "DNS:carrier.test") if protocol == "tls" else None,
-    )
+    carrier = Kamailio(ACCOUNT, PASSWORD, carrier=far.address, folder=tmp_path / "kamailio")
     trust: dict[str, str] = {}
     if protocol == "tls":
-        own = signed(tmp_path, ca, "IP:127.0.0.1", file="own")
-        trust = {
-            "ca": str(ca.file),
-            "certificate_name": "carrier.test",
-            "listening": tls_transport(own, free_port("127.0.0.1")),
-        }
+        carrier, trust = by_tls(tmp_path, far.address)
     async with carrier, far:
         site = await registered(make_site, carrier, protocol, **trust)
         async with phone(site) as agent, await Ua.open(carrier.address, user="+33140000077") as outside:
@@ -103,6 +114,36 @@ async def test_calls_from_and_to_the_outside_through_a_proxy(
             records = await site.until_records(2)
             words = [note.what for note in records[-1].timeline]
             assert "outside answered" in words, records[-1].timeline
+
+
+async def test_a_carrier_by_tls_that_takes_encrypted_audio_only(make_site: Make, tmp_path: Path) -> None:
+    """An agent calls somebody outside: PJSIP behind Kamailio refuses our first offer, which plain audio would
+    do for, and takes the second. Both are heard; towards the agent's phone, over UDP, it is plain."""
+    need("kamailio", "openssl")
+    far = PjsipPhone(
+        "far", register=False, srtp="mandatory", answer="auto", tone_hz=FAR, folder=tmp_path / "far"
+    )
+    carrier, trust = by_tls(tmp_path, f"{far.host}:{far.port}")
+    async with carrier, far:
+        tables = {"own_calls": {"may_dial": ["+331"]}}
+        site = await registered(make_site, carrier, "tls", tables=tables, **trust)
+        agent = PjsipPhone(
+            "a1", PASSWORD, registrar=site.address, domain=DOMAIN, tone_hz=NEAR, folder=tmp_path / "a1"
+        )
+        async with agent:
+            await agent.dial("+33199887766")
+            await agent.state("CONFIRMED")
+            (row,) = (await site.ask("interactions"))["listed"]
+            shown = await site.ask("interaction.show", interaction=row["interaction"])
+            await asyncio.sleep(1.5)
+            await agent.hangup()
+            await agent.event("recorded")
+            await far.event("recorded")
+            (record,) = await site.until_records(1)
+    assert record.outcome == "answered"
+    assert [party["srtp"] for party in shown["parties"]] == ["", "AES_CM_128_HMAC_SHA1_80"]
+    faults = [check_heard(agent.heard(), FAR, [NEAR]), check_heard(far.heard(), NEAR, [FAR])]
+    assert not any(faults), "\n".join(faults)
 
 
 async def test_one_edge_for_phones_and_carriers(make_site: Make, tmp_path: Path) -> None:

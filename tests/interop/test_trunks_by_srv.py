@@ -263,18 +263,20 @@ async def test_calls_from_every_server_of_the_carrier_are_taken(make_site: Make,
 
 
 async def test_tcp_servers_have_records_of_their_own(make_site: Make, tmp_path: Path) -> None:
-    """`_sip._tcp`; the first server refuses the connection, and the call goes on at once."""
+    """`_sip._tcp`, to which a NAPTR record points; the first server refuses the connection, and the call goes
+    on at once."""
     second = server(tmp_path, "127.0.0.2", "second", transport="t1")
     async with Dnsmasq(tmp_path / "dns") as dns, second:
         servers = [
             Server("sip1.carrier.test", "127.0.0.1", free_port(), priority=10),
             Server("sip2.carrier.test", "127.0.0.2", second.port, priority=20),
         ]
-        await dns.serve(CARRIER, servers, protocol="tcp", ttl_s=600)
-        named = tables(dns.address, {"protocol": "tcp", "timeout_s": LONG_S})
+        pointers = [f"20,1,s,SIP+D2T,,_sip._tcp.{CARRIER}", f"10,1,s,SIP+D2S,,_sip._sctp.{CARRIER}"]
+        await dns.serve(CARRIER, servers, protocol="tcp", ttl_s=600, pointers=pointers)
+        named = tables(dns.address, {"protocol": "auto", "timeout_s": LONG_S})
         site: Site = await make_site(agents=1, extra=FLOW, tables=named)
         await used(site, "127.0.0.1")
-        assert (await trunk(site))["found_by"] == f"SRV _sip._tcp.{CARRIER}"
+        assert (await trunk(site))["found_by"] == f"NAPTR, SRV _sip._tcp.{CARRIER}"
         async with caller(site) as outside:
             assert await call_through(site, outside) < LONG_S
             await used(site, "127.0.0.2")

@@ -20,21 +20,6 @@ pytestmark = pytest.mark.needs("openssl")
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("certificates")
-
-
-@pytest.fixture(scope="module")
-def ours(folder: Path) -> Certificate:
-    return authority(folder)
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path, ours: Certificate) -> Certificate:
-    return signed(folder, ours, "DNS:centre.test", "IP:127.0.0.1")
-
-
 @pytest.fixture
 async def open_station(server: Certificate) -> AsyncIterator[Open]:
     stations: list[Station] = []
@@ -81,16 +66,16 @@ async def until(ready: Callable[[], bool]) -> None:
 
 
 async def test_a_request_goes_out_and_its_answer_comes_back_encrypted(
-    open_station: Open, ours: Certificate
+    open_station: Open, signer: Certificate
 ) -> None:
     a, b = await open_station(None), await open_station()
-    flow = a.stack.flow_to(*b.at("TLS"), "TLS", Trust("centre.test", str(ours.file)))
+    flow = a.stack.flow_to(*b.at("TLS"), "TLS", Trust("centre.test", str(signer.file)))
     assert flow.protocol == "TLS" and flow.reliable
     a.stack.request(make_request(), flow)
     assert (await a.first(ResponseArrived)).response.status == 200
     arrived = (await b.first(RequestArrived)).request
     assert arrived.via.transport == "TLS"
-    again = a.stack.flow_to(*b.at("TLS"), "TLS", Trust("centre.test", str(ours.file)))
+    again = a.stack.flow_to(*b.at("TLS"), "TLS", Trust("centre.test", str(signer.file)))
     assert again == flow, "one connection serves them all"
 
 
@@ -100,19 +85,19 @@ async def test_a_request_goes_out_and_its_answer_comes_back_encrypted(
     ids=["a certificate for another name", "an authority that we do not know"],
 )
 async def test_nothing_is_sent_to_somebody_who_is_not_whom_we_expect(
-    open_station: Open, ours: Certificate, folder: Path, name: str, trusts: bool
+    open_station: Open, signer: Certificate, certificates: Path, name: str, trusts: bool
 ) -> None:
     a, b = await open_station(None), await open_station()
-    ca = ours if trusts else authority(folder, "stranger")
+    ca = signer if trusts else authority(certificates, "stranger")
     a.stack.request(make_request(), a.stack.flow_to(*b.at("TLS"), "TLS", Trust(name, str(ca.file))))
     assert (await a.first(TransactionFailed)).cause == "transport"
     assert handshakes_failed(a) == 1
     assert not b.of(RequestArrived)
 
 
-async def test_a_phone_s_connection_is_used_both_ways(open_station: Open, ours: Certificate) -> None:
+async def test_a_phone_s_connection_is_used_both_ways(open_station: Open, signer: Certificate) -> None:
     station: Station = await open_station()
-    reader, writer = await connected(station, ours.file)
+    reader, writer = await connected(station, signer.file)
     writer.write(raw("TLS"))
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
     flow: Flow = station.of(RequestArrived)[0].flow
@@ -151,10 +136,10 @@ async def test_who_begins_no_handshake_is_cut_off_and_counts_among_the_connectio
 
 
 async def test_the_first_message_has_its_own_time_after_the_handshake(
-    open_station: Open, ours: Certificate
+    open_station: Open, signer: Certificate
 ) -> None:
     station: Station = await open_station(limits=StreamLimits(handshake_s=1.0, first_message_s=20.0))
-    reader, writer = await connected(station, ours.file)
+    reader, writer = await connected(station, signer.file)
     await asyncio.sleep(1.3)
     writer.write(raw("TLS"))
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
@@ -162,28 +147,28 @@ async def test_the_first_message_has_its_own_time_after_the_handshake(
 
 
 async def test_a_renewed_certificate_is_shown_without_a_restart(
-    open_station: Open, ours: Certificate, folder: Path
+    open_station: Open, signer: Certificate, certificates: Path
 ) -> None:
-    changing = signed(folder, ours, "DNS:old.test", file="changing")
+    changing = signed(certificates, signer, "DNS:old.test", file="changing")
     station: Station = await open_station(changing)
-    _, before = await connected(station, ours.file, "old.test")
-    signed(folder, ours, "DNS:new.test", file="changing")
+    _, before = await connected(station, signer.file, "old.test")
+    signed(certificates, signer, "DNS:new.test", file="changing")
     with pytest.raises(ssl.SSLCertVerificationError):
-        await connected(station, ours.file, "new.test")
+        await connected(station, signer.file, "new.test")
     station.stack.renew()
-    reader, after = await connected(station, ours.file, "new.test")
+    reader, after = await connected(station, signer.file, "new.test")
     changing.file.write_text("rubbish")
     station.stack.renew()  # logged; the one in memory stays in use
-    _, still = await connected(station, ours.file, "new.test")
+    _, still = await connected(station, signer.file, "new.test")
     after.write(raw("TLS"))
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
     for writer in (before, after, still):
         writer.close()
 
 
-async def test_old_versions_of_tls_are_not_spoken(open_station: Open, ours: Certificate) -> None:
+async def test_old_versions_of_tls_are_not_spoken(open_station: Open, signer: Certificate) -> None:
     station: Station = await open_station()
-    context = ssl.create_default_context(cafile=str(ours.file))
+    context = ssl.create_default_context(cafile=str(signer.file))
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -192,9 +177,11 @@ async def test_old_versions_of_tls_are_not_spoken(open_station: Open, ours: Cert
         await asyncio.open_connection(host, port, ssl=context, server_hostname="centre.test")
 
 
-async def test_a_certificate_that_cannot_be_used_stops_the_start(folder: Path, server: Certificate) -> None:
+async def test_a_certificate_that_cannot_be_used_stops_the_start(
+    certificates: Path, server: Certificate
+) -> None:
     station = Station(1, QUICK, None)
-    other = folder / "other.key"
+    other = certificates / "other.key"
     other.write_text("no key")
     settings = TransportSettings(
         protocol="tls", host="127.0.0.1", port=0, certificate=str(server.file), key=str(other)
@@ -203,7 +190,7 @@ async def test_a_certificate_that_cannot_be_used_stops_the_start(folder: Path, s
         await station.stack.start((settings,), station.hear)
 
 
-def test_the_same_on_the_loop_of_the_daemon(server: Certificate, ours: Certificate) -> None:
+def test_the_same_on_the_loop_of_the_daemon(server: Certificate, signer: Certificate) -> None:
     """uvloop's TLS is not asyncio's: a client that verifies, one without TLS, and one that says nothing."""
 
     async def all_three() -> None:
@@ -211,7 +198,7 @@ def test_the_same_on_the_loop_of_the_daemon(server: Certificate, ours: Certifica
         file, key = map(str, server)
         settings = TransportSettings(protocol="tls", host="127.0.0.1", port=0, certificate=file, key=key)
         await station.stack.start((settings,), station.hear)
-        reader, writer = await connected(station, ours.file)
+        reader, writer = await connected(station, signer.file)
         writer.write(raw("TLS"))
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
         plain, silent = [await asyncio.open_connection(*station.at("TLS")) for _ in range(2)]

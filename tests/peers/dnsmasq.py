@@ -42,13 +42,21 @@ class Dnsmasq:
         return f"{self.host}:{self.port}"
 
     async def serve(
-        self, name: str, servers: Sequence[Server], *, protocol: str = "udp", ttl_s: int = 1
+        self,
+        name: str,
+        servers: Sequence[Server],
+        *,
+        protocol: str = "udp",
+        ttl_s: int = 1,
+        pointers: Sequence[str] = (),
     ) -> None:
-        """From now on the name has these SRV records and no others."""
+        """From now on the name has these SRV records and no others. `pointers`: its NAPTR records, as
+        `ORDER,PREFERENCE,FLAGS,SERVICE,,REPLACEMENT`."""
         records = [
             f"--srv-host=_sip._{protocol}.{name},{each.host},{each.port},{each.priority},{each.weight}"
             for each in servers
         ]
+        records += [f"--naptr-record={name},{each}" for each in pointers]
         records += [f"--host-record={each.host},{each.address}" for each in servers]
         self._argv = [*records, f"--local=/{name}/", f"--local-ttl={ttl_s}"]
         await self.stop()

@@ -59,10 +59,12 @@ class PjsipPhone(SteeredPhone):
         srtp: str = "",
         insists: bool = False,
         scheme: str = "sip",
+        mux: bool = False,
     ) -> None:
         """`answer`: manual or auto; `register=False` with a registrar sends calls there without REGISTER;
         `timer_s`: it always asks for session timers (RFC 4028), of so long; 0: it knows none;
         `insists`: it requires that ringing is acknowledged (RFC 3262), as caller and when it is called;
+        `mux`: it offers that RTCP shares the port of RTP (RFC 5761);
         `scheme`: sips, to register and be reached so (transport tls);
         `source`: a WAV (8 kHz, 16 bit) played instead of the tone, again and again; `ca`: for transport tls,
         who must have signed the registrar's certificate; `srtp`: optional or mandatory, else audio is plain.
@@ -104,6 +106,7 @@ class PjsipPhone(SteeredPhone):
             "srtp": srtp,
             "insists": insists,
             "scheme": scheme,
+            "mux": mux,
         }
         argv = [sys.executable, str(AGENT)]
         super().__init__(

@@ -321,6 +321,7 @@ def _account(options: dict[str, Any]) -> pj.AccountConfig:
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_ALWAYS
         config.callConfig.timerMinSESec = options["timer_least_s"]
         config.callConfig.timerSessExpiresSec = options["timer_s"]
+    config.mediaConfig.rtcpMuxEnabled = options["mux"]
     if options["srtp"]:
         mandatory = options["srtp"] == "mandatory"
         config.mediaConfig.srtpUse = pj.PJMEDIA_SRTP_MANDATORY if mandatory else pj.PJMEDIA_SRTP_OPTIONAL

@@ -1,4 +1,4 @@
-"""The whole centre on virtual time. Attended transfer between any two calls, at any time: no leg is lost."""
+"""The whole centre on virtual time. Attended transfer and pickup of calls at any time: no leg is lost."""
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +26,8 @@ WHATS += [
     "phone",
     "restart",
     "silence",
+    "take",
+    "take",
 ]
 happenings = st.lists(st.tuples(st.sampled_from(WHATS), st.integers(0, 41)), max_size=60)
 
@@ -62,6 +64,10 @@ def play(sim: SimulatedCentre, what: str, number: int) -> None:
         sim.act(sim.voice.attend, mine[number % len(mine)], other)
     elif what == "blind" and mine:
         sim.act(sim.voice.transfer, mine[number % len(mine)], TARGETS[number % 7])
+    elif what == "take" and number < 15:
+        sim.dial(f"{agent}-phone", ("*8", "*8201", "*8202", "*8203", "*8")[number // 3])
+    elif what == "take" and anybody:
+        sim.replace(f"{agent}-phone", anybody[number % len(anybody)])
     elif what == "hold" and mine:
         sim.act(sim.voice.hold, mine[number % len(mine)], number % 2 == 0)
     elif what == "end" and anybody:

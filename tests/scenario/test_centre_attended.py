@@ -365,6 +365,25 @@ def test_nobody_has_come_yet_and_the_customer_waits_in_the_agents_place() -> Non
     sim.check_replay()
 
 
+@pytest.mark.parametrize("whispers", [False, True])
+def test_the_agent_of_the_queue_is_just_being_rung_or_told_who_calls(whispers: bool) -> None:
+    hall = Hall()
+    sim = hall.sim
+    helping = {**sim.centre.state.rules.queues}
+    helping["help"] = msgspec.structs.replace(helping["help"], whisper="whisper" if whispers else "")
+    sim.tell(facts.RulesLoaded(msgspec.structs.replace(sim.centre.state.rules, queues=helping), "test"))
+    sim.phone("cat-phone", answers_after=2.0)
+    consult = hall.ask("301", 3.0 if whispers else 1.0)
+    assert sim.talk(consult).phase == ("connecting" if whispers else "offered")
+    hall.join(consult)
+    assert hall.reports() == [(hall.leg, True, Cause.NORMAL)] and doing(sim, "ann") == "wrap_up"
+    sim.run(10)
+    assert sim.agent_of(hall.call) == "cat", "for the customer from then on"
+    sim.hang_up(hall.call)
+    assert sim.record(hall.call).agents == ["ann", "cat"] and totals(sim, "help")[1] == 1
+    sim.check_replay()
+
+
 # -- what cannot be joined -------------------------------------------------------------------------------
 
 
@@ -433,14 +452,13 @@ def test_a_call_of_somebody_else_is_not_joined() -> None:
     assert hall.notes(hall.call)[0]["why"] == "the other call is one of cat"
 
 
-def test_two_customers_or_two_own_calls_are_not_joined() -> None:
+def test_two_customers_are_not_joined() -> None:
     hall = Hall()
     sim = hall.sim
-    one, two = hall.ask(OUTSIDE), hall.ask("203")
-    sim.act(sim.voice.attend, one, two)
+    one = hall.ask(OUTSIDE)
     sim.act(sim.voice.attend, hall.leg, hall.call)
     sim.act(sim.voice.attend, hall.call, one)
-    assert [(done, cause) for _, done, cause in hall.reports()] == [(False, Cause.FORBIDDEN)] * 3
+    assert [(done, cause) for _, done, cause in hall.reports()] == [(False, Cause.FORBIDDEN)] * 2
     hall.on_hold()
 
 

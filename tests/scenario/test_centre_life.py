@@ -253,6 +253,8 @@ def a_day(
             one = chance.choice(talks)
             assert one.agent is not None
             sim.tell(facts.TransferAsked(one.agent.leg, chance.choice(["203", "202", "301", "+33900"])))
+        if chance.random() < 0.1:
+            sim.dial(f"{agent}-phone", chance.choice(["*8", "*8201", "*8202", "*8203"]))
         if chance.random() < restarts:
             sim.restart()
     sim.run(7200)

@@ -3,12 +3,13 @@
 import asyncio
 
 from ccd.errors import TryLater
-from ccd.voice.locating import Found, Srv
+from ccd.voice.locating import Found, Naptr, Srv
 
 
 class NamesTwin:
     def __init__(self) -> None:
         self.records: dict[str, tuple[Srv, ...]] = {}
+        self.pointing: dict[str, tuple[Naptr, ...]] = {}
         self.hosts: dict[str, tuple[str, ...]] = {}
         self.ttl_s = 300.0
         self.failing: set[str] = set()
@@ -20,6 +21,10 @@ class NamesTwin:
     async def services(self, name: str) -> tuple[tuple[Srv, ...], float]:
         await self._ask(name)
         return self.records.get(name, ()), self.ttl_s
+
+    async def pointers(self, name: str) -> tuple[Naptr, ...]:
+        await self._ask(name)
+        return self.pointing.get(name, ())
 
     async def addresses(self, host: str, *, of_dns: bool) -> Found:
         await self._ask(host)

@@ -116,6 +116,7 @@ def test_bad_ones(tmp_path: Path, step: str, keys: dict[str, str], key: str, wor
         ("47", "", "a star and"),
         ("*41", "", "clashes with features.login"),
         ("*4212", "", "clashes with features.pause"),
+        ("*81", "", "clashes with features.pickup"),
         ("*48", '[features]\nlogin = "*48"', "clashes with features.login"),
         ("*49", '[flows.b]\ncode = "*49"\n[[flows.b.steps]]\ndo = "hangup"', "clashes with flows.b.code"),
     ],

@@ -332,6 +332,7 @@ def phone(number: int) -> str:
 CAUSES = list(Cause)
 TARGETS = ("+331", "+333", "+33700", "200", "201", "202", "300", "301", "+33700", "nobody")
 TARGETS += ("*41", "*44", "*43", "*421", "*429", "*42", "*45", "*461", "*462", "*469")
+TARGETS += ("*8", "*8200", "*8201", "*8202")
 STATES = (Availability.READY,) * 4 + (Availability.PAUSED, Availability.LOGGED_OUT)
 
 ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
@@ -361,6 +362,8 @@ ACTIONS: dict[str, Callable[[Chaos, int, int], None]] = {
     "hold": of(lambda c, a, b: facts.LegHeld(c.leg(a))),
     "resume": of(lambda c, a, b: facts.LegResumed(c.leg(a))),
     "transfer": of(lambda c, a, b: facts.TransferAsked(c.dialled(a), TARGETS[b % len(TARGETS)])),
+    "join": of(lambda c, a, b: facts.TransferAsked(c.leg(a), "", attended=True, replaces=c.leg(b))),
+    "take over": of(lambda c, a, b: facts.TakeOverAsked(c.fresh(a), phone(b * 2), c.dialled(b))),
     "dial": of(lambda c, a, b: facts.AgentDialled(c.fresh(a), phone(b * 2), TARGETS[a % len(TARGETS)])),
     "lose media": of(lambda c, a, b: facts.MediaLost(c.leg(a), 30.0)),
     "text": of(lambda c, a, b: facts.TextReceived(c.leg(a), "hello", f"m{b}")),

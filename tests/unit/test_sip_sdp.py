@@ -71,6 +71,21 @@ def test_an_origin_that_is_no_number_is_kept() -> None:
     assert b"o=pbx a1-b2 123456789012345678901234 IN IP4 h\r\n" in read.to_bytes()
 
 
+@pytest.mark.parametrize(("digits", "shared"), [(101, True), (96, True), (80, False), (95, False)])
+def test_rtcp_shares_the_port_unless_a_payload_type_looks_like_it(digits: int, shared: bool) -> None:
+    """RFC 5761 §4: 64 to 95 with the marker are 192 to 223."""
+    lines = [f"m=audio 4002 RTP/AVP 8 {digits}", f"a=rtpmap:{digits} telephone-event/8000", "a=rtcp-mux"]
+    described, got = answer(sdp(*lines), "198.51.100.1", 20000)
+    assert got.mux is shared and (b"a=rtcp-mux" in described.to_bytes()) is shared
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(True, True), (True, False), (False, True), (False, False)])
+def test_rtcp_shares_the_port_where_both_say_so(ours: bool, theirs: bool) -> None:
+    mine = offer("198.51.100.1", 20000, mux=ours)
+    said = sdp("m=audio 4002 RTP/AVP 8", *(["a=rtcp-mux"] if theirs else []))
+    assert read_answer(mine, said).mux is (ours and theirs)
+
+
 def test_an_offer_and_its_answer_agree() -> None:
     ours = offer("2001:db8::1", 20000, ("PCMA", "PCMU"), "sendrecv", 5, 1)
     assert b"c=IN IP6 2001:db8::1\r\n" in bytes(ours)

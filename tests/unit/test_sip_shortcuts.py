@@ -1,15 +1,21 @@
 """What is read or kept without the full parser must say the same as the full parser."""
 
+from math import inf
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ccd.ids import SeededChance
 from ccd.sip.address import Address
+from ccd.sip.check import CHECKS
+from ccd.sip.description import _read_session, parse_sdp
 from ccd.sip.dialog import without_tag
 from ccd.sip.endpoint import AckArrived, Endpoint, Flow, RequestArrived, ResponseArrived
-from ccd.sip.grammar import SipParseError
+from ccd.sip.grammar import SipParseError, split_list
+from ccd.sip.headers import Via, read_hop
 from ccd.sip.message import Request, Response, parse
+from ccd.sip.timers import Timers
 
 FLOW = Flow("UDP", "192.0.2.1", 5060, "127.0.0.1:5060")
 
@@ -51,6 +57,121 @@ def test_a_bare_address_has_its_tag_too() -> None:
 def test_branches(params: str, more: str) -> None:
     message = Response.create(200, None, [("Via", f"SIP/2.0/UDP a.test{params}{more}")])
     assert message.branch == message.via.branch
+
+
+_sent_by = st.sampled_from(["a.test", "a.test:5062", "a.test : 5062", "[2001:db8::1]:5060", "192.0.2.1:0"])
+_via_tails = st.lists(
+    st.sampled_from(
+        [";branch=z9hG4bK1", ";branch=z9-x", ";rport", ";rport=5060", ";", ";branch=", ' ;branch = "q"', ","]
+    ),
+    max_size=3,
+).map("".join)
+
+
+@given(_sent_by, _via_tails, st.sampled_from(["SIP/2.0/UDP ", "sip / 2.0 / tcp  ", "SIP/2.0/"]))
+def test_the_top_via(sent_by: str, tail: str, protocol: str) -> None:
+    value = f"{protocol}{sent_by}{tail}"
+    try:
+        expected, *_ = [Via.parse(part) for part in split_list(value)]
+    except SipParseError:
+        with pytest.raises(SipParseError):
+            read_hop(value)
+        return
+    hop = read_hop(value)
+    assert (hop.host, hop.port) == (expected.host, expected.port)
+    assert (hop.branch, hop.wants_rport) == (expected.branch, expected.wants_rport)
+
+
+@given(
+    _displays,
+    st.one_of(_uris, st.sampled_from(["", "sip:", "sip:a@[::1]", "sip:a@[1:2]", "sip:%zz@b"])),
+    _tails,
+)
+@example("", "sip:a@[1:2]", ";tag=abc")
+@example("", "sip:%ff@b", ";tag=abc")
+def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: str, tail: str) -> None:
+    value = f"{display}<{uri}>{tail}"
+    try:
+        Address.parse(value)
+    except SipParseError:
+        with pytest.raises(SipParseError):
+            CHECKS["From"](value)
+    else:
+        CHECKS["From"](value)
+
+
+_session_lines = st.lists(
+    st.sampled_from(
+        ["o=- 1 2 IN IP4 192.0.2.1", "o=a b 1 2 IN IP4 x", "o=- x 2 IN IP6 ::1", "s=", "s=a b",
+         "c=IN IP4 192.0.2.9", "c=IN IP4 224.2.1.1/127", "c=IN IP5 x", "t=0 0", "t=", "a=sendonly", "b=AS:84",
+         "", "no line"]
+    ),
+    min_size=2,
+    max_size=6,
+)  # fmt: skip
+
+
+@given(_session_lines, st.sampled_from(["", "\nm=audio 4000 RTP/AVP 0\nc=IN IP4 192.0.2.8"]))
+@example(["o=- 1 2 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.9", "t=0 0"], "")
+@example(["o=- 1 2 IN IP4 192.0.2.1", "s=", "t=0 0"], "")
+@example(["o=- 1 2 IN IP4 192.0.2.1", "s=-", "c=IN IP4 224.2.1.1/127", "t=0 0"], "")
+def test_the_head_of_an_sdp(lines: list[str], media: str) -> None:
+    session = "\n".join(["v=0", *lines])
+    try:
+        expected = _read_session(session)
+    except SipParseError:
+        with pytest.raises(SipParseError):
+            parse_sdp((session + media).encode())
+        return
+    described = parse_sdp((session + media).encode())
+    described.media = []
+    assert described == expected
+
+
+@pytest.mark.parametrize("broken", ["Call-ID: c\rx", "Call-ID: c\nx", "X-Other: \n", "\nX: y"])
+def test_a_break_alone_is_refused_where_other_lines_are_remembered(broken: str) -> None:
+    good = INVITE.format(to="", method="INVITE", size=0, body="")
+    parse(good.encode())
+    head, _, _ = good.partition("\r\n\r\n")
+    with pytest.raises(SipParseError, match="alone"):
+        parse(f"{head}\r\n{broken}\r\n\r\n".encode())
+    for start in ("INVITE sip:1000@127.0.0.1 SIP/2.0\r", "SIP/2.0 200 OK\n"):
+        with pytest.raises(SipParseError, match="alone"):
+            parse(good.replace("INVITE sip:1000@127.0.0.1 SIP/2.0", start, 1).encode())
+
+
+def test_what_was_received_is_written_with_the_length_that_it_has_now() -> None:
+    message = parse(INVITE.format(to="", method="INVITE", size=3, body="v=0").encode())
+    message.body = b"v=0123"
+    written = message.to_bytes()
+    assert written.count(b"Content-Length: ") == 1
+    assert written.endswith(b"\r\nContent-Length: 6\r\n\r\nv=0123")
+
+
+def test_values_that_are_shared_cannot_be_changed() -> None:
+    first = parse(INVITE.format(to="", method="INVITE", size=0, body="").encode())
+    again = parse(INVITE.format(to=";tag=x", method="INVITE", size=0, body="").encode())
+    assert first.contacts[0] is again.contacts[0]
+    with pytest.raises(AttributeError):
+        first.contacts[0].uri = again.to.uri  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        first.to.uri.host = "elsewhere.test"  # type: ignore[misc, union-attr]
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=20))
+def test_no_timer_comes_before_the_soonest(plan: list[tuple[float, bool]]) -> None:
+    timers: Timers[int, None] = Timers()
+    for number, (at, kept) in enumerate(plan):
+        entry = timers.set(at, number, None)
+        if not kept:
+            timers.cancel(entry)
+        alive = [when for when, stays in plan[: number + 1] if stays]
+        assert timers.soonest <= min(alive, default=inf)
+    list(timers.due(50.0))
+    left = [at for at, stays in plan if stays and at > 50.0]
+    assert timers.soonest <= min(left, default=inf)
+    assert timers.next_deadline() == min(left, default=None)
+    assert timers.soonest == min(left, default=inf)
 
 
 INVITE = (

@@ -8,24 +8,9 @@ import pytest
 from ccd.config.load import check
 from ccd.errors import Misconfigured
 from ccd.tls import client_context, inspect
-from tests.peers.certificates import Certificate, authority, signed
+from tests.peers.certificates import Certificate, signed
 
 pytestmark = pytest.mark.needs("openssl")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("certificates")
-
-
-@pytest.fixture(scope="module")
-def by(folder: Path) -> Certificate:
-    return authority(folder)
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path, by: Certificate) -> Certificate:
-    return signed(folder, by, "DNS:centre.test", "IP:127.0.0.1", days=90)
 
 
 def test_what_peers_will_see(server: Certificate) -> None:
@@ -48,13 +33,13 @@ def test_certificate_and_key_in_one_file(server: Certificate, tmp_path: Path) ->
     assert inspect(str(both), "").names == ("centre.test", "127.0.0.1")
 
 
-def test_the_key_of_another_certificate(server: Certificate, by: Certificate) -> None:
+def test_the_key_of_another_certificate(server: Certificate, signer: Certificate) -> None:
     with pytest.raises(Misconfigured, match="key values mismatch"):
-        inspect(str(server.file), str(by.key))
+        inspect(str(server.file), str(signer.key))
 
 
-def test_a_certificate_that_has_ended(folder: Path, by: Certificate) -> None:
-    ended = signed(folder, by, "DNS:centre.test", days=-1, file="ended")
+def test_a_certificate_that_has_ended(certificates: Path, signer: Certificate) -> None:
+    ended = signed(certificates, signer, "DNS:centre.test", days=-1, file="ended")
     with pytest.raises(Misconfigured, match="certificate has expired"):
         inspect(str(ended.file), str(ended.key))
 
@@ -62,7 +47,17 @@ def test_a_certificate_that_has_ended(folder: Path, by: Certificate) -> None:
 def test_a_key_with_a_password_is_refused_and_not_asked_for(server: Certificate, tmp_path: Path) -> None:
     locked = tmp_path / "locked.key"
     subprocess.run(
-        ["openssl", "pkey", "-in", server.key, "-aes256", "-passout", "pass:secret", "-out", locked],
+        [
+            "openssl",
+            "pkey",
+            "-in",
+            server.key,
+            "-aes256",
+            "-passout",
+            "pass:secret",
+            "-out",
+            locked,
+        ],
         check=True,
         capture_output=True,
     )
@@ -84,8 +79,12 @@ def written(folder: Path, certificate: Certificate) -> Path:
     return folder
 
 
-def test_the_check_warns_before_a_certificate_ends(folder: Path, by: Certificate, tmp_path: Path) -> None:
-    settings, faults = check(written(tmp_path, signed(folder, by, "DNS:a.test", days=3, file="soon")))
+def test_the_check_warns_before_a_certificate_ends(
+    certificates: Path, signer: Certificate, tmp_path: Path
+) -> None:
+    settings, faults = check(
+        written(tmp_path, signed(certificates, signer, "DNS:a.test", days=3, file="soon"))
+    )
     assert settings is not None
     (warning,) = [fault for fault in faults if fault.key.startswith("sip.transports")]
     assert warning.warning and "the certificate ends on" in warning.problem
@@ -97,8 +96,10 @@ def test_the_check_is_content_with_a_good_one(server: Certificate, tmp_path: Pat
     assert not [fault for fault in faults if fault.key.startswith("sip.transports")]
 
 
-def test_a_key_that_everybody_can_read_is_a_fault(folder: Path, by: Certificate, tmp_path: Path) -> None:
-    open_to_all = signed(folder, by, "DNS:a.test", days=90, file="open")
+def test_a_key_that_everybody_can_read_is_a_fault(
+    certificates: Path, signer: Certificate, tmp_path: Path
+) -> None:
+    open_to_all = signed(certificates, signer, "DNS:a.test", days=90, file="open")
     open_to_all.key.chmod(0o644)
     _, faults = check(written(tmp_path, open_to_all))
     (fault,) = [fault for fault in faults if fault.key.startswith("sip.transports")]
@@ -126,3 +127,15 @@ def test_a_trunk_that_registers_over_tls_wants_a_listener(
     assert settings is not None, faults
     warned = [fault for fault in faults if fault.key == "trunks.carrier.protocol"]
     assert len(warned) == (0 if listens else 1) and all(fault.warning for fault in warned)
+
+
+@pytest.mark.parametrize(("protocol", "fault"), [("auto", ""), ("tls", ""), ("tcp", "is for tls")])
+def test_an_authority_may_be_named_where_the_records_say_the_transport(
+    server: Certificate, signer: Certificate, tmp_path: Path, protocol: str, fault: str
+) -> None:
+    conf = written(tmp_path, server) / "ccd.toml"
+    named = TRUNK.replace('"tls"', f'"{protocol}"') + f'ca = "{signer.file}"\n'
+    conf.write_text(conf.read_text() + named)
+    _, faults = check(tmp_path)
+    found = [each.problem for each in faults if each.key == "trunks.carrier.ca"]
+    assert [fault in each for each in found] == ([True] if fault else [])

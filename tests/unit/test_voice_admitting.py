@@ -151,8 +151,29 @@ async def test_several_lines_of_media_one_is_taken(scene: Scene) -> None:
     leg, ok = scene.call((), SDP + "a=rtcp:4099\r\na=rtcp-mux\r\n" + more)
     lines = [line for line in ok.body.decode().split("\r\n") if line.startswith("m=")]
     assert [line.split()[1] == "0" for line in lines] == [False, True, True]
-    assert b"rtcp-mux" not in ok.body, "not said, so not done (RFC 5761 §5.1.1)"
-    assert scene.audio.streams(leg)[-1].port == 4000
+    assert ok.body.count(b"a=rtcp-mux") == 1, "of the line that is taken (RFC 5761 §5.1.1)"
+    stream = scene.audio.streams(leg)[-1]
+    assert (stream.port, stream.rtcp_port, stream.mux) == (4000, 4099, True)
+
+
+async def test_reports_go_by_a_port_of_their_own_where_nothing_else_is_said(scene: Scene) -> None:
+    leg, ok = scene.call((), SDP + "a=rtcp:4099\r\n")
+    stream = scene.audio.streams(leg)[-1]
+    assert b"rtcp-mux" not in ok.body and (stream.rtcp_port, stream.mux) == (4099, False)
+    scene.request("INVITE", 2, (), "", tag_of(ok))
+    offered = scene.take()[-1].body
+    assert b"rtcp-mux" not in offered, "not offered by us"
+
+
+async def test_what_is_shared_is_shared_after_an_offer_of_ours_too(scene: Scene) -> None:
+    leg, ok = scene.call((), SDP + "a=rtcp-mux\r\n")
+    scene.request("INVITE", 2, (), "", tag_of(ok))
+    again = scene.take()[-1]
+    assert b"a=rtcp-mux" in again.body
+    scene.request("ACK", 2, (), SDP.replace("7 1 IN", "7 2 IN") + "a=rtcp-mux\r\n", tag_of(ok))
+    assert scene.audio.streams(leg)[-1].mux
+    scene.request("INVITE", 3, (), SDP.replace("7 1 IN", "7 3 IN"), tag_of(ok))
+    assert b"rtcp-mux" not in scene.take()[-1].body and not scene.audio.streams(leg)[-1].mux
 
 
 async def test_a_fax_that_wants_t38_is_refused_and_the_call_stays(scene: Scene) -> None:
@@ -168,23 +189,6 @@ async def test_a_fax_that_wants_t38_is_refused_and_the_call_stays(scene: Scene) 
 
 
 # -- calls that are to take another's place ----------------------------------------------------------------
-
-
-async def test_replaces(scene: Scene) -> None:
-    """RFC 3891 §3: it must name one call of ours; taking its place is not done, and said."""
-    _, ok = scene.call()
-    named = f"Replaces: call;to-tag={tag_of(ok)};from-tag=them"
-    for number, (status, *headers) in enumerate(
-        [
-            (481, "Replaces: none;to-tag=a;from-tag=b"),
-            (400, "Replaces: call;to-tag=a"),
-            (400, named, "Join: call;to-tag=a;from-tag=b"),
-            (603, named),
-        ]
-    ):
-        answer = refused(scene, *headers, call=f"new-{number}")
-        assert answer.status == status, headers
-    assert len(scene.channel.legs) == 1
 
 
 async def test_join_that_is_required_is_420_else_it_is_a_call_as_any(scene: Scene) -> None:

@@ -130,6 +130,26 @@ async def test_a_call_tries_the_targets_in_their_order_with_the_name_of_the_trun
     ]
 
 
+@pytest.mark.parametrize("silent", [False, True])
+async def test_the_transport_that_the_records_name(make: Make, silent: bool) -> None:
+    """Also where the DNS says nothing at first, and only a file of hosts has the name."""
+    names = NamesTwin()
+    names.zone("carrier.test", "tcp", (10, 0, FIRST))
+    names.hosts["carrier.test"] = (FIRST,)
+    names.failing = {"_sip._udp.carrier.test"} if silent else set()
+    scene = await make(names, trunk(protocol="auto", register=True, username="0123"))
+    if silent:
+        assert scene.last("REGISTER").flow.protocol == "UDP"
+        names.failing.clear()
+        await scene.pass_time(AGAIN_S + 5.0)
+    await scene.pass_time(700.0)
+    sent = scene.last("REGISTER")
+    assert sent.flow.protocol == "TCP" and ";transport=tcp" in sent.request.raw_uri
+    assert ";transport=tcp" in (sent.request.get("Contact") or "")
+    assert {each.flow.protocol for each in scene.trunks.candidates("+33123456789")} == {"TCP"}
+    assert scene.shown()["found_by"] == "SRV _sip._tcp.carrier.test"
+
+
 async def test_calls_from_every_address_of_every_target_belong_to_the_trunk(make: Make) -> None:
     names = two()
     names.hosts["s2.carrier.test"] = (SECOND, THIRD)
