@@ -58,9 +58,8 @@ class SteadyClock:
         return time.monotonic() + self._offset
 
 
-def monotonic() -> float:
-    """Seconds for measuring durations inside a shell (never stored, never compared across runs)."""
-    return time.monotonic()
+monotonic = time.monotonic
+"""Seconds for measuring durations inside a shell (never stored, never compared across runs)."""
 
 
 def cpu_seconds() -> float:

@@ -6,7 +6,7 @@ from ccd.bridging.state import Phase
 from ccd.model.nouns import Cause, OfferEnd
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Base of what bridging tells."""
 
     interaction: str

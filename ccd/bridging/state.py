@@ -280,8 +280,9 @@ class Talk(msgspec.Struct, omit_defaults=True):
     def party(self, leg: str, role: Role) -> Party | None:
         """The one of this leg."""
         if role is Role.AGENT:
-            agents = (self.agent, *self.also_ringing)
-            return next((each for each in agents if each is not None and each.leg == leg), None)
+            if self.agent is not None and self.agent.leg == leg:
+                return self.agent
+            return next((each for each in self.also_ringing if each.leg == leg), None)
         return self.customer if role is Role.CUSTOMER else self.third
 
     def lead(self, leg: str) -> None:

@@ -12,6 +12,7 @@ cases and what comes of them:
 """
 
 import heapq
+from collections.abc import Callable
 
 import msgspec
 
@@ -34,6 +35,8 @@ class Talks:
 
     def __init__(self, state: BridgingState | None = None) -> None:
         self.state = state or BridgingState()
+        self.get: Callable[[str], Talk | None] = self.state.talks.get
+        """An interaction's parties; None: it is over."""
         self.commands: list[cmd.Command] = []
         self.events: list[ev.AnyEvent] = []
         self.legs: dict[str, tuple[Talk, Role]] = {}
@@ -57,9 +60,6 @@ class Talks:
         commands, events = self.commands, self.events
         self.commands, self.events = [], []
         return commands, events
-
-    def get(self, interaction: str) -> Talk | None:
-        return self.state.talks.get(interaction)
 
     # -- asked by the composition ---------------------------------------------------------------
 
@@ -185,14 +185,17 @@ class Talks:
         talk.reserved, talk.asking = None, False
         recording.stop_recordings(self, talk)
         for role, party in ((Role.AGENT, talk.agent), (Role.THIRD, talk.third)):
-            self.release(talk, role, cause if party and party.answered else Cause.CANCELLED)
+            if party is not None:
+                self.release(talk, role, cause if party.answered else Cause.CANCELLED)
         for other in talk.also_ringing:
             self._release_party(talk, other, Cause.CANCELLED)
         talk.also_ringing, talk.pending = [], []
         if not talk.customer_gone:
             self.commands.append(cmd.ReleaseLeg(talk.customer.leg, cause))
-        self.set_deadline(talk, max(now + ENDING_S, talk.settles_by))
-        self.close_if_done(talk)
+        if talk.is_over:
+            self.close_if_done(talk)
+        else:
+            self.set_deadline(talk, max(now + ENDING_S, talk.settles_by))
 
     # -- facts about legs ------------------------------------------------------------------------
 
@@ -203,7 +206,7 @@ class Talks:
             return
         talk, role = found
         party = talk.party(leg, role)
-        self.note(talk, "ringing", leg=leg, role=role.value)
+        self.note(talk, "ringing", leg=leg, role=str(role))
         if role is Role.CUSTOMER:
             callbacks.ringing(self, talk, early_media)
             return
@@ -227,7 +230,8 @@ class Talks:
             talk.agent.answered, talk.agent.device = True, device
             if talk.phase is Phase.OFFERED:
                 talk.move(Move.ACCEPT)
-                talk.pending = [each for each in talk.pending if each.leg != leg]
+                if talk.pending:
+                    talk.pending = [each for each in talk.pending if each.leg != leg]
                 self.events.append(ev.AgentAccepted(talk.interaction, talk.agent.offer))
         elif role is Role.CUSTOMER and talk.phase is Phase.CALLING:
             callbacks.answered(self, talk)
@@ -241,7 +245,7 @@ class Talks:
         if found is None:
             return
         talk, role = found
-        self.note(talk, "leg ended", leg=leg, role=role.value, cause=cause.value)
+        self.note(talk, "leg ended", leg=leg, role=str(role), cause=str(cause))
         if role is Role.CUSTOMER:
             talk.customer_gone = True
             if talk.phase is Phase.ENDING:
@@ -269,7 +273,7 @@ class Talks:
         if party is None or party.held is on:
             return
         party.held = on
-        self.note(talk, "held" if on else "resumed", role=role.value)
+        self.note(talk, "held" if on else "resumed", role=str(role))
         if role is Role.AGENT and talk.phase is Phase.TALKING:
             if talk.asking:
                 asides.held(self, talk, leg, on)
@@ -432,8 +436,7 @@ class Talks:
 
     def _release_party(self, talk: Talk, party: Party, cause: Cause, by: str = "") -> None:
         self.legs.pop(party.leg, None)
-        waits = any(each.leg == party.leg for each in talk.pending)
-        if waits:  # it was never dialled
+        if talk.pending and any(each.leg == party.leg for each in talk.pending):  # it was never dialled
             talk.pending = [each for each in talk.pending if each.leg != party.leg]
         else:
             self.commands.append(cmd.ReleaseLeg(party.leg, cause, by))
@@ -485,8 +488,9 @@ class Talks:
 
     def note(self, talk: Talk, what: str, **details: str | int | float) -> None:
         """A line for the timeline; empty details are left out."""
-        kept = {key: value for key, value in details.items() if value != ""}
-        self.events.append(ev.Noted(talk.interaction, what, kept))
+        if "" in details.values():
+            details = {key: value for key, value in details.items() if value != ""}
+        self.events.append(ev.Noted(talk.interaction, what, details))
 
 
 def decode_state(data: bytes) -> BridgingState:

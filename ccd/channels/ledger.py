@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One fact as stored."""
 
     seq: int
@@ -21,7 +21,7 @@ class Entry(msgspec.Struct, frozen=True):
     """msgpack of an `AnyFact`."""
 
 
-class RecordRow(msgspec.Struct, frozen=True):
+class RecordRow(msgspec.Struct, frozen=True, gc=False):
     """One ended interaction as filed. Filing the same id again replaces the row (replay)."""
 
     interaction: str

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ccd.history import chains, own_calls
 from ccd.history.customers import Customers
-from ccd.history.figures import PauseReport, Report, day_name, day_of, find_faults, report_queue
+from ccd.history.figures import DAY_S, PauseReport, Report, day_name, day_of, find_faults, report_queue
 from ccd.history.flow_figures import FlowFold
 from ccd.history.own_calls import KEEP_DAYS, OwnReport
 from ccd.history.state import (
@@ -28,16 +28,17 @@ from ccd.model.nouns import Cause, ChannelClass, OfferEnd, Outcome
 from ccd.model.trace import Trace
 
 FIRST_TRACES, LAST_TRACES = 4, 28
+HANDLED = Outcome.HANDLED.value
 
 
 class History:
     """The folds over one state. `state` is encoded for a snapshot with `msgspec.msgpack`."""
 
-    __slots__ = ("_day", "_today", "customers", "flows", "state")
+    __slots__ = ("_begins_at", "_ends_at", "_today", "customers", "flows", "state")
 
     def __init__(self, state: HistoryState | None = None) -> None:
         self.state = HistoryState() if state is None else state
-        self._day = -1
+        self._begins_at = self._ends_at = 0.0
         self._today: dict[str, Figures] = {}
         self.flows = FlowFold(self.state.flows)
         self.customers = Customers(self.state.customers)
@@ -91,8 +92,8 @@ class History:
         record.cause = cause
         if record.answered_at:
             record.talked_s += max(0.0, now - record.answered_at)
-        record.outcome = outcome.value if outcome is not None else record.outcome or "flow"
-        add_note(record, Note(now, "closed", {"outcome": record.outcome, "cause": cause.value}))
+        record.outcome = str(outcome) if outcome is not None else record.outcome or "flow"
+        add_note(record, Note(now, "closed", {"outcome": record.outcome, "cause": str(cause)}))
         if record.dialled_by:
             own_calls.count(self.state, record)
         if interaction in self.state.kept:
@@ -157,7 +158,9 @@ class History:
         details["waited_s"] = round(waited_s, 1)
         if leg:
             details["leg"] = leg
-        self.note(interaction, now, "offer", **details)
+        record = self.record(interaction)
+        if record is not None:
+            add_note(record, Note(now, "offer", details))
 
     def offer_missed(
         self, interaction: str, queue: str, agent: str, offer: str, end: OfferEnd, now: float
@@ -165,7 +168,7 @@ class History:
         """The agent did not take it."""
         for figures in self._figures(queue, now):
             figures.misses[end] = figures.misses.get(end, 0) + 1
-        self.note(interaction, now, "offer_ended", offer=offer, agent=agent, end=end.value)
+        self.note(interaction, now, "offer_ended", offer=offer, agent=agent, end=str(end))
 
     def handled(
         self,
@@ -185,7 +188,7 @@ class History:
             figures.wait_max_s = max(figures.wait_max_s, waited_s)
         record = self.state.open.get(interaction)
         if record is not None:
-            record.outcome = Outcome.HANDLED.value
+            record.outcome = HANDLED
             record.waited_s += waited_s
             record.agents.append(agent)
             details: dict[str, Detail] = {"agent": agent, "queue": queue}
@@ -208,9 +211,9 @@ class History:
             figures.wait_max_s = max(figures.wait_max_s, waited_s)
         record = self.state.open.get(interaction)
         if record is not None:
-            record.outcome = outcome.value
+            record.outcome = str(outcome)
             record.waited_s += waited_s
-            details: dict[str, Detail] = {"queue": queue, "outcome": outcome.value}
+            details: dict[str, Detail] = {"queue": queue, "outcome": record.outcome}
             if why:
                 details["why"] = why
             add_note(record, Note(now, "left_queue", details))
@@ -316,9 +319,8 @@ class History:
 
     def _figures(self, queue: str, now: float) -> tuple[Figures, Figures]:
         """Today's and the lasting figures of a queue."""
-        day = day_of(now)
-        if day != self._day:
-            self._turn_day(day)
+        if not self._begins_at <= now < self._ends_at:
+            self._turn_day(day_of(now))
         today = self._today.get(queue)
         if today is None:
             today = self._today[queue] = Figures()
@@ -329,7 +331,7 @@ class History:
 
     def _turn_day(self, day: int) -> None:
         days = self.state.days
-        self._day = day
+        self._begins_at, self._ends_at = float(day * DAY_S), float((day + 1) * DAY_S)
         self._today = days.setdefault(day, {})
         for old in sorted(days)[:-KEEP_DAYS]:
             del days[old]

@@ -16,7 +16,7 @@ IN, OUT, INTERNAL = "in", "out", "internal"
 ANSWERED, UNANSWERED, REFUSED = "answered", "unanswered", "refused"
 
 
-class Note(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Note(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One entry of a timeline."""
 
     at: float

@@ -24,7 +24,7 @@ class LinkWanted(msgspec.Struct, frozen=True):
     """What the conversation that it begins knows at first."""
 
 
-class Do(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Do(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all outcomes."""
 
     interaction: str

@@ -81,6 +81,6 @@ def plain(text: str) -> str:
 def whole(text: str) -> int | None:
     """A whole number from a variable; None when it is none (the checks refuse it in a script)."""
     try:
-        return int(text)
+        return int(text) if text else None
     except ValueError:
         return None

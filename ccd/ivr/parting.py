@@ -64,7 +64,7 @@ def do_queue(flows: "Flows", run: FlowState, step: Enqueue, _now: float, out: li
     run.mode = Mode.QUEUED
     run.typed = ""
     named = (run.variables.get(step.prefer_variable, ""), step.prefer)
-    prefer = tuple([name for name in named if name])
+    prefer = tuple(filter(None, named))
     kept = step.prefer_wait_s if prefer or step.prefer_last_s else 0.0
     out.append(
         Queue(

@@ -9,7 +9,7 @@ import msgspec
 from ccd.model.nouns import Cause, LegKind, PromptPart
 
 
-class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Command(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all commands; `leg` says which channel carries it out (the part before the colon)."""
 
 
@@ -36,7 +36,7 @@ class ReleaseLeg(Command, frozen=True):
     """Who took what was offered on this leg, as shown to people; empty: nobody, or it was no offer."""
 
 
-class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True):
+class OfferCard(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What an offer shows on the agent's device."""
 
     interaction: str

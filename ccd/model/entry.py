@@ -112,7 +112,9 @@ def weigh(rules: tuple[EntryRule, ...], look_up: Callable[[str], Any]) -> Weighe
 
 def both(*requirements: str) -> str:
     """All of these requirements at once; empty when none asks for anything."""
-    asked = [text for text in requirements if text]
+    asked = list(filter(None, requirements))
+    if not asked:
+        return ""
     return asked[0] if len(asked) == 1 else " and ".join([f"({text})" for text in asked])
 
 

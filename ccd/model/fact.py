@@ -3,5 +3,5 @@
 import msgspec
 
 
-class Fact(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+class Fact(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """Base of all facts."""

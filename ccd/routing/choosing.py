@@ -83,6 +83,9 @@ class Choosing:
     def _by_state(self, name: str, free: Bits) -> Desk:
         self._settle()
         line = self._lines[name]
+        first = line.first()
+        if first is not None and free >> first[2] & 1:
+            return self._by_number[first[2]]
         count = free.bit_count()
         if count > FEW:
             steps = PATIENCE * (len(line) // count + 1)

@@ -38,6 +38,7 @@ class Desk:
         "full",
         "guarded",
         "kept",
+        "later",
         "logged_out",
         "looked_at",
         "number",
@@ -63,6 +64,8 @@ class Desk:
         self.logged_out = True
         self.full: Passed | None = None
         """That it has no room, in a trace's words; made when first asked for, until it is seated anew."""
+        self.later: Passed | None = None
+        """That it has room but others go first, likewise."""
         self.room_for = 0
         """Bit K: has room for work of kind K now."""
         self.seats: dict[str, Seat] = {}

@@ -8,6 +8,7 @@ over agents or waiting.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 from ccd.model.clock_figures import Clock
@@ -177,6 +178,11 @@ class Index:
         """Put a desk where its present state belongs; to be called after each change of the agent."""
         self._set_room(desk, self._room_for(desk) if open_for_work(desk.state) else 0)
 
+    def seat_again(self, desk: Desk) -> None:
+        """The same where only what strategies look at has changed, and neither its room nor its turn."""
+        if desk.room_for:
+            self.choosing.seat(desk)
+
     def _room_for(self, desk: Desk) -> int:
         """Kinds of work that fit into what is left; remembered by the room where that alone decides."""
         masks = None if desk.special else self.room_masks
@@ -192,13 +198,12 @@ class Index:
         return found
 
     def _set_room(self, desk: Desk, room_for: int) -> None:
-        desk.full = desk.away = None
+        desk.full = desk.away = desk.later = None
         changed = room_for ^ desk.room_for
         if changed:
             bit, roomy = desk.bit, self.roomy
-            for number in range(changed.bit_length()):
-                if changed >> number & 1:
-                    roomy[number] ^= bit
+            for kind in kinds_in(changed):
+                roomy[kind] ^= bit
             desk.room_for = room_for
             if self.reserving:
                 self._loosen_reserves(desk)
@@ -423,6 +428,12 @@ class Index:
             yield place
             if not place.missed:
                 return
+
+
+@lru_cache(MOST_ROOM_MASKS)
+def kinds_in(mask: int) -> tuple[int, ...]:
+    """Numbers of the kinds of work in a set of them."""
+    return tuple([kind for kind in range(mask.bit_length()) if mask >> kind & 1])
 
 
 def _with(bits: Bits, bit: Bits, on: bool) -> Bits:

@@ -50,8 +50,12 @@ class Line(Generic[T]):
     def add(self, entry: T) -> None:
         """Insert an entry that is not in the line."""
         key = self._key(entry)
-        where, at = self._find(entry, key)
-        block, keys = self._blocks[where], self._keys[where]
+        where, block = len(self._blocks) - 1, self._blocks[-1]
+        at = len(block)
+        if block and entry < block[-1]:  # mostly it is the last of all
+            where, at = self._find(entry, key)
+            block = self._blocks[where]
+        keys = self._keys[where]
         block.insert(at, entry)
         keys.insert(at, key)
         self._count += 1
@@ -64,10 +68,12 @@ class Line(Generic[T]):
 
     def remove(self, entry: T) -> None:
         """Take out an entry; raises `KeyError` when it is not there."""
-        where, at = self._find(entry, self._key(entry))
-        block = self._blocks[where]
-        if at == len(block) or block[at] != entry:
-            raise KeyError(entry)
+        where, at, block = 0, 0, self._blocks[0]
+        if not block or block[0] != entry:  # mostly it is the first of all
+            where, at = self._find(entry, self._key(entry))
+            block = self._blocks[where]
+            if at == len(block) or block[at] != entry:
+                raise KeyError(entry)
         del block[at]
         del self._keys[where][at]
         self._count -= 1
@@ -77,6 +83,9 @@ class Line(Generic[T]):
 
     def rank(self, entry: T) -> int:
         """How many entries are smaller."""
+        last = self._blocks[-1]
+        if not last or last[-1] < entry:
+            return self._count
         where, at = self._find(entry, self._key(entry))
         return sum(map(len, self._blocks[:where])) + at if where else at
 

@@ -58,7 +58,12 @@ def why_not(index: Index, queue: QueueIndex, desk: Desk, place: Place, ability: 
         return Passed(name, Why.WRAP_UP, until or 0.0, "" if until is not None else stage.value)
     if not desk.room_for >> queue.kinds[place.channel_class] & 1:
         return _no_room(index, queue, desk, place)
-    return _held_back(index, queue, desk, place) or Passed(name, _LATER, agent.line_since)
+    held = _held_back(index, queue, desk, place)
+    if held is not None:
+        return held
+    if desk.later is None:
+        desk.later = Passed(name, _LATER, agent.line_since)
+    return desk.later
 
 
 def _no_room(index: Index, queue: QueueIndex, desk: Desk, place: Place) -> Passed:
@@ -151,16 +156,19 @@ def make_trace(
 def _passed(
     index: Index, queue: QueueIndex, listed: Iterable[Desk], place: Place, ability: Ability
 ) -> list[Passed]:
-    """Why each was not chosen. Most are not able to, away, or have no room, whatever is asked: that is said
-    once (until they are seated anew) and found here without a look at the agent."""
-    if place.missed or place.prefer or queue.rings_all:
+    """Why each was not chosen. Most are not able to, away, without room, or later in line, whatever is asked:
+    that is said once (until they are seated anew) and found here without a look at the agent."""
+    if place.missed or place.prefer or queue.rings_all or queue.holds_back():
         return [why_not(index, queue, desk, place, ability) for desk in listed]
     kind, mask, unable = queue.kinds[place.channel_class], ability.mask, ability.unable
     found = []
     for desk in listed:
         said: Passed | None = None
         if mask[desk.byte] & desk.byte_bit:
-            said = desk.away or (None if desk.room_for >> kind & 1 or desk.special else desk.full)
+            if desk.room_for >> kind & 1:
+                said = desk.later
+            else:
+                said = desk.away or (None if desk.special else desk.full)
         elif not desk.logged_out and desk.number in unable:
             lacks, after_s = unable[desk.number]
             said = None if after_s else lacks

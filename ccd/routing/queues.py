@@ -249,6 +249,10 @@ class QueueIndex:
         else:
             heappush(heap, (place.entered_at, place.seq, place.interaction))
 
+    def holds_back(self) -> bool:
+        """Whether it may keep its work from an agent who is able to take it and has room."""
+        return bool(self.rule.reserve) or self.full()
+
     def full(self) -> bool:
         """Whether `max_active` is reached: then nothing more of it is offered."""
         most = self.rule.max_active

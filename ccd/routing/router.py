@@ -268,7 +268,7 @@ class Router(PickingUp):
         totals.in_service_level += in_time
         desk = self._matching.index.desks[place.agent]
         desk.state.totals.handled += 1
-        self._matching.index.seat(desk)  # some strategies count them
+        self._matching.index.seat_again(desk)  # some strategies count them
         return [Handled(interaction, place.agent, place.queue, waited, in_time, now - began)]
 
     def missed(self, offer: str, end: OfferEnd, now: float) -> list[Decision]:
@@ -318,6 +318,7 @@ class Router(PickingUp):
         requirement: str = "",
         prefer: str = "",
         prefer_wait_s: float = 30.0,
+        callback: Callback | None = None,
         customer: str = "",
     ) -> list[Decision]:
         """`finish` and `enqueue` in one: the customer lines up before the agent looks for the next work."""
@@ -335,6 +336,7 @@ class Router(PickingUp):
             requirement=requirement,
             prefer=prefer,
             prefer_wait_s=prefer_wait_s,
+            callback=callback,
             customer=customer,
         )
         if desk is not None:

@@ -160,6 +160,8 @@ class Timing:
     def holds(self, entry: Entry) -> bool:
         """Is this deadline still true?"""
         at, due, key, name = entry
+        if due is Due.RING:
+            return self._rings_until(key) == at
         if due is Due.WRAP_UP:
             agent = self.state.agents.get(key)
             return agent is not None and agent.wrap_up is not None and at in ends_at(agent.wrap_up)
@@ -167,8 +169,6 @@ class Timing:
             agent = self.state.agents.get(key)
             pause = agent.pause if agent is not None else None
             return pause is not None and pause.until == at and pause.stage is PauseStage.RUNS
-        if due is Due.RING:
-            return self._rings_until(key) == at
         if due is Due.REDIAL:
             lost = self.state.lost.get(key)
             return lost is not None and self.kept_until(lost) == at

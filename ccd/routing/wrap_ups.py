@@ -70,7 +70,7 @@ def begin_wrap_up(agent: AgentRule, queue: QueueRule | None, place: Place, now: 
         mode = mode_of(agent.wrap_up, agent.wrap_up_s)
     else:
         mode = WRAP_UP_NONE if queue is None else mode_of(queue.wrap_up, queue.wrap_up_s)
-    if mode == WRAP_UP_NONE and not owes(owed):
+    if mode == WRAP_UP_NONE and not (owed and owes(owed)):
         return None
     begun = WrapUp(now, None, place.queue, place.interaction, _OWED, owed=owed)
     begun.longest_at = _longest_at(agent, queue, now)
@@ -141,8 +141,10 @@ def name_of(codes: dict[str, str], said: str) -> str:
     return codes.get(said) or (said if said in codes.values() else "")
 
 
-def settle_owed(agent: str, owed: Iterable[Owed], out: list[Decision]) -> None:
+def settle_owed(agent: str, owed: list[Owed], out: list[Decision]) -> None:
     """Nothing of it can be changed any more."""
-    out.extend(
-        DispositionSettled(agent, each.queue, each.interaction, each.given, each.required) for each in owed
-    )
+    if owed:
+        out.extend(
+            DispositionSettled(agent, each.queue, each.interaction, each.given, each.required)
+            for each in owed
+        )

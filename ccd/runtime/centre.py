@@ -7,9 +7,8 @@ times give the same state and the same commands, so a restart is a replay.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from functools import partial
-from math import ceil
+from collections.abc import Callable, Iterable, Mapping
+from math import ceil, inf
 from typing import Any
 
 import msgspec
@@ -74,6 +73,8 @@ class Centre:
         self.now = 0.0
         self.out: list[cmd.AnyCommand] = []
         self.work: deque[Any] = deque()
+        self.push: Callable[[Iterable[Any]], None] = self.work.extend
+        """Add decisions or wants to the work list."""
         self.records: list[RecordRow] = []
         self._item: Any = None
         """Fact or answer of an engine that is being worked on."""
@@ -107,7 +108,8 @@ class Centre:
         self.out, self._rescue = self._rescue, []
         self._item = fact
         try:
-            self._end_due(fact)
+            if self._something_ends() and type(fact) is not facts.DaemonStarted:
+                self._end_due()
             FACTS[type(fact)](self, fact)
             self.settle()
         except Exception:
@@ -115,13 +117,16 @@ class Centre:
             raise
         return self.out
 
-    def _end_due(self, fact: facts.AnyFact) -> None:
+    def _something_ends(self) -> bool:
+        """Whether anything is in force that ends by itself and that no engine keeps the time of."""
+        state = self.state
+        return bool(state.profiles or state.notices or state.saying or self.router.state.closures)
+
+    def _end_due(self) -> None:
         """A profile, notice or closing that is over must not be followed by this fact any more.
 
         Only the end of the former process comes first: its calls are to be let go of, not served anew.
         """
-        if type(fact) is facts.DaemonStarted:
-            return
         if self.state.profiles:
             end_due(self)
             self.settle()
@@ -159,19 +164,20 @@ class Centre:
 
     def next_deadline(self) -> float | None:
         """When a `TimePassed` is due."""
-        nearest: float | None = self.now if self._rescue else None
-        ends = next_end(self.state) if self.state.profiles else None
-        for at in (
-            ends,
-            emergency.next_end(self.state),
-            deletions.next_due(self),
-            links.next_due(self),
-            longest.next_due(self),
-            *(each.next_deadline() for each in (self.router, self.flows, self.talks)),
-        ):
-            if at is not None and (nearest is None or at < nearest):
-                nearest = at
-        return nearest
+        state = self.state
+        dues = [self.router.next_deadline(), self.flows.next_deadline(), self.talks.next_deadline()]
+        if self._rescue:
+            dues.append(self.now)
+        if self._something_ends():
+            dues += [next_end(state), emergency.next_end(state)]
+        if state.deletions:
+            dues.append(deletions.next_due(self))
+        if state.link_ends:
+            dues.append(links.next_due(self))
+        nearest = min(filter(None, dues), default=inf)
+        if self.lines and self.lines[0][0] + state.rules.longest_call_s < nearest:
+            nearest = min(longest.next_due(self) or inf, nearest)
+        return None if nearest == inf else nearest
 
     def take_records(self) -> list[RecordRow]:
         """Records filed since the last call."""
@@ -195,21 +201,18 @@ class Centre:
 
     def settle(self) -> None:
         """Let the engines answer each other until nobody has anything left to say."""
-        work = self.work
+        work, talks = self.work, self.talks
         while True:
-            talks = self.talks
-            if talks.commands or talks.events:
-                commands, events = talks.take()
-                self.out += commands  # type: ignore[arg-type]  # Command is the closed union's base
-                work.extend(events)
+            if talks.commands:
+                self.out += talks.commands  # type: ignore[arg-type]  # Command is the closed union's base
+                talks.commands.clear()
+            if talks.events:
+                work.extend(talks.events)
+                talks.events.clear()
             if not work:
                 return
             item = self._item = work.popleft()
             CONSEQUENCES[type(item)](self, item)
-
-    def push(self, items: list[Any]) -> None:
-        """Add decisions or wants to the work list."""
-        self.work.extend(items)
 
     def enqueue(
         self,
@@ -252,7 +255,7 @@ class Centre:
             whisper, whisper_say = rule.whisper, rule.whisper_say
         self.talks.wait(talk, rule.music, whisper=whisper, record=rule.record, whisper_say=whisper_say)
         self._note_entry(info, worth, weighed)
-        enter = self.router.requeue if again else partial(self.router.enqueue, callback=callback)
+        enter = self.router.requeue if again else self.router.enqueue
         self.push(
             enter(
                 info.id,
@@ -266,7 +269,8 @@ class Centre:
                 requirement=both(info.requirement, weighed.requirement),
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
-                customer="" if recalls.is_recall(info) else info.customer,
+                callback=callback,
+                customer=info.customer if self.router.state.lost and not recalls.is_recall(info) else "",
             )
         )
 

@@ -11,6 +11,8 @@ import msgspec
 from ccd.bridging import events as ev
 from ccd.bridging.announcing import announce
 from ccd.bridging.state import Phase
+from ccd.history.state import Note
+from ccd.history.timeline import add_note
 from ccd.model.nouns import Cause, OfferEnd, Outcome
 from ccd.routing import decisions as dec
 from ccd.routing.phases import Phase as PlacePhase
@@ -231,7 +233,7 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     if talk is None:
         return
     decisions = centre.router.answered(event.offer, centre.now)
-    if any(isinstance(decision, dec.StaleOffer) for decision in decisions):
+    if decisions and any(isinstance(decision, dec.StaleOffer) for decision in decisions):
         centre.talks.withdraw_offer(talk, event.offer, Cause.LAPSED)
     elif talk.away:
         voicemail.answered(centre, talk)
@@ -328,14 +330,19 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     centre.flows.stop(info.id, centre.now)
     centre.state.saying.pop(info.id, None)
     centre.messages.pop(info.id, None)
-    deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
+    if info.message_path:
+        deletions.over(centre, info, voicemail.rule_of(centre, info.queue).keep_days)
     spoken_answers.over(centre, info)
-    callbacks.forget(centre, info)
-    bots.let_go(centre, info)
-    charges.closed(centre, info)
+    if info.callback is not None:
+        callbacks.forget(centre, info)
+    if info.bot is not None:
+        bots.let_go(centre, info)
+    if info.charges:
+        charges.closed(centre, info)
     centre.free_helper(info)
     own_calls.over(centre, info)
-    survey_links.send(centre, info, event.cause)
+    if info.after_call is not None:
+        survey_links.send(centre, info, event.cause)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
@@ -348,7 +355,9 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:
-    centre.history.note(event.interaction, centre.now, event.what, **event.details)
+    record = centre.history.record(event.interaction)
+    if record is not None:
+        add_note(record, Note(centre.now, event.what, event.details))
 
 
 CONSEQUENCES: dict[type, Callable[["Centre", Any], None]] = {

@@ -21,5 +21,17 @@ def lines_of(interactions: dict[str, Interaction]) -> Lines:
 def begin(centre: "Centre", info: Interaction) -> None:
     """A customer is on the line from now on."""
     if info.kind is LegKind.AUDIO:
+        forget_ended(centre)
         info.line_since = centre.now
         centre.lines.append((centre.now, info.id))
+
+
+def forget_ended(centre: "Centre") -> None:
+    """Let the first of the lines be one that there still is."""
+    lines, interactions = centre.lines, centre.state.interactions
+    while lines:
+        since, name = lines[0]
+        info = interactions.get(name)
+        if info is not None and info.line_since == since:
+            return
+        lines.popleft()

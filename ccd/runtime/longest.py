@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ccd.bridging.state import Phase, Talk
 from ccd.model import facts
 from ccd.model.nouns import Cause
+from ccd.runtime import line_times
 from ccd.runtime.leaving import leave
 
 if TYPE_CHECKING:
@@ -17,14 +18,9 @@ if TYPE_CHECKING:
 
 def next_due(centre: "Centre") -> float | None:
     """When the next call is too long; None: none will be."""
-    limit_s, lines = centre.state.rules.longest_call_s, centre.lines
-    while lines:
-        since, name = lines[0]
-        info = centre.state.interactions.get(name)
-        if info is not None and info.line_since == since:
-            return since + limit_s if limit_s else None
-        lines.popleft()
-    return None
+    limit_s = centre.state.rules.longest_call_s
+    line_times.forget_ended(centre)
+    return centre.lines[0][0] + limit_s if centre.lines and limit_s else None
 
 
 def end_due(centre: "Centre") -> None:

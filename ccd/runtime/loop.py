@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ccd.channels.ledger import Ledger
-from ccd.channels.port import Channel
+from ccd.channels.port import Channel, Post
 from ccd.clock import Clock
 from ccd.errors import TryLater
-from ccd.model.facts import AnyFact
 from ccd.model.settings import LedgerSettings
 from ccd.runtime.committer import Committer
+from ccd.runtime.inbox import Inbox
 from ccd.runtime.outbox import Outbox
 from ccd.runtime.ports import Alarm, Fault, Pressure, ReportAlarm, ReportFault, Turns
 from ccd.runtime.replay import Replayed
@@ -57,10 +57,10 @@ class Runtime:
         self._snapshot_due = snapshot_due
         self._since_snapshot = replayed.facts if replayed else 0
         self._settled: list[asyncio.Future[None]] = []
-        self._stopping = False
-        self.lost = 0
-        """Facts posted after `stop`."""
         self._committer = Committer(ledger, loop.call_soon_threadsafe)
+        self._inbox = Inbox(self._wake)
+        self.post: Post = self._inbox.post
+        """Put a fact into the inbox. Never blocks, never fails; after `stop` it is counted in `lost`."""
         self._outbox = Outbox(channels, self.post, loop.call_soon, report_fault)
         self._writer = Writer(
             turns,
@@ -68,25 +68,21 @@ class Runtime:
             clock,
             settings,
             loop,
+            self._inbox,
             self._committer,
             self._outbox,
             self._moved,
             report_fault,
             report_alarm,
         )
-        self._inbox = self._writer.inbox
 
     def start(self) -> None:
         """Begin to take facts and time; facts posted before are taken now."""
         self._committer.start()
         self._writer.start()
 
-    def post(self, fact: AnyFact) -> None:
-        """Put a fact into the inbox. Never blocks, never fails; after `stop` it is counted in `lost`."""
-        if self._stopping:
-            self.lost += 1
-            return
-        self._inbox.post(fact)
+    def _wake(self) -> None:
+        self._loop.call_soon(self._writer.drain)
 
     def pressure(self) -> Pressure:
         """How far the writer is behind."""
@@ -99,6 +95,11 @@ class Runtime:
     def refresh_time(self) -> None:
         """To be called when the clock followed a step forward."""
         self._writer.refresh_time()
+
+    @property
+    def lost(self) -> int:
+        """Facts posted after `stop`."""
+        return self._inbox.lost
 
     @property
     def durable(self) -> int:
@@ -161,7 +162,7 @@ class Runtime:
 
         Raises `TryLater` when the ledger cannot be written within `timeout_s`: what waits is lost then.
         """
-        if self._stopping:
+        if self._inbox.closed:
             return
         self._committer.start()
         self._writer.stop_time()
@@ -170,7 +171,7 @@ class Runtime:
             await asyncio.wait_for(self.settled(), timeout_s)
         except TimeoutError:
             lost = self.pressure().waiting
-        self._stopping = True
+        self._inbox.closed = True
         closed = asyncio.Event()
         self._committer.close(closed.set)
         await closed.wait()

@@ -47,29 +47,29 @@ class Outbox:
         return len(self._commands)
 
     def _go_on(self) -> None:
-        commands, until = self._commands, monotonic() + SLICE_S
+        commands, channels, until = self._commands, self._channels, monotonic() + SLICE_S
         while commands:
-            self._perform(commands[0])
+            command = commands[0]
+            leg = command.a if type(command) is BridgeLegs else command.leg  # type: ignore[union-attr]
+            channel = channels.get(leg.partition(":")[0])
+            self.performed += 1
+            if channel is None:
+                self._lose(leg, f"no channel {leg.partition(':')[0]!r} for {describe(command)}")
+            else:
+                try:
+                    channel.perform(command)
+                except Exception as error:
+                    self._failed(channel, command, leg, error)
             commands.popleft()  # only now: a `send` from within must queue up behind
             if commands and monotonic() >= until:
                 self._soon(self._go_on)
                 return
 
-    def _perform(self, command: AnyCommand) -> None:
-        leg = command.a if type(command) is BridgeLegs else command.leg  # type: ignore[union-attr]
-        name = leg.partition(":")[0]
-        channel = self._channels.get(name)
-        self.performed += 1
-        if channel is None:
-            self._lose(leg, f"no channel {name!r} for {describe(command)}")
-            return
-        try:
-            channel.perform(command)
-        except Exception as error:
-            self._report(Fault("channel", error, describe(command)))
-            self._lose(leg, f"channel {name!r} failed at {type(command).__name__}")
-            if type(command) is not ReleaseLeg:
-                self._let_go(channel, leg)
+    def _failed(self, channel: Channel, command: AnyCommand, leg: str, error: Exception) -> None:
+        self._report(Fault("channel", error, describe(command)))
+        self._lose(leg, f"channel {channel.name!r} failed at {type(command).__name__}")
+        if type(command) is not ReleaseLeg:
+            self._let_go(channel, leg)
 
     def _lose(self, leg: str, note: str) -> None:
         self._post(LegEnded(leg, Cause.FAULT, remote=False, note=note))

@@ -193,7 +193,8 @@ class Interaction(msgspec.Struct, omit_defaults=True):
     @property
     def known_as(self) -> tuple[str, ...]:
         """Every name by which its customer is known again; none: not at all."""
-        return known_names(self.address, self.identified)
+        continues = self.continues
+        return known_names(self.origin if continues is None else continues.origin, self.identified)
 
 
 def known_names(address: str, identified: str) -> tuple[str, ...]:

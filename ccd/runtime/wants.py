@@ -38,7 +38,8 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
             as_the_flow(centre, talk)
         info.requirement = want.requirement or info.requirement
         _show(centre, info, want.screen)
-        prefer = next((name for name in want.prefer if name in centre.state.rules.agents), "")
+        agents = centre.state.rules.agents
+        prefer = next((name for name in want.prefer if name in agents), "") if want.prefer else ""
         if not prefer and want.prefer_last_s:
             number = to_e164(info.origin, centre.state.rules.country)  # as an agent's phone would dial it
             since, names = centre.now - want.prefer_last_s, (info.origin, number, *info.known_as)

@@ -43,7 +43,7 @@ class _Batch:
         self.entries: list[Entry] = []
         self.records: list[RecordRow] = []
         self.commands: list[AnyCommand] = []
-        self.oldest = 0.0  # when its first fact was posted
+        self.oldest = 0.0  # when its first fact was posted, monotonic
 
 
 class Writer:
@@ -58,6 +58,7 @@ class Writer:
         "_every_s",
         "_fault",
         "_flying",
+        "_inbox",
         "_last_at",
         "_loop",
         "_moved",
@@ -71,7 +72,6 @@ class Writer:
         "_window_due",
         "durable",
         "faults",
-        "inbox",
     )
 
     def __init__(
@@ -81,6 +81,7 @@ class Writer:
         clock: Clock,
         settings: LedgerSettings,
         loop: AbstractEventLoop,
+        inbox: Inbox,
         committer: Committer,
         outbox: Outbox,
         moved: Callable[[int], None],
@@ -93,12 +94,12 @@ class Writer:
         self._clock = clock
         self._every_s = settings.commit_every_ms / 1000.0
         self._loop = loop
+        self._inbox = inbox
         self._committer = committer
         self._outbox = outbox
         self._moved = moved
         self._fault = fault
         self._alarm = alarm
-        self.inbox = Inbox(clock.now, self._wake)
         self._timer = DeadlineTimer(loop, clock.now, self._time_passed)
         self._encode = msgspec.msgpack.Encoder().encode
         self._batch = _Batch()
@@ -126,12 +127,12 @@ class Writer:
 
     def idle(self) -> bool:
         """Whether every fact posted so far is durable."""
-        return not (self.inbox or self._batch.entries or self._flying)
+        return not (self._inbox.waiting or self._batch.entries or self._flying)
 
     def pressure(self) -> Pressure:
         """How far it is behind; cheap enough to be asked for each new call."""
-        flying, batch = self._flying, self._batch
-        waiting = len(self.inbox) + len(batch.entries) + (len(flying.entries) if flying else 0)
+        inbox, flying, batch = self._inbox.waiting, self._flying, self._batch
+        waiting = len(inbox) + len(batch.entries) + (len(flying.entries) if flying else 0)
         if not waiting:
             return Pressure(0, 0.0, stalled=False)
         if flying:
@@ -139,8 +140,8 @@ class Writer:
         elif batch.entries:
             oldest = batch.oldest
         else:
-            oldest = self.inbox.oldest() or 0.0
-        return Pressure(waiting, max(self._clock.now() - oldest, 0.0), self._retries > 0)
+            oldest = inbox[0][1]
+        return Pressure(waiting, monotonic() - oldest, self._retries > 0)
 
     def mute_s(self) -> float:
         """How long the ledger's thread has had a batch without a verdict; a verdict of failure is one."""
@@ -148,29 +149,31 @@ class Writer:
 
     # -- turns -----------------------------------------------------------------------------------
 
-    def _wake(self) -> None:
-        self._loop.call_soon(self._drain)
+    def drain(self) -> None:
+        """Turn what waits in the inbox, a slice of it at a time; to be called by the loop when it wakes.
 
-    def _drain(self) -> None:
-        inbox, batch, began = self.inbox, self._batch, monotonic()
+        All facts of a slice get the time at which it begins.
+        """
+        waiting, batch, began = self._inbox.waiting, self._batch, monotonic()
         until = began + SLICE_S
-        while inbox:
-            fact, posted = inbox.take()
+        self._last_at = now = max(self._clock.now(), self._last_at)
+        while waiting:
+            fact, posted = waiting.popleft()
             if not batch.entries:
                 batch.oldest, batch.begun_at = posted, began
-            self._turn(fact, batch)
-            if monotonic() >= until:
+            self._turn(fact, now, batch)
+            if waiting and monotonic() >= until:
                 break
         self._gather_records(batch)
-        if not inbox.sleep():
-            self._loop.call_soon(self._drain)
+        if not self._inbox.sleep():
+            self._loop.call_soon(self.drain)
         self._look_at_deadline()
         if batch.entries:
             self._commit_if_due()
         elif self.idle():
             self._moved(0)
 
-    def _turn(self, fact: AnyFact, batch: _Batch) -> None:
+    def _turn(self, fact: AnyFact, now: float, batch: _Batch) -> None:
         try:
             packed = self._encode(fact)
         except Exception as error:
@@ -178,8 +181,6 @@ class Writer:
             # in a text that its channel should have refused).
             self._fault(Fault("fact", error, describe(fact)))
             return
-        now = max(self._clock.now(), self._last_at)
-        self._last_at = now
         self._seq += 1
         batch.entries.append(Entry(self._seq, now, packed))
         if type(fact) is TimePassed:
@@ -204,7 +205,7 @@ class Writer:
             self._fault(Fault("deadline", error, seq=self._seq))
 
     def _time_passed(self) -> None:
-        self.inbox.post(TimePassed())
+        self._inbox.post(TimePassed())
 
     # -- commits ---------------------------------------------------------------------------------
 

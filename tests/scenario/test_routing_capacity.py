@@ -120,6 +120,16 @@ def test_on_hold_counts_where_it_is_not_allowed() -> None:
 # -- limits of a queue -------------------------------------------------------------------------
 
 
+def test_max_active_is_why_one_is_passed_over_who_came_later_before() -> None:
+    names = ("ann", "bob", "cat")
+    floor = Floor(
+        {name: {} for name in names}, sales={"agents": names, "max_active": 1}, help={"agents": names}
+    )
+    assert whys(traced(floor.call("h1", "help"))) == {"bob": Why.LATER_IN_ORDER, "cat": Why.LATER_IN_ORDER}
+    assert whys(traced(floor.call("i1"))) == {"ann": Why.LOAD, "cat": Why.LATER_IN_ORDER}
+    assert whys(traced(floor.call("i2"))) == {"ann": Why.LOAD, "bob": Why.LOAD, "cat": Why.MAX_ACTIVE}
+
+
 def test_max_active_lets_the_rest_wait_for_an_end_not_for_an_agent() -> None:
     floor = Floor({"ann": {}, "bob": {}}, sales={"agents": BOTH, "max_active": 1}, help={"agents": BOTH})
     floor.call("i1")

@@ -154,6 +154,36 @@ def test_trace_says_why_each_was_passed_over() -> None:
     assert (trace.others, trace.free, trace.position) == (0, 1, 1)
 
 
+def test_trace_says_since_when_those_who_come_later_are_in_the_line_now() -> None:
+    hall = Hall("ann bob cat")
+    began = hall.now
+    first = traced(hall.call("i1"))
+    assert [(each.agent, each.why, each.at) for each in first.passed] == [
+        ("bob", Why.LATER_IN_ORDER, began - 2),
+        ("cat", Why.LATER_IN_ORDER, began - 1),
+    ]
+    hall.call("i2")
+    hall.talk("i2")
+    hall.now += 60
+    hall.router.finish("i2", hall.now)
+    third = hall.call("i3")
+    assert only(third, d.Offer).agent == "cat"
+    assert [(each.agent, each.why, each.at) for each in traced(third).passed] == [
+        ("ann", Why.LOAD, 0.0),
+        ("bob", Why.LATER_IN_ORDER, began + 60),
+    ]
+    hall.pause("bob")
+    assert whys(traced(hall.call("i4"))) == {"ann": Why.LOAD, "bob": Why.PAUSED, "cat": Why.LOAD}
+
+
+def test_fewest_handled_counts_from_the_bridge_on_for_who_has_room_for_more() -> None:
+    hall = Hall(strategy="fewest_handled")
+    assert only(hall.chat("c1"), d.Offer).agent == "ann"
+    assert only(hall.chat("c2"), d.Offer).agent == "bob"
+    hall.talk("c1")
+    assert only(hall.chat("c3"), d.Offer).agent == "bob"
+
+
 def test_trace_is_bounded_in_a_large_queue() -> None:
     hall = Hall(" ".join(f"a{n}" for n in range(500)))
     trace = traced(hall.call("i1"))

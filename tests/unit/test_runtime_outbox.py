@@ -99,18 +99,27 @@ def test_a_long_list_is_carried_out_in_slices_and_stays_in_order(monkeypatch: py
 def test_the_inbox_wakes_its_reader_once() -> None:
     woken: list[int] = []
     now = iter((10.0, 11.0, 12.0, 13.0))
-    inbox = Inbox(lambda: next(now), lambda: woken.append(1))
+    inbox = Inbox(lambda: woken.append(1), lambda: next(now))
     inbox.post(LegRinging("voice:1"))
     inbox.post(LegRinging("voice:2"))
-    assert len(woken) == 1 and len(inbox) == 2 and inbox.oldest() == 10.0
-    assert inbox.take() == (LegRinging("voice:1"), 10.0)
+    assert len(woken) == 1 and len(inbox.waiting) == 2
+    assert inbox.waiting.popleft() == (LegRinging("voice:1"), 10.0)
     assert not inbox.sleep(), "a fact still waits"
     inbox.post(LegRinging("voice:3"))
     assert len(woken) == 1
-    inbox.take(), inbox.take()
-    assert inbox.sleep() and inbox.oldest() is None
+    assert [at for _, at in inbox.waiting] == [11.0, 12.0]
+    inbox.waiting.clear()
+    assert inbox.sleep()
     inbox.post(LegRinging("voice:4"))
     assert len(woken) == 2 and inbox.posted == 4
+
+
+def test_a_closed_inbox_counts_what_still_comes_and_takes_none_of_it() -> None:
+    woken: list[int] = []
+    inbox = Inbox(lambda: woken.append(1))
+    inbox.closed = True
+    inbox.post(LegRinging("voice:1"))
+    assert (inbox.lost, inbox.posted, len(inbox.waiting), woken) == (1, 0, 0, [])
 
 
 def test_what_is_logged_of_a_fact_is_its_ids_and_not_what_was_written() -> None:

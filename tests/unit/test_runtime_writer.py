@@ -17,6 +17,7 @@ from ccd.model.commands import AnyCommand, RingLeg
 from ccd.model.facts import AnyFact, LegEnded, LegRinging, TextReceived, TimePassed
 from ccd.model.nouns import Cause, ChannelClass
 from ccd.model.settings import LedgerSettings
+from ccd.runtime import inbox as inbox_module
 from ccd.runtime import writer as writer_module
 from ccd.runtime.loop import Runtime
 from ccd.runtime.ports import Alarm, Fault
@@ -155,7 +156,10 @@ async def test_commands_leave_in_order_and_only_when_their_fact_is_durable() -> 
     await scene.runtime.stop()
 
 
-async def test_nothing_leaves_while_the_ledger_is_busy_and_facts_are_gathered_for_the_next_commit() -> None:
+async def test_nothing_leaves_while_the_ledger_is_busy_and_facts_are_gathered_for_the_next_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inbox_module, "monotonic", lambda: 70.0)
     scene = Scene()
     scene.ledger.gate.clear()
     scene.post(1)
@@ -166,8 +170,9 @@ async def test_nothing_leaves_while_the_ledger_is_busy_and_facts_are_gathered_fo
     await _rounds()
     assert [leg for leg, _ in scene.turns.told] == ["voice:1", "voice:2", "voice:3", "voice:4"]
     assert scene.phone.got == []
-    scene.clock.time += 3
-    pressure = scene.runtime.pressure()
+    with monkeypatch.context() as later:
+        later.setattr(writer_module, "monotonic", lambda: 73.0)
+        pressure = scene.runtime.pressure()
     assert (pressure.waiting, pressure.oldest_s, pressure.stalled) == (4, 3.0, False)
     scene.ledger.gate.set()
     await scene.settled()
