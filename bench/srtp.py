@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from ccd.media.packet import MAX_PACKET
 from ccd.media.srtp import PROFILES, Srtp
 from ccd.sip.crypto import KEY_OCTETS
-from ccd.voice.media_ports import Secured
+from ccd.voice.media_ports import Port, Secured
 
 PAYLOAD = b"\x55" * 160
 
@@ -72,7 +72,8 @@ def measure(suite: str, count: int) -> dict[str, float]:
     bare = Wire(packets)
     before = spent(bare, bare.recvfrom_into, bare.sendto, count)
     wire = Wire([far.seal(packet) for packet in packets])
-    secured = Secured(wire, Srtp(suite, ours, theirs))  # type: ignore[arg-type]  what it asks of a socket is there
+    port = Port(0, wire, wire)  # type: ignore[arg-type]  what it asks of a socket is there
+    secured = Secured(port, Srtp(suite, ours, theirs))
     after = spent(wire, secured.receive, secured.send, count)
     opened, sealed = ((a - b) * 1e6 / count for a, b in zip(after, before, strict=True))
     return {
