@@ -48,7 +48,9 @@ class AudioLines:
         self._channel = channel
         self._playing: set[Line] = set()
         self._due = 0.0
+        """When the next beat is: 20 ms after the last one, or later."""
         self._timer: asyncio.TimerHandle | None = None
+        """Of the next beat, or the one under way; None: nothing plays."""
         self.opened = 0
         self._speaking: dict[str, Line] = {}
         """By play."""
@@ -101,15 +103,15 @@ class AudioLines:
             return
         self._playing.add(line)
         if self._timer is None:
-            self._due = monotonic()
-            self._timer = asyncio.get_running_loop().call_soon(self._beat)  # type: ignore[assignment]
+            now = monotonic()
+            self._due = max(self._due, now)  # audio that trickles in is not sent faster than it is played
+            self._timer = asyncio.get_running_loop().call_later(self._due - now, self._beat)
 
     def end(self, line: "Line") -> None:
         """A line has nothing to play any more."""
         self._playing.discard(line)
 
     def _beat(self) -> None:
-        self._timer = None
         now, due = monotonic(), self._due
         for line in tuple(self._playing):
             try:
@@ -118,13 +120,11 @@ class AudioLines:
             except Exception:  # a bug at one must not silence the others
                 self._channel.log.exception("audio line failed")
                 line.close()
-        if not self._playing:
-            return
-        self._due += BEAT_S
-        if self._due < now - MOST_LATE_S:
-            self._due = now
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, self._due - now), self._beat)
+        self._due = due + BEAT_S if due + BEAT_S >= now - MOST_LATE_S else now
+        self._timer = None
+        if self._playing:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, self._due - now), self._beat)
 
 
 class Words(NamedTuple):

@@ -20,10 +20,13 @@ class Wire:
         self.now = 100.0
         self.sent: list[tuple[int, int, bool]] = []
         """Sequence number, timestamp, marked."""
+        self.times: list[float] = []
+        """When each was sent."""
         self.due: list[tuple[float, Any]] = []
 
     def send(self, packet: bytes) -> None:
         _, second, sequence, timestamp, _ = HEADER.unpack(packet[: HEADER.size])
+        self.times.append(self.now)
         self.sent.append((sequence, timestamp, bool(second & MARKER)))
 
     def fileno(self) -> int:
@@ -34,9 +37,6 @@ class Wire:
     def add_reader(self, *_: Any) -> None: ...
 
     def remove_reader(self, *_: Any) -> None: ...
-
-    def call_soon(self, call: Any) -> None:
-        self.call_later(0.0, call)
 
     def call_later(self, delay: float, call: Any) -> str:
         self.due.append((self.now + delay, call))
@@ -106,3 +106,25 @@ def test_a_second_piece_behind_a_pause_is_marked_and_later(wire: Wire) -> None:
     assert len(wire.sent) == 3
     assert wire.steps()[-1] == pytest.approx((1.0 - BEAT_S) * 8000, abs=1)
     assert wire.sent[-1][2]
+
+
+@pytest.mark.parametrize("each_s", [0.001, 0.005, 0.019])
+def test_audio_that_trickles_in_faster_than_it_is_played_keeps_its_pace(wire: Wire, each_s: float) -> None:
+    line = playing(wire, 1)
+    for _ in range(29):
+        wire.run(wire.now + each_s)
+        line.play(b"\x11" * FRAME)
+    wire.run(wire.now + 1.0)
+    assert len(wire.sent) == 30
+    pauses = [after - before for before, after in pairwise(wire.times)]
+    assert pauses == pytest.approx([BEAT_S] * 29), "one every 20 ms, not as they come"
+    assert wire.steps() == [FRAME] * 29
+
+
+def test_a_line_that_begins_while_another_is_served_has_the_next_beat(wire: Wire) -> None:
+    line = playing(wire, 3)
+    line.when_played(lambda: line.play(b"\x11" * FRAME * 2))
+    wire.run(101.0)
+    assert len(wire.sent) == 5
+    assert len(wire.due) == 0, "nothing plays, nothing beats"
+    assert [after - before for before, after in pairwise(wire.times)] == pytest.approx([BEAT_S] * 4)
