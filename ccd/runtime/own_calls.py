@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"\+?[0-9]+")
 
 
 class Refusal(NamedTuple):
-    """Why it is not dialled: for the phone, and in words for the timeline."""
+    """Why what a phone asks for is not done: for the phone, and in words for the timeline."""
 
     cause: Cause
     why: str

@@ -15,6 +15,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause
 from ccd.runtime.leaving import leave
+from ccd.runtime.own_calls import Refusal
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
@@ -25,13 +26,6 @@ class Pair(NamedTuple):
 
     kept: Talk
     given: Talk
-
-
-class Refusal(NamedTuple):
-    """Why they are not joined: for the phone, and in words for the timeline."""
-
-    cause: Cause
-    why: str
 
 
 def of_one_agent(centre: "Centre", fact: facts.TransferAsked) -> tuple[Talk, Talk] | None:

@@ -16,14 +16,14 @@ from ccd.bridging.state import Party, Phase, Role, Talk
 from ccd.history.explain import PICKED_UP
 from ccd.model import commands as cmd
 from ccd.model import facts
-from ccd.model.nouns import Availability, Cause, LegKind
+from ccd.model.nouns import DEFAULT_LOAD, Availability, Cause, ChannelClass, LegKind
 from ccd.routing.phases import Phase as PlacePhase
 from ccd.runtime.languages import of_agent
+from ccd.runtime.own_calls import Refusal
 
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
-CALL_LOAD = 100
 _RINGS = (Phase.OUTSIDE_RINGING, Phase.TRANSFERRING)
 
 
@@ -41,13 +41,6 @@ class Found(NamedTuple):
     talk: Talk
     role: Role
     party: Party
-
-
-class Refusal(NamedTuple):
-    """Why not: for the phone, and in words for the timeline."""
-
-    cause: Cause
-    why: str
 
 
 def asked(centre: "Centre", fact: facts.TakeOverAsked) -> None:
@@ -182,7 +175,7 @@ def _third(centre: "Centre", taker: Taker, found: Found) -> Refusal | None:
     if refused := _not_free(centre, taker, party.agent):
         return refused
     _note(centre, taker, found, result="answers", of=party.agent)
-    load = centre.router.state.agents[party.agent].outside.get(info.id, CALL_LOAD)
+    load = centre.router.state.agents[party.agent].outside.get(info.id, DEFAULT_LOAD[ChannelClass.VOICE])
     pickups.answers_third(centre.talks, talk, taker.leg, taker.agent)
     centre.free_helper(info)  # once its phone is told, so that it rings for nothing else before
     info.helper = taker.agent

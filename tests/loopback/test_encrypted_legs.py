@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +76,6 @@ class SecureParty(Party):
     def stream(self, *, known: bool = True, send: bool = True, receive: bool = True) -> Stream:
         stream = super().stream(known=known, send=send, receive=receive)
         return msgspec.structs.replace(stream, srtp=self.srtp)
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    site = Site(1, tmp_path)
-    await site.engine.start(site.facts.append)
-    yield site
-    await site.close()
 
 
 async def pair(site: Site) -> tuple[SecureParty, Party]:

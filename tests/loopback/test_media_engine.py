@@ -104,14 +104,6 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     await site.close()
 
 
-@pytest.fixture
-async def process_site(tmp_path: Path) -> AsyncIterator[Site]:
-    site = Site(1, tmp_path)
-    await site.engine.start(site.facts.append)
-    yield site
-    await site.close()
-
-
 def channels(path: Path) -> tuple[array, array, wave._wave_params]:  # type: ignore[type-arg]
     with wave.open(str(path)) as file:
         sound = array("h", file.readframes(file.getnframes()))
@@ -641,8 +633,8 @@ async def test_legs_near_each_other_share_a_worker(tmp_path: Path) -> None:
 # --- death -----------------------------------------------------------------------------------------
 
 
-async def test_a_killed_worker_is_replaced_and_its_legs_reported(process_site: Site) -> None:
-    site = process_site
+async def test_a_killed_worker_is_replaced_and_its_legs_reported(worker_site: Site) -> None:
+    site = worker_site
     a, _b = await site.pair()
     path = site.directory / "r.wav"
     site.engine.perform(Record("r1", "a", "b", str(path)))
@@ -664,21 +656,21 @@ async def test_a_killed_worker_is_replaced_and_its_legs_reported(process_site: S
     site.engine.perform(CloseLeg("a"))
 
 
-async def test_a_stopped_worker_does_not_stop_the_daemon(process_site: Site) -> None:
+async def test_a_stopped_worker_does_not_stop_the_daemon(worker_site: Site) -> None:
     """A worker that hangs: commands pile up, nothing blocks, the engine can still be stopped."""
-    pid = process_site.engine.report()["pids"][0]  # type: ignore[index]
+    pid = worker_site.engine.report()["pids"][0]  # type: ignore[index]
     os.kill(pid, signal.SIGSTOP)
     for index in range(5000):
-        process_site.engine.perform(Stop(f"x{index}"))
-    process_site.engine.reload()
+        worker_site.engine.perform(Stop(f"x{index}"))
+    worker_site.engine.reload()
     await asyncio.sleep(0.05)
     os.kill(pid, signal.SIGCONT)
-    await settle(process_site.engine)
+    await settle(worker_site.engine)
 
 
-async def test_a_worker_that_hangs_is_ended_and_replaced(process_site: Site) -> None:
+async def test_a_worker_that_hangs_is_ended_and_replaced(worker_site: Site) -> None:
     """It lives, and its calls would stay up in silence: so many questions without an answer are enough."""
-    site = process_site
+    site = worker_site
     await site.pair()
     watch, pid = site.engine._watch, site.engine.report()["pids"][0]  # type: ignore[index]
     pulse = site.engine._links[0].pulse
@@ -731,8 +723,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_a_worker_is_small(process_site: Site) -> None:
-    pid = process_site.engine.report()["pids"][0]  # type: ignore[index]
+async def test_a_worker_is_small(worker_site: Site) -> None:
+    pid = worker_site.engine.report()["pids"][0]  # type: ignore[index]
     assert own_kb(pid) < 16 * 1024
 
 
@@ -742,9 +734,9 @@ def own_kb(pid: int) -> int:
         return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
 
 
-async def test_rtcp_reports_count_what_was_heard(process_site: Site) -> None:
+async def test_rtcp_reports_count_what_was_heard(worker_site: Site) -> None:
     """The SR that comes after some seconds: its counts and its receiver block."""
-    site = process_site
+    site = worker_site
     a, b = await site.pair()
     loop = asyncio.get_running_loop()
     reports: list[bytes] = []

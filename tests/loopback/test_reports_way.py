@@ -2,12 +2,9 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from ccd.media.g711 import PCMU
 from ccd.voice.engine import CloseLeg, LegClosed, SetStream, Stream
@@ -16,14 +13,6 @@ from tests.loopback.test_encrypted_legs import SecureParty
 from tests.loopback.test_media_engine import Site
 
 REPORT = struct.pack("!BBHI", 0x80, 201, 1, 1)
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    site = Site(1, tmp_path)
-    await site.engine.start(site.facts.append)
-    yield site
-    await site.close()
 
 
 class Ear(asyncio.DatagramProtocol):
