@@ -44,7 +44,14 @@ class Upkeep:
     def _push(self, leg: Leg, due: float) -> None:
         due = (int(due / GRAIN_S) + 1) * GRAIN_S
         heapq.heappush(self._heap, (due, next(self._count), leg))
-        self.next_due = self._heap[0][0]
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Legs that closed meanwhile wake nobody: most calls end before their next deadline."""
+        heap = self._heap
+        while heap and heap[0][2].port is None:
+            heapq.heappop(heap)
+        self.next_due = heap[0][0] if heap else inf
 
     def close(self, leg: Leg, now: float) -> None:
         """The leg is about to close: say BYE if it ever reported. Its heap entry lapses by itself."""
@@ -68,7 +75,7 @@ class Upkeep:
             leg = heapq.heappop(heap)[2]
             if leg.port is not None:
                 self._serve(leg, now)
-        self.next_due = heap[0][0] if heap else inf
+        self._look_ahead()
 
     def _serve(self, leg: Leg, now: float) -> None:
         if leg.address is not None and leg.payload >= 0:

@@ -185,7 +185,7 @@ class OutgoingLeg(CallLeg):
         host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
         attempt.offered = session.offer_to(host, attempt.keys)
         able = [("Allow", ALLOW), ("Supported", supported(bool(candidate.device), attempt.reliably))]
-        able += [header for header in ask(self.channel.session_policy) if header[0] != "Supported"]
+        able += self.channel.session_terms
         hops = self.hops if trunk else MOST_HOPS
         request = candidate.invite(self.call_id, attempt.offered.to_bytes(), hops, able)
         self.channel.remember_call(self.call_id, self.id)
@@ -443,6 +443,8 @@ class OutgoingLeg(CallLeg):
             self.over(cause, remote=True, sip_status=status, q850=q850, note=note)
 
     def _cancel_others(self) -> None:
+        if len(self._attempts) == 1:
+            return
         reason = [("Reason", reason_header(Cause.ANSWERED_ELSEWHERE))]
         for attempt in self._attempts:
             attempt.stop_timer()

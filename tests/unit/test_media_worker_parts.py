@@ -228,6 +228,17 @@ def test_a_closed_leg_says_bye_and_is_forgotten() -> None:
     assert watch.upkeep.next_due == float("inf")
 
 
+def test_a_leg_that_closed_before_its_deadline_wakes_nobody() -> None:
+    watch, early, late = Watch(30.0), negotiated(), negotiated()
+    watch.upkeep.add(early, 0.0, 0.0)
+    first = watch.upkeep.next_due
+    early.port = None
+    watch.upkeep.add(late, 2.0, 0.0)
+    assert watch.upkeep.next_due == pytest.approx(first + 2.0, abs=GRAIN_S)
+    watch.run(5.0)
+    assert [leg for leg, _ in watch.sent] == [late]
+
+
 def test_a_recording_left_by_a_dead_worker_is_made_whole(tmp_path: Path) -> None:
     path = tmp_path / "r.wav"
     (tmp_path / "r.wav.part").write_bytes(header(8000, 2, 0) + bytes(32000 + 3))
