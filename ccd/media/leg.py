@@ -214,11 +214,8 @@ class Leg:
         other = self.partner
         if other is not None:
             self.relays = self.relays and not other.masked
-            if self.codec == other.codec:
-                self._translate = other._translate = None
-            else:
-                self._translate = table(self.codec, other.codec)
-                other._translate = table(other.codec, self.codec)
+            self._translate = table(self.codec, other.codec)
+            other._translate = table(other.codec, self.codec)
 
     # --- who listens -------------------------------------------------------------------------------
 
