@@ -2,7 +2,8 @@
 
 A machine that listens on all its addresses may get another one while calls run (`advertising`): the far ends
 would go on sending audio and BYE to the former one. Whenever such a change is noticed each call is looked at,
-and once more when what was known of all peers is out of date. Those whose far end was told another address
+and again for a while: what is known of other peers gets out of date, and calls that rang are answered, by the
+description that they began with. Those whose far end was told another address
 than it would be told now stand in line, and it is their turn a few at a time:
 
 ========  ====================================================  =====================================
@@ -17,9 +18,8 @@ any       the call is over                                      forgotten
 ========  ====================================================  =====================================
 
 A call comes back `MOST_TRIES` times at most; one that is given up says the new address with its next session
-refresh. Not told: calls that ring still, whose offer is open; those over TCP and TLS while their connection
-stands, which has the address that it was made from; and where the configuration says the address
-(`advertise`, `media.host`), it cannot change.
+refresh. Not told: calls over TCP and TLS while their connection stands, which has the address that it was
+made from. Where the configuration says the address (`advertise`, `media.host`), it cannot change.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +30,7 @@ from ccd.sip.address import Address
 from ccd.sip.uri import SipUri
 from ccd.voice.advertising import KEPT_S
 from ccd.voice.leg_states import LegState
+from ccd.voice.transport import where
 
 if TYPE_CHECKING:
     from ccd.voice.call_leg import CallLeg
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 5
 PACE_S: Final = 0.1
 """So many calls each time: 500 are told within ten seconds."""
+LOOKS: Final = 18
+"""So many, `KEPT_S` apart: three minutes, longer than a telephone rings."""
 BUSY_S: Final = 2.0
 MOST_TRIES: Final = 5
 
@@ -45,26 +48,30 @@ MOST_TRIES: Final = 5
 class Moving:
     """The calls of one channel that are to be told where we are now."""
 
-    __slots__ = ("_channel", "_line", "_looks_again", "_pacing")
+    __slots__ = ("_channel", "_line", "_looks", "_pacing")
 
     def __init__(self, channel: "VoiceChannel") -> None:
         self._channel = channel
         self._line: dict[str, int] = {}
         """Legs in the order of their turns, and how often each was tried."""
-        self._looks_again = self._pacing = False
+        self._looks = 0
+        """To come."""
+        self._pacing = False
 
     def address_changed(self, _peer: str = "") -> None:
         """We have another address towards somebody, so perhaps towards others."""
         self._look()
-        if not self._looks_again:
-            self._looks_again = True
+        if not self._looks:
             self._later(KEPT_S, None)
+        self._looks = LOOKS
 
     def due(self, what: tuple[str, int] | str | None, _now: float) -> None:
         """Time for another look (None), for the next in line (a word), for a leg once more."""
         if what is None:
-            self._looks_again = False
             self._look()
+            self._looks -= 1
+            if self._looks:
+                self._later(KEPT_S, None)
         elif isinstance(what, str):
             self._pacing = False
             for _ in range(min(AT_ONCE, len(self._line))):
@@ -132,6 +139,9 @@ class Moving:
 
 def with_place(contact: str, host: str, port: int) -> str:
     """A Contact of ours with another address, else to the letter as it was."""
+    here = f"@{where(host, port)}"
+    if f"{here}>" in contact or f"{here};" in contact:  # nearly always: many calls are looked at
+        return contact
     address = Address.parse(contact) if contact else None
     if address is None or not isinstance(address.uri, SipUri):
         return contact

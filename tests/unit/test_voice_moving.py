@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ccd.model.commands import AnswerLeg
+from ccd.model.commands import AnswerLeg, RingLeg
 from ccd.model.nouns import Cause
 from ccd.model.settings import MediaSettings
 from ccd.sip.message import Request
@@ -83,6 +83,20 @@ async def test_a_running_call_is_told_with_contact_and_sdp(scene: Wandering) -> 
     assert scene.wait(60.0) == [] and leg in scene.channel.legs
 
 
+async def test_a_call_that_rang_meanwhile_is_told_once_it_is_answered(scene: Wandering) -> None:
+    scene.request("INVITE", 1, (), SDP)
+    leg = scene.facts()[-1].leg
+    scene.channel.perform(RingLeg(leg, early_media=True))
+    assert await scene.move(95.0) == []
+    scene.channel.perform(AnswerLeg(leg))
+    scene.request("ACK", 1, (), "", tag_of(scene.take()[-1]))
+    (invite,) = scene.wait(11.0)
+    assert NOW in (invite.get("Contact") or "") and FORMER not in invite.body.decode()
+    scene.response(invite, 200, (), SDP)
+    scene.take()
+    assert scene.wait(600.0) == [] and not scene.channel.moving._looks
+
+
 async def test_a_held_call_stays_held_and_refused_lines_stay_refused(scene: Wandering) -> None:
     offer = SDP + "a=sendonly\r\nm=video 4002 RTP/AVP 34\r\n"
     (leg,) = scene.calls(1, offer)
@@ -142,7 +156,7 @@ async def test_glare_is_tried_again_and_not_for_ever(scene: Wandering) -> None:
         found = scene.wait(4.0 + PACE_S)
     (invite,) = found
     scene.response(invite, 491)
-    assert scene.wait(60.0) == []
+    assert scene.names() == ["ACK"] and scene.wait(60.0) == []
 
 
 async def test_a_refresh_that_comes_due_meanwhile_waits(scene: Wandering) -> None:
