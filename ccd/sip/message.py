@@ -7,6 +7,7 @@ typed property of a message that came out of `parse` never raises for what it ho
 
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import Final, cast
 
 from ccd.sip.check import CHECKS, check_request_line
@@ -150,7 +151,13 @@ def _reason(status: int, reason: str | None) -> str:
 _LONE_BREAK: Final = "a carriage return or line feed alone in the headers"
 _folds = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # the look back: a run of blanks is tried once only
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
-_LONGEST_NAME: Final = 64
+_LONGEST_METHOD: Final = 64
+_copied_lines = re.compile(
+    r"\r\n((?=[vftic])(?:via|v|from|f|to|t|call-id|i|cseq)[ \t]*+:"
+    r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)(?=\r\n|\Z)",
+    re.IGNORECASE,
+)
+"""What an answer copies, found without reading the rest: that may be all that a datagram can hold."""
 _KNOWN: Final = {raw: (name, CHECKS.get(name)) for raw, name in NAMES.items()}
 _Table = tuple[list[tuple[str, str]], dict[str, str], dict[str, SipParseError]]
 
@@ -184,20 +191,15 @@ def _answerable(head: bytes) -> Request | None:
         text, charset = head.decode(), "utf-8"
     except UnicodeDecodeError:
         text, charset = head.decode("latin-1"), "latin-1"
-    start, *lines = _folds.sub(" ", text).split("\r\n")
-    method, _, rest = start.partition(" ")
-    named = ((canonical_name(line[:_LONGEST_NAME].partition(":")[0].strip(" \t")), line) for line in lines)
-    copied = [line for name, line in named if name in _COPIED]
-    if not is_token(method[:_LONGEST_NAME]) or not rest.upper().endswith(" SIP/2.0"):
+    method, _, rest = text.partition("\r\n")[0].partition(" ")
+    if not is_token(method[:_LONGEST_METHOD]) or rest[-8:].upper() != " SIP/2.0":
         return None
+    copied = [found[1] for found in islice(_copied_lines.finditer(text), MAX_HEADER_LINES + 1)]
     if len(copied) > MAX_HEADER_LINES or any(len(line) > MAX_LINE_CHARS for line in copied):
         return None
     request = Request(method, rest.rpartition(" ")[0], [], b"", charset)
     faults: dict[str, SipParseError] = {}
-    try:
-        request.headers = _each_once([_read_header(line, faults) for line in copied])
-    except SipParseError:
-        return None  # a line break alone inside of one of them
+    request.headers = _each_once([_read_header(_folds.sub(" ", line), faults) for line in copied])
     return request if "Via" not in faults and _is_whole(request) else None
 
 
