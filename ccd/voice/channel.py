@@ -35,7 +35,7 @@ from ccd.sip.endpoint import (
     TransactionFailed,
 )
 from ccd.sip.message import Request, Response
-from ccd.sip.session_timer import Policy, ask
+from ccd.sip.session_timer import Policy
 from ccd.voice import arrivals, dialling, engine, leftovers, securing, ways
 from ccd.voice.admitting import fault_of
 from ccd.voice.audio_lines import AudioLines
@@ -47,6 +47,7 @@ from ccd.voice.keyed_twice import KeyedTwice, Way
 from ccd.voice.limits import Behind, Door
 from ccd.voice.liveness import Watch
 from ccd.voice.media_hearing import hear
+from ccd.voice.moving import Moving
 from ccd.voice.outgoing import Attempt, OutgoingLeg
 from ccd.voice.passing_keys import PassingKeys
 from ccd.voice.performing import PERFORM
@@ -95,10 +96,11 @@ class VoiceChannel:
             settings.trunks, settings.sip, settings.daemon.country, clock, chance, self.stack, self._post
         )
         self.trunks.wake = self._set_timer
-        self.stack.tell_moves(self.trunks.own_address_changed)
+        self.moving = Moving(self)
+        self.stack.tell_moves(self._address_changed)
         self.registrar.proxies = lambda flow: self.trunks.source(flow) is not None
         self.watch = Watch(self._set_timer)
-        self._set_policy()
+        self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
         self.legs: dict[str, CallLeg] = {}
         self.dialogs: dict[DialogKey, CallLeg] = {}
         self.secrets = Secrets()
@@ -188,17 +190,15 @@ class VoiceChannel:
         self.codecs = settings.media.codecs
         self.stack.renew()
         self._look_at_certificates()
-        self._set_policy()
+        self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
         self.registrar.reload(settings.devices)
         self.own(self.trunks.reload(settings.trunks))
         self.engine.reload()
         self.engine.prepare(texts_ahead(settings.rules))
 
-    def _set_policy(self) -> None:
-        sip = self.settings.sip
-        self.session_policy = policy = Policy(sip.session_expires_s, sip.session_least_s)
-        self.session_terms = [header for header in ask(policy) if header[0] != "Supported"]
-        """What a first INVITE of ours asks for."""
+    def _address_changed(self, peer: str) -> None:
+        self.trunks.own_address_changed(peer)
+        self.moving.address_changed(peer)
 
     def _look_at_certificates(self) -> None:
         authorities = [trunk.ca for trunk in self.settings.trunks.values() if trunk.ca]
