@@ -45,9 +45,9 @@ MOST_CHALLENGES = 3
 
 
 @lru_cache(maxsize=2)
-def _session_terms(policy: Policy) -> list[tuple[str, str]]:
+def _session_terms(policy: Policy) -> tuple[tuple[str, str], ...]:
     """What a first INVITE asks for of its session's time; `Supported` is said with the rest."""
-    return [header for header in ask(policy) if header[0] != "Supported"]
+    return tuple(header for header in ask(policy) if header[0] != "Supported")
 
 
 class Attempt:
