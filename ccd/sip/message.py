@@ -7,11 +7,11 @@ typed property of a message that came out of `parse` never raises for what it ho
 
 import re
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final
 
 from ccd.sip.check import CHECKS, check_request_line
 from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
-from ccd.sip.headers import NAMES, REASONS, SINGLE_HEADERS, canonical_name
+from ccd.sip.headers import NAMES, REASONS, SINGLE_HEADERS, canonical_name, read_cseq
 from ccd.sip.table import STAR, Headers, Message, good_headers
 from ccd.sip.uri import Uri, parse_uri
 
@@ -121,24 +121,21 @@ class Response(Message):
         """
         headers = [header for header in request.headers if header[0] in _COPIED]
         response = cls(status, _reason(status, reason), headers, b"", request.charset)
-        if to_tag is not None:
-            _add_tag(headers, without_breaks(to_tag), request)
+        to = request.get("To")
+        if to_tag is not None and to is not None and _takes_tag(request, to):
+            headers[headers.index(("To", to))] = ("To", f"{to};tag={without_breaks(to_tag)}")
         return response
 
     def start_line(self) -> str:
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
-def _add_tag(headers: list[tuple[str, str]], tag: str, request: Request) -> None:
-    for at, (name, value) in enumerate(headers):
-        if name == "To":
-            try:
-                tagged = "tag" in value.lower() and request.to_tag is not None
-            except SipParseError:
-                return  # answered as it came: no tag can be added to what cannot be read
-            if not tagged:
-                headers[at] = ("To", f"{value};tag={tag}")
-            return
+def _takes_tag(request: Request, to: str) -> bool:
+    """Whether its To has no tag yet."""
+    try:
+        return "tag" not in to.lower() or request.to_tag is None
+    except SipParseError:
+        return False  # answered as it came: no tag can be added to what cannot be read
 
 
 def _reason(status: int, reason: str | None) -> str:
@@ -206,14 +203,12 @@ def _read(head: bytes, body: bytes) -> Request | Response:
 def _read_headers(lines: list[str]) -> _Table | None:
     """The header table, the first value of each name, the faults by name; None if lines are folded."""
     faults: dict[str, SipParseError] = {}
-    found = list(map(_good_lines.get, lines))
-    for at, header in enumerate(found):
-        if header is None:
-            line = lines[at]
-            if line[:1] in {" ", "\t"}:
-                return None
-            found[at] = _read_header(line, faults)
-    headers = cast(list[tuple[str, str]], found)
+    try:
+        headers = list(map(_good_lines.__getitem__, lines))
+    except SipParseError:
+        if any(line[:1] in {" ", "\t"} for line in lines):
+            return None
+        headers = [_read_header(line, faults) for line in lines]
     first = dict(reversed(headers))
     if len(first) != len(headers):
         _find_doubles(headers, faults)
@@ -228,8 +223,40 @@ def _find_doubles(headers: list[tuple[str, str]], faults: dict[str, SipParseErro
         seen.add(name)
 
 
-_good_lines: dict[str, tuple[str, str]] = {}
-"""Header lines found good of late: much of a message stood in the one before, to the letter."""
+class _GoodLines(dict[str, tuple[str, str]]):
+    """Header lines found good of late: much of a message stood in the one before, to the letter. No Via: its
+    branch comes once or twice, and would only crowd out the others."""
+
+    def __missing__(self, line: str) -> tuple[str, str]:
+        """A line that is new; SipParseError for one that `_read_header` would find fault with."""
+        raw, _, value = line.partition(":")
+        found = _KNOWN.get(raw)
+        if found is None:
+            return _read_unknown(line)
+        if "\r" in value or "\n" in value:
+            raise SipParseError(_LONE_BREAK)
+        name, check = found
+        value = value.strip(" \t")
+        if check is not None:
+            check(value)
+        header = (name, value)
+        if name != "Via" and len(line) <= _LONGEST_GOOD_LINE:
+            if len(self) >= MOST_GOOD_LINES:
+                self.clear()
+            self[line] = header
+        return header
+
+
+def _read_unknown(line: str) -> tuple[str, str]:
+    """A header of another name, or a name in another spelling; SipParseError for a fault."""
+    faults: dict[str, SipParseError] = {}
+    header = _read_header(line, faults)
+    if faults:
+        raise faults.popitem()[1]
+    return header
+
+
+_good_lines = _GoodLines()
 MOST_GOOD_LINES: Final = 4096
 _LONGEST_GOOD_LINE: Final = 256
 
@@ -252,11 +279,6 @@ def _read_header(line: str, faults: dict[str, SipParseError]) -> tuple[str, str]
             check(value)
         except SipParseError as fault:
             faults.setdefault(name, fault)
-            return header
-    if found is not None and len(line) <= _LONGEST_GOOD_LINE:
-        if len(_good_lines) >= MOST_GOOD_LINES:
-            _good_lines.clear()
-        _good_lines[line] = header
     return header
 
 
@@ -300,14 +322,14 @@ def _check_whole(
         for name in _MANDATORY:
             if name not in first:
                 faults.setdefault(name, SipParseError(f"{name} is missing"))
-    if method is not None and "CSeq" not in faults and first["CSeq"].split()[-1] != method:
+    if method is not None and "CSeq" not in faults and read_cseq(first["CSeq"]).method != method:
         faults["method"] = SipParseError("the methods of CSeq and start line differ")
     length = first.get("Content-Length")
     if length is not None and "Content-Length" not in faults:
-        size = int(length)
-        if size > len(message.body):
+        size, there = int(length), len(message.body)
+        if size > there:
             faults["Content-Length"] = SipParseError("the body is shorter than Content-Length says")
-        elif size < len(message.body):
+        elif size < there:
             message.body = message.body[:size]
 
 
