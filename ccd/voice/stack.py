@@ -1,6 +1,6 @@
 """The SIP shell: one endpoint, its sockets, one timer. Events come out on the loop's thread, never nested.
 
-Everything that waits for a time waits in the endpoint's heap; this shell only wakes it up.
+Everything that waits for a time waits in the endpoint; this shell only wakes it up.
 """
 
 from __future__ import annotations
