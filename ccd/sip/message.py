@@ -7,11 +7,13 @@ typed property of a message that came out of `parse` never raises for what it ho
 
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
-from ccd.sip.check import CHECKS, check_request_line
+from ccd.sip.check import check_request_line
 from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
-from ccd.sip.headers import NAMES, REASONS, SINGLE_HEADERS, canonical_name, read_cseq
+from ccd.sip.headers import REASONS, SINGLE_HEADERS, read_cseq
+from ccd.sip.lines import LONE_BREAK, good_lines, read_header
 from ccd.sip.table import STAR, Headers, Message, good_headers
 from ccd.sip.uri import Uri, parse_uri
 
@@ -144,10 +146,15 @@ def _reason(status: int, reason: str | None) -> str:
     return without_breaks(reason) if reason is not None else REASONS.get(status, "Unknown")
 
 
-_LONE_BREAK: Final = "a carriage return or line feed alone in the headers"
-_folds = re.compile(r"[ \t]*\r\n[ \t]+")
+_folds = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # the look back: a run of blanks is tried once only
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
-_KNOWN: Final = {raw: (name, CHECKS.get(name)) for raw, name in NAMES.items()}
+_LONGEST_METHOD: Final = 64
+_copied_lines = re.compile(
+    r"\r\n((?=[vftic])(?:via|v|from|f|to|t|call-id|i|cseq)[ \t]*+:"
+    r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)(?=\r\n|\Z)",
+    re.IGNORECASE,
+)
+"""What an answer copies, found without reading the rest: that may be all that a datagram can hold."""
 _Table = tuple[list[tuple[str, str]], dict[str, str], dict[str, SipParseError]]
 
 
@@ -160,8 +167,36 @@ def parse(data: bytes) -> Request | Response:
         data = data.lstrip(b"\r\n")
     end = data.find(b"\r\n\r\n")
     if end < 0:
-        raise SipParseError("no empty line after the headers")
-    return _read(data[:end], data[end + 4 :])
+        whole = data.rpartition(b"\r\n")[0]
+        raise SipParseError("no empty line after the headers", partial=_answerable(whole))
+    try:
+        return _read(data[:end], data[end + 4 :])
+    except SipParseError as fault:
+        if fault.partial is None:
+            fault.partial = _answerable(data[:end])
+        raise
+
+
+def _answerable(head: bytes) -> Request | None:
+    """What an answer needs of a request that is too large or too broken to be read (RFC 3261 §8.2.6.2).
+
+    None where one of those headers is missing, too long or too often there, or where the Via is broken: an
+    answer gives them back to the letter or goes astray. Nothing of it is kept in a cache.
+    """
+    try:
+        text, charset = head.decode(), "utf-8"
+    except UnicodeDecodeError:
+        text, charset = head.decode("latin-1"), "latin-1"
+    method, _, rest = text.partition("\r\n")[0].partition(" ")
+    if not is_token(method[:_LONGEST_METHOD]) or rest[-8:].upper() != " SIP/2.0":
+        return None
+    copied = [found[1] for found in islice(_copied_lines.finditer(text), MAX_HEADER_LINES + 1)]
+    if len(copied) > MAX_HEADER_LINES or any(len(line) > MAX_LINE_CHARS for line in copied):
+        return None
+    request = Request(method, rest.rpartition(" ")[0], [], b"", charset)
+    faults: dict[str, SipParseError] = {}
+    request.headers = _each_once([read_header(_folds.sub(" ", line), faults) for line in copied])
+    return request if "Via" not in faults and _is_whole(request) else None
 
 
 def _read(head: bytes, body: bytes) -> Request | Response:
@@ -172,13 +207,12 @@ def _read(head: bytes, body: bytes) -> Request | Response:
     start, *lines = text.split("\r\n")
     if len(lines) >= MAX_HEADER_LINES:
         raise SipParseError("too many header lines", 513)
-    if len(text) > MAX_LINE_CHARS and max(map(len, (start, *lines))) > MAX_LINE_CHARS:
-        raise SipParseError("a header line is too long", 513)
+    if len(text) > MAX_LINE_CHARS:
+        _check_lengths(start, lines)
     table = _read_headers(lines)
     if table is None:
         start, *lines = _folds.sub(" ", text).split("\r\n")
-        if max(map(len, (start, *lines))) > MAX_LINE_CHARS:
-            raise SipParseError("a header line is too long", 513)
+        _check_lengths(start, lines)
         table = _read_headers(lines) or ([], {}, {})
     headers, first, faults = table
     message: Request | Response
@@ -200,15 +234,24 @@ def _read(head: bytes, body: bytes) -> Request | Response:
     return message
 
 
+def _check_lengths(start: str, lines: list[str]) -> None:
+    if len(start) > MAX_LINE_CHARS:
+        raise SipParseError("the start line is too long", 414)  # §21.4.12
+    if lines and max(map(len, lines)) > MAX_LINE_CHARS:
+        raise SipParseError("a header line is too long", 513)  # §21.5.7
+
+
 def _read_headers(lines: list[str]) -> _Table | None:
     """The header table, the first value of each name, the faults by name; None if lines are folded."""
     faults: dict[str, SipParseError] = {}
     try:
-        headers = list(map(_good_lines.__getitem__, lines))
+        headers = list(map(good_lines.__getitem__, lines))
     except SipParseError:
-        if any(line[:1] in {" ", "\t"} for line in lines):
-            return None
-        headers = [_read_header(line, faults) for line in lines]
+        headers = []
+        for line in lines:
+            if line[:1] in {" ", "\t"}:
+                return None
+            headers.append(read_header(line, faults))
     first = dict(reversed(headers))
     if len(first) != len(headers):
         _find_doubles(headers, faults)
@@ -223,79 +266,11 @@ def _find_doubles(headers: list[tuple[str, str]], faults: dict[str, SipParseErro
         seen.add(name)
 
 
-class _GoodLines(dict[str, tuple[str, str]]):
-    """Header lines found good of late: much of a message stood in the one before, to the letter. No Via: its
-    branch comes once or twice, and would only crowd out the others."""
-
-    def __missing__(self, line: str) -> tuple[str, str]:
-        """A line that is new; SipParseError for one that `_read_header` would find fault with."""
-        raw, _, value = line.partition(":")
-        found = _KNOWN.get(raw)
-        if found is None:
-            return _read_unknown(line)
-        if "\r" in value or "\n" in value:
-            raise SipParseError(_LONE_BREAK)
-        name, check = found
-        value = value.strip(" \t")
-        if check is not None:
-            check(value)
-        header = (name, value)
-        if name != "Via" and len(line) <= _LONGEST_GOOD_LINE:
-            if len(self) >= MOST_GOOD_LINES:
-                self.clear()
-            self[line] = header
-        return header
-
-
-def _read_unknown(line: str) -> tuple[str, str]:
-    """A header of another name, or a name in another spelling; SipParseError for a fault."""
-    faults: dict[str, SipParseError] = {}
-    header = _read_header(line, faults)
-    if faults:
-        raise faults.popitem()[1]
-    return header
-
-
-_good_lines = _GoodLines()
-MOST_GOOD_LINES: Final = 4096
-_LONGEST_GOOD_LINE: Final = 256
-
-
-def _read_header(line: str, faults: dict[str, SipParseError]) -> tuple[str, str]:
-    """Canonical name and value of one line; what is wrong with it goes to `faults`."""
-    if "\r" in line or "\n" in line:
-        raise SipParseError(_LONE_BREAK)
-    raw, _, value = line.partition(":")
-    found = _KNOWN.get(raw)
-    value = value.strip(" \t")
-    if found is None:
-        name = _read_name(line, faults)
-        check = CHECKS.get(name)
-    else:
-        name, check = found
-    header = (name, value)
-    if check is not None:
-        try:
-            check(value)
-        except SipParseError as fault:
-            faults.setdefault(name, fault)
-    return header
-
-
-def _read_name(line: str, faults: dict[str, SipParseError]) -> str:
-    name, colon, _ = line.partition(":")
-    name = name.rstrip(" \t")
-    if not colon or not is_token(name):
-        faults.setdefault("header line", SipParseError(f"not a header: {excerpt(line)}"))
-        return "X-Malformed"
-    return canonical_name(name)
-
-
 @lru_cache(maxsize=KEPT)
 def _read_request_line(start: str) -> tuple[str, str, str]:
     """Method, URI and version, not checked yet."""
     if "\r" in start or "\n" in start:
-        raise SipParseError(_LONE_BREAK)
+        raise SipParseError(LONE_BREAK)
     method, _, rest = start.partition(" ")
     uri, _, version = rest.rpartition(" ")
     return method, uri, version
@@ -304,7 +279,7 @@ def _read_request_line(start: str) -> tuple[str, str, str]:
 @lru_cache(maxsize=KEPT)
 def _read_status_line(start: str) -> tuple[int, str]:
     if "\r" in start or "\n" in start:
-        raise SipParseError(_LONE_BREAK)
+        raise SipParseError(LONE_BREAK)
     version, _, rest = start.partition(" ")
     status, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0":
@@ -336,16 +311,25 @@ def _check_whole(
 def _worst(message: Request | Response, faults: dict[str, SipParseError]) -> SipParseError:
     """The fault to report: an unknown version before all, else the first; with `partial` if answerable."""
     fault = faults.get("start line") or next(iter(faults.values()))
-    if isinstance(message, Request) and "Via" not in faults and all(map(message.get, _MANDATORY)):
-        once: set[str] = set()
-        kept = []
-        for name, value in message.headers:  # an answer copies each header once
-            if name not in SINGLE_HEADERS or name not in once:
-                kept.append((name, value))
-                once.add(name)
-        message.headers = kept
+    if isinstance(message, Request) and "Via" not in faults and _is_whole(message):
+        message.headers = _each_once(message.headers)
         fault.partial = message
     return fault
+
+
+def _each_once(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without what stands twice and may not: an answer copies each header once."""
+    once: set[str] = set()
+    kept = []
+    for name, value in headers:
+        if name not in SINGLE_HEADERS or name not in once:
+            kept.append((name, value))
+            once.add(name)
+    return kept
+
+
+def _is_whole(request: Request) -> bool:
+    return all(map(request.get, _MANDATORY))
 
 
 class Ping:
@@ -395,7 +379,7 @@ class StreamParser:
             if end < 0:
                 self._scanned = max(0, len(self._buffer) - 3)
                 if len(self._buffer) > self._limit:
-                    self._break(found, SipParseError("message too large", 513))
+                    self._break(found, _too_large(bytes(self._buffer).rpartition(b"\r\n")[0]))
                 break
             self._scanned = end
             if not self._take(end, found):
@@ -429,7 +413,7 @@ class StreamParser:
             return False
         size = end + 4 + int(digits[1])
         if size > self._limit:
-            self._break(found, SipParseError("message too large", 513))
+            self._break(found, _too_large(head))
             return False
         if len(self._buffer) < size:
             return False
@@ -439,6 +423,8 @@ class StreamParser:
         try:
             found.append(_read(head, body))
         except SipParseError as fault:
+            if fault.partial is None:
+                fault.partial = _answerable(head)
             found.append(fault)
         return True
 
@@ -446,6 +432,10 @@ class StreamParser:
         self.broken = True
         self._buffer.clear()
         found.append(fault)
+
+
+def _too_large(head: bytes) -> SipParseError:
+    return SipParseError("message too large", 513, _answerable(head))
 
 
 def _without_length(head: bytes) -> SipParseError:
