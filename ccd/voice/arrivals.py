@@ -50,9 +50,11 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
         retry = (("Retry-After", str(channel.settings.sip.retry_after_s)),)
         stack.dismiss(event.tx, 503, headers=retry)  # a flood must not fill the table of transactions either
         return
-    replaced = replaced_by(channel, event, device) if request.get("Replaces") else ""
-    if request.get("Replaces") and not replaced:
-        return
+    replaced = ""
+    if request.get("Replaces"):
+        replaced = replaced_by(channel, event, device)
+        if not replaced:
+            return
     if not request.contacts:
         stack.reply(event.tx, 400, reason="Contact Missing")
         return

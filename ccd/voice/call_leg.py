@@ -297,7 +297,7 @@ class CallLeg:
             self.liveness = None
         self.channel.forget(self)
         if self.session is not None:
-            self.channel.engine.perform(engine.CloseLeg(self.id))
+            self.channel.engine.perform(engine.CloseLeg(self.id, told=False))
         self.channel.post(facts.LegEnded(self.id, cause, sip_status, q850, remote, note))
 
     def forget_dialog(self) -> None:

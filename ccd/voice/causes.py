@@ -5,7 +5,7 @@ The core knows only `Cause`; here at the edge it becomes a status or is read fro
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ccd.model.nouns import Cause
@@ -215,6 +215,8 @@ _ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 _REASON_CAUSE = re.compile(r";\s*cause\s*=\s*(\d{1,3})(?!\d)", re.IGNORECASE)
 _REASON_TEXT = re.compile(r';\s*text\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))', re.IGNORECASE)
 
+_BROKEN = frozenset({Cause.CONGESTION, Cause.UNREACHABLE, Cause.FAULT})
+
 
 def refusal(cause: Cause) -> Refusal:
     """Status, phrase and Q.850 cause that tell `cause` to a leg that is not answered yet."""
@@ -229,8 +231,10 @@ def reason_header(cause: Cause) -> str:
     return f'Q.850;cause={q850};text="{_Q850_TEXT[q850]}"'
 
 
-def read_reasons(values: Iterable[str]) -> Reasons:
+def read_reasons(values: Sequence[str]) -> Reasons:
     """Read all Reason header values of a message; what cannot be read is passed over."""
+    if not values:
+        return SILENT
     sip = q850 = 0
     text = ""
     for value in values:
@@ -262,7 +266,7 @@ def cause_of_response(status: int, reasons: Reasons = SILENT, rang: bool = False
 def cause_of_bye(reasons: Reasons = SILENT) -> Cause:
     """Why an answered call was ended by the far end: normal, unless its Reason says it broke."""
     cause = _CAUSE_OF_Q850.get(reasons.q850, Cause.NORMAL)
-    if cause in {Cause.CONGESTION, Cause.UNREACHABLE, Cause.FAULT}:
+    if cause in _BROKEN:
         return Cause.VANISHED
     if cause is Cause.ANSWERED_ELSEWHERE or reasons.sip == 200:
         return Cause.ANSWERED_ELSEWHERE

@@ -57,7 +57,7 @@ def _codecs(channel: "VoiceChannel", peer: str) -> tuple[str, ...]:
     """The peer's codec first, so that nothing need be transcoded."""
     other = channel.legs.get(peer)
     stream = other.session.stream if other is not None and other.session is not None else None
-    if stream is None:
+    if stream is None or stream.codec == channel.codecs[0]:
         return channel.codecs
     return (stream.codec, *(codec for codec in channel.codecs if codec != stream.codec))
 

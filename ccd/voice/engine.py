@@ -74,9 +74,11 @@ class SetStream(MediaCommand, frozen=True):
 
 
 class CloseLeg(MediaCommand, frozen=True):
-    """End; answered by `LegClosed` with its statistics. The port goes back after a rest."""
+    """End. The port goes back after a rest."""
 
     leg: str
+    told: bool = True
+    """`LegClosed` answers, with the leg's statistics. Who reads none says so: it costs more than the end."""
 
 
 class Play(MediaCommand, frozen=True):
@@ -222,7 +224,7 @@ class LegStats(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LegClosed(MediaFact, frozen=True):
-    """Answer to `CloseLeg`."""
+    """Answer to a `CloseLeg` that wants it `told`."""
 
     leg: str
     stats: LegStats

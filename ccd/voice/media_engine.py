@@ -5,7 +5,7 @@ its legs are reported failed, its recordings are closed with what is on disk.
 """
 
 import asyncio
-from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -72,10 +72,8 @@ class EmbeddedEngine:
         self._gather_ms = gather_ms
         self._links: list[MediaLink] = []
         self._of_leg: dict[str, MediaLink] = {}
-        self._of_port: dict[int, MediaLink] = {}
-        self._leased: deque[tuple[float, int, MediaLink]] = deque()
-        self._waiting: dict[int, float] = {}
-        """Ports that are taken and not opened yet, and when they were taken."""
+        self._leased: dict[int, tuple[float, MediaLink]] = {}
+        """Ports that are taken and not opened yet: when they were taken, and of whom; oldest first."""
         self._recordings: dict[str, tuple[Record, MediaLink]] = {}
         self._tries: dict[int, tuple[int, float]] = {}
         self._hear: Hear = lambda _fact: None
@@ -84,6 +82,13 @@ class EmbeddedEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self.restarts = 0
         self._watch = Watch(lambda: self._links)
+        self._apart: dict[type, Callable[[Any], None]] = {
+            OpenLeg: self._open,
+            CloseLeg: self._close,
+            Join: self._join,
+            Record: self._record,
+        }
+        """What concerns more than the leg that a command names."""
 
     async def start(self, hear: Hear) -> None:
         """Workers up and their first ports bound; raises `TryLater` when that does not come about."""
@@ -140,7 +145,8 @@ class EmbeddedEngine:
     def take_port(self, near: str = "", *, newcomer: bool = False) -> tuple[str, int] | None:
         """A bound port on the worker of leg `near`, else on the one with the fewest legs."""
         now = monotonic()
-        self._end_leases(now)
+        if self._leased:
+            self._end_leases(now)
         link = self._of_leg.get(near)
         if link is None:
             candidates = [link for link in self._links if link.free and not (newcomer and link.scarce)]
@@ -150,9 +156,7 @@ class EmbeddedEngine:
         if not link.free:
             return None
         port = link.free.popleft()
-        self._waiting[port] = now
-        self._leased.append((now, port, link))
-        self._of_port[port] = link
+        self._leased[port] = now, link
         self._refill(link)
         return self._host, port
 
@@ -178,42 +182,40 @@ class EmbeddedEngine:
 
     def _end_leases(self, now: float) -> None:
         """Ports that were taken long ago and never opened are free again."""
-        leased, waiting = self._leased, self._waiting
-        limit = now - LEASE_S
-        while leased and (leased[0][0] <= limit or leased[0][1] not in waiting):
-            taken, port, link = leased.popleft()
-            if waiting.get(port) == taken:
-                del waiting[port]
-                if self._of_port.pop(port, None) is link and link in self._links:
-                    link.free.append(port)
+        leased, limit = self._leased, now - LEASE_S
+        while leased:
+            port, (taken, link) = next(iter(leased.items()))
+            if taken > limit:
+                return
+            del leased[port]
+            link.free.append(port)
 
     # --- commands ----------------------------------------------------------------------------------
 
     def perform(self, command: AnyMediaCommand) -> None:
         """Pass one command to the worker of its leg."""
-        if isinstance(command, OpenLeg):
-            self._open(command)
-        elif isinstance(command, Join):
-            self._join(command)
-        elif isinstance(command, Record):
-            link = self._of_leg.get(command.left)
-            if link is not None:
-                self._recordings[command.recording] = (command, link)
-                link.send(command)
-        elif isinstance(command, CloseLeg):
-            link = self._of_leg.pop(command.leg, None)
-            if link is not None:
-                link.legs.discard(command.leg)
-                link.send(command)
-        else:
-            link = self._of_leg.get(command.leg)
-            if link is not None:
-                link.send(command)
+        self._apart.get(type(command), self._pass)(command)
+
+    def _pass(self, command: Any) -> None:
+        link = self._of_leg.get(command.leg)
+        if link is not None:
+            link.send(command)
+
+    def _record(self, command: Record) -> None:
+        link = self._of_leg.get(command.left)
+        if link is not None:
+            self._recordings[command.recording] = (command, link)
+            link.send(command)
+
+    def _close(self, command: CloseLeg) -> None:
+        link = self._of_leg.pop(command.leg, None)
+        if link is not None:
+            link.legs.discard(command.leg)
+            link.send(command)
 
     def _open(self, command: OpenLeg) -> None:
-        link = self._of_port.pop(command.port, None)
-        self._waiting.pop(command.port, None)
-        if link is None or link not in self._links or command.leg in self._of_leg:
+        _taken, link = self._leased.pop(command.port, (0.0, None))
+        if link is None or command.leg in self._of_leg:
             self._soon(LegFailed(command.leg, f"media port {command.port} is not to be had any more"))
             return
         self._of_leg[command.leg] = link
@@ -285,7 +287,7 @@ class EmbeddedEngine:
             self._of_leg.pop(name, None)
             self._hear(LegFailed(name, f"media worker {link.index} died: {why}"))
         link.legs.clear()
-        self._of_port = {port: owner for port, owner in self._of_port.items() if owner is not link}
+        self._leased = {port: lease for port, lease in self._leased.items() if lease[1] is not link}
         lost = [record for record, owner in self._recordings.values() if owner is link]
         task = asyncio.get_running_loop().create_task(self._replace(link, lost))
         self._tasks.add(task)
@@ -344,4 +346,4 @@ class EmbeddedEngine:
             for fact in await link.stop():
                 self._on_fact(link, fact)
         self._of_leg.clear()
-        self._of_port.clear()
+        self._leased.clear()

@@ -1,6 +1,7 @@
 """What a media worker does with commands: legs by name, and the parts that serve them."""
 
 import os
+import struct
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -44,6 +45,8 @@ from ccd.voice.media_upkeep import Upkeep
 from ccd.voice.recorder import Recorder
 from ccd.voice.speech_plan import SpeechPlan, Texts
 
+_CHANCE: Final = struct.Struct("!IHIB")
+"""Where a leg's outgoing stream begins (SSRC, sequence, timestamp), and when in its beat it reports."""
 NOWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  no address to bind, the old form of hold
 
 
@@ -78,7 +81,7 @@ class Legs:
         self.received = 0
         self.sent = 0
         """Packets of closed legs; the open ones have their own counts."""
-        self._act: dict[type, Callable[[Any, float], None]] = {
+        self.act: dict[type, Callable[[Any, float], None]] = {
             OpenLeg: self._open,
             SetStream: self._set_stream,
             CloseLeg: self._close,
@@ -93,6 +96,7 @@ class Legs:
             StopRecord: self._stop_record,
             Mask: self._mask,
         }
+        """How each command of the engine port is carried out; unknown legs are ignored."""
 
     @property
     def asides(self) -> tuple[Aside, ...]:
@@ -103,10 +107,6 @@ class Legs:
         """Render texts in the background."""
         self._speaking.prepare(texts)
 
-    def perform(self, command: Any, now: float) -> None:
-        """Carry out one command of the engine port; unknown legs are ignored."""
-        self._act[type(command)](command, now)
-
     # --- legs --------------------------------------------------------------------------------------
 
     def _open(self, command: OpenLeg, now: float) -> None:
@@ -114,19 +114,12 @@ class Legs:
         if port is None or command.leg in self.legs:
             self._tell(LegFailed(command.leg, f"media port {command.port} is not free"))
             return
-        chance = int.from_bytes(os.urandom(10), "big")
-        leg = Leg(
-            command.leg,
-            chance & 0xFFFFFFFF,
-            (chance >> 32)
-            & 0x7FFF,  # not near its end: SRTP's count of rounds begins with 0 (RFC 3711 §3.3.1)
-            (chance >> 48) & 0xFFFFFFFF,
-            now,
-            self._report,
-        )
+        ssrc, sequence, timestamp, spread = _CHANCE.unpack(os.urandom(_CHANCE.size))
+        sequence &= 0x7FFF  # not near its end: SRTP's count of rounds begins with 0 (RFC 3711 §3.3.1)
+        leg = Leg(command.leg, ssrc, sequence, timestamp, now, self._report)
         leg.port, port.leg = port, leg
         self.legs[command.leg] = leg
-        self.upkeep.add(leg, now, (chance & 0xFF) / 255)
+        self.upkeep.add(leg, now, spread / 255)
         if command.stream is not None:
             self._apply(leg, command.stream, now)
 
@@ -144,7 +137,8 @@ class Legs:
         port, srtp = leg.port, stream.srtp
         assert isinstance(port, Port)  # noqa: S101  the shell's slot, typed as object
         if srtp is None:
-            unsecure(port)
+            if port.secured is not None:
+                unsecure(port)
         else:
             try:
                 secure(port, srtp.suite, srtp.ours, srtp.theirs, srtp.mki)
@@ -178,12 +172,10 @@ class Legs:
         self.pool.give_back(port, now)
         self.received += leg.received
         self.sent += leg.sent
-        self._tell(
-            LegClosed(
-                leg.name,
-                LegStats(leg.received, leg.sent, leg.total_lost, round(leg.jitter / 8, 3), leg.bad),
-            )
-        )
+        if command.told:
+            jitter_ms = round(leg.jitter / 8, 3)
+            stats = LegStats(leg.received, leg.sent, leg.total_lost, jitter_ms, leg.bad)
+            self._tell(LegClosed(leg.name, stats))
 
     def _join(self, command: Join, _now: float) -> None:
         a, b = self.legs.get(command.a), self.legs.get(command.b)
@@ -222,6 +214,8 @@ class Legs:
 
     def _hush(self, leg: Leg) -> None:
         """Stop what plays or is being fetched."""
+        if leg.playout is None and leg.fetching is None:
+            return
         waiting = leg.fetching
         leg.fetching = None
         if isinstance(waiting, Playout) and waiting.play:

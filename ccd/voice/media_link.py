@@ -22,7 +22,7 @@ MAX_UNSENT: Final = 32 << 20
 FIRST_PORTS: Final = 64
 KEPT_MOST: Final = 32
 """Ports at the end of the range that no newcomer gets; of a small range a quarter."""
-UNHURRIED: Final = (OpenLeg, SetStream, CloseLeg, Music)
+UNHURRIED: Final = frozenset({OpenLeg, SetStream, CloseLeg, Music})
 UNHURRIED_S: Final = 0.02
 """Nobody hears a leg before something is played to it or it is joined: what only prepares or ends one waits
 the time of a packet for company, because a frame of its own would wake the worker up."""
@@ -116,7 +116,7 @@ class MediaLink:
         if not self._open:
             return
         self._pending.append(command)
-        if isinstance(command, UNHURRIED):
+        if type(command) in UNHURRIED:
             if self._waits is None and not self._hurried:
                 self._waits = self._loop.call_later(UNHURRIED_S, self._flush)
         elif not self._hurried:

@@ -239,6 +239,17 @@ class MediaLoop:
             self._running = False  # the daemon sees the socket close and begins a new worker
 
     def _command(self, command: Any, now: float) -> None:
+        act = self._legs.act.get(type(command))
+        if act is None:
+            self._command_apart(command)
+            return
+        try:
+            act(command, now)
+        except Exception as error:  # a bug in one command must not end the others
+            self._facts.append(Trouble(f"{type(command).__name__} failed: {error!r}"))
+
+    def _command_apart(self, command: Any) -> None:
+        """What is no leg's affair. `Begin` was heard before."""
         if isinstance(command, OpenPorts):
             self._pool.ask(command.count)
         elif isinstance(command, Reload):
@@ -249,11 +260,6 @@ class MediaLoop:
             self._facts.append(self._report())
         elif isinstance(command, Ping):
             self._facts.append(Pong())
-        elif not isinstance(command, Begin):
-            try:
-                self._legs.perform(command, now)
-            except Exception as error:  # a bug in one command must not end the others
-                self._facts.append(Trouble(f"{type(command).__name__} failed: {error!r}"))
 
     def _announce(self, now: float) -> None:
         """Tell which ports may be given out now."""

@@ -4,6 +4,7 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from ccd.media.leg import Leg, Source
@@ -129,6 +130,8 @@ class PortPool:
         self._next = low + (low & 1)
         self._high = high
         self._asked = 0
+        self.next_due = inf
+        """When ports have rested enough."""
         self._resting: deque[tuple[float, Port]] = deque()
         self._free: dict[int, Port] = {}
         self.rtp: dict[int, Port] = {}
@@ -140,10 +143,6 @@ class PortPool:
     def binding(self) -> bool:
         """There are pairs still to be bound."""
         return self._asked > 0
-
-    @property
-    def next_due(self) -> float:
-        return self._resting[0][0] + REST_GRAIN_S if self._resting else float("inf")
 
     def is_address(self, host: str) -> bool:
         """Whether our sockets can send there without asking a name server."""
@@ -199,9 +198,13 @@ class PortPool:
     def give_back(self, port: Port, now: float) -> None:
         """Let a pair rest."""
         port.leg = None
-        unsecure(port)
-        port.read_by(None)
         port.reports_to = None
+        if port.secured is not None:
+            unsecure(port)
+        if port.muxed:
+            port.read_by(None)
+        if not self._resting:
+            self.next_due = now + REST_S + REST_GRAIN_S
         self._resting.append((now + REST_S, port))
 
     def rested(self, now: float) -> list[int]:
@@ -212,6 +215,7 @@ class PortPool:
             port = resting.popleft()[1]
             self._free[port.number] = port
             ready.append(port.number)
+        self.next_due = resting[0][0] + REST_GRAIN_S if resting else inf
         return ready
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ gathers what one turn of its loop yields into one frame.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -121,8 +121,15 @@ class Unpacker:
         self._decoder = msgspec.msgpack.Decoder(list[kind])
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> Iterable[Any]:
         """The values that `data` completes; raises `PeerBroke` for a frame that is not ours."""
+        if not self._buffer and len(data) >= LENGTH.size:
+            (size,) = LENGTH.unpack_from(data)
+            if size == len(data) - LENGTH.size:  # one whole frame, as it nearly always is
+                return self._decode(memoryview(data)[LENGTH.size :])
+        return self._feed_piece(data)
+
+    def _feed_piece(self, data: bytes) -> Iterator[Any]:
         self._buffer += data
         while len(self._buffer) >= LENGTH.size:
             (size,) = LENGTH.unpack_from(self._buffer)
@@ -133,7 +140,11 @@ class Unpacker:
                 return
             body = bytes(self._buffer[LENGTH.size : end])
             del self._buffer[:end]
-            try:
-                yield from self._decoder.decode(body)
-            except msgspec.MsgspecError as error:
-                raise PeerBroke("media-frame", f"media control frame does not decode: {error}") from error
+            yield from self._decode(body)
+
+    def _decode(self, body: bytes | memoryview) -> list[Any]:
+        try:
+            values: list[Any] = self._decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            raise PeerBroke("media-frame", f"media control frame does not decode: {error}") from error
+        return values

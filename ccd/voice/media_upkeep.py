@@ -6,6 +6,7 @@ One heap of deadlines, one entry a leg; nothing is done per packet.
 import heapq
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import Final
 
 from ccd.media.leg import Leg
@@ -21,7 +22,7 @@ Lost = Callable[[Leg, float], None]
 class Upkeep:
     """Deadlines of all legs."""
 
-    __slots__ = ("_count", "_dead_after", "_heap", "_lost", "_lost_legs", "_send", "_wall")
+    __slots__ = ("_count", "_dead_after", "_heap", "_lost", "_lost_legs", "_send", "_wall", "next_due")
 
     def __init__(self, dead_after_s: float, wall_offset: float, send: Send, lost: Lost) -> None:
         """`wall_offset`: seconds to add to `now` for the time since 1970. `dead_after_s` 0: never."""
@@ -31,12 +32,9 @@ class Upkeep:
         self._lost = lost
         self._heap: list[tuple[float, int, Leg]] = []
         self._count = count()
+        self.next_due = inf
         self._lost_legs: dict[Leg, float] = {}
         """Legs reported lost, and when they are to be reported again."""
-
-    @property
-    def next_due(self) -> float:
-        return self._heap[0][0] if self._heap else float("inf")
 
     def add(self, leg: Leg, now: float, spread: float) -> None:
         """Begin; `spread` (0 to 1) shifts the first report, so that legs do not report together."""
@@ -46,6 +44,14 @@ class Upkeep:
     def _push(self, leg: Leg, due: float) -> None:
         due = (int(due / GRAIN_S) + 1) * GRAIN_S
         heapq.heappush(self._heap, (due, next(self._count), leg))
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Legs that closed meanwhile wake nobody: most calls end before their next deadline."""
+        heap = self._heap
+        while heap and heap[0][2].port is None:
+            heapq.heappop(heap)
+        self.next_due = heap[0][0] if heap else inf
 
     def close(self, leg: Leg, now: float) -> None:
         """The leg is about to close: say BYE if it ever reported. Its heap entry lapses by itself."""
@@ -69,6 +75,7 @@ class Upkeep:
             leg = heapq.heappop(heap)[2]
             if leg.port is not None:
                 self._serve(leg, now)
+        self._look_ahead()
 
     def _serve(self, leg: Leg, now: float) -> None:
         if leg.address is not None and leg.payload >= 0:

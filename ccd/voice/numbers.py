@@ -41,13 +41,13 @@ def normalise(raw: str, country: str) -> str:
 
     `country` is the region (ISO 3166, `FR`) of numbers without country code. Empty: withheld.
     """
-    text, _, params = unquote(raw).strip().partition(";")
+    text, _, params = (unquote(raw) if "%" in raw else raw).strip().partition(";")
     if text[:4].lower() == "tel:":
         text = text[4:]
     if text.lower() in _WITHHELD:
         return ""
     digits = text.translate(_SEPARATORS)
-    context = _CONTEXT.search(params)
+    context = _CONTEXT.search(params) if params else None
     if context and not digits.startswith("+"):
         return _in_context(digits, context[1].strip(), country)
     if _E164.fullmatch(digits) and not digits.startswith(_WITH_TRUNK_ZERO):
@@ -134,7 +134,7 @@ def caller_of(request: Request, country: str) -> Caller:
     P-Asserted-Identity (RFC 3325), else its forerunner Remote-Party-ID, else From.
     """
     party = _calling_party(request)
-    if _wants_privacy(request) or _HIDDEN.search(party):
+    if _wants_privacy(request) or (party and _HIDDEN.search(party)):
         return Caller("", "")
     sender = request.from_
     name = (sender.display or "").strip()
@@ -151,7 +151,7 @@ def caller_of(request: Request, country: str) -> Caller:
 def _calling_party(request: Request) -> str:
     """Remote-Party-ID of who calls (draft-ietf-sip-privacy-04 §5), as Cisco and others still send it."""
     parties = request.get_all("Remote-Party-ID")
-    return next((each for each in parties if "party=called" not in each.lower()), "")
+    return next((each for each in parties if "party=called" not in each.lower()), "") if parties else ""
 
 
 def _wants_privacy(request: Request) -> bool:

@@ -9,6 +9,7 @@ before the next trunk where only the target failed: silence, transport, 503 (RFC
 
 from asyncio import TimerHandle
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ccd.errors import CcdError
@@ -21,7 +22,7 @@ from ccd.sip.endpoint import ClientTransaction, Flow, ResponseArrived, State, Tr
 from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
 from ccd.sip.reliable import required, rseq_of
-from ccd.sip.session_timer import ask, read_least
+from ccd.sip.session_timer import Policy, ask, read_least
 from ccd.voice import engine
 from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.call_leg import CallLeg
@@ -41,6 +42,12 @@ MOST_EARLY = 8
 """Early dialogs of one INVITE that are known; the newest."""
 MOST_CHALLENGES = 3
 """A proxy and what stands behind it may each ask once, and one of them find its nonce stale."""
+
+
+@lru_cache(maxsize=2)
+def _session_terms(policy: Policy) -> tuple[tuple[str, str], ...]:
+    """What a first INVITE asks for of its session's time; `Supported` is said with the rest."""
+    return tuple(header for header in ask(policy) if header[0] != "Supported")
 
 
 class Attempt:
@@ -185,7 +192,7 @@ class OutgoingLeg(CallLeg):
         host, _ = self.channel.media_place((session.host, session.port), candidate.flow)
         attempt.offered = session.offer_to(host, attempt.keys)
         able = [("Allow", ALLOW), ("Supported", supported(bool(candidate.device), attempt.reliably))]
-        able += [header for header in ask(self.channel.session_policy) if header[0] != "Supported"]
+        able += _session_terms(self.channel.session_policy)
         hops = self.hops if trunk else MOST_HOPS
         request = candidate.invite(self.call_id, attempt.offered.to_bytes(), hops, able)
         self.channel.remember_call(self.call_id, self.id)
@@ -443,6 +450,8 @@ class OutgoingLeg(CallLeg):
             self.over(cause, remote=True, sip_status=status, q850=q850, note=note)
 
     def _cancel_others(self) -> None:
+        if len(self._attempts) == 1:
+            return
         reason = [("Reason", reason_header(Cause.ANSWERED_ELSEWHERE))]
         for attempt in self._attempts:
             attempt.stop_timer()

@@ -84,7 +84,8 @@ def _bridge(channel: "VoiceChannel", command: cmd.BridgeLegs) -> None:
     if a is None or b is None:
         return
     for leg in (a, b):
-        _unbridge(channel, leg)
+        if leg.peer:
+            _unbridge(channel, leg)
         channel.secret_keys.break_off(leg.id)
     a.peer, b.peer = b.id, a.id
     channel.engine.perform(engine.Join(a.id, b.id))

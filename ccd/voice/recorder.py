@@ -8,6 +8,7 @@ import heapq
 import os
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from typing import Final
 
 from ccd.media.g711 import RATE, decode
@@ -144,13 +145,10 @@ class Recorder:
         self._running: dict[str, _Recording] = {}
         self._heap: list[tuple[float, int, _Recording]] = []
         self._count = count()
+        self.next_due = inf
 
     def __len__(self) -> int:
         return len(self._running)
-
-    @property
-    def next_due(self) -> float:
-        return self._heap[0][0] if self._heap else float("inf")
 
     def start(self, command: Record, left: Leg, right: Leg | None, now: float) -> None:
         """Begin; a leg that is recorded already keeps its running recording."""
@@ -172,6 +170,7 @@ class Recorder:
         batch_s = BATCH_S if recording.silence is None else MESSAGE_BATCH_S
         due = (int((now + batch_s) / GRAIN_S) + 1) * GRAIN_S
         heapq.heappush(self._heap, (due, next(self._count), recording))
+        self.next_due = self._heap[0][0]
 
     def run(self, now: float) -> None:
         """Hand over the batches that are due."""
@@ -184,6 +183,7 @@ class Recorder:
                     self.stop(recording.command.recording, now)
                 else:
                     self._plan(recording, now)
+        self.next_due = self._heap[0][0] if self._heap else inf
 
     def _batch(self, recording: _Recording, until: int) -> None:
         samples = until - recording.clock - recording.taken

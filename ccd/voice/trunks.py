@@ -260,6 +260,8 @@ class Trunks:
     def source(self, flow: Flow) -> Trunk | None:
         """The trunk that a request from there comes over; None: nobody we know."""
         names = self._sources.find(flow.host)
+        if len(names) == 1:
+            return self._trunks.get(names[0])
         found = [self._trunks[name] for name in names if name in self._trunks]
         if len(found) > 1:  # several links to one host: by port, else the first by priority
             same_port = [trunk for trunk in found if flow.port in trunk.ports]

@@ -365,6 +365,14 @@ async def test_part_leaves_both_up_and_silent(site: Site) -> None:
     assert not site.of(LegClosed)
 
 
+async def test_a_leg_closes_without_a_word_where_nobody_reads_its_statistics(site: Site) -> None:
+    await site.pair()
+    site.engine.perform(CloseLeg("a", told=False))
+    site.engine.perform(CloseLeg("b"))
+    await wait_for(lambda: site.of(LegClosed))
+    assert [fact.leg for fact in site.of(LegClosed)] == ["b"]
+
+
 async def test_a_silent_party_is_reported_again_and_again_until_it_is_heard(site: Site) -> None:
     a = await site.add("a", Party(440))
     await site.add("held", Party())

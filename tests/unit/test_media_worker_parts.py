@@ -50,6 +50,14 @@ def test_frames_that_are_not_ours_are_refused(data: bytes) -> None:
         list(Unpacker(WorkerCommand).feed(data))
 
 
+def test_a_whole_frame_is_taken_as_it_is_and_one_after_a_piece_too() -> None:
+    unpacker, data = Unpacker(WorkerCommand), pack(COMMANDS)
+    assert list(unpacker.feed(data)) == list(unpacker.feed(data)) == COMMANDS
+    assert list(unpacker.feed(data[:9])) == []
+    assert list(unpacker.feed(data[9:] + data)) == COMMANDS * 2
+    assert list(unpacker.feed(data)) == COMMANDS
+
+
 def make_leg(name: str = "a") -> Leg:
     return Leg(name, 1, 1, 1, 0.0, lambda *_: None)
 
@@ -120,6 +128,17 @@ def test_a_leg_taken_off_has_no_beat() -> None:
     assert pace.due(0.0) == [other] and pace.due(0.02) == [other]
     pace.remove(other)
     assert pace.next_due == float("inf")
+
+
+def test_a_group_that_is_left_by_its_last_leg_wakes_nobody() -> None:
+    pace, legs = Pace(), [make_leg(str(index)) for index in range(FULL + 1)]
+    for leg in legs:
+        pace.add(leg, 0.0)
+    assert pace.due(0.0) == legs[:FULL] and pace.next_due == pytest.approx(STEP_S)
+    pace.remove(legs[FULL])
+    assert pace.next_due == pytest.approx(0.02)
+    pace.add(legs[FULL], 0.001)
+    assert pace.next_due == pytest.approx(STEP_S)
 
 
 class Watch:
@@ -207,6 +226,17 @@ def test_a_closed_leg_says_bye_and_is_forgotten() -> None:
     watch.run(100.0)
     assert len(watch.sent) == count + 1
     assert watch.upkeep.next_due == float("inf")
+
+
+def test_a_leg_that_closed_before_its_deadline_wakes_nobody() -> None:
+    watch, early, late = Watch(30.0), negotiated(), negotiated()
+    watch.upkeep.add(early, 0.0, 0.0)
+    first = watch.upkeep.next_due
+    early.port = None
+    watch.upkeep.add(late, 2.0, 0.0)
+    assert watch.upkeep.next_due == pytest.approx(first + 2.0, abs=GRAIN_S)
+    watch.run(5.0)
+    assert [leg for leg, _ in watch.sent] == [late]
 
 
 def test_a_recording_left_by_a_dead_worker_is_made_whole(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Cause, LegKind
+from ccd.voice import engine
 from tests.unit.voice_scene import HERE, SDP, Scene
 
 
@@ -46,6 +47,12 @@ async def test_a_carrier_that_only_sends_is_listened_to(scene: Scene) -> None:
     invite = ring(scene, address="+33199887766")
     scene.response(invite, 200, (), SDP + "a=sendonly\r\n")
     assert [type(fact) for fact in scene.facts()] == [facts.LegAnswered]
+
+
+async def test_statistics_that_nobody_reads_are_not_asked_for_at_the_end_of_a_call(scene: Scene) -> None:
+    leg, _ok = scene.call()
+    scene.channel.perform(cmd.ReleaseLeg(leg, Cause.NORMAL))
+    assert scene.audio.done[-1] == engine.CloseLeg(leg, told=False)
 
 
 @pytest.mark.parametrize("status", [488, 606, 415])
