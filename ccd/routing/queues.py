@@ -91,6 +91,7 @@ class QueueIndex:
         "rates",
         "rings_all",
         "rule",
+        "single",
         "speaks",
         "stages",
         "standings",
@@ -122,6 +123,8 @@ class QueueIndex:
         self.speaks = rule.announce_position or rule.announce_wait or bool(rule.comfort or rule.comfort_say)
         """Whether it tells its waiting customers anything."""
         self.stages = stages
+        self.single = stages.are_one()
+        """Whether it asks for the same however long one waits."""
         self.by_state, self.by_candidate = strategy_of(rule, own)
         self.rings_all = rule.strategy == RING_ALL
         self.rates = {each: rule.age_per_min.get(each, 0.0) / 60.0 for each in ChannelClass}

@@ -12,6 +12,8 @@ from ccd.routing.shares import is_spared
 from ccd.routing.state import LostPlace, PauseStage, Place, RoutingState, WrapUp
 from ccd.routing.wrap_ups import ends_at
 
+_RING, _OFFERED = Due.RING, Phase.OFFERED  # a member taken out of its enum costs 600 instructions
+
 LOOK_EVERY_S = 5.0
 """So often a queue looks at its conditions while somebody stands in its line, besides at each arrival."""
 
@@ -43,10 +45,10 @@ class Timing:
         for place in self.state.places.values():
             if place.phase is Phase.CONNECTED:
                 continue
-            if place.phase is Phase.OFFERED:
-                push(place.deadline, Due.RING, place.offer)
+            if place.phase is _OFFERED:
+                push(place.deadline, _RING, place.offer)
                 for other in self.state.other_offers.get(place.interaction, {}).values():
-                    push(other.deadline, Due.RING, other.offer)
+                    push(other.deadline, _RING, other.offer)
             for name, miss in place.missed.items():
                 push(miss.retry_at, Due.RETRY, place.interaction, name)
             if place.announce_at:
@@ -81,13 +83,17 @@ class Timing:
         push, name = self.deadlines.push, place.interaction
         if place.prefer:
             push(place.prefer_until, Due.PREFER, name)
-        self.begin_stage(place)
-        limit = self.latest(place)
-        if limit is not None and not place.late:
-            push(limit, Due.MAX_WAIT, name)
-        closing = self.closing(place)
-        if closing is not None and not place.late:
-            push(closing, Due.CLOSE, name)
+        queue = self.index.queues.get(place.queue)
+        if queue is None or not queue.single:
+            self.begin_stage(place)
+        if not place.late:
+            limit = None if queue is None or queue.rule.max_wait_s is None else self.latest(place)
+            if limit is not None:
+                push(limit, Due.MAX_WAIT, name)
+            closes = place.callback is not None or (queue is not None and queue.closes)
+            closing = self.closing(place) if closes else None
+            if closing is not None:
+                push(closing, Due.CLOSE, name)
         if place.callback is not None:
             push(place.callback.until, Due.GIVE_UP, name)
             if place.phase is Phase.RESTING:
@@ -148,9 +154,9 @@ class Timing:
 
     def _rings_until(self, offer: str) -> float | None:
         """When a live offer lapses; None: it is none. A customer who is called first and answers moves it."""
-        interaction = self.state.offers.get(offer, "")
-        place = self.state.places.get(interaction)
-        if place is None or place.phase is not Phase.OFFERED:
+        interaction = self.state.offers.get(offer)
+        place = None if interaction is None else self.state.places.get(interaction)
+        if interaction is None or place is None or place.phase is not _OFFERED:
             return None
         if place.offer == offer:
             return place.deadline
@@ -160,7 +166,7 @@ class Timing:
     def holds(self, entry: Entry) -> bool:
         """Is this deadline still true?"""
         at, due, key, name = entry
-        if due is Due.RING:
+        if due is _RING:
             return self._rings_until(key) == at
         if due is Due.WRAP_UP:
             agent = self.state.agents.get(key)
