@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import uvloop
 
 from ccd import __version__
 from ccd.beside import COMMAND as BESIDE
+from ccd.channels.ledger import Snapshot
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
 from ccd.clock import SteadyClock, SystemClock
 from ccd.config.load import ConfigFaults, load, render
@@ -44,7 +47,7 @@ from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
 from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
-from ccd.runtime.snapshot import SnapshotSpawner
+from ccd.runtime.snapshot import Snapshots, SnapshotSpawner
 from ccd.runtime.upkeep import Upkeep
 from ccd.runtime.verbs import verbs
 from ccd.storage.sqlite import SqliteLedger
@@ -104,7 +107,7 @@ class Daemon:
             spec = _adapter(each.adapter)
             self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
         argv = [*BESIDE, "snapshot", str(self.ledger_path)]
-        self.snapshots = SnapshotSpawner(argv, _report_snapshot, env=child_environment())
+        spawner = SnapshotSpawner(argv, _report_snapshot, env=child_environment())
         argv = [*BESIDE, "backup", str(self.ledger_path)]
         self.backups = backups.Backups(argv, state_dir / backups.FOLDER, child_environment())
         self.runtime = Runtime(
@@ -118,6 +121,8 @@ class Daemon:
             report_alarm=_report_alarm,
             snapshot_due=self._snapshot_due,
         )
+        save = partial(_save_snapshot, self.ledger_path)
+        self.snapshots = Snapshots(self.runtime.dumped, save, spawner, _report_snapshot)
         self.upkeep = self._upkeep(replayed.last_at)
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
         self.doors = self._doors()
@@ -157,7 +162,7 @@ class Daemon:
         )
 
     def _snapshot_due(self) -> None:
-        self.snapshots.spawn()
+        self.snapshots.due()
 
     def _behind(self) -> tuple[float, bool]:
         pressure = self.runtime.pressure()
@@ -378,6 +383,12 @@ def _report_alarm(alarm: Alarm) -> None:
 def _report_lost(lost: list[str]) -> None:
     for line in lost:
         log.warning("profile turned off", why=line)
+
+
+def _save_snapshot(ledger: Path, snapshot: Snapshot) -> None:
+    """Beside the ledger's thread, which commits meanwhile: to compress it takes longer than a commit."""
+    with closing(SqliteLedger(ledger, beside=True)) as beside:
+        beside.save_snapshot(snapshot)
 
 
 def _report_snapshot(code: int, words: str) -> None:

@@ -9,13 +9,14 @@ await runtime.stop()
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from ccd.channels.ledger import Ledger
+from ccd.channels.ledger import Ledger, Snapshot
 from ccd.channels.port import Channel, Post
 from ccd.clock import Clock
 from ccd.errors import TryLater
 from ccd.model.settings import LedgerSettings
+from ccd.pieces import Pieces
 from ccd.runtime.committer import Committer
 from ccd.runtime.inbox import Inbox
 from ccd.runtime.outbox import Outbox
@@ -138,6 +139,34 @@ class Runtime:
             self._settled.append(waiter)
             self._writer.hurry()
             await waiter
+
+    async def dumped(self, most: int) -> Snapshot | None:
+        """The state after some fact of about now, which is stored when this returns.
+
+        It is packed in pieces, with all else on the loop going on in between but the turns: facts wait as
+        long as it takes (20 ms for some megabytes). None: it is larger than `most` bytes.
+        """
+        seq, at = self._writer.hold()
+        try:
+            state = await self._packed(most)
+        finally:
+            self._writer.release()
+        if state is None:
+            return None
+        await self.stored()
+        return Snapshot(seq, at, state)
+
+    async def _packed(self, most: int) -> bytes | None:
+        packing, pieces, size = self._turns.dump_in_pieces(), Pieces(), 0
+        while size <= most:
+            try:
+                size += next(packing)
+            except StopIteration as end:
+                return cast(bytes, end.value)
+            if pieces.over():
+                await pieces.rest()
+        packing.close()
+        return None
 
     async def ask(self, question: Callable[[Ledger], _T]) -> _T:
         """Put a short question to the ledger on its own thread, between two commits.

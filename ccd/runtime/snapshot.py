@@ -1,15 +1,29 @@
-"""Snapshots are made by another process: the same engines replay the ledger beside the daemon."""
+"""Snapshots: of the state as it stands, packed in pieces, or made anew by another process.
+
+The second for states that are too large to let facts wait so long: the same engines replay the ledger beside
+the daemon.
+
+States: nothing → due → packing (no fact is turned meanwhile) → waiting until all that it stands for is
+stored → saving (in a thread) → nothing. Due while one is under way: another follows it. A daemon that is
+killed, a ledger that cannot be written and a state that cannot be packed leave the snapshot before: the next
+start replays more.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from ccd.channels.ledger import Ledger, Snapshot
 from ccd.clock import monotonic
+from ccd.errors import CcdError
 from ccd.runtime.ports import Turns
 from ccd.runtime.process import end, give_way
 from ccd.runtime.replay import replay
+
+MOST_HELD: Final = 8_000_000
+"""Bytes of state that are packed while facts wait, for some 50 to 100 ms at most."""
 
 
 class SnapshotMade(msgspec.Struct, frozen=True):
@@ -46,6 +60,69 @@ def make_snapshot(
     saving()
     ledger.save_snapshot(Snapshot(newest, done.last_at, state))
     return SnapshotMade(newest, done.facts, len(state), monotonic() - began)
+
+
+class Snapshots:
+    """Takes a snapshot when one is due, one at a time."""
+
+    __slots__ = ("_again", "_dumped", "_report", "_save", "_spawner", "_task")
+
+    def __init__(
+        self,
+        dumped: Callable[[int], Awaitable[Snapshot | None]],
+        save: Callable[[Snapshot], None],
+        spawner: "SnapshotSpawner",
+        report: Callable[[int, str], None],
+    ) -> None:
+        """`dumped`: see `Runtime.dumped`. `save` runs in a thread, with its own connection to the ledger.
+
+        `spawner` makes those that are too large; `report` gets 0 for one that was saved, else 1 and why.
+        """
+        self._dumped = dumped
+        self._save = save
+        self._spawner = spawner
+        self._report = report
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    def due(self) -> None:
+        """Take one; while one is under way, another follows it. Does not wait."""
+        if self._task and not self._task.done():
+            self._again = True
+            return
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="snapshot")
+
+    async def finished(self) -> None:
+        """Wait for those under way."""
+        if self._task:
+            await asyncio.wait({self._task})
+        await self._spawner.finished()
+
+    async def stop(self) -> None:
+        """Begin no more; one that is being saved is saved to its end."""
+        if self._task and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        await self._spawner.stop()
+
+    async def _run(self) -> None:
+        self._again = True
+        while self._again:
+            self._again = False
+            await self._take()
+
+    async def _take(self) -> None:
+        try:
+            snapshot = await self._dumped(MOST_HELD)
+            if snapshot is None:
+                self._spawner.spawn()
+                return
+            await asyncio.to_thread(self._save, snapshot)
+        except Exception as error:  # whatever it is, calls go on without it, and the next may do
+            words = error.message if isinstance(error, CcdError) else f"{type(error).__name__}: {error}"
+            self._report(1, words)
+            return
+        self._report(0, "")
 
 
 class SnapshotSpawner:

@@ -58,6 +58,7 @@ class Writer:
         "_every_s",
         "_fault",
         "_flying",
+        "_held",
         "_inbox",
         "_last_at",
         "_loop",
@@ -108,6 +109,7 @@ class Writer:
         self._window_due = 0.0  # monotonic
         self._submitted_at = monotonic() - self._every_s
         self._retries = 0
+        self._held = False
         self.durable = self._seq
         """Number of the newest fact that is known to be stored."""
         self.faults = 0
@@ -147,6 +149,18 @@ class Writer:
         """How long the ledger's thread has had a batch without a verdict; a verdict of failure is one."""
         return monotonic() - self._submitted_at if self._flying else 0.0
 
+    def hold(self) -> tuple[int, float]:
+        """Take no turn until `release`: what comes waits in the inbox. Returns number and time of the newest
+        fact that was turned; it need not be stored yet. Commits and commands go on."""
+        self._held = True
+        return self._seq, self._last_at
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+        self._held = False
+        if self._inbox.waiting:
+            self._loop.call_soon(self.drain)
+
     # -- turns -----------------------------------------------------------------------------------
 
     def drain(self) -> None:
@@ -154,6 +168,8 @@ class Writer:
 
         All facts of a slice get the time at which it begins.
         """
+        if self._held:
+            return
         waiting, batch, began = self._inbox.waiting, self._batch, monotonic()
         until = began + SLICE_S
         self._last_at = now = max(self._clock.now(), self._last_at)

@@ -306,10 +306,6 @@ class Site:
         rows = self._read("SELECT body FROM records ORDER BY began_at")
         return [msgspec.msgpack.decode(body, type=Record) for (body,) in rows]
 
-    def snapshots(self) -> int:
-        """How many snapshots the ledger keeps; one that outlives its killed daemon is told by nobody else."""
-        return len(self._read("SELECT seq FROM snapshots"))
-
     def _read(self, query: str) -> list[Any]:
         path = self.folder / "state" / "ledger.sqlite"
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:

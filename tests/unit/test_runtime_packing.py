@@ -1,0 +1,118 @@
+"""A state packed in pieces is byte for byte what the encoder makes of it, and no piece is large."""
+
+from enum import StrEnum
+from typing import Any, Optional
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccd.runtime.packing import ITEMS, pack
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Leaf(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    name: str
+    at: float
+
+
+class Place(msgspec.Struct, omit_defaults=True):
+    name: str = ""
+    waiting: dict[str, float] = {}
+    notes: list[Leaf] = []
+    after: "Place | None" = None
+    """One of its own kind."""
+
+
+class Named(msgspec.Struct, tag=True, frozen=True):
+    seen: frozenset[int] = frozenset()
+    pair: tuple[float, str] = (0.0, "")
+    many: tuple[int, ...] = ()
+
+
+class State(msgspec.Struct):
+    version: int = 0
+    places: dict[str, Place] = {}
+    leaves: dict[str, Leaf] = {}
+    numbered: dict[int, list[int]] = {}
+    coloured: dict[Colour, Place] = {}
+    heap: list[tuple[float, str]] = []
+    marks: set[str] = set()
+    named: Named | None = None
+    base: Optional["State"] = None
+    sums: dict[str, dict[str, dict[str, int]]] = {}
+    anything: Any = None
+
+
+def taken(state: msgspec.Struct) -> tuple[bytes, list[int]]:
+    packing, sizes = pack(state), list[int]()
+    while True:
+        try:
+            sizes.append(next(packing))
+        except StopIteration as end:
+            return end.value, sizes
+
+
+def place(size: int, deeper: int = 0) -> Place:
+    return Place(
+        f"p{size}",
+        {f"w{n}": n / 7 for n in range(size)},
+        [Leaf(f"l{n}", float(n)) for n in range(size)],
+        place(size, deeper - 1) if deeper else None,
+    )
+
+
+SIZES = st.sampled_from([0, 1, 15, 16, 17, ITEMS - 1, ITEMS, ITEMS + 1, 2 * ITEMS, 2 * ITEMS + 1])
+
+
+@settings(deadline=None, max_examples=60)
+@given(SIZES, SIZES, SIZES, st.integers(0, 2))
+def test_it_is_what_the_encoder_makes_of_it(one: int, two: int, three: int, deeper: int) -> None:
+    state = State(
+        7,
+        {f"q{n}": place(two if n % 50 == 0 else 1, deeper) for n in range(one)},
+        {f"é{n}": Leaf("x" * n, 1.5) for n in range(three)},
+        {n: list(range(two)) for n in range(min(three, 20))},
+        {Colour.RED: place(one), Colour.BLUE: place(0)},
+        [(n / 3, f"h{n}") for n in range(two)],
+        {f"m{n}" for n in range(one)},
+        Named(frozenset(range(three)), (1.0, "a"), tuple(range(one))),
+        State(1, {"only": place(three)}) if deeper else None,
+        {f"d{n}": {"x": {f"k{m}": m for m in range(two)}} for n in range(3)},
+        [place(one)] if deeper else {"free": "form"},
+    )
+    before = msgspec.msgpack.encode(state)
+    packed, _ = taken(state)
+    assert packed == before
+    assert msgspec.msgpack.encode(state) == before, "the state itself is as it was"
+
+
+@pytest.mark.parametrize("count", [65_535, 65_536])
+def test_heads_of_very_many(count: int) -> None:
+    state = State(heap=[(1.0, "")] * count, leaves={str(n): Leaf("", 0.0) for n in range(count)})
+    assert taken(state)[0] == msgspec.msgpack.encode(state)
+
+
+def test_no_piece_is_large_wherever_the_large_stands() -> None:
+    """Alone, in a queue among a few, in one among thousands, in what holds its own kind."""
+    many = {f"w{n}": 1.0 for n in range(5_000)}
+    for state in (
+        State(leaves={f"c{n}": Leaf("somebody", 1.0) for n in range(5_000)}),
+        State(places={"sales": Place("sales", many)}),
+        State(places={f"q{n}": Place("q", many if n == 700 else {}) for n in range(1_000)}),
+        State(base=State(coloured={Colour.RED: Place("a", {}, [], Place("b", many))})),
+        State(sums={"day": {"queue": dict.fromkeys(many, 3)}}),
+        State(numbered={n: list(range(9_000)) for n in range(2)}),
+    ):
+        packed, sizes = taken(state)
+        assert len(packed) > 9_000 and len(sizes) > 30
+        assert max(sizes) < 5_000
+
+
+def test_a_small_state_is_one_piece() -> None:
+    assert taken(State(places={"a": place(3)}))[1] == []
