@@ -151,7 +151,8 @@ def start_wrap_up(
     rule = None if queue is None else queue.rule
     begun = begin_wrap_up(desk.rule, rule, place, now)
     if begun is None or agent.availability is Availability.LOGGED_OUT:
-        settle_owed(agent.name, owed_for(rule, place), out)
+        if rule is not None and rule.dispositions:
+            settle_owed(agent.name, owed_for(rule, place), out)
         return
     disposes, before = bool(begun.owed), agent.wrap_up
     if before is not None:

@@ -261,7 +261,7 @@ class Index:
 
     def best_agent(self, queue: QueueIndex, place: Place) -> Desk | None:
         """The first in the queue's order with room for it who is able to and did not miss it just now."""
-        if queue.full():
+        if queue.guarded and queue.full():
             return None
         if place.prefer:
             desk = self.desks[place.prefer]

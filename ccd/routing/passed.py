@@ -159,7 +159,7 @@ def _passed(
 ) -> list[Passed]:
     """Why each was not chosen. Most are not able to, away, without room, or later in line, whatever is asked:
     that is said once (until they are seated anew) and found here without a look at the agent."""
-    if place.missed or place.prefer or queue.rings_all or queue.holds_back():
+    if place.missed or place.prefer or queue.rings_all or (queue.guarded and queue.holds_back()):
         return [why_not(index, queue, desk, place, ability) for desk in listed]
     kind, mask, unable = queue.kinds[place.channel_class], ability.mask, ability.unable
     if not queue.stages.members & ~ability.bits:  # all of them are able to

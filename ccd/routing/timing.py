@@ -152,22 +152,20 @@ class Timing:
         queue = self.index.queues.get(lost.queue)
         return lost.at + queue.rule.redial_s if queue is not None and queue.rule.redial_s > 0 else None
 
-    def _rings_until(self, offer: str) -> float | None:
-        """When a live offer lapses; None: it is none. A customer who is called first and answers moves it."""
-        interaction = self.state.offers.get(offer)
-        place = None if interaction is None else self.state.places.get(interaction)
-        if interaction is None or place is None or place.phase is not _OFFERED:
-            return None
-        if place.offer == offer:
-            return place.deadline
-        others = self.state.other_offers.get(interaction, {})
+    def _rings_beside(self, offer: str, place: Place) -> float | None:
+        """When one of several live offers of a place lapses that does not stand in it; None: it is none."""
+        others = self.state.other_offers.get(place.interaction, {})
         return next((other.deadline for other in others.values() if other.offer == offer), None)
 
     def holds(self, entry: Entry) -> bool:
         """Is this deadline still true?"""
         at, due, key, name = entry
         if due is _RING:
-            return self._rings_until(key) == at
+            place = self.state.places.get(self.state.offers.get(key, ""))
+            if place is None or place.phase is not _OFFERED:
+                return False
+            # a customer who is called first and answers moves it
+            return (place.deadline if place.offer == key else self._rings_beside(key, place)) == at
         if due is Due.WRAP_UP:
             agent = self.state.agents.get(key)
             return agent is not None and agent.wrap_up is not None and at in ends_at(agent.wrap_up)

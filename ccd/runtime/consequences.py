@@ -354,11 +354,13 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
     if record is None:
         return
     customers.ended(centre, info, record)
-    erasing.closing(centre, info, record)
+    if centre.state.erasing:
+        erasing.closing(centre, info, record)
     if info.id in centre.router.state.lost:
         centre.history.keep_lost(record)
     centre.records.append(record_row(record))
-    links.over(centre, info)
+    if info.continues is not None:
+        links.over(centre, info)
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:
