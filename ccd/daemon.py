@@ -33,7 +33,7 @@ from ccd.errors import CcdError, Misconfigured
 from ccd.ids import FastChance, SystemChance
 from ccd.model import facts
 from ccd.model.nouns import LegKind
-from ccd.model.settings import Settings
+from ccd.model.settings import Settings, rtp_host
 from ccd.outside.bots import BotChannel
 from ccd.outside.channel import OutsideChannel
 from ccd.runtime import alarms, backups, garbage
@@ -355,10 +355,7 @@ def _year(now: float) -> int:
 
 
 def _media(settings: Settings) -> Any:
-    """RTP listens where SIP does, unless told otherwise."""
-    hosts = {each.host for each in settings.sip.transports}
-    host = settings.media.host or (hosts.pop() if len(hosts) == 1 else "0.0.0.0")  # noqa: S104
-    return msgspec.structs.replace(settings.media, host=host)
+    return msgspec.structs.replace(settings.media, host=rtp_host(settings))
 
 
 def _adapter(name: str) -> Any:

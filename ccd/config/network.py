@@ -11,7 +11,7 @@ from ccd.config.people import must_be_number
 from ccd.config.times import time_zone
 from ccd.config.values import Reader
 from ccd.model.resolvers import resolver_of
-from ccd.model.settings import Settings, TrunkSettings
+from ccd.model.settings import Settings, TransportSettings, TrunkSettings, rtp_host
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
 _LEAST_PORTS = 20
@@ -100,8 +100,25 @@ def _sip(reader: Reader, settings: Settings) -> None:
             reader.fault((*path, "host"), "is empty", 'write an address, or "0.0.0.0" for all')
         if transport.advertise:
             _must_be_host(reader, (*path, "advertise"), transport.advertise)
+        _audio(reader, (*path, "host"), transport, rtp_host(settings))
     for at, resolver in enumerate(sip.resolvers):
         _resolver(reader, ("sip", "resolvers", at), resolver)
+
+
+def _audio(reader: Reader, path: Path, transport: TransportSettings, rtp: str) -> None:
+    """Warn where calls can come and audio cannot: RTP has one address, so it is IPv4 or IPv6."""
+    said = transport.advertise if is_address(transport.advertise) else transport.host
+    theirs, ours = (6 if ":" in host else 4 for host in (said, rtp))
+    if theirs != ours and is_address(transport.host) and is_address(rtp):
+        problem = (
+            f"calls come over IPv{theirs} here, and audio goes over IPv{ours} only (from {rtp}): "
+            f"who offers audio over IPv{theirs} gets 488"
+        )
+        cure = (
+            f"set media.host to an IPv{theirs} address if all who call have IPv{theirs}, or listen for SIP "
+            f"on IPv{ours} only, and run a second ccd for the others"
+        )
+        reader.faults.add(reader.document.place(path), path, problem, cure, warning=True)
 
 
 def _resolver(reader: Reader, path: Path, text: str) -> None:
@@ -178,9 +195,7 @@ def _all_listeners(settings: Settings) -> Iterator[_Listener]:
     for at, transport in enumerate(settings.sip.transports):
         path: Path = ("sip", "transports", at, "port")
         yield _Listener(path, transport.protocol, transport.host, transport.port, transport.port)
-    hosts = [media.host] if media.host else sorted({transport.host for transport in settings.sip.transports})
-    for host in hosts:
-        yield _Listener(("media", "port_min"), "udp", host, media.port_min, media.port_max)
+    yield _Listener(("media", "port_min"), "udp", rtp_host(settings), media.port_min, media.port_max)
     for name, channel in settings.channels.items():
         address = getattr(channel.options, "host", None)
         port = getattr(channel.options, "port", None)

@@ -325,3 +325,11 @@ class Settings(Frozen, frozen=True):
     bots: dict[str, BotSettings] = {}
     sources: tuple[str, ...] = ()
     """Files it was read from."""
+
+
+def rtp_host(settings: Settings) -> str:
+    """The local address of all RTP: where SIP listens, unless told otherwise; of several, all of a family."""
+    hosts = {each.host for each in settings.sip.transports}
+    if settings.media.host or len(hosts) == 1:
+        return settings.media.host or hosts.pop()
+    return "::" if hosts and all(":" in host for host in hosts) else "0.0.0.0"  # noqa: S104

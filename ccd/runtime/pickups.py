@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _RINGS = (Phase.OUTSIDE_RINGING, Phase.TRANSFERRING)
 
 
-class Taker(NamedTuple):
+class Asker(NamedTuple):
     """The phone that asks."""
 
     agent: str
@@ -51,7 +51,7 @@ def asked(centre: "Centre", fact: facts.TakeOverAsked) -> None:
     named = centre.talks.legs.get(fact.replaces)
     party = named[0].party(fact.replaces, named[1]) if named is not None else None
     found = Found(*named, party) if named is not None and party is not None else None
-    _take(centre, Taker(agent, fact.leg, fact.device), found)
+    _take(centre, Asker(agent, fact.leg, fact.device), found)
 
 
 def dialled(centre: "Centre", agent: str, fact: facts.AgentDialled) -> bool:
@@ -67,7 +67,7 @@ def dialled(centre: "Centre", agent: str, fact: facts.AgentDialled) -> bool:
         centre.out.append(cmd.ReleaseLeg(fact.leg, Cause.NOT_FOUND))
         return True
     found = _ringing_at(centre, target.agent) if target is not None else _own(centre, agent)
-    _take(centre, Taker(agent, fact.leg, fact.device), found)
+    _take(centre, Asker(agent, fact.leg, fact.device), found)
     return True
 
 
@@ -108,94 +108,94 @@ def _own(centre: "Centre", agent: str) -> Found | None:
     return found[0] if len(found) == 1 else None
 
 
-def _take(centre: "Centre", taker: Taker, found: Found | None) -> None:
+def _take(centre: "Centre", asker: Asker, found: Found | None) -> None:
     """Do it, or refuse it."""
     refused: Refusal | None = Refusal(Cause.UNREACHABLE, "")
-    if found is not None and not taker.agent:
+    if found is not None and not asker.agent:
         refused = Refusal(Cause.FORBIDDEN, "the phone is nobody's")
     elif found is not None and found.party.answered:
-        refused = _move(centre, taker, found)
+        refused = _move(centre, asker, found)
     elif found is not None and found.role is Role.AGENT:
-        refused = _offered(centre, taker, found)
+        refused = _offered(centre, asker, found)
     elif found is not None:
-        refused = _third(centre, taker, found)
+        refused = _third(centre, asker, found)
     if refused is None:
         return
-    centre.out.append(cmd.ReleaseLeg(taker.leg, refused.cause))
+    centre.out.append(cmd.ReleaseLeg(asker.leg, refused.cause))
     if found is not None:
         told = {"result": "refused", "cause": refused.cause.value, "why": refused.why}
-        _note(centre, taker, found, **told)
+        _note(centre, asker, found, **told)
 
 
-def _move(centre: "Centre", taker: Taker, found: Found) -> Refusal | None:
+def _move(centre: "Centre", asker: Asker, found: Found) -> Refusal | None:
     """The agent goes on by another phone of its own."""
-    if not _is_of(centre, *found, taker.agent):
+    if not _is_of(centre, *found, asker.agent):
         return Refusal(Cause.FORBIDDEN, "a conversation of somebody else")
     if not pickups.may_move(*found):
         return Refusal(Cause.UNREACHABLE, f"it cannot be moved now: {found.talk.phase.value}")
     talk, role, party = found
     held = role is Role.AGENT and party.held
-    _note(centre, taker, found, result="moved", former=party.leg)
-    pickups.move(centre.talks, talk, role, party, taker.leg, taker.device)
+    _note(centre, asker, found, result="moved", former=party.leg)
+    pickups.move(centre.talks, talk, role, party, asker.leg, asker.device)
     if held:
         centre.push(centre.router.hold(talk.interaction, False, centre.now))
     return None
 
 
-def _offered(centre: "Centre", taker: Taker, found: Found) -> Refusal | None:
+def _offered(centre: "Centre", asker: Asker, found: Found) -> Refusal | None:
     """It rings for a queue."""
     talk, _, party = found
     place = centre.router.state.places.get(talk.interaction)
     if talk.phase is not Phase.OFFERED or place is None or place.phase is not PlacePhase.OFFERED or talk.away:
         return Refusal(Cause.UNREACHABLE, f"it does not ring: {talk.phase.value}")
-    refused = _not_free(centre, taker, party.agent)
-    picked = centre.router.pick_up(talk.interaction, taker.agent, centre.now) if refused is None else None
+    refused = _not_free(centre, asker, party.agent)
+    picked = centre.router.pick_up(talk.interaction, asker.agent, centre.now) if refused is None else None
     if picked is None:
         return refused or Refusal(Cause.FORBIDDEN, f"does not serve {place.queue}, or has no room")
     offer, trace = picked
-    _note(centre, taker, found, result="answers", of=party.agent)
+    _note(centre, asker, found, result="answers", of=party.agent)
     centre.push([trace])
     pickups.answers_offer(
-        centre.talks, talk, taker.leg, taker.agent, offer.offer, of_agent(centre, taker.agent)
+        centre.talks, talk, asker.leg, asker.agent, offer.offer, of_agent(centre, asker.agent)
     )
     centre.history.offer_made(
-        talk.interaction, offer.queue, taker.agent, offer.offer, offer.waited_s, centre.now, leg=taker.leg
+        talk.interaction, offer.queue, asker.agent, offer.offer, offer.waited_s, centre.now, leg=asker.leg
     )
     return None
 
 
-def _third(centre: "Centre", taker: Taker, found: Found) -> Refusal | None:
+def _third(centre: "Centre", asker: Asker, found: Found) -> Refusal | None:
     """It rings because somebody dialled the colleague, or sends a customer on."""
     talk, role, party = found
     info = centre.state.interactions[talk.interaction]
     if role is not Role.THIRD or not party.agent or talk.phase not in _RINGS:
         return Refusal(Cause.VANISHED, f"nobody of ours rings: {talk.phase.value}")
-    if not centre.router.same_team(taker.agent, party.agent):
+    if not centre.router.same_team(asker.agent, party.agent):
         return Refusal(Cause.FORBIDDEN, f"serves no queue together with {party.agent}")
-    if refused := _not_free(centre, taker, party.agent):
+    if refused := _not_free(centre, asker, party.agent):
         return refused
-    _note(centre, taker, found, result="answers", of=party.agent)
+    _note(centre, asker, found, result="answers", of=party.agent)
     load = centre.router.state.agents[party.agent].outside.get(info.id, DEFAULT_LOAD[ChannelClass.VOICE])
-    pickups.answers_third(centre.talks, talk, taker.leg, taker.agent)
+    pickups.answers_third(centre.talks, talk, asker.leg, asker.agent)
     centre.free_helper(info)  # once its phone is told, so that it rings for nothing else before
-    info.helper = taker.agent
-    centre.push(centre.router.engage(taker.agent, info.id, load, centre.now))
+    info.helper = asker.agent
+    centre.push(centre.router.engage(asker.agent, info.id, load, centre.now))
     return None
 
 
-def _not_free(centre: "Centre", taker: Taker, colleague: str) -> Refusal | None:
+def _not_free(centre: "Centre", asker: Asker, colleague: str) -> Refusal | None:
     """An agent who has work at hand, or a phone that rings itself, picks up nothing."""
-    view = centre.router.agent_view(taker.agent, centre.now)
+    view = centre.router.agent_view(asker.agent, centre.now)
     if view is None or view.availability is Availability.LOGGED_OUT:
         return Refusal(Cause.FORBIDDEN, "is logged out")
-    if taker.agent == colleague:
+    if asker.agent == colleague:
         return Refusal(Cause.BUSY, "its own phones ring")
     return Refusal(Cause.BUSY, f"is {view.doing}") if view.load else None
 
 
-def _note(centre: "Centre", taker: Taker, found: Found, **told: str) -> None:
+def _note(centre: "Centre", asker: Asker, found: Found, **told: str) -> None:
     """For the timeline, as an audit too: who asked, by which phone, and what came of it."""
-    who = {"agent": taker.agent, "device": taker.device, "role": found.role.value}
-    leg = {"leg": taker.leg} if told["result"] != "refused" else {}
+    who = {"agent": asker.agent, "device": asker.device, "role": found.role.value}
+    leg = {"leg": asker.leg} if told["result"] != "refused" else {}
     note = {key: value for key, value in {**who, **told}.items() if value}
     centre.history.note(found.talk.interaction, centre.now, PICKED_UP, **note, **leg)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 SHORTEST_S = 0.001
+LONGEST_S = 24 * 3600.0
+"""No wait is longer: after a leap of the clock a deadline may be years away, and what waits in the end has a
+longest wait of its own. It looks then, and waits again."""
 LAG_S = 0.05
 """A deadline still due after its `TimePassed` was taken (a bug of an engine) is asked again this late."""
 
@@ -61,7 +64,7 @@ class DeadlineTimer:
         if self._handle:
             self._handle.cancel()
         now = self._now()
-        delay = max(deadline - now, SHORTEST_S)
+        delay = min(max(deadline - now, SHORTEST_S), LONGEST_S)
         if self._answered is not None and deadline <= self._answered:
             delay = max(delay, LAG_S)
         self._armed_for = deadline

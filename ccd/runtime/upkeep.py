@@ -176,14 +176,17 @@ class Upkeep:
             log.error("ledger not in its place", problem=fault.message)
 
     async def delete_old(self) -> Deleted:
-        """Delete facts and recordings that are too old, if there is such an age; the recordings that went."""
-        settings = self._settings()
+        """Delete facts and recordings that are too old, if there is such an age; the recordings that went.
+
+        Too old at its beginning: forgetting may take an hour, in which the clock may leap.
+        """
+        settings, now = self._settings(), self._clock.now()
         if settings.ledger.keep_days:
-            await self._forget(self._clock.now() - settings.ledger.keep_days * 86_400.0)
+            await self._forget(now - settings.ledger.keep_days * 86_400.0)
         keep_days = settings.media.recordings_keep_days
         if not keep_days:
             return Deleted()
-        last = last_day(self._clock.now(), keep_days)
+        last = last_day(now, keep_days)
         folder = self._recordings(settings)
         said = known(self._centre)
 

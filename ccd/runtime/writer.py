@@ -29,6 +29,7 @@ SLICE_S = 0.001
 """Longest stretch of turns before the loop gets its turn (one long turn excepted)."""
 RETRY_FIRST_S = 0.05
 RETRY_MOST_S = 2.0
+RETRY_DOUBLINGS = 16
 STALLED = "ledger.stalled"
 
 
@@ -288,6 +289,7 @@ class Writer:
             )
         if not isinstance(error, TryLater):
             self._fault(Fault("ledger", error, seq=self.durable + 1))
-        delay = min(RETRY_FIRST_S * 2.0**self._retries, RETRY_MOST_S)
+        doublings = min(self._retries, RETRY_DOUBLINGS)  # 2.0**1024, after half an hour, is no float any more
+        delay = min(RETRY_FIRST_S * 2.0**doublings, RETRY_MOST_S)
         self._retries += 1
         self._loop.call_later(delay, self._commit)

@@ -7,6 +7,7 @@ typed property of a message that came out of `parse` never raises for what it ho
 
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import Final, cast
 
 from ccd.sip.check import CHECKS, check_request_line
@@ -148,8 +149,15 @@ def _reason(status: int, reason: str | None) -> str:
 
 
 _LONE_BREAK: Final = "a carriage return or line feed alone in the headers"
-_folds = re.compile(r"[ \t]*\r\n[ \t]+")
+_folds = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # the look back: a run of blanks is tried once only
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
+_LONGEST_METHOD: Final = 64
+_copied_lines = re.compile(
+    r"\r\n((?=[vftic])(?:via|v|from|f|to|t|call-id|i|cseq)[ \t]*+:"
+    r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)(?=\r\n|\Z)",
+    re.IGNORECASE,
+)
+"""What an answer copies, found without reading the rest: that may be all that a datagram can hold."""
 _KNOWN: Final = {raw: (name, CHECKS.get(name)) for raw, name in NAMES.items()}
 _Table = tuple[list[tuple[str, str]], dict[str, str], dict[str, SipParseError]]
 
@@ -163,8 +171,36 @@ def parse(data: bytes) -> Request | Response:
         data = data.lstrip(b"\r\n")
     end = data.find(b"\r\n\r\n")
     if end < 0:
-        raise SipParseError("no empty line after the headers")
-    return _read(data[:end], data[end + 4 :])
+        whole = data.rpartition(b"\r\n")[0]
+        raise SipParseError("no empty line after the headers", partial=_answerable(whole))
+    try:
+        return _read(data[:end], data[end + 4 :])
+    except SipParseError as fault:
+        if fault.partial is None:
+            fault.partial = _answerable(data[:end])
+        raise
+
+
+def _answerable(head: bytes) -> Request | None:
+    """What an answer needs of a request that is too large or too broken to be read (RFC 3261 §8.2.6.2).
+
+    None where one of those headers is missing, too long or too often there, or where the Via is broken: an
+    answer gives them back to the letter or goes astray. Nothing of it is kept in a cache.
+    """
+    try:
+        text, charset = head.decode(), "utf-8"
+    except UnicodeDecodeError:
+        text, charset = head.decode("latin-1"), "latin-1"
+    method, _, rest = text.partition("\r\n")[0].partition(" ")
+    if not is_token(method[:_LONGEST_METHOD]) or rest[-8:].upper() != " SIP/2.0":
+        return None
+    copied = [found[1] for found in islice(_copied_lines.finditer(text), MAX_HEADER_LINES + 1)]
+    if len(copied) > MAX_HEADER_LINES or any(len(line) > MAX_LINE_CHARS for line in copied):
+        return None
+    request = Request(method, rest.rpartition(" ")[0], [], b"", charset)
+    faults: dict[str, SipParseError] = {}
+    request.headers = _each_once([_read_header(_folds.sub(" ", line), faults) for line in copied])
+    return request if "Via" not in faults and _is_whole(request) else None
 
 
 def _read(head: bytes, body: bytes) -> Request | Response:
@@ -175,13 +211,12 @@ def _read(head: bytes, body: bytes) -> Request | Response:
     start, *lines = text.split("\r\n")
     if len(lines) >= MAX_HEADER_LINES:
         raise SipParseError("too many header lines", 513)
-    if len(text) > MAX_LINE_CHARS and max(map(len, (start, *lines))) > MAX_LINE_CHARS:
-        raise SipParseError("a header line is too long", 513)
+    if len(text) > MAX_LINE_CHARS:
+        _check_lengths(start, lines)
     table = _read_headers(lines)
     if table is None:
         start, *lines = _folds.sub(" ", text).split("\r\n")
-        if max(map(len, (start, *lines))) > MAX_LINE_CHARS:
-            raise SipParseError("a header line is too long", 513)
+        _check_lengths(start, lines)
         table = _read_headers(lines) or ([], {}, {})
     headers, first, faults = table
     message: Request | Response
@@ -201,6 +236,13 @@ def _read(head: bytes, body: bytes) -> Request | Response:
     if faults:
         raise _worst(message, faults)
     return message
+
+
+def _check_lengths(start: str, lines: list[str]) -> None:
+    if len(start) > MAX_LINE_CHARS:
+        raise SipParseError("the start line is too long", 414)  # §21.4.12
+    if lines and max(map(len, lines)) > MAX_LINE_CHARS:
+        raise SipParseError("a header line is too long", 513)  # §21.5.7
 
 
 def _read_headers(lines: list[str]) -> _Table | None:
@@ -314,16 +356,25 @@ def _check_whole(
 def _worst(message: Request | Response, faults: dict[str, SipParseError]) -> SipParseError:
     """The fault to report: an unknown version before all, else the first; with `partial` if answerable."""
     fault = faults.get("start line") or next(iter(faults.values()))
-    if isinstance(message, Request) and "Via" not in faults and all(map(message.get, _MANDATORY)):
-        once: set[str] = set()
-        kept = []
-        for name, value in message.headers:  # an answer copies each header once
-            if name not in SINGLE_HEADERS or name not in once:
-                kept.append((name, value))
-                once.add(name)
-        message.headers = kept
+    if isinstance(message, Request) and "Via" not in faults and _is_whole(message):
+        message.headers = _each_once(message.headers)
         fault.partial = message
     return fault
+
+
+def _each_once(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without what stands twice and may not: an answer copies each header once."""
+    once: set[str] = set()
+    kept = []
+    for name, value in headers:
+        if name not in SINGLE_HEADERS or name not in once:
+            kept.append((name, value))
+            once.add(name)
+    return kept
+
+
+def _is_whole(request: Request) -> bool:
+    return all(map(request.get, _MANDATORY))
 
 
 class Ping:
@@ -373,7 +424,7 @@ class StreamParser:
             if end < 0:
                 self._scanned = max(0, len(self._buffer) - 3)
                 if len(self._buffer) > self._limit:
-                    self._break(found, SipParseError("message too large", 513))
+                    self._break(found, _too_large(bytes(self._buffer).rpartition(b"\r\n")[0]))
                 break
             self._scanned = end
             if not self._take(end, found):
@@ -407,7 +458,7 @@ class StreamParser:
             return False
         size = end + 4 + int(digits[1])
         if size > self._limit:
-            self._break(found, SipParseError("message too large", 513))
+            self._break(found, _too_large(head))
             return False
         if len(self._buffer) < size:
             return False
@@ -417,6 +468,8 @@ class StreamParser:
         try:
             found.append(_read(head, body))
         except SipParseError as fault:
+            if fault.partial is None:
+                fault.partial = _answerable(head)
             found.append(fault)
         return True
 
@@ -424,6 +477,10 @@ class StreamParser:
         self.broken = True
         self._buffer.clear()
         found.append(fault)
+
+
+def _too_large(head: bytes) -> SipParseError:
+    return SipParseError("message too large", 513, _answerable(head))
 
 
 def _without_length(head: bytes) -> SipParseError:

@@ -47,6 +47,7 @@ from ccd.voice.keyed_twice import KeyedTwice, Way
 from ccd.voice.limits import Behind, Door
 from ccd.voice.liveness import Watch
 from ccd.voice.media_hearing import hear
+from ccd.voice.moving import Moving
 from ccd.voice.outgoing import Attempt, OutgoingLeg
 from ccd.voice.passing_keys import PassingKeys
 from ccd.voice.performing import PERFORM
@@ -95,7 +96,8 @@ class VoiceChannel:
             settings.trunks, settings.sip, settings.daemon.country, clock, chance, self.stack, self._post
         )
         self.trunks.wake = self._set_timer
-        self.stack.tell_moves(self.trunks.own_address_changed)
+        self.moving = Moving(self)
+        self.stack.tell_moves(self._address_changed)
         self.registrar.proxies = lambda flow: self.trunks.source(flow) is not None
         self.watch = Watch(self._set_timer)
         self.session_policy = Policy(settings.sip.session_expires_s, settings.sip.session_least_s)
@@ -193,6 +195,10 @@ class VoiceChannel:
         self.own(self.trunks.reload(settings.trunks))
         self.engine.reload()
         self.engine.prepare(texts_ahead(settings.rules))
+
+    def _address_changed(self, peer: str) -> None:
+        self.trunks.own_address_changed(peer)
+        self.moving.address_changed(peer)
 
     def _look_at_certificates(self) -> None:
         authorities = [trunk.ca for trunk in self.settings.trunks.values() if trunk.ca]

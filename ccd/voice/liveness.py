@@ -30,6 +30,8 @@ NO_UPDATE = frozenset({405, 501})
 GLARE = 491
 BREAK_S = 5.0
 """Until a refresh is tried again over a connection that is gone for the moment."""
+BUSY_S = 2.0
+"""Until it is tried again while another offer is under way."""
 MOST_WAIT_S = 60.0
 PATIENCE_T1 = 20
 """A far end whose audio stopped must answer our question within so many T1: it was sent five times then."""
@@ -38,14 +40,18 @@ PATIENCE_T1 = 20
 class Question:
     """One request that is answered by a far end that is there; owner of its transaction."""
 
-    __slots__ = ("again", "liveness", "silent_s", "tx")
+    __slots__ = ("again", "liveness", "silent_s", "told", "tx")
 
-    def __init__(self, liveness: "Liveness", silent_s: float = 0.0) -> None:
+    def __init__(
+        self, liveness: "Liveness", silent_s: float = 0.0, told: Callable[[int], None] | None = None
+    ) -> None:
         self.liveness = liveness
         self.silent_s = silent_s
         """Asked because its audio stopped, so long ago; 0: a refresh."""
         self.again = False
         """It was sent anew already, with a longer interval."""
+        self.told = told
+        """Of a re-INVITE that says something new (`Liveness.ask_again`)."""
         self.tx: ClientTransaction | None = None
 
     def heard(self, event: ResponseArrived | TransactionFailed, now: float) -> None:
@@ -133,7 +139,10 @@ class Liveness:
         if step is Step.END:
             self._end("the session was not refreshed in time")
         elif step is Step.REFRESH:
-            self._ask(Question(self), now)
+            if self._refresh is not None and self._refresh.told is not None:
+                self.timer.put_off(now, BUSY_S, alive=False)  # it refreshes too
+            else:
+                self._ask(Question(self), now)
         self._schedule()
 
     def _end(self, note: str, status: int = 0) -> None:
@@ -153,9 +162,37 @@ class Liveness:
             return
         session = leg.session
         if session is None or leg.answering is not None or leg.state is not LegState.UP:
-            self._put_off(now, 2.0, alive=False)
+            self._put_off(now, BUSY_S, alive=False)
             return
         question.tx = leg.send("INVITE", headers, session.offer_again(), "application/sdp", owner=question)
+
+    @property
+    def busy(self) -> bool:
+        """No re-INVITE can be sent now: something is under way, or the call does not stand."""
+        leg = self._leg
+        return self._refresh is not None or leg.offers() or leg.state is not LegState.UP
+
+    def ask_again(self, told: Callable[[int], None]) -> None:
+        """Describe our side again by re-INVITE, unless `busy`; it refreshes the session too. The call stays
+        whatever comes of it; `told` gets the final status, 0: none came."""
+        leg, agreed = self._leg, self.timer.agreed
+        if self.busy or leg.session is None:
+            return
+        headers = list(session_timer.ask(self._policy, agreed)) if agreed is not None else []
+        question = self._refresh = Question(self, told=told)
+        body = leg.session.offer_again()
+        question.tx = leg.send("INVITE", headers, body, "application/sdp", owner=question)
+        if question.tx is None:
+            self._refresh = None
+
+    def _heard_again(
+        self, told: Callable[[int], None], event: ResponseArrived | TransactionFailed, request: Request
+    ) -> None:
+        self._refresh = None
+        status = event.response.status if isinstance(event, ResponseArrived) else 0
+        if isinstance(event, ResponseArrived) and status < 300 and request.get("Session-Expires"):
+            self.accepted(request, event.response)
+        told(status)
 
     def _put_off(self, now: float, wait_s: float, *, alive: bool) -> None:
         self._refresh = None
@@ -177,6 +214,8 @@ class Liveness:
             return
         if question.silent_s:
             self._heard_of_doubt(question, event)
+        elif self._refresh is question and question.told is not None:
+            self._heard_again(question.told, event, asked)
         elif self._refresh is question:
             self._heard_of_refresh(question, event, asked, now)
 
@@ -222,7 +261,7 @@ class Liveness:
         elif status in GONE:
             self._end("the far end knows no such call any more", status)
         elif status == GLARE:
-            self._put_off(now, self._after_glare(), alive=True)
+            self._put_off(now, self.after_glare(), alive=True)
         elif status in NO_UPDATE and request.method == "UPDATE":
             self._updates = False
             self._ask(question, now)
@@ -232,8 +271,8 @@ class Liveness:
         else:
             self._put_off(now, self._retry_after(response), alive=True)
 
-    def _after_glare(self) -> float:
-        """RFC 3261 §14.1: who made the call waits longer, so that the two do not meet again."""
+    def after_glare(self) -> float:
+        """Seconds. RFC 3261 §14.1: who made the call waits longer, so that the two do not meet again."""
         return (210 + self._below(191) if self._leg.made_by_us else self._below(201)) / 100
 
     def _below(self, limit: int) -> int:

@@ -3,6 +3,8 @@
 `version` grows with each changed description; the same offer sent to several devices is one version.
 """
 
+import msgspec
+
 from ccd.sip import sdp
 from ccd.sip.crypto import Keys
 from ccd.sip.description import SessionDescription, parse_sdp
@@ -83,6 +85,14 @@ class Session:
             return self.offer()
         self.offering = self.said
         return self.said.to_bytes()
+
+    def move_to(self, host: str) -> None:
+        """From now on our side is at another address; nothing else of it changes (`offer_again` says it)."""
+        former, self.host = self.host, host
+        if self.said is not None and host != former:
+            self.version += 1
+            origin = msgspec.structs.replace(self.said.origin, host=host, version=self.version)
+            self.said = msgspec.structs.replace(self.said, origin=origin, host=host)
 
     def answer(self, offer: bytes | SessionDescription) -> bytes:
         """Answer the far end's offer. Raises `SipParseError` or `Incompatible`; nothing is changed then."""

@@ -67,9 +67,11 @@ class Site:
         host: str = "127.0.0.1",
         media_ports: int = 400,
         prefix: Sequence[str] = (),
+        module: str = "ccd.daemon",
     ) -> None:
         """`tables`: keys to add to or replace in a table (`{"queues.sales": {"record": True}}`);
-        `extra`: TOML put at the end; `prefix` runs it elsewhere (a network namespace).
+        `extra`: TOML put at the end; `prefix` runs it elsewhere (a network namespace); `module`: what is run
+        in place of the daemon, and runs it.
         """
         self.folder = folder
         self.host = host
@@ -84,6 +86,7 @@ class Site:
             self._tables.setdefault(name, {}).update(keys)
         self.extra = extra
         self._prefix = list(prefix)
+        self._module = module
         self._process: PeerProcess | None = None
         self._runs = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,7 +175,7 @@ class Site:
             told.setblocking(False)
             self._process = PeerProcess(
                 f"ccd-{self._runs}",
-                [*self._prefix, sys.executable, *_WARN, "-m", "ccd.daemon", "--config", str(self.folder)],
+                [*self._prefix, sys.executable, *_WARN, "-m", self._module, "--config", str(self.folder)],
                 self.folder,
                 env={
                     "CCD_INTEROP_PASSWORD": PASSWORD,

@@ -81,6 +81,39 @@ def test_a_line_that_is_too_long_is_refused_folded_or_not() -> None:
     assert parse(message(Subject=b"x" * 8000)).get("Subject") == "x" * 8000
 
 
+def test_blanks_in_a_message_with_a_folded_line_cost_linear_time() -> None:
+    """Each run of blanks is looked at once: 8000 in each of seven lines took a second of the loop."""
+    blanks = {f"X{number}": b"x" + b" " * 8000 + b"y" for number in range(7)}
+    began = time.process_time()
+    assert parse(message(Subject=b"a \t\r\n\t b", **blanks)).get("Subject") == "a b"
+    with pytest.raises(SipParseError):
+        parse(message(Subject=b"a\r\n b", **{"Max-Forwards": b" " * SIZE}))
+    assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [
+        b"a\r\n",
+        b"-" * 63 + b":\r\n",
+        b"a-" * 31 + b":\r\n",
+        b" \r\n",
+        b"v:\r\n",
+        b"X: y\r\n ",
+        b"t: x\r\n y\r\n",
+        b"-",
+    ],
+)
+def test_what_is_refused_for_its_size_costs_little(filler: bytes) -> None:
+    """What an answer needs is found without reading the rest. Before that it took up to 17 ms of the loop."""
+    data = message().removesuffix(b"\r\n") + filler * (SIZE // len(filler)) + b"\r\n\r\n"
+    began = time.process_time()
+    for _ in range(10):
+        with pytest.raises(SipParseError):
+            parse(data)
+    assert time.process_time() - began < 0.1
+
+
 @pytest.mark.parametrize(
     "filler", [b"a=rtpmap:0 PCMU/8000\r\n", b"m=audio 1 RTP/AVP 0\r\n", b"a=x\r\n", b"c=IN IP4 1\r\n"]
 )

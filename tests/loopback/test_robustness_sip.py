@@ -231,6 +231,29 @@ async def test_streams_torn_slow_and_many(make_site: Make) -> None:  # noqa: F81
     assert memory_mb(site.pid) < 200
 
 
+async def test_what_cannot_be_read_whole_is_answered(make_site: Make) -> None:  # noqa: F811
+    """A header or URI of 20 kB: 513, 414, far smaller than what was asked; cut headers: 400; all counted."""
+    site: Site = await make_site(agents=0)
+    async with raw(site) as ua:
+        before = (await counters(site))["bad_messages"]
+        for uri, headers, status in (
+            ("sip:127.0.0.1", [("X-Padding", "y" * 20_000)], 513),
+            ("sip:127.0.0.1", [(f"X-{n}", "z") for n in range(700)], 513),
+            (f"sip:{'x' * 20_000}@127.0.0.1", [("To", "<sip:127.0.0.1>")], 414),
+        ):
+            asked = ua.request("OPTIONS", uri, headers)
+            answer = await ua.ask(asked)
+            assert answer.status == status and len(bytes(answer)) < len(bytes(asked)) / 10
+        asked = ua.request("OPTIONS", "sip:127.0.0.1", [("Subject", "cut")])
+        ua.send(bytes(asked).partition(b"\r\n\r\n")[0])
+
+        async def counted() -> bool:
+            return bool((await counters(site))["bad_messages"] == before + 4)
+
+        await site.until("all four are counted", counted)
+        assert any(each.status == 400 for each in ua.seen)
+
+
 async def test_huge_and_deep_messages_cost_little(make_site: Make) -> None:  # noqa: F811
     """64 kB headers, deep Via and Route lists, many of them: answered or dropped, memory bounded."""
     site: Site = await make_site(agents=1)

@@ -191,6 +191,23 @@ async def test_facts_are_forgotten_by_their_age_only_where_one_is_set(tmp_path: 
             assert [fact.boot for fact in posted if isinstance(fact, facts.DaemonStarted)] == forgotten
 
 
+async def test_a_leap_while_facts_are_forgotten_deletes_no_recording(tmp_path: Path) -> None:
+    """Forgetting takes up to an hour; what is too old was so when it began."""
+    async with Room() as room:
+        today = datetime.fromtimestamp(room.clock.now(), UTC).strftime("%Y-%m-%d")
+        kept = recording(tmp_path, today, "1-1.wav")
+
+        async def forget(_before: float) -> None:
+            room.clock.advance(365 * 86_400.0)
+
+        settings = Settings(
+            RULES, ledger=LedgerSettings(keep_days=5.0), media=MediaSettings(recordings_keep_days=5.0)
+        )
+        ledger = tmp_path / "ledger.sqlite"
+        made = Upkeep(room.centre, room.clock, lambda: settings, ledger, lambda _: tmp_path, print, forget)
+        assert await made.delete_old() == Deleted() and kept.exists()
+
+
 async def test_the_ledger_is_asked_to_look_after_its_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

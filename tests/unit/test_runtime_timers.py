@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ccd.runtime.timers import LAG_S, DeadlineTimer
+from ccd.runtime.timers import LAG_S, LONGEST_S, DeadlineTimer
 
 
 class Handle:
@@ -156,3 +156,19 @@ def test_stopped_it_is_silent(loop: Loop, timer: DeadlineTimer, due: list[float]
     timer.stop()
     loop.run_until(1100.0)
     assert due == []
+
+
+@pytest.mark.parametrize("away_s", [LONGEST_S, 3e8, 1e10, 1e300, float("inf")])
+def test_no_wait_is_longer_than_a_day(
+    loop: Loop, timer: DeadlineTimer, due: list[float], away_s: float
+) -> None:
+    """Whatever a deadline says: a wait of years overflows in some C library."""
+    began = loop.time
+    timer.set(began + away_s)
+    assert max(each.at - loop.time for each in loop.handles if each.live) <= LONGEST_S
+    loop.run_until(began + 10 * LONGEST_S)
+    assert max(each.at - loop.time for each in loop.handles) <= LONGEST_S
+    assert due == ([began + away_s] if away_s == LONGEST_S else [])
+    timer.set(loop.time + 5.0)  # an earlier one is not missed
+    loop.run_until(loop.time + 6.0)
+    assert len(due) == 1 or away_s == LONGEST_S

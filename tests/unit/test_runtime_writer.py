@@ -249,6 +249,18 @@ async def test_a_ledger_that_fails_is_tried_again_nothing_lost_nothing_reordered
     await scene.runtime.stop()
 
 
+async def test_a_ledger_that_fails_for_hours_is_tried_again_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full over lunch: 1024 tries, each with twice the wait of the one before, overflowed."""
+    monkeypatch.setattr(writer_module, "RETRY_FIRST_S", 1e-6)
+    monkeypatch.setattr(writer_module, "RETRY_MOST_S", 1e-6)
+    scene = Scene()
+    scene.ledger.errors = [TryLater("ledger.full", "the disk is full")] * 1100
+    scene.post(1)
+    await scene.settled()
+    assert scene.ledger.batches == [[1]] and scene.phone.legs == ["voice:1"]
+    await scene.runtime.stop()
+
+
 async def test_a_ledger_that_hangs_is_told_from_one_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the first is a reason for the watchdog to end us: see `Daemon.housekeep`."""
     monkeypatch.setattr(writer_module, "RETRY_FIRST_S", 0.001)

@@ -235,6 +235,52 @@ def test_broken_messages_are_refused(data: bytes) -> None:
     assert refused(data).status in {400, 513}
 
 
+LONG = b"x" * 20_000
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (INVITE.replace(b"Max-Forwards: 70", b"X-Long: " + LONG), 513),
+        (INVITE.replace(b"Max-Forwards: 70", b"X-Long: x\r\n " + LONG), 513),
+        (INVITE.replace(b"Allow:", b"X: 1\r\n" * 600 + b"Allow:"), 513),
+        (INVITE.replace(b"INVITE sip:", b"INVITE sip:" + LONG), 414),
+        (INVITE.replace(b"70\r\n", b"70\rX: y\r\n"), 400),
+        (INVITE.partition(b"\r\n\r\n")[0] + b"\r\n", 400),
+        (INVITE.partition(b"\r\n\r\n")[0] + b"\r\nX-Cut: of", 400),
+    ],
+)
+def test_what_cannot_be_read_whole_can_be_answered(data: bytes, status: int) -> None:
+    fault = refused(data)
+    assert fault.status == status and fault.partial is not None
+    read = parse(INVITE)
+    answered, usual = (Response.to_request(each, status) for each in (fault.partial, read))
+    assert answered.to_bytes() == usual.to_bytes()
+    # and from a stream, where its end can be told
+    if b"\r\n\r\n" in data:
+        found = StreamParser().feed(data)[0]
+        assert isinstance(found, SipParseError) and found.status == status and found.partial is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        invite(From=f"<sip:{'x' * 20_000}@h>"),
+        INVITE.replace(b"Via:", b"Via: " + LONG + b"\r\nVia:", 1),
+        INVITE.replace(b"Via:", b"Via: SIP/2.0/UDP h\r\n" * 600 + b"Via:", 1),
+        invite(Via="nonsense", X_Long="x" * 20_000),
+        invite(Call_ID="", X_Long="x" * 20_000),
+        invite(Call_ID="a\rb", X_Long="x" * 20_000),
+        INVITE.replace(b"INVITE sip", b"IN<VITE sip").replace(b"Max-Forwards: 70", b"X: " + LONG),
+        b"SIP/2.0 200 OK\r\n" + INVITE.partition(b"\r\n")[2].replace(b"Max-Forwards: 70", b"X: " + LONG),
+        LONG * 3,
+        b"\r\n" * 20_000 + b"x",
+    ],
+)
+def test_what_an_answer_would_have_to_give_back_whole_gets_none(data: bytes) -> None:
+    assert refused(data).partial is None
+
+
 def test_empty_lines_before_a_datagram_are_skipped() -> None:
     assert parse(b"\r\n\r\n" + INVITE).call_id == "a84b4c76e66710@pc33.example.com"
 
@@ -427,6 +473,13 @@ def test_a_stream_whose_next_message_cannot_be_found_is_broken(data: bytes, stat
     found = parser.feed(data)
     assert isinstance(found[-1], SipParseError) and found[-1].status == status
     assert parser.broken and parser.feed(INVITE) == []
+
+
+@pytest.mark.parametrize("data", [invite(Content_Length="999999"), INVITE[:-8] + b"\r\nX: " + b"x" * 2000])
+def test_a_message_too_large_for_a_stream_can_be_answered(data: bytes) -> None:
+    (fault,) = StreamParser(limit=1500).feed(data)
+    assert isinstance(fault, SipParseError) and fault.partial is not None
+    assert (fault.status, fault.partial.call_id) == (513, "a84b4c76e66710@pc33.example.com")
 
 
 # -- properties
