@@ -129,7 +129,8 @@ def encrypts(protocol: str, lines: tuple[Crypto, ...], wanted: Wanted) -> bool |
 
 def is_rtp(protocol: str) -> bool:
     """Whether it is RTP as we know it, encrypted by SDES or plain."""
-    return protocol.upper() in _PLAIN_PROTOCOLS or protocol.upper() in _SECURE_PROTOCOLS
+    protocol = protocol.upper()
+    return protocol in _PLAIN_PROTOCOLS or protocol in _SECURE_PROTOCOLS
 
 
 def why_not(protocol: str, lines: tuple[Crypto, ...], wanted: Wanted) -> str:

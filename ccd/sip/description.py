@@ -259,9 +259,10 @@ def _checked(described: SessionDescription) -> SessionDescription:
 
 
 def _number(text: str, limit: int) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 20 or int(text) > limit:
+    number = int(text) if text.isdigit() and text.isascii() and len(text) <= 20 else limit + 1
+    if number > limit:
         raise SipParseError(f"SDP number out of range: {excerpt(text)}")
-    return int(text)
+    return number
 
 
 def _parse_origin(value: str) -> Origin:

@@ -25,6 +25,7 @@ class Dialog:
     """
 
     __slots__ = (
+        "_written",
         "call_id",
         "confirmed",
         "contact",
@@ -64,6 +65,8 @@ class Dialog:
         self.contact = ""
         """Our own Contact header value."""
         self.secure = False
+        self._written: tuple[Uri, str] | None = None
+        """The target that was written last, and how: an ACK and a BYE have the same."""
 
     @classmethod
     def as_server(cls, request: Request, to_tag: str, contact: str = "") -> Dialog:
@@ -91,13 +94,14 @@ class Dialog:
 
         A 101-199 makes an early dialog, a 2xx a confirmed one.
         """
+        contacts = response.contacts
         dialog = cls(
             request.call_id,
             request.get("From") or "",
             request.from_tag or "",
             response.get("To") or "",
             response.to_tag or "",
-            response.contacts[0].uri if response.contacts else request.uri,
+            contacts[0].uri if contacts else request.uri,
             response.get_all("Record-Route")[::-1],
         )
         dialog.local_seq = request.cseq.number
@@ -193,7 +197,10 @@ class Dialog:
 
     def _route(self) -> tuple[str, list[str]]:
         """Request URI and Route values: loose routing, or strict if the first lacks `lr` (§12.2.1.1)."""
-        target = str(self.remote_target)
+        written = self._written
+        if written is None or written[0] is not self.remote_target:
+            written = self._written = (self.remote_target, str(self.remote_target))
+        target = written[1]
         if not self.route_set:
             return target, []
         first = read_address(self.route_set[0]).uri
@@ -222,6 +229,7 @@ def without_tag(text: str) -> str:
 
 
 def _target(request: Request) -> Uri:
-    if not request.contacts:
+    contacts = request.contacts
+    if not contacts:
         raise SipParseError("Contact is missing")
-    return request.contacts[0].uri
+    return contacts[0].uri

@@ -168,8 +168,9 @@ class Endpoint(Runner):
         self._now = now
         set_via(ack, flow, tx.sent_by, COOKIE + self._chance.token(16))
         data = ack.to_bytes()
-        if not tx.over:
-            tx.acks[ack.to_tag or ""] = (flow, data)
+        if not tx.over:  # nearly always there is one 2xx, and the ACK is for that
+            tag = next(iter(tx.acks)) if len(tx.acks) == 1 else ack.to_tag or ""
+            tx.acks[tag] = (flow, data)
             tx.request = tx.request.outline()  # a forked 2xx may still need it, for 64*T1
         if tx.state is State.ACCEPTED:
             tx.sent = b""
@@ -255,14 +256,14 @@ class Endpoint(Runner):
                 self.counters["merged_requests"] += 1
                 self._reply_stateless(request, answer_flow, 482)
                 return
-        tx = self._open_server(request, key, answer_flow, flow)
+        tx = self._open_server(request, key, answer_flow, flow, to_tag)
         if merge_key is not None:
             tx.merge_key = merge_key
             self._by_merge[merge_key] = tx
         if invite:
-            tx.repeat = self.timers.set(now + TRYING_AFTER_S, tx, Input.RESEND_DUE)
+            tx.repeat = self.timers.set(now, TRYING_AFTER_S, tx, Input.RESEND_DUE)
         else:
-            tx.limit = self.timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
+            tx.limit = self.timers.set(now, 64 * self._t1, tx, Input.LIMIT_DUE)
         accepted = self._by_dialog.get((request.call_id, to_tag)) if request.method == "BYE" else None
         if accepted is not None:
             self._move(accepted, Input.BYE, now)
@@ -280,8 +281,10 @@ class Endpoint(Runner):
             return True
         return False
 
-    def _open_server(self, request: Request, key: Key, answer_flow: Flow, flow: Flow) -> ServerTransaction:
-        tx = ServerTransaction(request, answer_flow, flow, key, request.to_tag or self._chance.token(10))
+    def _open_server(
+        self, request: Request, key: Key, answer_flow: Flow, flow: Flow, to_tag: str | None
+    ) -> ServerTransaction:
+        tx = ServerTransaction(request, answer_flow, flow, key, to_tag or self._chance.token(10))
         self._servers[key] = tx
         self._join_flow(tx)
         if self._size > LARGE:
@@ -303,7 +306,7 @@ class Endpoint(Runner):
         invite = self._servers.get(server_key(cancel, "INVITE"))
         if invite is None and self._full(cancel, flow, self._limit // 2):
             return
-        tx = self._open_server(cancel, key, stamp(cancel, flow), flow)
+        tx = self._open_server(cancel, key, stamp(cancel, flow), flow, cancel.to_tag)
         if invite is None:
             self.reply(tx, 481, now)
             return

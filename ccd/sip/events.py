@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ccd.sip.transaction import ClientTransaction, ServerTransaction
 
 
-class Flow(msgspec.Struct, frozen=True, gc=False):
+class Flow(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """A path to one peer (RFC 5626 §2): for UDP listener and address, for TCP one connection."""
 
     protocol: str

@@ -8,11 +8,12 @@ typed property of a message that came out of `parse` never raises for what it ho
 import re
 from functools import lru_cache
 from itertools import islice
-from typing import Final, cast
+from typing import Final
 
-from ccd.sip.check import CHECKS, check_request_line
+from ccd.sip.check import check_request_line
 from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
-from ccd.sip.headers import NAMES, REASONS, SINGLE_HEADERS, canonical_name
+from ccd.sip.headers import REASONS, SINGLE_HEADERS, read_cseq
+from ccd.sip.lines import LONE_BREAK, good_lines, read_header
 from ccd.sip.table import STAR, Headers, Message, good_headers
 from ccd.sip.uri import Uri, parse_uri
 
@@ -122,24 +123,21 @@ class Response(Message):
         """
         headers = [header for header in request.headers if header[0] in _COPIED]
         response = cls(status, _reason(status, reason), headers, b"", request.charset)
-        if to_tag is not None:
-            _add_tag(headers, without_breaks(to_tag), request)
+        to = request.get("To")
+        if to_tag is not None and to is not None and _takes_tag(request, to):
+            headers[headers.index(("To", to))] = ("To", f"{to};tag={without_breaks(to_tag)}")
         return response
 
     def start_line(self) -> str:
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
-def _add_tag(headers: list[tuple[str, str]], tag: str, request: Request) -> None:
-    for at, (name, value) in enumerate(headers):
-        if name == "To":
-            try:
-                tagged = "tag" in value.lower() and request.to_tag is not None
-            except SipParseError:
-                return  # answered as it came: no tag can be added to what cannot be read
-            if not tagged:
-                headers[at] = ("To", f"{value};tag={tag}")
-            return
+def _takes_tag(request: Request, to: str) -> bool:
+    """Whether its To has no tag yet."""
+    try:
+        return "tag" not in to.lower() or request.to_tag is None
+    except SipParseError:
+        return False  # answered as it came: no tag can be added to what cannot be read
 
 
 def _reason(status: int, reason: str | None) -> str:
@@ -148,7 +146,6 @@ def _reason(status: int, reason: str | None) -> str:
     return without_breaks(reason) if reason is not None else REASONS.get(status, "Unknown")
 
 
-_LONE_BREAK: Final = "a carriage return or line feed alone in the headers"
 _folds = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # the look back: a run of blanks is tried once only
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
 _LONGEST_METHOD: Final = 64
@@ -158,7 +155,6 @@ _copied_lines = re.compile(
     re.IGNORECASE,
 )
 """What an answer copies, found without reading the rest: that may be all that a datagram can hold."""
-_KNOWN: Final = {raw: (name, CHECKS.get(name)) for raw, name in NAMES.items()}
 _Table = tuple[list[tuple[str, str]], dict[str, str], dict[str, SipParseError]]
 
 
@@ -199,7 +195,7 @@ def _answerable(head: bytes) -> Request | None:
         return None
     request = Request(method, rest.rpartition(" ")[0], [], b"", charset)
     faults: dict[str, SipParseError] = {}
-    request.headers = _each_once([_read_header(_folds.sub(" ", line), faults) for line in copied])
+    request.headers = _each_once([read_header(_folds.sub(" ", line), faults) for line in copied])
     return request if "Via" not in faults and _is_whole(request) else None
 
 
@@ -248,14 +244,14 @@ def _check_lengths(start: str, lines: list[str]) -> None:
 def _read_headers(lines: list[str]) -> _Table | None:
     """The header table, the first value of each name, the faults by name; None if lines are folded."""
     faults: dict[str, SipParseError] = {}
-    found = list(map(_good_lines.get, lines))
-    for at, header in enumerate(found):
-        if header is None:
-            line = lines[at]
+    try:
+        headers = list(map(good_lines.__getitem__, lines))
+    except SipParseError:
+        headers = []
+        for line in lines:
             if line[:1] in {" ", "\t"}:
                 return None
-            found[at] = _read_header(line, faults)
-    headers = cast(list[tuple[str, str]], found)
+            headers.append(read_header(line, faults))
     first = dict(reversed(headers))
     if len(first) != len(headers):
         _find_doubles(headers, faults)
@@ -270,52 +266,11 @@ def _find_doubles(headers: list[tuple[str, str]], faults: dict[str, SipParseErro
         seen.add(name)
 
 
-_good_lines: dict[str, tuple[str, str]] = {}
-"""Header lines found good of late: much of a message stood in the one before, to the letter."""
-MOST_GOOD_LINES: Final = 4096
-_LONGEST_GOOD_LINE: Final = 256
-
-
-def _read_header(line: str, faults: dict[str, SipParseError]) -> tuple[str, str]:
-    """Canonical name and value of one line; what is wrong with it goes to `faults`."""
-    if "\r" in line or "\n" in line:
-        raise SipParseError(_LONE_BREAK)
-    raw, _, value = line.partition(":")
-    found = _KNOWN.get(raw)
-    value = value.strip(" \t")
-    if found is None:
-        name = _read_name(line, faults)
-        check = CHECKS.get(name)
-    else:
-        name, check = found
-    header = (name, value)
-    if check is not None:
-        try:
-            check(value)
-        except SipParseError as fault:
-            faults.setdefault(name, fault)
-            return header
-    if found is not None and len(line) <= _LONGEST_GOOD_LINE:
-        if len(_good_lines) >= MOST_GOOD_LINES:
-            _good_lines.clear()
-        _good_lines[line] = header
-    return header
-
-
-def _read_name(line: str, faults: dict[str, SipParseError]) -> str:
-    name, colon, _ = line.partition(":")
-    name = name.rstrip(" \t")
-    if not colon or not is_token(name):
-        faults.setdefault("header line", SipParseError(f"not a header: {excerpt(line)}"))
-        return "X-Malformed"
-    return canonical_name(name)
-
-
 @lru_cache(maxsize=KEPT)
 def _read_request_line(start: str) -> tuple[str, str, str]:
     """Method, URI and version, not checked yet."""
     if "\r" in start or "\n" in start:
-        raise SipParseError(_LONE_BREAK)
+        raise SipParseError(LONE_BREAK)
     method, _, rest = start.partition(" ")
     uri, _, version = rest.rpartition(" ")
     return method, uri, version
@@ -324,7 +279,7 @@ def _read_request_line(start: str) -> tuple[str, str, str]:
 @lru_cache(maxsize=KEPT)
 def _read_status_line(start: str) -> tuple[int, str]:
     if "\r" in start or "\n" in start:
-        raise SipParseError(_LONE_BREAK)
+        raise SipParseError(LONE_BREAK)
     version, _, rest = start.partition(" ")
     status, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0":
@@ -342,14 +297,14 @@ def _check_whole(
         for name in _MANDATORY:
             if name not in first:
                 faults.setdefault(name, SipParseError(f"{name} is missing"))
-    if method is not None and "CSeq" not in faults and first["CSeq"].split()[-1] != method:
+    if method is not None and "CSeq" not in faults and read_cseq(first["CSeq"]).method != method:
         faults["method"] = SipParseError("the methods of CSeq and start line differ")
     length = first.get("Content-Length")
     if length is not None and "Content-Length" not in faults:
-        size = int(length)
-        if size > len(message.body):
+        size, there = int(length), len(message.body)
+        if size > there:
             faults["Content-Length"] = SipParseError("the body is shorter than Content-Length says")
-        elif size < len(message.body):
+        elif size < there:
             message.body = message.body[:size]
 
 

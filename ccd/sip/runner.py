@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from ccd.sip.events import (
@@ -17,7 +18,7 @@ from ccd.sip.events import (
 )
 from ccd.sip.hop import same_hop
 from ccd.sip.message import Message, Request, Response
-from ccd.sip.timers import Timers
+from ccd.sip.timers import Delays
 from ccd.sip.transaction import (
     INVITE_SERVER,
     OTHER_SERVER,
@@ -78,7 +79,7 @@ class Runner:
         self._by_dialog: dict[Key, ServerTransaction] = {}  # with the latest 2xx to INVITE of ours
         self._by_merge: dict[Key, ServerTransaction] = {}
         self._by_flow: dict[Flow, set[Transaction]] = {}
-        self.timers: Timers[Transaction, Input] = Timers()
+        self.timers: Delays[Transaction, Input] = Delays()
         self._message: Any = None  # what the move is about; each action knows its type
         self._flow: Flow | None = None
         self._size = 0  # octets of the message being received
@@ -137,16 +138,16 @@ class Runner:
         tx.sent = response.to_bytes()
         self.out.append((tx.flow, tx.sent))
         if response.status >= 200 and tx.moves is OTHER_SERVER:
-            tx.request = Request(tx.request.method, "", [])  # nothing but `sent` is needed from here on
+            tx.request = _outline(tx.request.method)  # nothing but `sent` is needed from here on
 
     def _back_off(self, tx: Transaction) -> None:
         tx.interval *= 2
         if tx.state is not State.CALLING and tx.interval > self._t2:
             tx.interval = self._t2
-        tx.repeat = self.timers.set(self._now + tx.interval, tx, Input.RESEND_DUE)
+        tx.repeat = self.timers.set(self._now, tx.interval, tx, Input.RESEND_DUE)
 
     def _slow_down(self, tx: Transaction) -> None:
-        tx.repeat = self.timers.set(self._now + self._t2, tx, Input.RESEND_DUE)
+        tx.repeat = self.timers.set(self._now, self._t2, tx, Input.RESEND_DUE)
 
     def _repeat(self, tx: Transaction) -> None:
         if not tx.flow.reliable:
@@ -154,15 +155,17 @@ class Runner:
 
     def _repeat_always(self, tx: Transaction) -> None:
         tx.interval = self._t1
-        tx.repeat = self.timers.set(self._now + self._t1, tx, Input.RESEND_DUE)
+        tx.repeat = self.timers.set(self._now, self._t1, tx, Input.RESEND_DUE)
 
     def _keep_ringing(self, tx: ServerTransaction) -> None:
         self._stop_repeat(tx)
         if tx.last_status > 100:
-            tx.repeat = self.timers.set(self._now + RING_AGAIN_S, tx, Input.RESEND_DUE)
+            tx.repeat = self.timers.set(self._now, RING_AGAIN_S, tx, Input.RESEND_DUE)
 
     def _stop(self, tx: Transaction) -> None:
-        self._stop_repeat(tx)
+        if tx.repeat is not None:
+            self.timers.cancel(tx.repeat)
+            tx.repeat = None
         if tx.limit is not None:
             self.timers.cancel(tx.limit)
             tx.limit = None
@@ -175,7 +178,7 @@ class Runner:
     def _linger(self, tx: Transaction) -> None:
         stay_s = linger_s(tx.moves, tx.state, tx.flow.reliable, self._t1, self._t4)
         if stay_s > 0:
-            tx.limit = self.timers.set(self._now + stay_s, tx, Input.LIMIT_DUE)
+            tx.limit = self.timers.set(self._now, stay_s, tx, Input.LIMIT_DUE)
         else:
             self._move(tx, Input.LIMIT_DUE, self._now)
 
@@ -185,8 +188,8 @@ class Runner:
         self.out.append((tx.flow, tx.sent))
 
     def _expect_ack(self, tx: ServerTransaction) -> None:
-        response: Response = self._message
-        tx.ack_key = (response.call_id, response.to_tag, response.cseq.number)
+        invite = tx.request  # our response says the same, but its headers were not read yet
+        tx.ack_key = (invite.call_id, tx.to_tag, invite.cseq.number)
         self._by_ack[tx.ack_key] = tx
         self._by_dialog[tx.ack_key[:2]] = tx
 
@@ -215,7 +218,7 @@ class Runner:
     def _tell_ack(self, tx: ServerTransaction) -> None:
         self.events.append(AckArrived(self._message, self._flow or tx.source, tx, tx.owner))
         # From here on it only absorbs copies, thousands of them at a time: keep no more than that needs.
-        tx.owner, tx.sent, tx.request = None, b"", Request("INVITE", "", [])
+        tx.owner, tx.sent, tx.request = None, b"", _outline("INVITE")
 
     def _tell_cancel(self, tx: ServerTransaction) -> None:
         self.events.append(CancelArrived(tx, self._message, tx.owner))
@@ -272,7 +275,7 @@ class Runner:
         tx.sent = tx.request.to_bytes()
         self.out.append((tx.flow, tx.sent))
         self._repeat(tx)
-        tx.limit = self.timers.set(now + 64 * self._t1, tx, Input.LIMIT_DUE)
+        tx.limit = self.timers.set(now, 64 * self._t1, tx, Input.LIMIT_DUE)
 
     def _release_cancel(self, tx: ClientTransaction) -> None:
         if tx.cancel_headers is None:
@@ -283,4 +286,10 @@ class Runner:
         cancelling = ClientTransaction(cancel, tx.flow, (tx.key[0], "CANCEL"), None, tx.sent_by)
         cancelling.is_cancel = True
         self._start_client(cancelling, self._now)
-        tx.limit = self.timers.set(self._now + 64 * self._t1, tx, Input.LIMIT_DUE)
+        tx.limit = self.timers.set(self._now, 64 * self._t1, tx, Input.LIMIT_DUE)
+
+
+@lru_cache(maxsize=16)
+def _outline(method: str) -> Request:
+    """What is left of a request of theirs while its transaction only absorbs copies: the same for all."""
+    return Request(method, "", [])

@@ -208,7 +208,8 @@ def read_answer(
     for ours, theirs in zip(our_offer.media, answered.media, strict=True):
         if ours.kind != "audio" or ours.port == 0:
             continue
-        payloads = _choose(theirs, frozenset([encoding for _, encoding in ours.terms.encodings]))
+        offered, digits = _said(ours.terms.encodings)
+        payloads = _choose(theirs, offered)
         if payloads is None:
             raise Incompatible("the answer refuses our audio stream or chooses a codec that we did not offer")
         agreed = read_keys_taken(ours.terms.crypto, theirs.terms.crypto)
@@ -218,8 +219,15 @@ def read_answer(
             )
         direction = _common(our_offer.direction_of(ours), answered.direction_of(theirs))
         mux = ours.terms.mux and theirs.terms.mux
-        return _negotiated(answered, theirs, payloads, direction, ours.terms.encodings, agreed, mux)
+        return _negotiated(answered, theirs, payloads, direction, digits, agreed, mux)
     raise Incompatible("our offer had no audio stream")
+
+
+@lru_cache(maxsize=64)
+def _said(encodings: Encodings) -> tuple[frozenset[str], int | None]:
+    """What an offer of ours has, and its number for telephone-events."""
+    digits = next((number for number, name in encodings if name.startswith(DIGITS)), None)
+    return frozenset([encoding for _, encoding in encodings]), digits
 
 
 def _choose(media: Media, wanted: frozenset[str]) -> Encodings | None:
@@ -269,25 +277,26 @@ def _negotiated(
     media: Media,
     payloads: Encodings,
     direction: str,
-    offered: Encodings = (),
+    own_digits: int | None = None,
     agreed: Agreed | None = None,
     mux: bool = False,
 ) -> Negotiated:
-    """`offered`: our encodings, where they were the offer."""
+    """`own_digits`: our number for telephone-events, where ours was the offer."""
     host = _checked_host(theirs.host_of(media))
-    (payload, encoding), *digits = payloads
+    terms = media.terms
+    payload, encoding = payloads[0]
     return Negotiated(
         codec=encoding.partition("/")[0],
         payload=payload,
-        digits_payload=digits[0][0] if digits else None,
-        own_digits_payload=next((n for n, name in offered if name.startswith(DIGITS)), None),
+        digits_payload=payloads[1][0] if len(payloads) > 1 else None,
+        own_digits_payload=own_digits,
         remote_host=host,
         remote_port=media.port,
         send=direction in {"sendrecv", "sendonly"} and not is_nowhere(host),
         receive=direction in {"sendrecv", "recvonly"},
-        ptime_ms=media.terms.ptime or 20,
-        remote_rtcp_port=media.terms.rtcp_port,
+        ptime_ms=terms.ptime or 20,
+        remote_rtcp_port=terms.rtcp_port,
         mux=mux,
-        protocol=media.terms.protocol,
+        protocol=terms.protocol,
         crypto=agreed,
     )

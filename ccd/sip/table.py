@@ -5,6 +5,7 @@ Headers are always changed through the methods (`add`, `set`, `remove`, `prepend
 """
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from ccd.sip.address import Address, read_address, read_seconds, read_tag
@@ -26,6 +27,9 @@ STAR: Final = "*"
 
 Parsed = TypeVar("Parsed")
 Headers = Iterable[tuple[str, str]]
+
+_name_of: Callable[[tuple[str, str]], str] = itemgetter(0)
+_value_of: Callable[[tuple[str, str]], str] = itemgetter(1)
 
 
 class Message:
@@ -89,7 +93,10 @@ class Message:
 
     def set_via(self, value: str) -> None:
         """Replace all Vias by one, the first of all headers; `value` is of our own making."""
-        self.headers = [("Via", value), *[header for header in self.headers if header[0] != "Via"]]
+        headers = self.headers
+        if "Via" in map(_name_of, headers):  # only where it is sent anew
+            headers = [header for header in headers if header[0] != "Via"]
+        self.headers = [("Via", value), *headers]
         self._changed()
 
     def set(self, name: str, value: str) -> None:
@@ -227,7 +234,13 @@ class Message:
         found: list[Address] | None = self._cache.get("Contact")
         if found is not None:
             return found
-        return [] if self.contact_is_star else self._typed_list("Contact", read_address)
+        value = self.get("Contact")
+        if value is None or value == STAR:
+            return []
+        if self._first is not None and len(self._first) == len(self.headers) and "," not in value:
+            found = self._cache["Contact"] = [read_address(value)]  # as most say it: once, and one address
+            return found
+        return self._typed_list("Contact", read_address)
 
     @property
     def route(self) -> list[Address]:
@@ -260,12 +273,12 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is written here and nowhere else."""
-        text = "\r\n".join([self.start_line(), *map(": ".join, self.headers)])
-        if "\r\nContent-Length: " in text:  # only in what was received
+        start, end = self.start_line(), f"Content-Length: {len(self.body)}\r\n\r\n"
+        text = "\r\n".join([start, *map(": ".join, self.headers), end])
+        if text.find("\r\nContent-Length: ", 0, -len(end)) >= 0:  # only in what was received
             kept = [header for header in self.headers if header[0] != "Content-Length"]
-            text = "\r\n".join([self.start_line(), *map(": ".join, kept)])
-        end = f"\r\nContent-Length: {len(self.body)}\r\n\r\n"
-        return f"{text}{end}".encode(self.charset, "replace") + self.body
+            text = "\r\n".join([start, *map(": ".join, kept), end])
+        return text.encode(self.charset, "replace") + self.body
 
     __bytes__ = to_bytes
 
@@ -285,6 +298,8 @@ def good_name(name: str) -> str:
 
 def good_headers(headers: Headers) -> list[tuple[str, str]]:
     """Headers of ours with canonical names; ValueError on a line break or a name that is no token."""
-    good = [(NAMES.get(name) or good_name(name), value) for name, value in headers]
-    without_breaks("".join([value for _, value in good]))
+    good = list(headers)
+    if not CANONICAL_NAMES.issuperset(map(_name_of, good)):
+        good = [(good_name(name), value) for name, value in good]
+    without_breaks("".join(map(_value_of, good)))
     return good

@@ -1,9 +1,10 @@
-"""Deadlines of many small things in one heap (timers A to M of RFC 3261 §17 and RFC 6026).
+"""Deadlines of many small things: in one heap, or, where the delays are few, in one line a delay.
 
-Setting and cancelling cost O(log n) and O(1): a cancelled entry lets its target go at once, stays in the
-heap as a husk and is dropped when it comes up, or when husks are more than half of the heap.
+A cancelled entry lets its target go at once, stays in its place as a husk and is dropped when it comes up,
+or when husks are more than half of all.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
@@ -24,6 +25,8 @@ class Entry(msgspec.Struct, Generic[Target, What], eq=False):
     at: float
     target: Target | None
     what: What
+    serial: int = 0
+    """Which of equal deadlines was set first; of those in lines only."""
 
     @property
     def live(self) -> bool:
@@ -91,3 +94,97 @@ class Timers(Generic[Target, What]):
             entry.target = None
             yield target, entry.what
         self.soonest = self._heap[0][0] if self._heap else inf
+
+
+class Delays(Generic[Target, What]):
+    """Deadlines at one of few delays from now (timers A to M of RFC 3261 §17 and RFC 6026).
+
+    What is set for a delay comes due in the order in which it was set, for the clock never runs back: a line
+    a delay needs no sorting, where a heap takes out each of the many that were cancelled by a dozen
+    comparisons. Times are seconds on the caller's clock.
+    """
+
+    __slots__ = ("_husks", "_lines", "_serial", "_sweep_at", "soonest")
+
+    def __init__(self) -> None:
+        self._lines: dict[float, deque[Entry[Target, What]]] = {}
+        self._serial = 0
+        self._husks = 0
+        self._sweep_at = _FEW
+        self.soonest = inf
+        """No deadline comes before this; what was cancelled may stand in it."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values())) - self._husks
+
+    def set(self, now: float, delay_s: float, target: Target, what: What) -> Entry[Target, What]:
+        """Let `what` come due for `target` after `delay_s`; equal times in the order of setting them."""
+        self._serial = serial = self._serial + 1
+        at = now + delay_s
+        entry: Entry[Target, What] = Entry(at, target, what, serial)
+        line = self._lines.get(delay_s)
+        if line is None:
+            line = self._lines[delay_s] = deque()
+        line.append(entry)
+        if at < self.soonest:  # noqa: PLR1730  a call to min costs more than the rest
+            self.soonest = at
+        return entry
+
+    def cancel(self, entry: Entry[Target, What]) -> None:
+        """Forget an entry; nothing happens when it already came due or was cancelled."""
+        if entry.target is None:
+            return
+        entry.target = None
+        self._husks += 1
+        if self._husks > self._sweep_at:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Drop the husks, if they are half of all; look again when there are as many as others now."""
+        count = sum(map(len, self._lines.values()))
+        if self._husks * 2 > count:
+            for delay_s, line in self._lines.items():
+                self._lines[delay_s] = deque([entry for entry in line if entry.target is not None])
+            count -= self._husks
+            self._husks = 0
+        self._sweep_at = max(_FEW, count)
+
+    def next_deadline(self) -> float | None:
+        """When the next live entry comes due; None: never."""
+        soonest = inf
+        for line in self._lines.values():
+            while line:
+                first = line[0]
+                if first.target is not None:
+                    if first.at < soonest:  # noqa: PLR1730  as in `set`
+                        soonest = first.at
+                    break
+                line.popleft()
+                self._husks -= 1
+        self.soonest = soonest
+        return None if soonest == inf else soonest
+
+    def due(self, now: float) -> Iterator[tuple[Target, What]]:
+        """Take out what is due at `now`, earliest first.
+
+        Entries cancelled while iterating are heeded; what is set meanwhile comes due later.
+        """
+        found: list[Entry[Target, What]] = []
+        for line in self._lines.values():
+            for entry in line:
+                if entry.at > now:
+                    break
+                if entry.target is not None:
+                    found.append(entry)
+        found.sort(key=_in_order)
+        for entry in found:  # each stands in its line until its turn: a fault in one loses no other
+            target = entry.target
+            if target is not None:
+                entry.target = None
+                self._husks += 1
+                yield target, entry.what
+        self.next_deadline()
+
+
+def _in_order(entry: Entry[Target, What]) -> tuple[float, int]:
+    return entry.at, entry.serial

@@ -1,6 +1,6 @@
 """The SIP shell: one endpoint, its sockets, one timer. Events come out on the loop's thread, never nested.
 
-Everything that waits for a time waits in the endpoint's heap; this shell only wakes it up.
+Everything that waits for a time waits in the endpoint; this shell only wakes it up.
 """
 
 from __future__ import annotations
@@ -296,10 +296,12 @@ class SipStack:
         self._flush(now)
 
     def looked(self) -> None:
-        """What has come due meanwhile shares the wake-up of a look into a socket."""
-        if self._timer is not None and self._timer_at <= self._clock.now():
-            self._timer.cancel()
-            self._wake()
+        """What has come due meanwhile shares the wake-up of a look into a socket. The timer stays as it is:
+        one that is too early does no harm, and to set it anew at each look costs more."""
+        now = self._clock.now()
+        if self.endpoint.timers.soonest <= now:
+            self.endpoint.expire(now)
+            self._flush(now)
 
     # Inside
 
@@ -308,19 +310,22 @@ class SipStack:
         if self._flushing:
             return
         self._flushing = True
-        endpoint = self.endpoint
+        endpoint, events = self.endpoint, self.endpoint.events
         try:
-            while endpoint.out or endpoint.events:
-                if endpoint.out:
-                    batch, endpoint.out = endpoint.out, []
+            while True:
+                batch = endpoint.out
+                if batch:
+                    endpoint.out = []
                     for flow, data in batch:
                         kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
                         if self._hidden and data.startswith(INFO):
                             kept = without_keys(kept, self._hidden)
                         self._traced.append((now, "out", flow, kept))
                         self._send(flow, data)
+                elif events:
+                    self._tell(events.popleft())
                 else:
-                    self._tell(endpoint.events.popleft())
+                    break
         finally:
             self._flushing = False
         if self._timer is None or endpoint.timers.soonest < self._timer_at:

@@ -97,6 +97,8 @@ class UdpListener:
         self._gathering: asyncio.Handle | None = None
         self._came = 0
         """Datagrams of the look under way."""
+        self._taking = False
+        """Datagrams are being taken: what is sent meanwhile need not be seen to."""
         self.looking = False
         """Whether it looks into its socket from time to time, as under traffic."""
         self._loop.add_reader(sock, self._read)
@@ -132,6 +134,15 @@ class UdpListener:
         self._taker.looked()
 
     def _take_all(self) -> int:
+        """Take what there is; how many came. What is answered at once leaves at the end of it."""
+        self._taking = True
+        try:
+            return self._take_many()
+        finally:
+            self._taking = False
+            self._send_all()
+
+    def _take_many(self) -> int:
         """Read until nothing is left (or enough for one turn of the loop); how many came."""
         receive, take, flows = self._sock.recvfrom, self._taker.take_datagram, self._flows
         for count in range(READS_A_TURN):
@@ -155,7 +166,7 @@ class UdpListener:
     def send(self, flow: Flow, data: bytes) -> None:
         """Send at the end of this turn of the loop, all datagrams of the turn one after another: the first
         wakes its receiver up, which costs ten times what a datagram does (measured: 45 and 5 µs)."""
-        if not self._outgoing:
+        if not (self._outgoing or self._taking):
             self._loop.call_soon(self._send_all)
         self._outgoing.append((flow, data))
 
@@ -163,7 +174,7 @@ class UdpListener:
         """A full buffer counts as loss on the way; a peer that cannot be reached from here is told."""
         outgoing, self._outgoing = self._outgoing, []
         if not outgoing:
-            return  # sent by `close` already
+            return  # sent already, with what a look was answered by
         send = self._sock.sendto
         for flow, data in outgoing:
             try:

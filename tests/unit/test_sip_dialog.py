@@ -133,6 +133,8 @@ def test_target_moves_with_reinvite_but_not_with_bye() -> None:
     dialog = served()
     dialog.update_target(incoming("BYE", 2, Contact="<sip:wrong@192.0.2.66>"))
     assert str(dialog.remote_target) == "sip:alice@192.0.2.1"
+    for _ in range(2):
+        assert dialog.request("INFO").raw_uri == "sip:alice@192.0.2.1"
     dialog.update_target(incoming("INVITE", 3, Contact="<sip:new@192.0.2.77:5090>"))
     assert dialog.request("BYE").raw_uri == "sip:new@192.0.2.77:5090"
 

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from ccd.sip.address import Address, parse_addresses, read_seconds
 from ccd.sip.grammar import parse_params, split_list
 from ccd.sip.headers import CSeq, Via, canonical_name, parse_auth
+from ccd.sip.lines import MOST_GOOD_LINES, good_lines
 from ccd.sip.message import (
     KEEPALIVE_PING,
-    MOST_GOOD_LINES,
     Request,
     Response,
     SipParseError,
     StreamParser,
-    _good_lines,
     parse,
 )
 
@@ -82,7 +81,44 @@ def test_lines_known_from_earlier_messages_count_in_their_own() -> None:
 def test_good_lines_of_many_strangers_do_not_fill_the_memory() -> None:
     for number in range(2 * MOST_GOOD_LINES):
         parse(INVITE.replace(b"a84b4c76e66710", b"%d" % number))
-    assert len(_good_lines) <= MOST_GOOD_LINES
+    assert len(good_lines) <= MOST_GOOD_LINES
+
+
+def test_branches_do_not_crowd_out_the_lines_that_come_again() -> None:
+    good_lines.clear()
+    for number in range(10):
+        parse(INVITE.replace(b"z9hG4bK776", b"z9hG4bK%d" % number))
+    assert not any("Via" in line for line in good_lines)
+    assert len(good_lines) == len(parse(INVITE).headers) - 1
+
+
+def test_a_line_with_a_fault_is_never_taken_for_a_good_one() -> None:
+    for _ in range(2):
+        error = refused(invite(Contact="<sip:al ice@h>"))
+        assert error.partial is not None and error.partial.get("Contact") == "<sip:al ice@h>"
+        assert "not a header" in str(refused(INVITE.replace(b"Max-Forwards:", b"Max Forwards:")))
+    parse(INVITE)
+
+
+def test_contacts_in_one_header_and_in_several() -> None:
+    one, two = "<sip:a@h>", "<sip:b@h>"
+    for values, users in (([one], ["a"]), ([one, two], ["a", "b"]), ([f"{one}, {two}"], ["a", "b"])):
+        lines = b"".join(b"Contact: %s\r\n" % value.encode() for value in values)
+        message = parse(invite(Contact="").replace(b"Max-Forwards", lines + b"Max-Forwards"))
+        assert [each.uri.user for each in message.contacts] == users
+        assert message.contacts is message.contacts
+    message.set("Contact", one)
+    assert [each.uri.user for each in message.contacts] == ["a"]
+    message.remove("Contact")
+    assert message.contacts == []
+
+
+def test_a_request_that_is_sent_anew_has_one_via() -> None:
+    request = parse(INVITE.replace(b"Max-Forwards", b"Via: SIP/2.0/UDP h;branch=z9hG4bKx\r\nMax-Forwards"))
+    request.set_via("SIP/2.0/UDP h2;branch=z9hG4bKy")
+    request.set_via("SIP/2.0/UDP h2;branch=z9hG4bKz")
+    assert request.headers[0] == ("Via", "SIP/2.0/UDP h2;branch=z9hG4bKz")
+    assert request.get_all("Via") == ["SIP/2.0/UDP h2;branch=z9hG4bKz"] and request.branch == "z9hG4bKz"
 
 
 def test_typed_headers_are_kept_until_a_header_changes() -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from ccd.errors import IllegalMove
 from ccd.ids import SeededChance
 from ccd.sip.endpoint import Endpoint, Flow
-from ccd.sip.timers import Timers
+from ccd.sip.timers import Delays, Timers
 from ccd.sip.transaction import (
     INVITE_CLIENT,
     INVITE_SERVER,
@@ -460,6 +461,58 @@ def test_entry_set_while_iterating_comes_due_too() -> None:
         if what == "first":
             timers.set(1.5, "b", "second")
     assert seen == ["afirst", "bsecond"]
+
+
+def test_husks_of_delays_do_not_pile_up() -> None:
+    delays: Delays[str, str] = Delays()
+    kept = delays.set(0.0, 32.0, "kept", "limit")
+    for number in range(10_000):
+        delays.cancel(delays.set(number / 1000, 32.0, "x", "y"))
+    assert len(delays) == 1
+    assert sum(map(len, delays._lines.values())) <= 512
+    assert delays.next_deadline() == kept.at
+    assert list(delays.due(32.0)) == [("kept", "limit")]
+    assert (len(delays), delays.next_deadline()) == (0, None)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 2), st.sampled_from([0.1, 0.5, 5.0, 32.0]), st.booleans()), max_size=60),
+    st.floats(0, 200),
+)
+def test_delays_come_due_in_order_and_only_the_live(
+    plan: list[tuple[float, float, bool]], until: float
+) -> None:
+    delays: Delays[int, str] = Delays()
+    now, live = 0.0, []
+    for number, (pause, delay_s, cancelled) in enumerate(plan):
+        now += pause
+        entry = delays.set(now, delay_s, number, "what")
+        if cancelled:
+            delays.cancel(entry)
+            delays.cancel(entry)
+        else:
+            live.append((now + delay_s, number))
+    live.sort()
+    assert delays.soonest <= min(live, default=(inf, 0))[0]
+    assert len(delays) == len(live)
+    assert delays.next_deadline() == (live[0][0] if live else None)
+    assert [target for target, _ in delays.due(until)] == [number for at, number in live if at <= until]
+    left = [(at, number) for at, number in live if at > until]
+    assert (len(delays), delays.soonest) == (len(left), left[0][0] if left else inf)
+    assert [target for target, _ in delays.due(inf)] == [number for _, number in left]
+
+
+def test_a_fault_in_one_deadline_loses_no_other_and_what_is_cancelled_meanwhile_is_not_done() -> None:
+    delays: Delays[str, str] = Delays()
+    delays.set(0.0, 1.0, "a", "first")
+    doomed = delays.set(0.0, 1.0, "b", "second")
+    delays.set(0.5, 0.5, "c", "third")
+    for target, _ in delays.due(2.0):
+        assert target == "a"
+        delays.cancel(doomed)
+        break  # as by a fault
+    assert list(delays.due(2.0)) == [("c", "third")]
+    assert len(delays) == 0
 
 
 def test_old_peer_without_the_cookie_is_matched_by_its_header_fields() -> None:

@@ -257,7 +257,43 @@ def test_what_is_due_shares_a_look(monkeypatch: Any) -> None:
     stack.looked()
     site.loop.end_turn()
     assert len(site.socket.sent) == 2
-    assert len(site.loop.timers) == 1 and site.loop.timers != [first]
+    assert site.loop.timers == [first]  # not set anew at each look: it finds what is next when it rings
+    clock.advance(0.012)
+    site.loop.run_timer()
+    assert len(site.socket.sent) == 2
+    assert len(site.loop.timers) == 1 and site.loop.timers[0][0] - site.loop.now > 0.5  # the next copy
+    clock.advance(1.0)
+    stack.looked()
+    site.loop.end_turn()
+    assert len(site.socket.sent) == 3
+
+
+class Answers(Taken):
+    """Answers each datagram at once."""
+
+    listener: UdpListener
+
+    def take_datagram(self, data: bytes, flow: Flow) -> None:
+        super().take_datagram(data, flow)
+        self.listener.send(flow, b"to " + data)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_look_is_answered_by_leaves_at_its_end(monkeypatch: Any, fails: bool) -> None:
+    site, answers = Site(monkeypatch), Answers()
+    answers.listener, site.listener._taker = site.listener, cast(Any, answers)
+    if fails:
+        monkeypatch.setattr(site.listener, "_take_many", lambda: answers.take_datagram(b"1", FAR) or 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            site.arrive(b"1")
+        monkeypatch.undo()
+    else:
+        site.arrive(b"1", b"2")
+    assert [data for data, _ in site.socket.sent] == ([b"to 1"] if fails else [b"to 1", b"to 2"])
+    assert site.loop.soon == []
+    site.listener.send(FAR, b"later")
+    site.loop.end_turn()
+    assert site.socket.sent[-1][0] == b"later"
 
 
 def in_a_look(monkeypatch: Any) -> Site:
