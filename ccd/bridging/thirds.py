@@ -76,6 +76,16 @@ def dial(
     )
 
 
+def ringing(talks: "Talks", talk: Talk, third: Party, early_media: bool) -> None:
+    """It rings; its early media is heard at once."""
+    if third.kind is LegKind.TEXT or third.early_media:
+        return
+    own_calls.ringing(talks, talk, early_media)
+    if early_media and not third.answered:
+        third.early_media = True
+        talks.commands.append(cmd.BridgeLegs(talk.customer.leg, third.leg))
+
+
 def answered(talks: "Talks", talk: Talk, third: Party) -> None:
     """The third party took the call: customer and third hear each other, who transferred is out."""
     talks.set_deadline(talk, 0.0)

@@ -25,6 +25,7 @@ MOST_CONTACTS: Final = 32
 MOST_FORGOTTEN: Final = 20
 """Forgotten for their age with one contact: no fact costs more, and of these many are more than come."""
 DAY_S: Final = 86_400.0
+_ABANDONED: Final = Outcome.ABANDONED.value
 
 
 class Contacts(msgspec.Struct, array_like=True, gc=False):
@@ -73,10 +74,11 @@ class Customers:
             if contacts is None:
                 if len(self.known) >= MOST_CUSTOMERS:
                     self._forget_oldest()
-                contacts = self.known[name] = Contacts()
+                contacts = self.known[name] = Contacts((at,))
             elif at in contacts.came:
                 continue
-            _add(contacts, at)
+            else:
+                _add(contacts, at)
             self._push(contacts.came[-1], name)
 
     def ended(self, names: Iterable[str], at: float, queue: str, agent: str, outcome: str) -> None:
@@ -87,7 +89,7 @@ class Customers:
             if contacts is None or not (at in contacts.came or agent):
                 continue
             contacts.queue, contacts.agent, contacts.outcome = intern(queue), intern(agent), intern(outcome)
-            if outcome == Outcome.ABANDONED and at in contacts.came and at not in contacts.gave_up:
+            if outcome == _ABANDONED and at in contacts.came and at not in contacts.gave_up:
                 contacts.gave_up = tuple(sorted((*contacts.gave_up, at)))
 
     def forget(self, names: Iterable[str]) -> None:

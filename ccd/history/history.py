@@ -49,18 +49,20 @@ class History:
         self,
         interaction: str,
         now: float,
-        /,
         channel: str,
         channel_class: ChannelClass,
         origin: str,
         target: str,
+        details: dict[str, Detail],
         dialled_by: str = "",
         direction: str = IN,
-        **details: Detail,
     ) -> None:
         """An interaction begins; `details` go with its `arrived` note. `dialled_by`: whose own call it is."""
         record = Record(interaction, channel, channel_class, origin, target, now)
-        record.dialled_by, record.direction = dialled_by, direction
+        if dialled_by:
+            record.dialled_by = dialled_by
+        if direction != IN:
+            record.direction = direction
         record.timeline.append(Note(now, "arrived", details))
         self.state.open[interaction] = record
 
@@ -126,8 +128,10 @@ class History:
 
     def record(self, interaction: str) -> Record | None:
         """The record of an interaction that is open, or kept for what may still be said of it."""
-        kept = self.state.kept.get(interaction)
-        return kept.record if kept is not None and kept.record else self.state.open.get(interaction)
+        record = self.state.open.get(interaction)
+        if record is None and (kept := self.state.kept.get(interaction)) is not None:
+            return kept.record
+        return record
 
     # -- what happens in queues ----------------------------------------------------------------
 
@@ -155,7 +159,7 @@ class History:
     ) -> None:
         """It was put to an agent; `leg` is the one that rings there."""
         details: dict[str, Detail] = {"offer": offer, "agent": agent, "queue": queue}
-        details["waited_s"] = round(waited_s, 1)
+        details["waited_s"] = round(waited_s, 1) if waited_s else 0.0  # mostly an agent is free at once
         if leg:
             details["leg"] = leg
         record = self.record(interaction)

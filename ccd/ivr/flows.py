@@ -86,7 +86,8 @@ class Flows(Scripts):
             run.plays = before.plays
             run.asks, run.sent = before.asks, before.sent
             run.opened = before.opened
-        run.language = run.variables.get("language", run.language)
+        if run.variables:
+            run.language = run.variables.get("language", run.language)
         self.state.running[interaction] = run
         out: list[Do] = []
         self.run(run, 0, now, out)
@@ -216,6 +217,8 @@ class Flows(Scripts):
     def stop(self, interaction: str, now: float) -> None:
         """The interaction left the flow (ended, was accepted). Idempotent."""
         run = self.state.running.pop(interaction, None)
+        if run is None:
+            return  # mostly: it is told of each end
         self.now = now
         while run is not None:
             self.depart(run, ASKS.get(run.mode, HUNG_UP))
@@ -254,8 +257,10 @@ class Flows(Scripts):
     def run(self, run: FlowState, at: int, now: float, out: list[Do]) -> None:
         """Execute steps from index `at` until one waits or the flow ends."""
         steps = self.state.scripts[run.script].steps
-        run.play = run.ask = ""
-        run.deadline = None
+        if run.play or run.ask:
+            run.play = run.ask = ""
+        if run.deadline is not None:
+            run.deadline = None
         _, name, labels = self._followed(run)
         before = self.label(run) if run.moved_at else ""
         if now > run.moved_at:
@@ -283,7 +288,8 @@ class Flows(Scripts):
                 return
             at = STEPS[type(step)](self, run, step, now, out)
             if at == WAITS:
-                run.asked = run.asked or run.mode in ASKS
+                if not run.asked and run.mode in ASKS:
+                    run.asked = True
                 return
             if type(step) is Call:  # left when it comes back
                 (steps, name, labels), before = self._followed(run), ""

@@ -77,7 +77,11 @@ class Deadlines:
 
     def next(self) -> float | None:
         """Time of the first deadline that holds."""
-        heap = self._first()
+        heap, holds = self._heap, self._holds
+        if self._old:
+            heap = self._first()
+        while heap and not holds(heap[0]):
+            heappop(heap)
         return heap[0][0] if heap else None
 
     def pop(self, now: float) -> Entry | None:

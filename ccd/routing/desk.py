@@ -63,7 +63,8 @@ class Desk:
         """That the agent is logged out or in a pause, in a trace's words; made as `full` is."""
         self.logged_out = True
         self.full: Passed | None = None
-        """That it has no room, in a trace's words; made when first asked for, until it is seated anew."""
+        """That it has no room, in a trace's words; made when first asked for, until it is seated anew. Kept
+        where that is said of any work alike, so not of one that is special."""
         self.later: Passed | None = None
         """That it has room but others go first, likewise."""
         self.room_for = 0

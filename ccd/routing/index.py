@@ -176,25 +176,21 @@ class Index:
 
     def seat(self, desk: Desk) -> None:
         """Put a desk where its present state belongs; to be called after each change of the agent."""
-        self._set_room(desk, self._room_for(desk) if open_for_work(desk.state) else 0)
+        room_for: int | None = 0
+        if open_for_work(desk.state):
+            masks = None if desk.special else self.room_masks
+            room_for = None if masks is None else masks.get(desk.rule.capacity - desk.state.load)
+        self._set_room(desk, self._count_room(desk) if room_for is None else room_for)
 
-    def seat_again(self, desk: Desk) -> None:
-        """The same where only what strategies look at has changed, and neither its room nor its turn."""
-        if desk.room_for:
-            self.choosing.seat(desk)
-
-    def _room_for(self, desk: Desk) -> int:
+    def _count_room(self, desk: Desk) -> int:
         """Kinds of work that fit into what is left; remembered by the room where that alone decides."""
+        found = 0
+        for number, kind in enumerate(self.kinds):
+            if desk.fits(kind, self.places):
+                found |= 1 << number
         masks = None if desk.special else self.room_masks
-        room = desk.rule.capacity - desk.state.load
-        found = None if masks is None else masks.get(room)
-        if found is None:
-            found = 0
-            for number, kind in enumerate(self.kinds):
-                if desk.fits(kind, self.places):
-                    found |= 1 << number
-            if masks is not None and len(masks) < MOST_ROOM_MASKS:
-                masks[room] = found
+        if masks is not None and len(masks) < MOST_ROOM_MASKS:
+            masks[desk.room()] = found
         return found
 
     def _set_room(self, desk: Desk, room_for: int) -> None:
@@ -265,7 +261,7 @@ class Index:
 
     def best_agent(self, queue: QueueIndex, place: Place) -> Desk | None:
         """The first in the queue's order with room for it who is able to and did not miss it just now."""
-        if queue.full():
+        if queue.guarded and queue.full():
             return None
         if place.prefer:
             desk = self.desks[place.prefer]

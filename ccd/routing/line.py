@@ -10,6 +10,7 @@ the processor's cache there, where it would wait for two or three of memory at e
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 SPLIT = 1024
@@ -17,9 +18,8 @@ SPLIT = 1024
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
-def first_of(entry: tuple[Any, ...]) -> float:
-    """The key of entries whose first part is a number."""
-    return float(entry[0])
+first_of: Callable[[tuple[Any, ...]], float] = itemgetter(0)
+"""The key of entries whose first part is a number."""
 
 
 class Line(Generic[T]):

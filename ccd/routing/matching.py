@@ -223,7 +223,7 @@ class Matching(Timely):
         del self.state.offers[place.offer]
         queue = self.index.queues.get(place.queue)
         if queue is not None:
-            was_full = queue.full()
+            was_full = queue.guarded and queue.full()
             queue.end_ring(place)
             if was_full:
                 self.index.loosened[queue.rule.name] = queue
@@ -231,7 +231,7 @@ class Matching(Timely):
 
     def end_talk(self, queue: QueueIndex) -> None:
         """A conversation of a queue ended: another one may begin."""
-        if queue.full():
+        if queue.guarded and queue.full():
             self.index.loosened[queue.rule.name] = queue
         queue.talking -= 1
         queue.active -= 1
@@ -353,7 +353,7 @@ class Matching(Timely):
         loose = self.rest(desk, now, out)
         if loose:
             self.settle(loose, [desk], cue, now, out)
-        elif not self.forget(desk):
+        elif not (desk.state.removed and self.forget(desk)):
             self.seek_work(desk, cue, now, out)
         elif self.index.loosened:
             self.pair([], [], cue, now, out)
@@ -363,17 +363,20 @@ class Matching(Timely):
 
         The answer are places taken back: `settle` them.
         """
-        agent, loose = desk.state, list[Place]()
+        agent = desk.state
         if at_work(agent):
-            return loose
-        pending, agent.pending = agent.pending, None
+            return []
+        loose: list[Place] = []
+        pending = agent.pending
         if pending is not None:
+            agent.pending = None
             self.index.seat(desk)
             if (pending.availability, pending.reason) != (agent.availability, agent.reason):
                 loose = self.set_availability(
                     desk, pending.availability, pending.reason, pending.by, now, out
                 )
-        begin_pause(agent, self.timing.deadlines, now)
+        if agent.pause is not None:
+            begin_pause(agent, self.timing.deadlines, now)
         return loose
 
     def forget(self, desk: Desk) -> bool:

@@ -29,6 +29,8 @@ from ccd.routing.standing import Turn
 from ccd.routing.state import AgentState, Place, QueueTotals, RoutingState
 from ccd.routing.timing import Timing
 
+_OFFER, _RING = Event.OFFER, Due.RING  # a member taken out of its enum costs 600 instructions
+
 Seeker = tuple[Place, str]
 """A place that looks for an agent, and the cue of its pass."""
 
@@ -193,14 +195,14 @@ class Pairing(Ringing):
         trace = make_trace(self.index, queue, place, now, "offered", cue, desk, offer)
         out.append(Traced(place.interaction, trace))
         state.next_offer += 1
-        place.phase = next_phase(place.phase, Event.OFFER, place.interaction)
+        place.phase = next_phase(place.phase, _OFFER, place.interaction)
         place.offer = offer
         place.deadline = now + offer_s(rule, place)
         state.offers[offer] = place.interaction
         queue.begin_ring(place)
         load = desk.load_of(self.index.kinds[queue.kinds[place.channel_class]])
         reserve(state, self.index, desk, place, load, now)
-        self.timing.deadlines.push(place.deadline, Due.RING, offer)
+        self.timing.deadlines.push(place.deadline, _RING, offer)
         waited = max(0.0, now - place.entered_at)
         name = desk.state.name
         out.append(Offer(offer, place.interaction, name, rule.name, place.kind, place.deadline, waited))

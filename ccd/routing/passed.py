@@ -76,9 +76,10 @@ def _no_room(index: Index, queue: QueueIndex, desk: Desk, place: Place) -> Passe
     load = desk.load_of(index.kinds[queue.kinds[channel_class]])
     if agent.load + load <= desk.rule.capacity:  # not seated while others go first
         return Passed(agent.name, _LATER, agent.line_since)
-    if desk.full is None:
-        desk.full = Passed(agent.name, _LOAD, 0.0, f"{agent.load}/{desk.rule.capacity}")
-    return desk.full
+    full = desk.full or Passed(agent.name, _LOAD, 0.0, f"{agent.load}/{desk.rule.capacity}")
+    if not desk.special:  # else another kind of work may find a ceiling, not the load
+        desk.full = full
+    return full
 
 
 def _held_back(index: Index, queue: QueueIndex, desk: Desk, place: Place) -> Passed | None:
@@ -158,17 +159,20 @@ def _passed(
 ) -> list[Passed]:
     """Why each was not chosen. Most are not able to, away, without room, or later in line, whatever is asked:
     that is said once (until they are seated anew) and found here without a look at the agent."""
-    if place.missed or place.prefer or queue.rings_all or queue.holds_back():
+    if place.missed or place.prefer or queue.rings_all or (queue.guarded and queue.holds_back()):
         return [why_not(index, queue, desk, place, ability) for desk in listed]
     kind, mask, unable = queue.kinds[place.channel_class], ability.mask, ability.unable
+    if not queue.stages.members & ~ability.bits:  # all of them are able to
+        return [
+            (desk.later if desk.room_for >> kind & 1 else desk.away or desk.full)
+            or why_not(index, queue, desk, place, ability)
+            for desk in listed
+        ]
     found = []
     for desk in listed:
         said: Passed | None = None
         if mask[desk.byte] & desk.byte_bit:
-            if desk.room_for >> kind & 1:
-                said = desk.later
-            else:
-                said = desk.away or (None if desk.special else desk.full)
+            said = desk.later if desk.room_for >> kind & 1 else desk.away or desk.full
         elif not desk.logged_out and desk.number in unable:
             lacks, after_s = unable[desk.number]
             said = None if after_s else lacks

@@ -64,9 +64,15 @@ MOVES: dict[tuple[Phase, Event], Phase] = {
 }
 
 
+_AFTER: dict[Event, dict[Phase, Phase]] = {
+    event: {phase: after for (phase, each), after in MOVES.items() if each is event} for event in Event
+}
+"""The same table, to be asked without a pair being made."""
+
+
 def next_phase(phase: Phase, event: Event, interaction: str) -> Phase:
     """The phase after `event`; raises `IllegalMove` for a pair that the table does not have."""
-    after = MOVES.get((phase, event))
+    after = _AFTER[event].get(phase)
     if after is None:
         raise IllegalMove(
             "routing_move", f"interaction {interaction} is {phase.value}: '{event.value}' is not possible"

@@ -12,7 +12,7 @@ from ccd.routing.shutting import Shutting
 
 
 class PickingUp(Shutting):
-    """The turn about pickup; the `Router` adds those about all work."""
+    """The turn about pickup."""
 
     __slots__ = ()
 

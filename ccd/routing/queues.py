@@ -59,8 +59,7 @@ class Bucket:
         self.rate = queue.rates[key[0]]
         self.line = line_of(self.rate)
         self.head: Turn | None = None
-        self.guarded = queue.rule.max_active is not None or bool(queue.rule.reserve)
-        """Whether something else than room and ability may keep a free agent from it."""
+        self.guarded = queue.guarded
         self.shelf: Shelf | None = None
         """Where it stands; None: nowhere yet."""
 
@@ -84,6 +83,7 @@ class QueueIndex:
         "closure",
         "estimates",
         "first",
+        "guarded",
         "kept",
         "kinds",
         "measures",
@@ -91,6 +91,7 @@ class QueueIndex:
         "rates",
         "rings_all",
         "rule",
+        "single",
         "speaks",
         "stages",
         "standings",
@@ -122,6 +123,8 @@ class QueueIndex:
         self.speaks = rule.announce_position or rule.announce_wait or bool(rule.comfort or rule.comfort_say)
         """Whether it tells its waiting customers anything."""
         self.stages = stages
+        self.single = stages.are_one()
+        """Whether it asks for the same however long one waits."""
         self.by_state, self.by_candidate = strategy_of(rule, own)
         self.rings_all = rule.strategy == RING_ALL
         self.rates = {each: rule.age_per_min.get(each, 0.0) / 60.0 for each in ChannelClass}
@@ -138,6 +141,8 @@ class QueueIndex:
         """The members that a trace looks at; None: nobody asked yet."""
         self.oldest: list[Since] | None = None
         """Heap of since when those who hold the line wait, also some who do no longer; None: nobody asked."""
+        self.guarded = rule.max_active is not None or bool(rule.reserve)
+        """Whether something else than room and ability may keep a free agent from what waits."""
         self.talking = 0
         self.active = 0
         """In an offer or in conversation."""

@@ -117,6 +117,10 @@ class Stages:
         asked = self._requirement.both(parse_requirement(own)) if own else self._requirement
         return asked.at_most(step.at_most).without(step.drop) if asked is not ANYONE else asked
 
+    def are_one(self) -> bool:
+        """Whether waiting changes nothing: there is but the stage that everybody begins with."""
+        return self._row == 1
+
     def later(self, stage: int) -> float | None:
         """Seconds of waiting at which the next stage begins; None: this is the last."""
         return self.steps[stage + 1].after_s if (stage + 1) % self._row else None

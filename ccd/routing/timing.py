@@ -12,6 +12,8 @@ from ccd.routing.shares import is_spared
 from ccd.routing.state import LostPlace, PauseStage, Place, RoutingState, WrapUp
 from ccd.routing.wrap_ups import ends_at
 
+_RING, _OFFERED = Due.RING, Phase.OFFERED  # a member taken out of its enum costs 600 instructions
+
 LOOK_EVERY_S = 5.0
 """So often a queue looks at its conditions while somebody stands in its line, besides at each arrival."""
 
@@ -43,10 +45,10 @@ class Timing:
         for place in self.state.places.values():
             if place.phase is Phase.CONNECTED:
                 continue
-            if place.phase is Phase.OFFERED:
-                push(place.deadline, Due.RING, place.offer)
+            if place.phase is _OFFERED:
+                push(place.deadline, _RING, place.offer)
                 for other in self.state.other_offers.get(place.interaction, {}).values():
-                    push(other.deadline, Due.RING, other.offer)
+                    push(other.deadline, _RING, other.offer)
             for name, miss in place.missed.items():
                 push(miss.retry_at, Due.RETRY, place.interaction, name)
             if place.announce_at:
@@ -81,13 +83,17 @@ class Timing:
         push, name = self.deadlines.push, place.interaction
         if place.prefer:
             push(place.prefer_until, Due.PREFER, name)
-        self.begin_stage(place)
-        limit = self.latest(place)
-        if limit is not None and not place.late:
-            push(limit, Due.MAX_WAIT, name)
-        closing = self.closing(place)
-        if closing is not None and not place.late:
-            push(closing, Due.CLOSE, name)
+        queue = self.index.queues.get(place.queue)
+        if queue is None or not queue.single:
+            self.begin_stage(place)
+        if not place.late:
+            limit = None if queue is None or queue.rule.max_wait_s is None else self.latest(place)
+            if limit is not None:
+                push(limit, Due.MAX_WAIT, name)
+            closes = place.callback is not None or (queue is not None and queue.closes)
+            closing = self.closing(place) if closes else None
+            if closing is not None:
+                push(closing, Due.CLOSE, name)
         if place.callback is not None:
             push(place.callback.until, Due.GIVE_UP, name)
             if place.phase is Phase.RESTING:
@@ -146,22 +152,20 @@ class Timing:
         queue = self.index.queues.get(lost.queue)
         return lost.at + queue.rule.redial_s if queue is not None and queue.rule.redial_s > 0 else None
 
-    def _rings_until(self, offer: str) -> float | None:
-        """When a live offer lapses; None: it is none. A customer who is called first and answers moves it."""
-        interaction = self.state.offers.get(offer, "")
-        place = self.state.places.get(interaction)
-        if place is None or place.phase is not Phase.OFFERED:
-            return None
-        if place.offer == offer:
-            return place.deadline
-        others = self.state.other_offers.get(interaction, {})
+    def _rings_beside(self, offer: str, place: Place) -> float | None:
+        """When one of several live offers of a place lapses that does not stand in it; None: it is none."""
+        others = self.state.other_offers.get(place.interaction, {})
         return next((other.deadline for other in others.values() if other.offer == offer), None)
 
     def holds(self, entry: Entry) -> bool:
         """Is this deadline still true?"""
         at, due, key, name = entry
-        if due is Due.RING:
-            return self._rings_until(key) == at
+        if due is _RING:
+            place = self.state.places.get(self.state.offers.get(key, ""))
+            if place is None or place.phase is not _OFFERED:
+                return False
+            # a customer who is called first and answers moves it
+            return (place.deadline if place.offer == key else self._rings_beside(key, place)) == at
         if due is Due.WRAP_UP:
             agent = self.state.agents.get(key)
             return agent is not None and agent.wrap_up is not None and at in ends_at(agent.wrap_up)

@@ -65,7 +65,7 @@ def mode_of(said: str | None, seconds: float | None) -> str:
 
 def begin_wrap_up(agent: AgentRule, queue: QueueRule | None, place: Place, now: float) -> WrapUp | None:
     """The wrap-up after a conversation; None: there is none. `queue` None: it was removed meanwhile."""
-    owed = owed_for(queue, place)
+    owed = owed_for(queue, place) if queue is not None and queue.dispositions else []
     if agent.wrap_up is not None or agent.wrap_up_s is not None:
         mode = mode_of(agent.wrap_up, agent.wrap_up_s)
     else:

@@ -19,13 +19,15 @@ from ccd.runtime.state import AfterCall, Interaction
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
+_LIVE = (ChannelClass.VOICE, ChannelClass.LIVE_TEXT)
+
 
 def remember(centre: "Centre", info: Interaction, talk: Talk) -> None:
     """A conversation begins: keep what the flow after it is to know, where there is one."""
     rule = centre.state.rules.queues.get(info.queue)
-    live = info.channel_class in (ChannelClass.VOICE, ChannelClass.LIVE_TEXT)
-    if rule is None or not rule.after_call or talk.own or not live:
-        talk.after_call, info.after_call = False, None
+    if rule is None or not rule.after_call or talk.own or info.channel_class not in _LIVE:
+        if talk.after_call or info.after_call is not None:
+            talk.after_call, info.after_call = False, None
         return
     survey = centre.state.rules.surveys.get(rule.after_call)
     talk.after_call = survey is None or survey.send is None

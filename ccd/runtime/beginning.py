@@ -16,16 +16,15 @@ def begin(
     centre: "Centre",
     info: Interaction,
     language: str,
-    /,
+    told: dict[str, Detail],
     *,
     dialled_by: str = "",
     direction: str = IN,
-    **told: Detail,
 ) -> Talk:
     """Enter an interaction into the centre, the engines and the history; it gets its id here.
 
     One without a leg is of a customer who holds no line, and is called at its `origin`. `told` goes with
-    `arrived` in the timeline; `dialled_by` and `direction` are those of an own call.
+    `arrived` in the timeline, and is its from then on; `dialled_by` and `direction` are those of an own call.
     """
     state = centre.state
     state.interactions_made += 1
@@ -42,13 +41,13 @@ def begin(
     centre.history.open(
         info.id,
         centre.now,
-        channel=info.channel,
-        channel_class=info.channel_class,
-        origin=info.origin,
-        target=info.target,
-        dialled_by=dialled_by,
-        direction=direction,
-        **told,
+        info.channel,
+        info.channel_class,
+        info.origin,
+        info.target,
+        told,
+        dialled_by,
+        direction,
     )
     if not dialled_by:
         customers.came(centre, info)

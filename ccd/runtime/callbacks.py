@@ -32,6 +32,8 @@ from ccd.runtime.state import Callback, Interaction
 if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
+_VOICE = ChannelClass.VOICE
+
 NUMBER, AT = "callback_number", "callback_at"
 """Variables that say how a callback is kept."""
 LONGEST_AHEAD_S = 31 * 86_400.0
@@ -359,22 +361,22 @@ def given_up(centre: "Centre", decision: dec.CallbackOver) -> None:
     centre.flows.stop(decision.interaction, centre.now)
 
 
-def over(centre: "Centre", interaction: str) -> None:
+def over(centre: "Centre", info: Interaction) -> None:
     """Customer and agent are joined: another callback may be asked for.
 
     One that is still kept for the same number and queue is made no more: the customer called again, and is
     not to be called for what is being talked about now.
     """
-    info = centre.state.interactions.get(interaction)
-    if info is None:
+    if info.callback is not None:
+        forget(centre, info)
+    if info.channel_class is not _VOICE and info.kind is LegKind.AUDIO:
+        info.channel_class = _VOICE  # a message whose customer was called is a call again
+    if not centre.state.callbacks:
         return
-    forget(centre, info)
-    if info.kind is LegKind.AUDIO:
-        info.channel_class = ChannelClass.VOICE  # a message whose customer was called is a call again
     twin = twin_of(centre, info)
     talk = centre.talks.get(twin.id) if twin is not None else None
     if twin is not None and talk is not None:
-        centre.history.note(twin.id, centre.now, "callback given up", why=f"served as {interaction}")
+        centre.history.note(twin.id, centre.now, "callback given up", why=f"served as {info.id}")
         leave(centre, twin, talk, Cause.TRANSFERRED)
 
 

@@ -106,10 +106,14 @@ class Centre:
         what that takes outside follows with the next turn, which is due at once.
         """
         self.now = now
-        self.out, self._rescue = self._rescue, []
+        self.out = []
+        if self._rescue:
+            self.out, self._rescue = self._rescue, []
         self._item = fact
         try:
-            if self._something_ends() and type(fact) is not facts.DaemonStarted:
+            state = self.state
+            ends = state.profiles or state.notices or state.saying or self.router.state.closures
+            if ends and type(fact) is not facts.DaemonStarted:
                 self._end_due()
             FACTS[type(fact)](self, fact)
             self.settle()
@@ -118,13 +122,9 @@ class Centre:
             raise
         return self.out
 
-    def _something_ends(self) -> bool:
-        """Whether anything is in force that ends by itself and that no engine keeps the time of."""
-        state = self.state
-        return bool(state.profiles or state.notices or state.saying or self.router.state.closures)
-
     def _end_due(self) -> None:
-        """A profile, notice or closing that is over must not be followed by this fact any more.
+        """A profile, notice or closing that is over must not be followed by this fact any more: they end by
+        themselves, and no engine keeps their time.
 
         Only the end of the former process comes first: its calls are to be let go of, not served anew.
         """
@@ -166,16 +166,21 @@ class Centre:
     def next_deadline(self) -> float | None:
         """When a `TimePassed` is due."""
         state = self.state
-        dues = [self.router.next_deadline(), self.flows.next_deadline(), self.talks.next_deadline()]
+        nearest = min(
+            self.router.next_deadline() or inf,
+            self.flows.next_deadline() or inf,
+            self.talks.next_deadline() or inf,
+        )
         if self._rescue:
-            dues.append(self.now)
-        if self._something_ends():
-            dues += [next_end(state), emergency.next_end(state)]
+            nearest = min(self.now or inf, nearest)
+        if state.profiles:
+            nearest = min(next_end(state) or inf, nearest)
+        if state.notices or state.saying or self.router.state.closures:
+            nearest = min(emergency.next_end(state) or inf, nearest)
         if state.deletions:
-            dues.append(deletions.next_due(self))
+            nearest = min(deletions.next_due(self) or inf, nearest)
         if state.link_ends:
-            dues.append(links.next_due(self))
-        nearest = min(filter(None, dues), default=inf)
+            nearest = min(links.next_due(self) or inf, nearest)
         if self.lines and self.lines[0][0] + state.rules.longest_call_s < nearest:
             nearest = min(longest.next_due(self) or inf, nearest)
         return None if nearest == inf else nearest
@@ -206,18 +211,19 @@ class Centre:
 
     def settle(self) -> None:
         """Let the engines answer each other until nobody has anything left to say."""
-        work, talks = self.work, self.talks
+        work, commands, events = self.work, self.talks.commands, self.talks.events
+        consequences = CONSEQUENCES
         while True:
-            if talks.commands:
-                self.out += talks.commands  # type: ignore[arg-type]  # Command is the closed union's base
-                talks.commands.clear()
-            if talks.events:
-                work.extend(talks.events)
-                talks.events.clear()
+            if commands:
+                self.out += commands  # type: ignore[arg-type]  # Command is the closed union's base
+                commands.clear()
+            if events:
+                work.extend(events)
+                events.clear()
             if not work:
                 return
             item = self._item = work.popleft()
-            CONSEQUENCES[type(item)](self, item)
+            consequences[type(item)](self, item)
 
     def enqueue(
         self,
@@ -249,12 +255,13 @@ class Centre:
         if priority is not None:
             info.priority = priority
         info.queue = queue
-        info.entered_at = info.entered_at or self.now
+        if not info.entered_at:
+            info.entered_at = self.now
         weighed = self._weigh(info, rule)
         worth = info.priority
         if weighed.added:
             worth = (rule.priority if worth is None else worth) + weighed.added
-        if not talk.away:
+        if self.state.callbacks and not talk.away:
             recalls.called_again(self, info)
         if not (whisper or whisper_say):
             whisper, whisper_say = rule.whisper, rule.whisper_say
@@ -271,7 +278,9 @@ class Centre:
                 priority=worth,
                 entered_at=info.entered_at,
                 passed_on_by=passed_on_by,
-                requirement=both(info.requirement, weighed.requirement),
+                requirement=both(info.requirement, weighed.requirement)
+                if weighed.requirement
+                else info.requirement,
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
                 callback=callback,
@@ -282,16 +291,16 @@ class Centre:
     def _note_entry(self, info: Interaction, worth: int | None, weighed: Weighed) -> None:
         """That it waits, with what priority, and which rules had a say in it."""
         self.history.queued(info.id, info.queue, self.now, worth or 0)
-        self._note_weighed(info, weighed)
+        if weighed.held:
+            self._note_weighed(info, weighed)
         if profiles := self.in_force.changed.get(info.queue):
             self.history.note(info.id, self.now, "under profile", profile=profiles)
 
     def _note_weighed(self, info: Interaction, weighed: Weighed) -> None:
-        if weighed.held:
-            more = {"requirement": weighed.requirement} if weighed.requirement else {}
-            more |= {"was": in_words(weighed.was)} if weighed.was else {}
-            rules = ", ".join(weighed.held)
-            self.history.note(info.id, self.now, ENTRY_RULES, rules=rules, add=weighed.added, **more)
+        more = {"requirement": weighed.requirement} if weighed.requirement else {}
+        more |= {"was": in_words(weighed.was)} if weighed.was else {}
+        rules = ", ".join(weighed.held)
+        self.history.note(info.id, self.now, ENTRY_RULES, rules=rules, add=weighed.added, **more)
 
     def _weigh(self, info: Interaction, rule: QueueRule) -> Weighed:
         rules = entry_rules(self.state.rules.entry, rule)
@@ -308,9 +317,10 @@ class Centre:
 
     def card(self, info: Interaction) -> cmd.OfferCard:
         """What an offer of this interaction shows."""
-        rule = self.state.rules.queues.get(info.queue)
-        number = callback_number(self, info)
-        message_s = ceil(voicemail.seconds(self.talks.get(info.id)))
+        rule, talk = self.state.rules.queues.get(info.queue), self.talks.get(info.id)
+        away = talk is not None and talk.away  # else there is no number to call, and no message
+        number = callback_number(self, info) if away else ""
+        message_s = ceil(voicemail.seconds(talk)) if away else 0
         return cmd.OfferCard(
             interaction=info.id,
             queue=(rule.display or rule.name) if rule else "",

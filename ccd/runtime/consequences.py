@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ccd.runtime.centre import Centre
 
 _OFFERABLE = (Phase.WAITING, Phase.OFFERED)
+_HANDLED, _CONNECTED = Outcome.HANDLED, PlacePhase.CONNECTED  # a look into an enum costs 600 instructions
 _WITHDRAWN = {OfferEnd.CUSTOMER_LEFT: Cause.CANCELLED, OfferEnd.NO_ANSWER: Cause.LAPSED}
 
 
@@ -134,7 +135,7 @@ def _stale(centre: "Centre", decision: dec.StaleOffer) -> None:
 def _handled(centre: "Centre", decision: dec.Handled) -> None:
     info = centre.state.interactions.get(decision.interaction)
     if info is not None:
-        info.outcome = Outcome.HANDLED
+        info.outcome = _HANDLED
     centre.history.handled(
         decision.interaction,
         decision.queue,
@@ -148,7 +149,7 @@ def _handled(centre: "Centre", decision: dec.Handled) -> None:
 
 def _left_queue(centre: "Centre", decision: dec.LeftQueue) -> None:
     info = centre.state.interactions.get(decision.interaction)
-    if info is not None and info.outcome is not Outcome.HANDLED:
+    if info is not None and info.outcome is not _HANDLED:
         info.outcome = decision.outcome
     centre.history.left_queue(
         decision.interaction, decision.queue, decision.outcome, decision.waited_s, centre.now
@@ -221,7 +222,7 @@ def _customer_gone(centre: "Centre", event: ev.CustomerGone) -> None:
     if talk is None or info is None:
         return
     place = centre.router.state.places.get(info.id)
-    gave_up = place is not None and place.phase is not PlacePhase.CONNECTED
+    gave_up = place is not None and place.phase is not _CONNECTED
     consults.customer_gone(centre, talk)
     leave(centre, info, talk, event.cause)
     if place is not None and gave_up:
@@ -238,7 +239,8 @@ def _accepted(centre: "Centre", event: ev.AgentAccepted) -> None:
     elif talk.away:
         voicemail.answered(centre, talk)
     else:
-        centre.talks.connect(talk, centre.now, *whisper(centre, talk))
+        parts, language = whisper(centre, talk)
+        centre.talks.connect(talk, centre.now, parts, language)
     centre.push(decisions)
 
 
@@ -249,11 +251,14 @@ def _agent_missed(centre: "Centre", event: ev.AgentMissed) -> None:
 def _bridged(centre: "Centre", event: ev.Bridged) -> None:
     info, talk = centre.state.interactions.get(event.interaction), centre.talks.get(event.interaction)
     if info is not None and talk is not None and talk.agent is not None:
-        for name in dict.fromkeys((info.origin, *info.known_as)):
-            remember(centre.state.spoken, name, talk.agent.agent, centre.now)
+        remember(centre.state.spoken, info.origin, talk.agent.agent, centre.now)
+        for name in info.known_as:
+            if name != info.origin:
+                remember(centre.state.spoken, name, talk.agent.agent, centre.now)
         after_calls.remember(centre, info, talk)
     centre.flows.stop(event.interaction, centre.now)
-    callbacks.over(centre, event.interaction)
+    if info is not None:
+        callbacks.over(centre, info)
     centre.push(centre.router.bridged(event.interaction, centre.now))
     if talk is not None and talk.agent is not None and talk.agent.held:
         centre.push(centre.router.hold(event.interaction, True, centre.now))
@@ -339,19 +344,23 @@ def _closed(centre: "Centre", event: ev.Closed) -> None:
         bots.let_go(centre, info)
     if info.charges:
         charges.closed(centre, info)
-    centre.free_helper(info)
-    own_calls.over(centre, info)
+    if info.helper:
+        centre.free_helper(info)
+    if info.dialled_by:
+        own_calls.over(centre, info)
     if info.after_call is not None:
         survey_links.send(centre, info, event.cause)
     record = centre.history.close(info.id, info.outcome, event.cause, event.ended_at or centre.now)
     if record is None:
         return
     customers.ended(centre, info, record)
-    erasing.closing(centre, info, record)
+    if centre.state.erasing:
+        erasing.closing(centre, info, record)
     if info.id in centre.router.state.lost:
         centre.history.keep_lost(record)
     centre.records.append(record_row(record))
-    links.over(centre, info)
+    if info.continues is not None:
+        links.over(centre, info)
 
 
 def _noted(centre: "Centre", event: ev.Noted) -> None:

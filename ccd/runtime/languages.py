@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 def as_the_flow(centre: "Centre", talk: Talk) -> None:
     """The flow gives its customer away: queue, message or callback go on in its language, also when it said
     nothing so far."""
-    talk.language = centre.flows.language(talk.interaction) or talk.language
+    language = centre.flows.language(talk.interaction)
+    if language and language != talk.language:
+        talk.language = language
 
 
 def of_agent(centre: "Centre", agent: str) -> str:

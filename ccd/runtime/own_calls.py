@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ccd.bridging import thirds
 from ccd.bridging.state import Talk
-from ccd.history.state import INTERNAL, OUT, REFUSED, UNANSWERED
+from ccd.history.state import INTERNAL, OUT, REFUSED, UNANSWERED, Detail
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import DEFAULT_LOAD, Cause, ChannelClass, LegKind
@@ -89,7 +89,8 @@ def _open(centre: "Centre", agent: str, fact: facts.AgentDialled, direction: str
     )
     language = rule.language or state.rules.language
     device = fact.device
-    talk = begin(centre, info, language, dialled_by=agent, direction=direction, agent=agent, device=device)
+    told: dict[str, Detail] = {"agent": agent, "device": device}
+    talk = begin(centre, info, language, told, dialled_by=agent, direction=direction)
     talk.own = True
     return info, talk
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ccd.bridging import recording, texts
 from ccd.bridging.state import Phase, Role, Talk
 from ccd.errors import CcdError
+from ccd.history.state import Detail
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Availability, Cause, PromptPart
@@ -124,9 +125,12 @@ def _arrived(centre: "Centre", fact: facts.LegArrived) -> None:
     language = state.rules.language
     if link is not None:
         language = links.take_over(info, link) or language
-    told = {"diverted_from": fact.diverted_from} if fact.diverted_from else {}
-    talk = begin(centre, info, language, via=fact.via, flow=flow, **told)
-    links.join(centre, info)
+    told: dict[str, Detail] = {"via": fact.via, "flow": flow}
+    if fact.diverted_from:
+        told["diverted_from"] = fact.diverted_from
+    talk = begin(centre, info, language, told)
+    if info.continues is not None:
+        links.join(centre, info)
     if diverted:
         centre.history.note(info.id, centre.now, "diverted", channel=fact.channel, flow=flow)
     if not flow:

@@ -91,7 +91,7 @@ def _open(
         requirement=info.requirement,
         callback=Callback(number, now, queue, recall_of=of),
     )
-    begin(centre, recall, talk.language, recall_of=of)
+    begin(centre, recall, talk.language, {"recall_of": of})
     centre.state.callbacks[callbacks.key_of(number, queue)] = recall.id
     return recall
 

@@ -33,6 +33,8 @@ def comfort_of(centre: "Centre", talk: Talk, rule: QueueRule) -> tuple[tuple[Pro
 
 def whisper(centre: "Centre", talk: Talk) -> tuple[tuple[PromptPart, ...], str]:
     """The parts, and the language of the agent who accepted; the customer's is for the customer."""
+    if not (talk.whisper or talk.whisper_say):
+        return (), ""
     rules = centre.state.rules
     rule = rules.agents.get(talk.agent.agent) if talk.agent is not None else None
     language = (rule.language if rule is not None else "") or rules.language

@@ -1,6 +1,7 @@
 """What the composition itself remembers, and the whole of what a snapshot holds."""
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -15,6 +16,8 @@ from ccd.routing.state import RoutingState
 
 IDENTITY = "customer "
 """Before the name of one who was identified: it is no number, and none of a channel's addresses."""
+MOST_NAMES = 1024
+"""So many answers of `known_names` are kept: it is asked three times a call, each time for the same."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -197,6 +200,7 @@ class Interaction(msgspec.Struct, omit_defaults=True):
         return known_names(self.origin if continues is None else continues.origin, self.identified)
 
 
+@lru_cache(MOST_NAMES)
 def known_names(address: str, identified: str) -> tuple[str, ...]:
     """Every name by which one is known again at `address` who is `identified` (empty: is not)."""
     number = (address,) if _E164.fullmatch(address) else ()

@@ -36,8 +36,10 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
         talk = centre.talks.get(info.id)
         if talk is not None:
             as_the_flow(centre, talk)
-        info.requirement = want.requirement or info.requirement
-        _show(centre, info, want.screen)
+        if want.requirement:
+            info.requirement = want.requirement
+        if want.screen:
+            _show(centre, info, want.screen)
         agents = centre.state.rules.agents
         prefer = next((name for name in want.prefer if name in agents), "") if want.prefer else ""
         if not prefer and want.prefer_last_s:
@@ -57,8 +59,6 @@ def _queue(centre: "Centre", want: do.Queue) -> None:
 
 def _show(centre: "Centre", info: Interaction, screen: dict[str, str]) -> None:
     """Agents are shown this from here on; what is over keeps it in its record."""
-    if not screen:
-        return
     info.screen = screen
     record = centre.history.record(info.id)
     if record is not None:

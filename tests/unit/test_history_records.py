@@ -29,7 +29,9 @@ DAY = 86_400.0
 
 
 def opened(history: History, interaction: str = "i1", now: float = NOON) -> None:
-    history.open(interaction, now, "sip", ChannelClass.VOICE, "+33123456789", "+33800000000", via="carrier")
+    history.open(
+        interaction, now, "sip", ChannelClass.VOICE, "+33123456789", "+33800000000", {"via": "carrier"}
+    )
 
 
 def a_trace(at: float, **more: object) -> Trace:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccd.errors import IllegalMove, Misconfigured
-from ccd.model.rules import QueueRule, Rules
+from ccd.model.nouns import ChannelClass
+from ccd.model.rules import AgentRule, QueueRule, Relax, Rules, Tier
 from ccd.routing import line as line_module
 from ccd.routing.deadlines import COMPACT_FROM, Deadlines, Due, Entry
 from ccd.routing.line import Line
@@ -125,3 +126,20 @@ def test_unknown_strategy_names_the_known_ones() -> None:
         Router(rules)
     for name in STRATEGIES:
         assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "single", "guarded"),
+    [
+        (QueueRule("q"), True, False),
+        (QueueRule("q", relax=(Relax(30.0),)), False, False),
+        (QueueRule("q", tiers=(Tier(("ann",), 30.0),)), False, False),
+        (QueueRule("q", max_active=2), True, True),
+        (QueueRule("q", reserve={ChannelClass.VOICE: 1}), True, True),
+    ],
+)
+def test_a_queue_knows_whether_waiting_and_its_limits_change_anything(
+    rule: QueueRule, single: bool, guarded: bool
+) -> None:
+    queue = Router(Rules(agents={"ann": AgentRule("ann")}, queues={"q": rule}))._matching.index.queues["q"]
+    assert (queue.single, queue.guarded) == (single, guarded)
