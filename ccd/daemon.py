@@ -47,7 +47,7 @@ from ccd.runtime.notify import Notifier
 from ccd.runtime.ports import Alarm, Fault
 from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
-from ccd.runtime.snapshot import Snapshots, SnapshotSpawner
+from ccd.runtime.snapshot import SnapshotBeside, Snapshots
 from ccd.runtime.upkeep import Upkeep
 from ccd.runtime.verbs import verbs
 from ccd.storage.sqlite import SqliteLedger
@@ -107,7 +107,7 @@ class Daemon:
             spec = _adapter(each.adapter)
             self.channels[name] = spec.build(name, each.options, self.clock, SystemChance())
         argv = [*BESIDE, "snapshot", str(self.ledger_path)]
-        spawner = SnapshotSpawner(argv, _report_snapshot, env=child_environment())
+        beside = SnapshotBeside(argv, _report_snapshot, env=child_environment())
         argv = [*BESIDE, "backup", str(self.ledger_path)]
         self.backups = backups.Backups(argv, state_dir / backups.FOLDER, child_environment())
         self.runtime = Runtime(
@@ -122,7 +122,7 @@ class Daemon:
             snapshot_due=self._snapshot_due,
         )
         save = partial(_save_snapshot, self.ledger_path)
-        self.snapshots = Snapshots(self.runtime.dumped, save, spawner, _report_snapshot)
+        self.snapshots = Snapshots(self.runtime.dumped, save, beside, _report_snapshot)
         self.upkeep = self._upkeep(replayed.last_at)
         socket_path = Path(settings.control.socket or self.runtime_dir / "control.sock")
         self.doors = self._doors()

@@ -65,45 +65,45 @@ def make_snapshot(
 class Snapshots:
     """Takes a snapshot when one is due, one at a time."""
 
-    __slots__ = ("_again", "_dumped", "_report", "_save", "_spawner", "_task")
+    __slots__ = ("_again", "_beside", "_dumped", "_report", "_save", "_task")
 
     def __init__(
         self,
         dumped: Callable[[int], Awaitable[Snapshot | None]],
         save: Callable[[Snapshot], None],
-        spawner: "SnapshotSpawner",
+        beside: "SnapshotBeside",
         report: Callable[[int, str], None],
     ) -> None:
         """`dumped`: see `Runtime.dumped`. `save` runs in a thread, with its own connection to the ledger.
 
-        `spawner` makes those that are too large; `report` gets 0 for one that was saved, else 1 and why.
+        `beside` makes those that are too large; `report` gets 0 for one that was saved, else 1 and why.
         """
         self._dumped = dumped
         self._save = save
-        self._spawner = spawner
+        self._beside = beside
         self._report = report
         self._task: asyncio.Task[None] | None = None
         self._again = False
 
     def due(self) -> None:
-        """Take one; while one is under way, another follows it. Does not wait."""
+        """Take one; while one is under way, another follows it: what came meanwhile may be much, and a
+        restart must not take longer for that. Does not wait."""
         if self._task and not self._task.done():
             self._again = True
             return
         self._task = asyncio.get_running_loop().create_task(self._run(), name="snapshot")
 
     async def finished(self) -> None:
-        """Wait for those under way."""
+        """Wait for the one under way, if any, and the one that follows it."""
         if self._task:
             await asyncio.wait({self._task})
-        await self._spawner.finished()
 
     async def stop(self) -> None:
-        """Begin no more; one that is being saved is saved to its end."""
+        """Begin no more and await the end of the process, if one runs: a snapshot that is not saved changes
+        nothing. A thread that saves one does so to its end."""
         if self._task and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
-        await self._spawner.stop()
 
     async def _run(self) -> None:
         self._again = True
@@ -115,7 +115,7 @@ class Snapshots:
         try:
             snapshot = await self._dumped(MOST_HELD)
             if snapshot is None:
-                self._spawner.spawn()
+                await self._beside.make()
                 return
             await asyncio.to_thread(self._save, snapshot)
         except Exception as error:  # whatever it is, calls go on without it, and the next may do
@@ -125,10 +125,10 @@ class Snapshots:
         self._report(0, "")
 
 
-class SnapshotSpawner:
-    """Runs the command that makes a snapshot: one at a time, at low priority, for a bounded time."""
+class SnapshotBeside:
+    """The command that makes a snapshot beside the daemon: at low priority, for a bounded time."""
 
-    __slots__ = ("_again", "_argv", "_env", "_nice", "_report", "_task", "_timeout_s")
+    __slots__ = ("_argv", "_env", "_nice", "_report", "_timeout_s")
 
     def __init__(
         self,
@@ -147,38 +147,9 @@ class SnapshotSpawner:
         self._report = report
         self._timeout_s = timeout_s
         self._nice = nice
-        self._task: asyncio.Task[None] | None = None
-        self._again = False
 
-    def spawn(self) -> bool:
-        """Start one; while one runs, another follows it: where the core has little left a snapshot may take
-        longer than the next is away, and a restart must not take twice as long for that. True if it was
-        started now. Does not wait."""
-        if self._task and not self._task.done():
-            self._again = True
-            return False
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="snapshot")
-        return True
-
-    async def finished(self) -> None:
-        """Wait for the run under way, if any, and the one that follows it."""
-        if self._task:
-            await asyncio.wait({self._task})
-
-    async def stop(self) -> None:
-        """End the run under way and await its exit: a snapshot that is not saved changes nothing."""
-        if self._task and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    async def _run(self) -> None:
-        """One after the other, as long as more are asked for meanwhile."""
-        self._again = True
-        while self._again:
-            self._again = False
-            await self._run_one()
-
-    async def _run_one(self) -> None:
+    async def make(self) -> None:
+        """Run it and await its exit; cancelled: end it, and await that."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._argv,

@@ -1,4 +1,4 @@
-"""The spawner of snapshots with real processes: one at a time, bounded, its exit awaited."""
+"""Snapshots that another process makes: one at a time, bounded, its exit awaited."""
 
 import asyncio
 import os
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ccd.runtime.snapshot import SnapshotSpawner
+from ccd.channels.ledger import Snapshot
+from ccd.runtime.snapshot import SnapshotBeside, Snapshots
 
 
 class Reports:
@@ -23,45 +24,52 @@ def reports() -> Reports:
     return Reports()
 
 
-def spawner(code: str, reports: Reports, *arguments: str, timeout_s: float = 20.0) -> SnapshotSpawner:
-    return SnapshotSpawner([sys.executable, "-c", code, *arguments], reports, timeout_s)
+def beside(code: str, reports: Reports, *arguments: str, timeout_s: float = 20.0) -> SnapshotBeside:
+    return SnapshotBeside([sys.executable, "-c", code, *arguments], reports, timeout_s)
+
+
+async def too_large(_most: int) -> None:
+    return None
+
+
+def never(_snapshot: Snapshot) -> None:
+    raise AssertionError("none is saved by the daemon")
 
 
 async def test_it_runs_at_low_priority_and_reports_the_exit(reports: Reports) -> None:
     wait = "import os, sys, time\nfor _ in range(500):\n  os.nice(0) < 10 and time.sleep(0.02)\n"
-    run = spawner(wait + "sys.stdin.read(); print(os.nice(0), file=sys.stderr); sys.exit(3)", reports)
-    assert run.spawn()
-    await run.finished()
+    await beside(wait + "sys.stdin.read(); print(os.nice(0), file=sys.stderr); sys.exit(3)", reports).make()
     ((code, nice),) = reports.got
     assert code == 3 and int(nice) >= 10
 
 
 async def test_only_one_runs_at_a_time(reports: Reports, tmp_path: Path) -> None:
     mark = tmp_path / "runs"
-    run = spawner("import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(0.2)", reports, str(mark))
-    assert run.spawn()
+    code = "import sys, time; open(sys.argv[1], 'a').write('x'); time.sleep(0.2)"
+    run = Snapshots(too_large, never, beside(code, reports, str(mark)), reports)
+    run.due()
     await asyncio.sleep(0)
-    assert not run.spawn() and not run.spawn()
+    run.due()
+    run.due()
     await run.finished()
     assert mark.read_text() == "xx", "one more, not two, followed the one that ran"
-    assert run.spawn()
+    run.due()
     await run.finished()
     assert mark.read_text() == "xxx"
     assert [code for code, _ in reports.got] == [0, 0, 0]
 
 
 async def test_one_that_takes_too_long_is_ended(reports: Reports) -> None:
-    run = spawner("import time; time.sleep(60)", reports, timeout_s=0.2)
-    run.spawn()
-    await asyncio.wait_for(run.finished(), 10)
+    run = beside("import time; time.sleep(60)", reports, timeout_s=0.2)
+    await asyncio.wait_for(run.make(), 10)
     assert reports.got[0][0] == -9 and "0.2 s" in reports.got[0][1]
 
 
 async def test_stop_ends_the_run_and_awaits_its_exit(reports: Reports, tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
-    run = spawner(code, reports, str(mark))
-    run.spawn()
+    run = Snapshots(too_large, never, beside(code, reports, str(mark)), reports)
+    run.due()
     async with asyncio.timeout(10):
         while not (mark.exists() and mark.read_text()):  # noqa: ASYNC110  another process writes it
             await asyncio.sleep(0.01)
@@ -72,7 +80,5 @@ async def test_stop_ends_the_run_and_awaits_its_exit(reports: Reports, tmp_path:
 
 
 async def test_a_command_that_is_missing_is_reported(reports: Reports) -> None:
-    run = SnapshotSpawner(["/nowhere/ccd", "snapshot"], reports)
-    run.spawn()
-    await run.finished()
+    await SnapshotBeside(["/nowhere/ccd", "snapshot"], reports).make()
     assert reports.got[0][0] == 127 and "/nowhere/ccd" in reports.got[0][1]

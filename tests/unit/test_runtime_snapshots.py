@@ -15,7 +15,7 @@ from ccd.runtime import snapshot as snapshot_module
 from ccd.runtime.loop import Runtime
 from ccd.runtime.packing import pack
 from ccd.runtime.replay import replay
-from ccd.runtime.snapshot import Snapshots, SnapshotSpawner
+from ccd.runtime.snapshot import SnapshotBeside, Snapshots
 from tests.unit.test_runtime_writer import FAST, GateLedger, HandClock, LogTurns
 
 
@@ -159,8 +159,8 @@ class Taking:
         self.said: list[tuple[int, str]] = []
         self.asked = 0
         self.mark = tmp_path / "process"
-        spawner = SnapshotSpawner(["/usr/bin/touch", str(self.mark)], self.report)
-        self.snapshots = Snapshots(self.dumped, self.save, spawner, self.report)
+        beside = SnapshotBeside(["/usr/bin/touch", str(self.mark)], self.report)
+        self.snapshots = Snapshots(self.dumped, self.save, beside, self.report)
 
     async def dumped(self, most: int) -> Snapshot | None:
         self.asked += 1
