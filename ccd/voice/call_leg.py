@@ -26,6 +26,14 @@ from ccd.voice.session import Session
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
+# a member taken out of its enum costs 600 instructions
+_GONE, _UP, _ANSWERED = (
+    LegState.GONE,
+    LegState.UP,
+    LegState.ANSWERED,
+)
+_OVER = LegMove.OVER
+
 _SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9]{1,2}|[A-D*#])\s*$", re.IGNORECASE | re.MULTILINE)
 _KEYS = {str(event): key for event, key in enumerate("0123456789*#ABCD")}
 """Some say a key by its event number (RFC 4733 §3.2): 10 is the star."""
@@ -133,7 +141,7 @@ class CallLeg:
 
     def _on_reinvite(self, tx: ServerTransaction, request: Request) -> None:
         stack, session = self.channel.stack, self.session
-        if session is None or self.state not in {LegState.UP, LegState.ANSWERED} or self.inviting():
+        if session is None or self.state not in {_UP, _ANSWERED} or self.inviting():
             stack.reply(tx, 491)
             return
         if self.answering is not None:
@@ -209,7 +217,7 @@ class CallLeg:
         """Transfer (RFC 3515), blind or attended (`referring`)."""
         stack = self.channel.stack
         asked = referring.read(self.channel, self.id, request)
-        if self.state is LegState.GONE:
+        if self.state is _GONE:
             stack.reply(tx, 481)
         elif asked is None:
             stack.reply(tx, 400, reason="Refer-To Missing Or Unclear")
@@ -276,7 +284,7 @@ class CallLeg:
 
     def release(self, cause: Cause) -> None:
         """End the leg from our side; idempotent."""
-        if self.state is LegState.GONE:
+        if self.state is _GONE:
             return
         if self.referred is not None:
             self.report_transfer(200, "OK")
@@ -289,9 +297,9 @@ class CallLeg:
 
     def over(self, cause: Cause, *, remote: bool, sip_status: int = 0, q850: int = 0, note: str = "") -> None:
         """The leg is gone: close its media, tell the core, once."""
-        if self.state is LegState.GONE:
+        if self.state is _GONE:
             return
-        self.move(LegMove.OVER)
+        self.move(_OVER)
         if self.liveness is not None:
             self.liveness.forget()
             self.liveness = None
