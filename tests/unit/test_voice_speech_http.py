@@ -33,8 +33,12 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket, threading.Event], Non
 
         def run() -> None:
             plug, _ = door.accept()
+            plug.settimeout(10)
             with plug, suppress(OSError):  # the client has gone, as it should
                 does(plug, over)
+                plug.shutdown(socket.SHUT_WR)
+                while plug.recv(65536):  # what is left unread would make the kernel reset what was answered
+                    pass
 
         threads.append(threading.Thread(target=run))
         threads[-1].start()
