@@ -22,8 +22,8 @@ QUICK_TESTS = tests/architecture tests/unit tests/scenario tests/contract
 TESTS ?= tests/loopback tests/interop
 PYTEST_FLAGS ?=
 WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
-# the tests on the wire mostly wait: three for two cores; those that measure time (`alone`) come after them
-WIRE_WORKERS ?= $(shell echo $$(($(WORKERS) + $(WORKERS) / 2)))
+# the tests on the wire mostly wait: two for each core; those that measure time (`alone`) come after them
+WIRE_WORKERS ?= $(shell echo $$(($(WORKERS) * 2)))
 
 .PHONY: help venv demo test check format lint types quicktests bench bench-quick soak install uninstall clean distclean
 
