@@ -36,6 +36,7 @@ from ccd.model.nouns import LegKind
 from ccd.model.settings import Settings, rtp_host
 from ccd.outside.bots import BotChannel
 from ccd.outside.channel import OutsideChannel
+from ccd.pieces import PIECE_S, Rests
 from ccd.runtime import alarms, backups, garbage
 from ccd.runtime.centre import Centre
 from ccd.runtime.doors import Doors
@@ -385,7 +386,7 @@ def _report_lost(lost: list[str]) -> None:
 def _save_snapshot(ledger: Path, snapshot: Snapshot) -> None:
     """Beside the ledger's thread, which commits meanwhile: to compress it takes longer than a commit."""
     with closing(SqliteLedger(ledger, beside=True)) as beside:
-        beside.save_snapshot(snapshot)
+        beside.save_snapshot(snapshot, Rests(PIECE_S))
 
 
 def _report_snapshot(code: int, words: str) -> None:

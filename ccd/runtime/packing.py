@@ -27,6 +27,7 @@ Packing = Generator[int, None, bytes]
 _encode = msgspec.msgpack.Encoder().encode
 _SEQUENCES = (list, set, frozenset, tuple)
 _CONTAINERS = (dict, *_SEQUENCES)
+_GROWING = (dict, list, set)
 _MAP, _ARRAY = (0x80, 0xDE), (0x90, 0xDC)
 
 
@@ -64,7 +65,7 @@ def _packed(
     left: Iterator[tuple[Any, Any]] = iter(items)
     while piece := dict(islice(left, ITEMS)):
         copied = 0  # bytes of what is large in it: counted already
-        for key, value in piece.items():
+        for key, value in piece.items() if among_few or _may_be_long(piece) else ():
             if _is_large(value) if among_few else _is_long(value):
                 thinning = _thin(value)
                 try:
@@ -112,13 +113,19 @@ def _is_long(value: Any) -> bool:
     return False
 
 
+def _may_be_long(piece: dict[Any, Any]) -> bool:
+    """Whether any may: by their types, of which there are few."""
+    kinds: set[Any] = set(map(type, piece.values()))
+    return any(kind in _CONTAINERS or _long_fields(kind) for kind in kinds)
+
+
 @cache
 def _long_fields(kind: type) -> tuple[str, ...]:
-    """Those of `_open_fields` that hold containers themselves."""
+    """Those of `_open_fields` that hold containers themselves; but tuples, which nothing is added to."""
     if not issubclass(kind, msgspec.Struct):
         return ()
     types_of = {each.name: each.type for each in msgspec.structs.fields(kind)}
-    return tuple(name for name in _open_fields(kind) if typing.get_origin(types_of[name]) in _CONTAINERS)
+    return tuple(name for name in _open_fields(kind) if typing.get_origin(types_of[name]) in _GROWING)
 
 
 @cache

@@ -8,7 +8,7 @@ a process that only makes snapshots or reads opens the ledger `beside` the daemo
 import hashlib
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -28,6 +28,8 @@ log = structlog.get_logger("ccd")
 _READ_ROWS = 64
 _PACK_FROM = 16_384
 """Snapshots from this size (bytes) are compressed."""
+_SLICE = 65_536
+"""Of a state, summed up and compressed within a millisecond."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[tuple[float, bytes]]).decode
@@ -53,6 +55,18 @@ _FORGET_RECORDS = (
 )
 _FIRST_BATCH = "SELECT max(first) FROM facts WHERE first <= ?"
 _NEXT_BATCHES = "SELECT first, entries FROM facts WHERE first >= ? AND first <= ? ORDER BY first LIMIT ?"
+
+
+def _summed_up(state: bytes, packed: bool, rest: Callable[[], None]) -> tuple[bytes, bytes]:
+    """Check sum of a state, and what is stored of it."""
+    digest, packer, parts = hashlib.sha256(), zlib.compressobj(1), list[bytes]()
+    for begin in range(0, len(state), _SLICE):
+        piece = memoryview(state)[begin : begin + _SLICE]
+        digest.update(piece)
+        if packed:
+            parts.append(packer.compress(piece))
+        rest()
+    return digest.digest(), b"".join((*parts, packer.flush())) if packed else state
 
 
 class SqliteLedger:
@@ -159,17 +173,13 @@ class SqliteLedger:
                 f" ({error}) — restore the ledger from a backup, or move it away to begin anew",
             ) from error
 
-    def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep this one and its predecessor."""
-        db, state = self._open(), snapshot.state
-        packed = len(state) >= _PACK_FROM
-        row = (
-            snapshot.seq,
-            snapshot.at,
-            hashlib.sha256(state).digest(),
-            int(packed),
-            zlib.compress(state, 1) if packed else state,
-        )
+    def save_snapshot(self, snapshot: Snapshot, rest: Callable[[], None] = lambda: None) -> None:
+        """Keep this one and its predecessor. `rest` is called after each millisecond or less, before the
+        ledger is locked: to sum up and compress some megabytes takes long."""
+        db = self._open()
+        packed = len(snapshot.state) >= _PACK_FROM
+        digest, state = _summed_up(snapshot.state, packed, rest)
+        row = (snapshot.seq, snapshot.at, digest, int(packed), state)
         with translated(self._path), db:
             db.execute("BEGIN IMMEDIATE")
             db.execute(

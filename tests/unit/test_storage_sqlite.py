@@ -1,9 +1,11 @@
 """What is particular to the SQLite ledger: locks, faults, migrations, damage."""
 
+import random
 import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -292,3 +294,18 @@ def test_a_damaged_commit_is_said_in_words(path: Path, rubbish: bytes) -> None:
         list(ledger.read(0))
     ledger.close()
     assert caught.value.code == "ledger.damaged" and str(path) in caught.value.message
+
+
+def test_a_large_snapshot_lets_others_in_before_it_takes_the_lock(path: Path) -> None:
+    state = random.Random(3).randbytes(400_000) + bytes(400_000)
+    rests = []
+    with closing(SqliteLedger(path)) as ledger, closing(sqlite3.connect(path, timeout=0)) as other:
+
+        def rest() -> None:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("ROLLBACK")
+            rests.append(len(rests))
+
+        ledger.save_snapshot(Snapshot(0, 1.0, state), rest)
+        assert len(rests) > 10
+        assert ledger.load_snapshot() == Snapshot(0, 1.0, state)
