@@ -23,7 +23,7 @@ from ccd.runtime.process import end, give_way
 from ccd.runtime.replay import replay
 
 MOST_HELD: Final = 8_000_000
-"""Bytes of state that are packed while facts wait, for some 50 to 100 ms at most."""
+"""Bytes of state that are packed while facts wait, about 0.1 s; more where calls keep the loop busy."""
 
 
 class SnapshotMade(msgspec.Struct, frozen=True):
