@@ -278,6 +278,11 @@ async def test_a_full_disk_refuses_new_calls_and_heals(make_site: Make) -> None:
     site: Site = await make_site(agents=1)
     async with phone(site) as agent, caller(site) as outside:
         call, taken = await talk(site, outside, agent)
+
+        async def stored() -> bool:
+            return bool((await site.ask("status"))["daemon"]["waiting_facts"] == 0)
+
+        await site.until("all that came so far is kept", stored)
         limit = resource.RLIMIT_FSIZE
         former = resource.prlimit(site.pid, limit)
         resource.prlimit(site.pid, limit, (1, former[1]))
