@@ -258,9 +258,7 @@ class Centre:
         if not info.entered_at:
             info.entered_at = self.now
         weighed = self._weigh(info, rule)
-        worth = info.priority
-        if weighed.added:
-            worth = (rule.priority if worth is None else worth) + weighed.added
+        worth, requirement = _asks_for(info, rule, weighed)
         if self.state.callbacks and not talk.away:
             recalls.called_again(self, info)
         if not (whisper or whisper_say):
@@ -278,9 +276,7 @@ class Centre:
                 priority=worth,
                 entered_at=info.entered_at,
                 passed_on_by=passed_on_by,
-                requirement=both(info.requirement, weighed.requirement)
-                if weighed.requirement
-                else info.requirement,
+                requirement=requirement,
                 prefer=prefer,
                 prefer_wait_s=prefer_wait_s,
                 callback=callback,
@@ -354,3 +350,13 @@ class Centre:
         if info.helper:
             helper, info.helper = info.helper, ""
             self.push(self.router.vacate(helper, info.id, self.now))
+
+
+def _asks_for(info: Interaction, rule: QueueRule, weighed: Weighed) -> tuple[int | None, str]:
+    """Priority (None: its queue's) and requirement of what enters a queue, with what entry rules add."""
+    worth, requirement = info.priority, info.requirement
+    if weighed.added:
+        worth = (rule.priority if worth is None else worth) + weighed.added
+    if weighed.requirement:
+        requirement = both(requirement, weighed.requirement)
+    return worth, requirement

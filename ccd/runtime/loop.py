@@ -144,7 +144,7 @@ class Runtime:
         """The state after some fact of about now, which is stored when this returns.
 
         It is packed in pieces, with all else on the loop going on in between but the turns: facts wait as
-        long as it takes (20 ms for some megabytes). None: it is larger than `most` bytes.
+        long as it takes. None: it is larger than `most` bytes.
         """
         seq, at = self._writer.hold()
         try:

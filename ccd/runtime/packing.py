@@ -77,7 +77,9 @@ def _packed(
         packed = _encode(build(piece))
         parts.append(packed[len(_head(len(piece), few, many)) :])
         yield max(0, len(packed) - copied)
-    return msgspec.Raw(b"".join(parts))
+    whole = msgspec.Raw(b"".join(parts))
+    yield 0  # to put some megabytes together takes milliseconds, and so does what is done with them next
+    return whole
 
 
 def _values(piece: dict[Any, Any]) -> list[Any]:

@@ -34,10 +34,7 @@ from ccd.sip.transaction import (
 )
 
 # a member taken out of its enum costs 600 instructions
-_RESEND_DUE, _LIMIT_DUE = (
-    Input.RESEND_DUE,
-    Input.LIMIT_DUE,
-)
+_RESEND_DUE, _LIMIT_DUE = Input.RESEND_DUE, Input.LIMIT_DUE
 _CALLING = State.CALLING
 
 RING_AGAIN_S = 60.0

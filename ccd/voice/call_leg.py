@@ -27,11 +27,7 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 # a member taken out of its enum costs 600 instructions
-_GONE, _UP, _ANSWERED = (
-    LegState.GONE,
-    LegState.UP,
-    LegState.ANSWERED,
-)
+_GONE, _UP, _ANSWERED = LegState.GONE, LegState.UP, LegState.ANSWERED
 _OVER = LegMove.OVER
 
 _SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9]{1,2}|[A-D*#])\s*$", re.IGNORECASE | re.MULTILINE)

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 # a member taken out of its enum costs 600 instructions
-_ARRIVED, _ANSWERED = (
-    LegState.ARRIVED,
-    LegState.ANSWERED,
-)
+_ARRIVED, _ANSWERED = LegState.ARRIVED, LegState.ANSWERED
 _ANSWER, _ACKED = LegMove.ANSWER, LegMove.ACKED
 
 

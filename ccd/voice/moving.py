@@ -30,6 +30,7 @@ from ccd.sip.address import Address
 from ccd.sip.uri import SipUri
 from ccd.voice.advertising import KEPT_S
 from ccd.voice.leg_states import LegState
+from ccd.voice.liveness import BUSY_S
 from ccd.voice.transport import where
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ PACE_S: Final = 0.1
 """So many calls each time: 500 are told within ten seconds."""
 LOOKS: Final = 18
 """So many, `KEPT_S` apart: three minutes, longer than a telephone rings."""
-BUSY_S: Final = 2.0
 MOST_TRIES: Final = 5
 
 

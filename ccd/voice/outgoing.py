@@ -37,11 +37,7 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 # a member taken out of its enum costs 600 instructions
-_GONE, _DIALLING, _UP = (
-    LegState.GONE,
-    LegState.DIALLING,
-    LegState.UP,
-)
+_GONE, _DIALLING, _UP = LegState.GONE, LegState.DIALLING, LegState.UP
 _RING, _ACCEPTED = LegMove.RING, LegMove.ACCEPTED
 
 _RANK = {Cause.REJECTED: 4, Cause.BUSY: 3, Cause.NO_ANSWER: 2}

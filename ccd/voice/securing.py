@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 # a member taken out of its enum costs 600 instructions
-_PLAIN, _PREFERRED, _IF_ALONE, _REQUIRED = (
-    Wanted.PLAIN,
-    Wanted.PREFERRED,
-    Wanted.IF_ALONE,
-    Wanted.REQUIRED,
-)
+_PLAIN, _PREFERRED, _IF_ALONE, _REQUIRED = Wanted.PLAIN, Wanted.PREFERRED, Wanted.IF_ALONE, Wanted.REQUIRED
 
 
 def likely(settings: Settings) -> bool:

@@ -178,6 +178,12 @@ class Taking:
     async def finished(self) -> None:
         await asyncio.wait_for(self.snapshots.finished(), 10)
 
+    async def one_under_way(self) -> None:
+        """Until `gate` is set."""
+        self.gate.clear()
+        self.snapshots.due()
+        await rounds(2)
+
 
 async def test_it_is_saved_and_told(tmp_path: Path) -> None:
     taking = Taking(tmp_path)
@@ -189,9 +195,7 @@ async def test_it_is_saved_and_told(tmp_path: Path) -> None:
 
 async def test_one_is_under_way_at_a_time_and_another_follows(tmp_path: Path) -> None:
     taking = Taking(tmp_path)
-    taking.gate.clear()
-    taking.snapshots.due()
-    await rounds(2)
+    await taking.one_under_way()
     taking.snapshots.due()
     taking.snapshots.due()
     await rounds(2)
@@ -232,9 +236,7 @@ async def test_one_that_fails_is_told_and_the_next_may_do(
 
 async def test_stop_begins_no_more(tmp_path: Path) -> None:
     taking = Taking(tmp_path)
-    taking.gate.clear()
-    taking.snapshots.due()
-    await rounds(2)
+    await taking.one_under_way()
     taking.snapshots.due()
     await asyncio.wait_for(taking.snapshots.stop(), 10)
     taking.gate.set()
