@@ -181,7 +181,10 @@ class ControlServer:
         return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(self._verbs))}"
 
     def _write(self, client: _Client, answer: Answer) -> None:
-        client.writer.write(msgspec.json.encode(answer) + b"\n")
+        if (
+            not client.writer.transport.is_closing()
+        ):  # hung up before its answer: uvloop raises for such a write
+            client.writer.write(msgspec.json.encode(answer) + b"\n")
 
     async def _flush(self, client: _Client) -> None:
         async with asyncio.timeout(DRAIN_S):

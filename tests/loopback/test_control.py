@@ -34,6 +34,8 @@ class Asked:
         self.frames = 0
         self.begun = 0
         self.cancelled = 0
+        self.waiting = 0
+        self.patience = asyncio.Event()
 
     def verbs(self) -> dict[str, Verb]:
         return {
@@ -45,6 +47,7 @@ class Asked:
             "break": lambda args, by: 1 / 0,
             "odd": lambda args, by: object(),
             "slow": self.slow,
+            "patient": self.patient,
         }
 
     def top(self, args: dict[str, Any], by: str) -> Any:
@@ -64,6 +67,11 @@ class Asked:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
+
+    async def patient(self, args: dict[str, Any], by: str) -> Any:
+        self.waiting += 1
+        await self.patience.wait()
+        self.waiting -= 1
 
 
 @pytest.fixture
@@ -453,6 +461,33 @@ def test_the_same_on_uvloop(tmp_path: Path, asked: Asked, monkeypatch: pytest.Mo
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())
     assert os.listdir(tmp_path) == []
+
+
+def test_who_hangs_up_before_the_answer_is_no_fault(tmp_path: Path, asked: Asked) -> None:
+    """On uvloop, which raises for a write to what is closed."""
+    faults: list[dict[str, Any]] = []
+
+    async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        running = ControlServer(tmp_path / "control.sock", ControlSettings(), asked.verbs())
+        await running.start()
+        other = await Wire.open(running)
+        with socket.socket(socket.AF_UNIX) as leaving:
+            leaving.connect(str(running.path))
+            leaving.send(b'{"verb":"who"}\n{"verb":"patient"}\n{"verb":"who"}\n')
+            await until(lambda: asked.waiting == 1)
+        # the first answer was never read: that makes the end a reset, and our side is closed at once
+        for _ in range(3):
+            assert (await other.ask("who"))["ok"]
+        asked.patience.set()
+        await until(lambda: asked.waiting == 0)
+        assert (await other.ask("who"))["ok"]
+        await other.close()
+        await running.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work())
+    assert faults == []
 
 
 # -- the client ----------------------------------------------------------------------------------------------
