@@ -75,8 +75,9 @@ async def test_cancel_before_our_answer(make_site: Make) -> None:
     """INVITE and CANCEL in one breath: 200 for the CANCEL, 487 for the INVITE, one record."""
     site: Site = await make_site(agents=1)
     async with phone(site) as agent, caller(site) as outside:
-        call = await outside.call(DIRECT)
-        call.cancel()
+        with site.standing_still():  # else it may answer before we come to cancel
+            call = await outside.call(DIRECT)
+            call.cancel()
         finals = {}
         async with asyncio.timeout(20):
             while len(finals) < 2:
