@@ -194,9 +194,9 @@ class Ua(asyncio.DatagramProtocol):
             self.fresh.put_nowait(message)
 
     def _is_copy(self, message: Message) -> bool:
-        """Of a request that came before; an ACK has the branch of its INVITE or one of its own."""
+        """Of a request that came before. An ACK is never one: it comes again when a response did."""
         branch = re.search(r"branch=([^;,\s]+)", message.get("Via"))
-        if not message.method or branch is None:
+        if message.method in {"", "ACK"} or branch is None:
             return False
         key = branch[1], message.method
         if key in self._requests:
