@@ -11,10 +11,10 @@ millisecond, and is left to the encoder as it is.
 
 import types
 import typing
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterable
 from copy import copy
 from functools import cache
-from itertools import chain, islice
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -118,18 +118,17 @@ def _encoder_around(mark: bytes, holes: list[_Hole]) -> Callable[[Any], bytes]:
 def _packed(value: Any) -> Packing:
     """A dict, list, set or tuple, some items at a time: its head, by the MessagePack specification, and then
     what is in it. In a map that is each key with its value after it, so both kinds are encoded as lists."""
-    count, step = len(value), 2 if isinstance(value, dict) else 1
-    among_few = count <= ITEMS
-    parts = [_head(count, *(_MAP if step == 2 else _ARRAY))]
-    left = chain.from_iterable(value.items()) if step == 2 else iter(value)
+    is_map, among_few = isinstance(value, dict), len(value) <= ITEMS
+    parts = [_head(len(value), *(_MAP if is_map else _ARRAY))]
+    keys, left = iter(value), iter(value.values() if is_map else value)
     at_once = ITEMS if among_few else FEW
-    while piece := list(islice(left, step * at_once)):
+    while items := list(islice(left, at_once)):
         has_holes = False
-        if among_few or _is_any_long(piece[step - 1 :: step]):
-            for place in range(step - 1, len(piece), step):
-                each = piece[place]
+        if among_few or _is_any_long(items):
+            for place, each in enumerate(items):
                 if _is_large(each) if among_few else _is_long(each):
-                    piece[place], has_holes = (yield from _thin(each)), True
+                    items[place], has_holes = (yield from _thin(each)), True
+        piece = _with_keys(islice(keys, len(items)), items) if is_map else items
         if has_holes:
             texts, size = _around(piece)
         else:
@@ -137,9 +136,16 @@ def _packed(value: Any) -> Packing:
             texts, size = [packed], len(packed)
         texts[0] = texts[0][len(_head(len(piece), *_ARRAY)) :]
         parts += texts
-        at_once = min(ITEMS, max(FEW, len(piece) // step * PIECE // size))
+        at_once = min(ITEMS, max(FEW, len(items) * PIECE // size))
         yield size
     return parts
+
+
+def _with_keys(keys: Iterable[Any], values: list[Any]) -> list[Any]:
+    """Key, value, key, value… by slices: a tuple for each pair took a tenth of all packing."""
+    pairs: list[Any] = [None] * (2 * len(values))
+    pairs[::2], pairs[1::2] = keys, values
+    return pairs
 
 
 def _head(count: int, few: int, many: int) -> bytes:
