@@ -174,8 +174,8 @@ class SqliteLedger:
             ) from error
 
     def save_snapshot(self, snapshot: Snapshot, rest: Callable[[], None] = lambda: None) -> None:
-        """Keep this one and its predecessor. `rest` is called after each millisecond or less, before the
-        ledger is locked: to sum up and compress some megabytes takes long."""
+        """Keep this one and its predecessor. `rest` is called after each millisecond or less: to sum up and
+        compress some megabytes takes long."""
         db = self._open()
         packed = len(snapshot.state) >= _PACK_FROM
         digest, state = _summed_up(snapshot.state, packed, rest)
