@@ -20,10 +20,8 @@ class GoodLines(dict[str, tuple[str, str]]):
         found = _KNOWN.get(raw)
         if found is None:
             return _read_unknown(line)
-        if "\r" in value or "\n" in value:
-            raise SipParseError(LONE_BREAK)
         name, check = found
-        value = value.strip(" \t")
+        value = header_value(value)
         if check is not None:
             check(value)
         header = (name, value)
@@ -32,6 +30,13 @@ class GoodLines(dict[str, tuple[str, str]]):
                 self.clear()
             self[line] = header
         return header
+
+
+def header_value(text: str) -> str:
+    """What stands behind the colon, without the blanks around it; SipParseError for a lone CR or LF."""
+    if "\r" in text or "\n" in text:
+        raise SipParseError(LONE_BREAK)
+    return text.strip(" \t")
 
 
 def _read_unknown(line: str) -> tuple[str, str]:

@@ -74,7 +74,8 @@ def read_least(message: Message, default: int = SHORTEST_S) -> int:
 
 def supports(message: Message) -> bool:
     """Whether the sender knows session timers."""
-    return names_option(message.get_all("Supported")) or names_option(message.get_all("Require"))
+    tags = message.get_all("Supported") + message.get_all("Require")
+    return bool(tags) and names_option(tags)
 
 
 def names_option(tags: Iterable[str]) -> bool:
