@@ -127,6 +127,8 @@ class Runner:
         if tx.sent:
             self.counters["retransmissions_sent"] += 1
             self.out.append((tx.flow, tx.sent))
+            if tx.limit is None and tx.repeat is not None and isinstance(tx, ClientTransaction):
+                tx.limit = self.timers.set(tx.repeat.at, 63 * self._t1, tx, _LIMIT_DUE)
         elif tx.moves is INVITE_SERVER and isinstance(tx, ServerTransaction):
             self._trying(tx)
 
@@ -279,7 +281,8 @@ class Runner:
         tx.sent = tx.request.to_bytes()
         self.out.append((tx.flow, tx.sent))
         self._repeat(tx)
-        tx.limit = self.timers.set(now, 64 * self._t1, tx, _LIMIT_DUE)
+        if tx.repeat is None:  # else it is set with the first repeat, before which most are answered
+            tx.limit = self.timers.set(now, 64 * self._t1, tx, _LIMIT_DUE)
 
     def _release_cancel(self, tx: ClientTransaction) -> None:
         if tx.cancel_headers is None:
