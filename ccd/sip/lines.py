@@ -25,11 +25,19 @@ class GoodLines(dict[str, tuple[str, str]]):
         if check is not None:
             check(value)
         header = (name, value)
-        if name != "Via" and len(line) <= _LONGEST_GOOD_LINE:
+        if name != "Via":
+            self._keep(line, header)
+        return header
+
+    def expect(self, name: str, value: str) -> None:
+        """A header that we send in a request and that each answer gives back to the letter."""
+        self._keep(f"{name}: {value}", (name, value))
+
+    def _keep(self, line: str, header: tuple[str, str]) -> None:
+        if len(line) <= _LONGEST_GOOD_LINE:
             if len(self) >= MOST_GOOD_LINES:
                 self.clear()
             self[line] = header
-        return header
 
 
 def header_value(text: str) -> str:

@@ -246,7 +246,8 @@ class Runner:
         self.counters["timeouts"] += 1
 
     def _end(self, tx: ClientTransaction | ServerTransaction) -> None:
-        self._stop(tx)
+        if tx.repeat is not None or (tx.limit is not None and tx.limit.target is not None):
+            self._stop(tx)  # else it ends because its limit came
         if isinstance(tx, ClientTransaction):
             self._clients.pop(tx.key, None)
             tx.acks.clear()
