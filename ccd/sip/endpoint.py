@@ -296,7 +296,8 @@ class Endpoint(Runner):
     ) -> ServerTransaction:
         tx = ServerTransaction(request, answer_flow, flow, key, to_tag or self._chance.token(10))
         self._servers[key] = tx
-        self._join_flow(tx)
+        if answer_flow.reliable:  # over UDP a failing flow concerns requests of ours only (`flow_failed`)
+            self._join_flow(tx)
         if self._size > LARGE:
             tx.size = self._size
             self._large_bytes += self._size

@@ -83,6 +83,7 @@ class Runner:
         self._by_dialog: dict[Key, ServerTransaction] = {}  # with the latest 2xx to INVITE of ours
         self._by_merge: dict[Key, ServerTransaction] = {}
         self._by_flow: dict[Flow, set[Transaction]] = {}
+        """What may fail with its flow: all over a connection, requests of ours over UDP."""
         self.timers: Delays[Transaction, Input] = Delays()
         self._message: Any = None  # what the move is about; each action knows its type
         self._flow: Flow | None = None
@@ -250,9 +251,12 @@ class Runner:
             self._stop(tx)  # else it ends because its limit came
         if isinstance(tx, ClientTransaction):
             self._clients.pop(tx.key, None)
+            self._leave_flow(tx)
             tx.acks.clear()
         else:
             self._servers.pop(tx.key, None)
+            if tx.flow.reliable:
+                self._leave_flow(tx)
             self._large_bytes -= tx.size
             if tx.ack_key is not None:
                 self._by_ack.pop(tx.ack_key, None)
@@ -260,13 +264,15 @@ class Runner:
                     del self._by_dialog[tx.ack_key[:2]]
             if tx.merge_key is not None:
                 self._by_merge.pop(tx.merge_key, None)
+        tx.owner = None
+        tx.sent = b""
+
+    def _leave_flow(self, tx: Transaction) -> None:
         peers = self._by_flow.get(tx.flow)
         if peers is not None:
             peers.discard(tx)
             if not peers:
                 del self._by_flow[tx.flow]
-        tx.owner = None
-        tx.sent = b""
 
     def _join_flow(self, tx: Transaction) -> None:
         peers = self._by_flow.get(tx.flow)
