@@ -2,12 +2,13 @@
 
 from math import inf
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ccd.ids import SeededChance
-from ccd.sip.address import Address
+from ccd.sip.address import Address, read_address
 from ccd.sip.check import CHECKS
 from ccd.sip.description import _read_session, parse_sdp
 from ccd.sip.dialog import without_tag
@@ -27,6 +28,15 @@ _tails = st.lists(
 ).map("".join)
 
 
+@pytest.mark.parametrize(
+    "value", ["<sip:a@h>;tag=", "<sip:a@h>;tag=a b", "<a<sip:a@h>;tag=1", "<sip:a>b@h>;tag=1"]
+)
+def test_an_address_that_is_none_is_refused_in_the_usual_shape_too(value: str) -> None:
+    for read in (Address.parse, read_address):
+        with pytest.raises(SipParseError):
+            read(value)
+
+
 @given(_displays, _uris, _tails)
 def test_tags_and_addresses(display: str, uri: str, tail: str) -> None:
     value = f"{display}<{uri}>{tail}"
@@ -36,6 +46,7 @@ def test_tags_and_addresses(display: str, uri: str, tail: str) -> None:
         return
     message = Response.create(200, None, [("From", value), ("To", value)])
     assert (message.from_tag, message.to_tag) == (expected.tag, expected.tag)
+    assert msgspec.structs.asdict(read_address(value)) == msgspec.structs.asdict(expected)
     shown = Address.parse(without_tag(value))
     assert (shown.display, shown.uri, shown.params) == (expected.display, expected.uri, {})
 
