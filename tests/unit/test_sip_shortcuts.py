@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ccd.ids import SeededChance
 from ccd.sip.address import Address, read_address
-from ccd.sip.check import CHECKS
+from ccd.sip.check import CHECKS, _is_bracketed
 from ccd.sip.description import _read_session, parse_sdp
 from ccd.sip.dialog import without_tag
 from ccd.sip.endpoint import AckArrived, Endpoint, Flow, RequestArrived, ResponseArrived
@@ -100,6 +100,12 @@ def test_the_top_via(sent_by: str, tail: str, protocol: str) -> None:
 )
 @example("", "sip:a@[1:2]", ";tag=abc")
 @example("", "sip:%ff@b", ";tag=abc")
+@example("", "sip:+3312@x.test", ";tag=abc")
+@example("", "sip:+@x.test", ";tag=abc")
+@example("", "sip:+12é@x.test", ";tag=abc")
+@example("", "sip:bob@", ";tag=abc")
+@example("", "sip:bob@x.test@y", ";tag=abc")
+@example("", "sip:bob@[1:2]", ";tag=abc")
 def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: str, tail: str) -> None:
     value = f"{display}<{uri}>{tail}"
     try:
@@ -109,6 +115,13 @@ def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: s
             CHECKS["From"](value)
     else:
         CHECKS["From"](value)
+
+
+def test_the_numbers_of_many_callers_are_no_reason_to_read_their_place_again() -> None:
+    CHECKS["From"]("<sip:+3310@many.test>;tag=a0")
+    read = _is_bracketed.cache_info().misses
+    CHECKS["From"]("<sip:+3311@many.test>;tag=a1")
+    assert _is_bracketed.cache_info().misses == read
 
 
 _session_lines = st.lists(
