@@ -82,8 +82,7 @@ class Runner:
         self._by_ack: dict[Key, ServerTransaction] = {}
         self._by_dialog: dict[Key, ServerTransaction] = {}  # with the latest 2xx to INVITE of ours
         self._by_merge: dict[Key, ServerTransaction] = {}
-        self._by_flow: dict[Flow, set[Transaction]] = {}
-        """What may fail with its flow: all over a connection, requests of ours over UDP."""
+        self._by_flow: dict[Flow, set[Transaction]] = {}  # over a connection all, over UDP requests of ours
         self.timers: Delays[Transaction, Input] = Delays()
         self._message: Any = None  # what the move is about; each action knows its type
         self._flow: Flow | None = None
