@@ -23,7 +23,6 @@ import uvloop
 
 from ccd import __version__
 from ccd.beside import COMMAND as BESIDE
-from ccd.channels.ledger import Snapshot
 from ccd.channels.port import Channel, Drains, KeepsBindings, Reloads, ResumesLegs
 from ccd.clock import SteadyClock, SystemClock
 from ccd.config.load import ConfigFaults, load, render
@@ -45,6 +44,7 @@ from ccd.runtime.log import configure
 from ccd.runtime.loop import Runtime
 from ccd.runtime.next_start import waiting
 from ccd.runtime.notify import Notifier
+from ccd.runtime.packing import Packed
 from ccd.runtime.ports import Alarm, Fault
 from ccd.runtime.profiles import base_rules, profiles_lost
 from ccd.runtime.replay import replay
@@ -383,10 +383,10 @@ def _report_lost(lost: list[str]) -> None:
         log.warning("profile turned off", why=line)
 
 
-def _save_snapshot(ledger: Path, snapshot: Snapshot) -> None:
+def _save_snapshot(ledger: Path, packed: Packed) -> None:
     """Beside the ledger's thread, which commits meanwhile: to compress it takes longer than a commit."""
     with closing(SqliteLedger(ledger, beside=True)) as beside:
-        beside.save_snapshot(snapshot, Rests(PIECE_S))
+        beside.save_snapshot(packed.joined(), Rests(PIECE_S))
 
 
 def _report_snapshot(code: int, words: str) -> None:

@@ -4,7 +4,7 @@ Implementations (`storage/`) are blocking and single-threaded: the runtime calls
 thread. Both the SQLite one and the memory twin pass `tests/contract/test_ledger.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -69,8 +69,12 @@ class Ledger(Protocol):
         """Facts with seq > `after`, in order; `limit` 0: all."""
         ...
 
-    def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot; older ones but the previous may go."""
+    def save_snapshot(self, snapshot: Snapshot, rest: Callable[[], None] = lambda: None) -> None:
+        """Keep a snapshot; older ones but the previous may go.
+
+        `rest` is called now and then while a large state is made ready, before anything is locked: a thread
+        that saves one beside the loop sleeps in it. What it raises is raised, nothing saved.
+        """
         ...
 
     def load_snapshot(self) -> Snapshot | None:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from ccd.channels.ledger import Ledger, Snapshot
+from ccd.channels.ledger import Ledger
 from ccd.channels.port import Channel, Post
 from ccd.clock import Clock
 from ccd.errors import TryLater
@@ -20,6 +20,7 @@ from ccd.pieces import Pieces
 from ccd.runtime.committer import Committer
 from ccd.runtime.inbox import Inbox
 from ccd.runtime.outbox import Outbox
+from ccd.runtime.packing import Packed
 from ccd.runtime.ports import Alarm, Fault, Pressure, ReportAlarm, ReportFault, Turns
 from ccd.runtime.replay import Replayed
 from ccd.runtime.writer import Writer
@@ -140,29 +141,29 @@ class Runtime:
             self._writer.hurry()
             await waiter
 
-    async def dumped(self, most: int) -> Snapshot | None:
+    async def dumped(self, most: int) -> Packed | None:
         """The state after some fact of about now, which is stored when this returns.
 
         It is packed in pieces, with all else on the loop going on in between but the turns: facts wait as
-        long as it takes. None: it is larger than `most` bytes.
+        long as it takes. None: it is larger than `most` bytes. Nothing on the loop puts the parts together.
         """
         seq, at = self._writer.hold()
         try:
-            state = await self._packed(most)
+            parts = await self._packed(most)
         finally:
             self._writer.release()
-        if state is None:
+        if parts is None:
             return None
         await self.stored()
-        return Snapshot(seq, at, state)
+        return Packed(seq, at, parts)
 
-    async def _packed(self, most: int) -> bytes | None:
+    async def _packed(self, most: int) -> list[bytes] | None:
         packing, pieces, size = self._turns.dump_in_pieces(), Pieces(), 0
         while size <= most:
             try:
                 size += next(packing)
             except StopIteration as end:
-                return cast(bytes, end.value)
+                return cast(list[bytes], end.value)
             if pieces.over():
                 await pieces.rest()
         packing.close()

@@ -33,9 +33,9 @@ class Turns(Protocol):
         """The whole state, for a snapshot."""
         ...
 
-    def dump_in_pieces(self) -> Generator[int, None, bytes]:
-        """The same, yielding the size of each piece, which takes well under a millisecond. No turn may be
-        taken before its end."""
+    def dump_in_pieces(self) -> Generator[int, None, list[bytes]]:
+        """The same in parts, yielding the size of each piece, which takes well under a millisecond. No turn
+        may be taken before its end."""
         ...
 
     def load(self, state: bytes) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from ccd.channels.ledger import Ledger, Snapshot
 from ccd.clock import monotonic
 from ccd.errors import CcdError
+from ccd.runtime.packing import Packed
 from ccd.runtime.ports import Turns
 from ccd.runtime.process import end, give_way
 from ccd.runtime.replay import replay
@@ -70,12 +71,13 @@ class Snapshots:
 
     def __init__(
         self,
-        dumped: Callable[[int], Awaitable[Snapshot | None]],
-        save: Callable[[Snapshot], None],
+        dumped: Callable[[int], Awaitable[Packed | None]],
+        save: Callable[[Packed], None],
         beside: "SnapshotBeside",
         report: Callable[[int, str], None],
     ) -> None:
-        """`dumped`: see `Runtime.dumped`. `save` runs in a thread, with its own connection to the ledger.
+        """`dumped`: see `Runtime.dumped`. `save` runs in a thread, with its own connection to the ledger;
+        there the parts are put together.
 
         `beside` makes those that are too large; `report` gets 0 for one that was saved, else 1 and why.
         """
@@ -114,11 +116,11 @@ class Snapshots:
 
     async def _take(self) -> None:
         try:
-            snapshot = await self._dumped(MOST_HELD)
-            if snapshot is None:
+            packed = await self._dumped(MOST_HELD)
+            if packed is None:
                 await self._beside.make()
                 return
-            await asyncio.to_thread(self._save, snapshot)
+            await asyncio.to_thread(self._save, packed)
         except Exception as error:  # whatever it is, calls go on without it, and the next may do
             words = error.message if isinstance(error, CcdError) else f"{type(error).__name__}: {error}"
             self._report(1, words)

@@ -66,7 +66,13 @@ class Address(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=KEPT)
 def read_address(text: str) -> Address:
-    """`Address.parse`, kept: a peer's Contact is the same call after call, a From in all of a call."""
+    """`Address.parse`, kept: a peer's Contact is the same call after call, a From in all of a call.
+
+    That From is another in each call, so the usual shape is read without the patterns for all shapes.
+    """
+    head, found, tag = text.partition(">;tag=")
+    if found and head.rfind("<") == 0 and ">" not in head and is_token(tag):
+        return Address("", parse_uri(head[1:]), {"tag": tag})
     return Address.parse(text)
 
 

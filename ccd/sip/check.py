@@ -52,10 +52,16 @@ def check_request_line(method: str, uri: str, version: str) -> None:
 
 
 def _address(value: str) -> None:
-    """From or To; without its tag it is the same as in the last call, of many callers and of all phones."""
+    """From or To; without its tag it is the same as in the last call, of all phones and, but for the number
+    or name of who calls, of many callers: any other of plain characters is as well formed."""
     head, found, tag = value.partition(">;tag=")
-    if not (found and len(head) <= SHORT and (tag.isalnum() or is_token(tag)) and _is_bracketed(head)):
-        _one_address(value)
+    if found and len(head) <= SHORT and (tag.isalnum() or is_token(tag)):
+        user, at, place = head.partition("@")
+        if at and user[:5] == "<sip:" and user.isascii() and user[5:].lstrip("+").isalnum():
+            head = f"<sip:x@{place}"
+        if _is_bracketed(head):
+            return
+    _one_address(value)
 
 
 @lru_cache(maxsize=KEPT_SHORT)

@@ -20,22 +20,24 @@ _MAX_FORWARDS = ("Max-Forwards", "70")
 class Dialog:
     """One dialog. Made by `as_server` or `as_client`; early until its 2xx.
 
-    `local_uri` and `remote_uri` are what From and To say; `remote_target` is where the other end wants its
+    `local_uri` and `remote_uri` are what From and To say (worked out where we send a request: most who call
+    hang up themselves); `remote_target` is where the other end wants its
     requests (its Contact); `route_set` are the proxies between, nearest first, as header values.
     """
 
     __slots__ = (
+        "_ends",
+        "_local",
+        "_remote",
         "_written",
         "call_id",
         "confirmed",
         "contact",
         "local_seq",
         "local_tag",
-        "local_uri",
         "remote_seq",
         "remote_tag",
         "remote_target",
-        "remote_uri",
         "route_set",
         "secure",
     )
@@ -51,9 +53,9 @@ class Dialog:
         route_set: list[str],
     ) -> None:
         self.call_id = call_id
-        self.local_uri = without_tag(local)
+        self._local = local
         self.local_tag = local_tag
-        self.remote_uri = without_tag(remote)
+        self._remote = remote
         self.remote_tag = remote_tag
         self.remote_target = remote_target
         self.route_set = route_set
@@ -67,6 +69,8 @@ class Dialog:
         self.secure = False
         self._written: tuple[Uri, str] | None = None
         """The target that was written last, and how: an ACK and a BYE have the same."""
+        self._ends: list[tuple[str, str]] | None = None
+        """From, To and Call-ID of our requests, once there is one."""
 
     @classmethod
     def as_server(cls, request: Request, to_tag: str, contact: str = "") -> Dialog:
@@ -109,6 +113,16 @@ class Dialog:
         dialog.contact = request.get("Contact") or ""
         dialog.secure = request.raw_uri.lower().startswith("sips:")
         return dialog
+
+    @property
+    def local_uri(self) -> str:
+        """What From of our requests says, without its tag."""
+        return without_tag(self._local)
+
+    @property
+    def remote_uri(self) -> str:
+        """What To of our requests says, without its tag."""
+        return without_tag(self._remote)
 
     @property
     def key(self) -> DialogKey:
@@ -178,13 +192,14 @@ class Dialog:
         content_type: str,
     ) -> Request:
         uri, routes = self._route()
-        table = [
-            _MAX_FORWARDS,
-            ("From", f"{self.local_uri};tag={self.local_tag}" if self.local_tag else self.local_uri),
-            ("To", f"{self.remote_uri};tag={self.remote_tag}" if self.remote_tag else self.remote_uri),
-            ("Call-ID", self.call_id),
-            ("CSeq", f"{number} {method}"),
-        ]
+        ends = self._ends
+        if ends is None:
+            ends = self._ends = [
+                ("From", _tagged(self.local_uri, self.local_tag)),
+                ("To", _tagged(self.remote_uri, self.remote_tag)),
+                ("Call-ID", self.call_id),
+            ]
+        table = [_MAX_FORWARDS, *ends, ("CSeq", f"{number} {method}")]
         if routes:
             table += [("Route", route) for route in routes]
         added = [("Contact", contact)] if contact else []
@@ -208,6 +223,10 @@ class Dialog:
             return target, self.route_set
         strict = SipUri(first.scheme, first.user, first.password, first.host, first.port, first.params)
         return str(strict), [*self.route_set[1:], f"<{target}>"]
+
+
+def _tagged(address: str, tag: str) -> str:
+    return f"{address};tag={tag}" if tag else address
 
 
 def key_of(request: Request) -> DialogKey:

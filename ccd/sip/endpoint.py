@@ -22,6 +22,7 @@ from ccd.sip.events import (
     TransactionFailed,
 )
 from ccd.sip.hop import COOKIE, format_sent_by, server_key, set_via, stamp
+from ccd.sip.lines import good_lines
 from ccd.sip.message import Message, Request, Response, SipParseError, parse
 from ccd.sip.runner import TRYING_AFTER_S, Chance, Runner
 from ccd.sip.transaction import ClientTransaction, Input, Key, ServerTransaction, State, Transaction
@@ -165,6 +166,9 @@ class Endpoint(Runner):
         sent_by = format_sent_by(via_host, via_port) if via_host else flow.local
         branch = COOKIE + self._chance.token(16)
         set_via(request, flow, sent_by, branch)
+        if request.method == "INVITE":  # it has several answers, which repeat these to the letter
+            good_lines.expect("From", request.get("From") or "")
+            good_lines.expect("Call-ID", request.call_id)
         tx = ClientTransaction(request, flow, (branch, request.method), owner, sent_by)
         self._start_client(tx, now)
         return tx
@@ -292,7 +296,8 @@ class Endpoint(Runner):
     ) -> ServerTransaction:
         tx = ServerTransaction(request, answer_flow, flow, key, to_tag or self._chance.token(10))
         self._servers[key] = tx
-        self._join_flow(tx)
+        if answer_flow.reliable:  # over UDP a failing flow concerns requests of ours only (`flow_failed`)
+            self._join_flow(tx)
         if self._size > LARGE:
             tx.size = self._size
             self._large_bytes += self._size

@@ -160,12 +160,10 @@ class Hop(msgspec.Struct, frozen=True):
 _NO_MORE = frozenset(("", ";rport"))
 
 
-@lru_cache(maxsize=KEPT)
-def read_hop(value: str) -> Hop:
+def make_hop(value: str) -> Hop:
     """The first element of a Via header; SipParseError if any of them breaks the grammar.
 
-    Called to check each Via and again, by those who ask for it: hence kept. And a peer's Via differs from its
-    last one in the branch only.
+    A peer's Via differs from its last one in the branch only.
     """
     head, found, rest = value.partition(";branch=")
     branch = rest.partition(";")[0]
@@ -177,6 +175,10 @@ def read_hop(value: str) -> Hop:
     vias = [Via.parse(part) for part in split_list(value)]
     top = vias[0]
     return Hop(top.host, top.port, top.branch, top.wants_rport)
+
+
+read_hop = lru_cache(maxsize=KEPT)(make_hop)
+"""The same, kept: a Via that is not read with its message is read to check it, and again when asked for."""
 
 
 @lru_cache(maxsize=KEPT_SHORT)

@@ -20,18 +20,31 @@ class GoodLines(dict[str, tuple[str, str]]):
         found = _KNOWN.get(raw)
         if found is None:
             return _read_unknown(line)
-        if "\r" in value or "\n" in value:
-            raise SipParseError(LONE_BREAK)
         name, check = found
-        value = value.strip(" \t")
+        value = header_value(value)
         if check is not None:
             check(value)
         header = (name, value)
-        if name != "Via" and len(line) <= _LONGEST_GOOD_LINE:
+        if name != "Via":
+            self._keep(line, header)
+        return header
+
+    def expect(self, name: str, value: str) -> None:
+        """A header that we send in a request and that each answer gives back to the letter."""
+        self._keep(f"{name}: {value}", (name, value))
+
+    def _keep(self, line: str, header: tuple[str, str]) -> None:
+        if len(line) <= _LONGEST_GOOD_LINE:
             if len(self) >= MOST_GOOD_LINES:
                 self.clear()
             self[line] = header
-        return header
+
+
+def header_value(text: str) -> str:
+    """What stands behind the colon, without the blanks around it; SipParseError for a lone CR or LF."""
+    if "\r" in text or "\n" in text:
+        raise SipParseError(LONE_BREAK)
+    return text.strip(" \t")
 
 
 def _read_unknown(line: str) -> tuple[str, str]:

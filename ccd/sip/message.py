@@ -8,12 +8,13 @@ typed property of a message that came out of `parse` never raises for what it ho
 import re
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from typing import Final
 
 from ccd.sip.check import check_request_line
 from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
-from ccd.sip.headers import REASONS, SINGLE_HEADERS, read_cseq
-from ccd.sip.lines import LONE_BREAK, good_lines, read_header
+from ccd.sip.headers import REASONS, SINGLE_HEADERS, Hop, make_hop, read_cseq
+from ccd.sip.lines import LONE_BREAK, good_lines, header_value, read_header
 from ccd.sip.table import STAR, Headers, Message, good_headers
 from ccd.sip.uri import Uri, parse_uri
 
@@ -53,8 +54,7 @@ class Request(Message):
         self.headers = headers  # as Message.__init__, without a call of its own: this is the hot path
         self.body = body
         self.charset = charset
-        self._cache = {}
-        self._first = None
+        self._cache = self._first = self._hop = self._cseq = None
         self.method = method
         self.raw_uri = raw_uri
 
@@ -69,10 +69,7 @@ class Request(Message):
 
     @property
     def uri(self) -> Uri:
-        found: Uri | None = self._cache.get("uri")
-        if found is None:
-            found = self._cache["uri"] = parse_uri(self.raw_uri)
-        return found
+        return parse_uri(self.raw_uri)
 
     def outline(self) -> "Request":
         """Only what makes a dialog: enough for as long as an answered request is kept to absorb copies."""
@@ -103,8 +100,7 @@ class Response(Message):
         self.headers = headers  # as Message.__init__, see Request
         self.body = body
         self.charset = charset
-        self._cache = {}
-        self._first = None
+        self._cache = self._first = self._hop = self._cseq = None
         self.status = status
         self.reason = reason
 
@@ -148,6 +144,7 @@ def _reason(status: int, reason: str | None) -> str:
 
 _folds = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # the look back: a run of blanks is tried once only
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
+_values_of_mandatory = itemgetter(*_MANDATORY)
 _LONGEST_METHOD: Final = 64
 _copied_lines = re.compile(
     r"\r\n((?=[vftic])(?:via|v|from|f|to|t|call-id|i|cseq)[ \t]*+:"
@@ -155,7 +152,8 @@ _copied_lines = re.compile(
     re.IGNORECASE,
 )
 """What an answer copies, found without reading the rest: that may be all that a datagram can hold."""
-_Table = tuple[list[tuple[str, str]], dict[str, str], dict[str, SipParseError]]
+_Table = tuple[list[tuple[str, str]], dict[str, str], Hop | None, dict[str, SipParseError]]
+"""All headers, the first value of each name, what the top Via says where it was read, the faults by name."""
 
 
 def parse(data: bytes) -> Request | Response:
@@ -165,15 +163,15 @@ def parse(data: bytes) -> Request | Response:
     """
     if data[:1] == b"\r":  # empty lines before the start line are allowed (§7.5)
         data = data.lstrip(b"\r\n")
-    end = data.find(b"\r\n\r\n")
-    if end < 0:
+    head, empty_line, body = data.partition(b"\r\n\r\n")
+    if not empty_line:
         whole = data.rpartition(b"\r\n")[0]
         raise SipParseError("no empty line after the headers", partial=_answerable(whole))
     try:
-        return _read(data[:end], data[end + 4 :])
+        return _read(head, body)
     except SipParseError as fault:
         if fault.partial is None:
-            fault.partial = _answerable(data[:end])
+            fault.partial = _answerable(head)
         raise
 
 
@@ -204,17 +202,18 @@ def _read(head: bytes, body: bytes) -> Request | Response:
         text, charset = head.decode(), "utf-8"
     except UnicodeDecodeError:  # old devices send Latin-1 names: kept so, that copies are to the letter
         text, charset = head.decode("latin-1"), "latin-1"
-    start, *lines = text.split("\r\n")
-    if len(lines) >= MAX_HEADER_LINES:
+    lines = text.split("\r\n")
+    if len(lines) > MAX_HEADER_LINES:
         raise SipParseError("too many header lines", 513)
     if len(text) > MAX_LINE_CHARS:
-        _check_lengths(start, lines)
+        _check_lengths(lines)
     table = _read_headers(lines)
     if table is None:
-        start, *lines = _folds.sub(" ", text).split("\r\n")
-        _check_lengths(start, lines)
-        table = _read_headers(lines) or ([], {}, {})
-    headers, first, faults = table
+        lines = _folds.sub(" ", text).split("\r\n")
+        _check_lengths(lines)
+        table = _read_headers(lines) or ([], {}, None, {})
+    start = lines[0]
+    headers, first, hop, faults = table
     message: Request | Response
     if start[:4].upper() == "SIP/":
         status, reason = _read_status_line(start)
@@ -227,35 +226,42 @@ def _read(head: bytes, body: bytes) -> Request | Response:
             check_request_line(method, uri, version)
         except SipParseError as fault:
             faults["start line"] = fault
-    message._first = first
+    message._first, message._hop = first, hop
     _check_whole(message, first, method, faults)
     if faults:
         raise _worst(message, faults)
     return message
 
 
-def _check_lengths(start: str, lines: list[str]) -> None:
-    if len(start) > MAX_LINE_CHARS:
+def _check_lengths(lines: list[str]) -> None:
+    if len(lines[0]) > MAX_LINE_CHARS:
         raise SipParseError("the start line is too long", 414)  # §21.4.12
-    if lines and max(map(len, lines)) > MAX_LINE_CHARS:
+    if max(map(len, lines)) > MAX_LINE_CHARS:
         raise SipParseError("a header line is too long", 513)  # §21.5.7
 
 
 def _read_headers(lines: list[str]) -> _Table | None:
-    """The header table, the first value of each name, the faults by name; None if lines are folded."""
+    """The header table of all lines but the first; None if lines are folded."""
+    hop = None
     faults: dict[str, SipParseError] = {}
     try:
-        headers = list(map(good_lines.__getitem__, lines))
+        if len(lines) > 1 and lines[1][:5] == "Via: ":  # as it mostly begins: no two say the same
+            via = header_value(lines[1][5:])
+            hop = make_hop(via)
+            headers = [("Via", via)]
+            headers += map(good_lines.__getitem__, lines[2:])
+        else:
+            headers = list(map(good_lines.__getitem__, lines[1:]))
     except SipParseError:
-        headers = []
-        for line in lines:
+        headers, hop = [], None
+        for line in lines[1:]:
             if line[:1] in {" ", "\t"}:
                 return None
             headers.append(read_header(line, faults))
     first = dict(reversed(headers))
     if len(first) != len(headers):
         _find_doubles(headers, faults)
-    return headers, first, faults
+    return headers, first, hop, faults
 
 
 def _find_doubles(headers: list[tuple[str, str]], faults: dict[str, SipParseError]) -> None:
@@ -293,12 +299,17 @@ def _check_whole(
     message: Message, first: dict[str, str], method: str | None, faults: dict[str, SipParseError]
 ) -> None:
     """What no single header shows: presence, methods that agree, the length of the body."""
-    if not ("Via" in first and "From" in first and "To" in first and "Call-ID" in first and "CSeq" in first):
+    try:
+        _, _, _, _, sequence = _values_of_mandatory(first)
+    except KeyError:
         for name in _MANDATORY:
             if name not in first:
                 faults.setdefault(name, SipParseError(f"{name} is missing"))
-    if method is not None and "CSeq" not in faults and read_cseq(first["CSeq"]).method != method:
-        faults["method"] = SipParseError("the methods of CSeq and start line differ")
+        sequence = first.get("CSeq", "")
+    if "CSeq" not in faults:
+        message._cseq = cseq = read_cseq(sequence)
+        if method is not None and cseq.method != method:
+            faults["method"] = SipParseError("the methods of CSeq and start line differ")
     length = first.get("Content-Length")
     if length is not None and "Content-Length" not in faults:
         size, there = int(length), len(message.body)

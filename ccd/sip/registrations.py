@@ -277,6 +277,8 @@ class Registrations:
         held = self._devices.get(device)
         if not held:
             return []
+        if len(held) == 1:  # as of most
+            return list(held.values())
         return sorted(held.values(), key=lambda bound: (-bound.q, -bound.order))
 
     def get(self, device: str, key: str) -> Bound | None:

@@ -82,7 +82,7 @@ class Runner:
         self._by_ack: dict[Key, ServerTransaction] = {}
         self._by_dialog: dict[Key, ServerTransaction] = {}  # with the latest 2xx to INVITE of ours
         self._by_merge: dict[Key, ServerTransaction] = {}
-        self._by_flow: dict[Flow, set[Transaction]] = {}
+        self._by_flow: dict[Flow, set[Transaction]] = {}  # over a connection all, over UDP requests of ours
         self.timers: Delays[Transaction, Input] = Delays()
         self._message: Any = None  # what the move is about; each action knows its type
         self._flow: Flow | None = None
@@ -127,6 +127,8 @@ class Runner:
         if tx.sent:
             self.counters["retransmissions_sent"] += 1
             self.out.append((tx.flow, tx.sent))
+            if tx.limit is None and tx.repeat is not None and isinstance(tx, ClientTransaction):
+                tx.limit = self.timers.set(tx.repeat.at, 63 * self._t1, tx, _LIMIT_DUE)
         elif tx.moves is INVITE_SERVER and isinstance(tx, ServerTransaction):
             self._trying(tx)
 
@@ -244,12 +246,16 @@ class Runner:
         self.counters["timeouts"] += 1
 
     def _end(self, tx: ClientTransaction | ServerTransaction) -> None:
-        self._stop(tx)
+        if tx.repeat is not None or (tx.limit is not None and tx.limit.target is not None):
+            self._stop(tx)  # else it ends because its limit came
         if isinstance(tx, ClientTransaction):
             self._clients.pop(tx.key, None)
+            self._leave_flow(tx)
             tx.acks.clear()
         else:
             self._servers.pop(tx.key, None)
+            if tx.flow.reliable:
+                self._leave_flow(tx)
             self._large_bytes -= tx.size
             if tx.ack_key is not None:
                 self._by_ack.pop(tx.ack_key, None)
@@ -257,13 +263,15 @@ class Runner:
                     del self._by_dialog[tx.ack_key[:2]]
             if tx.merge_key is not None:
                 self._by_merge.pop(tx.merge_key, None)
+        tx.owner = None
+        tx.sent = b""
+
+    def _leave_flow(self, tx: Transaction) -> None:
         peers = self._by_flow.get(tx.flow)
         if peers is not None:
             peers.discard(tx)
             if not peers:
                 del self._by_flow[tx.flow]
-        tx.owner = None
-        tx.sent = b""
 
     def _join_flow(self, tx: Transaction) -> None:
         peers = self._by_flow.get(tx.flow)
@@ -279,7 +287,8 @@ class Runner:
         tx.sent = tx.request.to_bytes()
         self.out.append((tx.flow, tx.sent))
         self._repeat(tx)
-        tx.limit = self.timers.set(now, 64 * self._t1, tx, _LIMIT_DUE)
+        if tx.repeat is None:  # else it is set with the first repeat, before which most are answered
+            tx.limit = self.timers.set(now, 64 * self._t1, tx, _LIMIT_DUE)
 
     def _release_cancel(self, tx: ClientTransaction) -> None:
         if tx.cancel_headers is None:

@@ -248,6 +248,7 @@ def _first_wanted(encodings: Encodings, wanted: frozenset[str]) -> Encodings | N
     return None
 
 
+@lru_cache(maxsize=16)
 def _common(ours: str, theirs: str) -> str:
     """Our direction that fits both what we want and what the other side wrote from its own view."""
     theirs = _REVERSED.get(theirs, theirs)

@@ -35,7 +35,7 @@ _value_of: Callable[[tuple[str, str]], str] = itemgetter(1)
 class Message:
     """What requests and responses have in common. `body` may be set freely; see `set_body` for its type."""
 
-    __slots__ = ("_cache", "_first", "body", "charset", "headers")
+    __slots__ = ("_cache", "_cseq", "_first", "_hop", "body", "charset", "headers")
 
     headers: list[tuple[str, str]]
     body: bytes
@@ -45,8 +45,10 @@ class Message:
         self.headers = headers
         self.body = body
         self.charset = charset
-        self._cache: dict[str, Any] = {}
+        self._cache: dict[str, Any] | None = None
         self._first: dict[str, str] | None = None  # name → first value, made when asked for
+        self._hop: Hop | None = None
+        self._cseq: CSeq | None = None
 
     # -- the header table
 
@@ -55,26 +57,27 @@ class Message:
         first = self._first
         if first is None:
             first = self._first = dict(reversed(self.headers))
-        return first.get(name if name in CANONICAL_NAMES else canonical_name(name))
+        value = first.get(name)
+        if value is None and name not in CANONICAL_NAMES:
+            return first.get(canonical_name(name))
+        return value
 
     def get_all(self, name: str) -> list[str]:
         """All values of a header in order; list headers (Via, Contact, Allow…) split into elements."""
-        if name not in CANONICAL_NAMES:
-            name = canonical_name(name)
         first = self._first
         if first is None:
             first = self._first = dict(reversed(self.headers))
         if name not in first:
-            return []
+            if name in CANONICAL_NAMES:
+                return []
+            name = canonical_name(name)
         values = [value for header, value in self.headers if header == name]
         if name not in LIST_HEADERS or (len(values) == 1 and values[0] and "," not in values[0]):
             return values
         return [part for value in values if value for part in split_list(value, strict=False)]
 
     def _changed(self) -> None:
-        self._first = None
-        if self._cache:
-            self._cache = {}
+        self._first = self._cache = self._hop = self._cseq = None
 
     def add(self, name: str, value: str) -> None:
         """Append a header; ValueError on a line break or a name that is no token."""
@@ -126,8 +129,10 @@ class Message:
         self.headers[at] = ("Via", text)
         if self._first is not None:
             self._first["Via"] = text
-        self._cache.pop("Via", None)
-        self._cache["top Via"] = via
+        self._hop = None
+        cache = self._typed_values()
+        cache.pop("Via", None)
+        cache["top Via"] = via
 
     @property
     def size(self) -> int:
@@ -141,19 +146,28 @@ class Message:
 
     # -- typed headers, made once and kept until a header changes
 
+    def _typed_values(self) -> dict[str, Any]:
+        """What was made of the headers so far; of most messages nothing is."""
+        cache = self._cache
+        if cache is None:
+            cache = self._cache = {}
+        return cache
+
     def _typed(self, name: str, make: Callable[[str], Parsed]) -> Parsed:
-        found: Parsed | None = self._cache.get(name)
+        cache = self._typed_values()
+        found: Parsed | None = cache.get(name)
         if found is None:
             value = self.get(name)
             if value is None:
                 raise SipParseError(f"{name} is missing")
-            found = self._cache[name] = make(value)
+            found = cache[name] = make(value)
         return found
 
     def _typed_list(self, name: str, make: Callable[[str], Parsed]) -> list[Parsed]:
-        found: list[Parsed] | None = self._cache.get(name)
+        cache = self._typed_values()
+        found: list[Parsed] | None = cache.get(name)
         if found is None:
-            found = self._cache[name] = [make(part) for part in self.get_all(name)]
+            found = cache[name] = [make(part) for part in self.get_all(name)]
         return found
 
     @property
@@ -163,12 +177,13 @@ class Message:
     @property
     def via(self) -> Via:
         """The top Via; only this one is parsed."""
-        found: Via | None = self._cache.get("top Via")
+        cache = self._typed_values()
+        found: Via | None = cache.get("top Via")
         if found is None:
             value = self.get("Via")
             if value is None:
                 raise SipParseError("Via is missing")
-            found = self._cache["top Via"] = Via.parse(split_list(value)[0])
+            found = cache["top Via"] = Via.parse(split_list(value)[0])
         return found
 
     @property
@@ -200,10 +215,13 @@ class Message:
     @property
     def hop(self) -> Hop:
         """What the top Via says of who sent the message to us."""
-        text = self._first.get("Via") if self._first is not None else self.get("Via")
-        if text is None:
-            raise SipParseError("Via is missing")
-        return read_hop(text)
+        found = self._hop
+        if found is None:
+            text = self.get("Via")
+            if text is None:
+                raise SipParseError("Via is missing")
+            found = self._hop = read_hop(text)
+        return found
 
     @property
     def branch(self) -> str | None:
@@ -219,10 +237,13 @@ class Message:
 
     @property
     def cseq(self) -> CSeq:
-        text = self._first.get("CSeq") if self._first is not None else self.get("CSeq")
-        if text is None:
-            raise SipParseError("CSeq is missing")
-        return read_cseq(text)
+        found = self._cseq
+        if found is None:
+            text = self.get("CSeq")
+            if text is None:
+                raise SipParseError("CSeq is missing")
+            found = self._cseq = read_cseq(text)
+        return found
 
     @property
     def contact_is_star(self) -> bool:
@@ -231,14 +252,15 @@ class Message:
     @property
     def contacts(self) -> list[Address]:
         """All Contact addresses; empty if there is none, and for `Contact: *` (see `contact_is_star`)."""
-        found: list[Address] | None = self._cache.get("Contact")
+        cache = self._typed_values()
+        found: list[Address] | None = cache.get("Contact")
         if found is not None:
             return found
         value = self.get("Contact")
         if value is None or value == STAR:
             return []
         if self._first is not None and len(self._first) == len(self.headers) and "," not in value:
-            found = self._cache["Contact"] = [read_address(value)]  # as most say it: once, and one address
+            found = cache["Contact"] = [read_address(value)]  # as most say it: once, and one address
             return found
         return self._typed_list("Contact", read_address)
 
@@ -258,7 +280,10 @@ class Message:
     @property
     def content_type(self) -> str:
         """Type and subtype in lower case without parameters; empty if there is none."""
-        return (self.get("Content-Type") or "").partition(";")[0].strip(" \t").lower()
+        value = self.get("Content-Type")
+        if value is None or value == "application/sdp":  # nearly all there is
+            return value or ""
+        return value.partition(";")[0].strip(" \t").lower()
 
     @property
     def max_forwards(self) -> int | None:

@@ -103,6 +103,10 @@ class Action(IntEnum):
     """Leave all tables and let go of the owner."""
 
 
+# a member taken out of its enum costs 600 instructions
+_CALLING, _TRYING, _PROCEEDING, _COMPLETED = State.CALLING, State.TRYING, State.PROCEEDING, State.COMPLETED
+_CONFIRMED, _ACCEPTED, _TERMINATED = State.CONFIRMED, State.ACCEPTED, State.TERMINATED
+
 Move = tuple[State, tuple[Action, ...]]
 Moves = Mapping[tuple[State, Input], Move]
 Key = tuple[object, ...]
@@ -232,11 +236,11 @@ OTHER_SERVER: Moves = {
 
 def linger_s(moves: Moves, state: State, reliable: bool, t1: float, t4: float) -> float:
     """Seconds to stay in `state` once entered: timers D, H, I, J, K, L, M; 0: not at all."""
-    if state is State.ACCEPTED or (state is State.COMPLETED and moves is INVITE_SERVER):
+    if state is _ACCEPTED or (state is _COMPLETED and moves is INVITE_SERVER):
         return 64 * t1
     if reliable:
         return 0.0
-    if state is State.CONFIRMED or moves is OTHER_CLIENT:
+    if state is _CONFIRMED or moves is OTHER_CLIENT:
         return t4
     return 64 * t1
 
@@ -295,7 +299,7 @@ class Transaction:
     @property
     def over(self) -> bool:
         """True at the very end, when even copies are no longer absorbed."""
-        return self.state is State.TERMINATED
+        return self.state is _TERMINATED
 
 
 class ClientTransaction(Transaction):
@@ -305,9 +309,9 @@ class ClientTransaction(Transaction):
 
     def __init__(self, request: Request, flow: Flow, key: Key, owner: Any, sent_by: str) -> None:
         if request.method == "INVITE":
-            super().__init__(request, flow, INVITE_CLIENT, State.CALLING, key, owner)
+            Transaction.__init__(self, request, flow, INVITE_CLIENT, _CALLING, key, owner)
         else:
-            super().__init__(request, flow, OTHER_CLIENT, State.TRYING, key, owner)
+            Transaction.__init__(self, request, flow, OTHER_CLIENT, _TRYING, key, owner)
         self.sent_by = sent_by
         self.acks: dict[str, tuple[Flow, bytes] | None] = {}
         """To-tags of the 2xx told, with the ACK once the user gave it."""
@@ -324,9 +328,9 @@ class ServerTransaction(Transaction):
 
     def __init__(self, request: Request, flow: Flow, source: Flow, key: Key, to_tag: str) -> None:
         if request.method == "INVITE":
-            super().__init__(request, flow, INVITE_SERVER, State.PROCEEDING, key, None)
+            Transaction.__init__(self, request, flow, INVITE_SERVER, _PROCEEDING, key, None)
         else:
-            super().__init__(request, flow, OTHER_SERVER, State.TRYING, key, None)
+            Transaction.__init__(self, request, flow, OTHER_SERVER, _TRYING, key, None)
         self.source = source
         """Where the request really came from."""
         self.to_tag = to_tag

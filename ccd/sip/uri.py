@@ -73,6 +73,19 @@ def _format_params(params: Params) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=KEPT)
+def _write_place(scheme: str, user: str | None, password: str | None, host: str, port: int | None) -> str:
+    """A SIP URI up to its parameters; kept, because phones have the same Contact call after call."""
+    out = [scheme, ":"]
+    if user is not None:
+        out.append(_encode(user, _USER_SAFE))
+        if password is not None:
+            out.append(":" + _encode(password, _AFTER_USER_SAFE))
+        out.append("@")
+    out.append(format_host(host, port))
+    return "".join(out)
+
+
 class SipUri(msgspec.Struct, eq=False, frozen=True):
     """`sip:user:password@host:port;params?headers`. Equal as RFC 3261 §19.1.4 says."""
 
@@ -97,21 +110,15 @@ class SipUri(msgspec.Struct, eq=False, frozen=True):
         return self.scheme == "sips"
 
     def __str__(self) -> str:
-        out = [self.scheme, ":"]
-        if self.user is not None:
-            out.append(_encode(self.user, _USER_SAFE))
-            if self.password is not None:
-                out.append(":" + _encode(self.password, _AFTER_USER_SAFE))
-            out.append("@")
-        out.append(format_host(self.host, self.port))
+        text = _write_place(self.scheme, self.user, self.password, self.host, self.port)
         if self.params:
-            out.append(_format_params(self.params))
+            text += _format_params(self.params)
         if self.headers:
             pairs = (
                 f"{_encode(k, _HEADER_SAFE)}={_encode(v, _HEADER_SAFE)}" for k, v in self.headers.items()
             )
-            out.append("?" + "&".join(pairs))
-        return "".join(out)
+            text += "?" + "&".join(pairs)
+        return text
 
     def __hash__(self) -> int:
         return hash((self.scheme, self.user, self.host.lower(), self.port))

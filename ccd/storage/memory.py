@@ -1,6 +1,6 @@
 """The ledger's twin in memory: tests, rehearsals and simulated centres. Nothing outlives the process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ccd.channels.ledger import Entry, Forgotten, RecordRow, Snapshot
 from ccd.errors import IllegalMove
@@ -55,7 +55,9 @@ class MemoryLedger:
         for index in range(max(after - gone, 0), stop):
             yield entries[index]
 
-    def save_snapshot(self, snapshot: Snapshot) -> None:
+    def save_snapshot(self, snapshot: Snapshot, rest: Callable[[], None] = lambda: None) -> None:
+        self._open()
+        rest()
         kept = [old for old in self._open().snapshots if old.seq != snapshot.seq]
         kept.append(snapshot)
         kept.sort(key=lambda each: each.seq)

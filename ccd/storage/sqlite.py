@@ -174,8 +174,8 @@ class SqliteLedger:
             ) from error
 
     def save_snapshot(self, snapshot: Snapshot, rest: Callable[[], None] = lambda: None) -> None:
-        """Keep this one and its predecessor. `rest` is called after each millisecond or less, before the
-        ledger is locked: to sum up and compress some megabytes takes long."""
+        """Keep this one and its predecessor. `rest` is called after each millisecond or less: to sum up and
+        compress some megabytes takes long."""
         db = self._open()
         packed = len(snapshot.state) >= _PACK_FROM
         digest, state = _summed_up(snapshot.state, packed, rest)
@@ -282,16 +282,17 @@ class SqliteLedger:
     def _write(self, db: sqlite3.Connection, entries: list[Entry], records: list[RecordRow]) -> None:
         batch = None
         if entries:
-            blob = _pack([(entry.at, entry.fact) for entry in entries])
+            blob = bytearray(_pack([(entry.at, entry.fact) for entry in entries]))  # see `_write_records`
             batch = (entries[0].seq, entries[-1].seq, entries[-1].at, blob)
         if not records and batch:
             db.execute(_INSERT_FACTS, batch)  # alone it is its own transaction: one call instead of three
             return
-        db.execute("BEGIN IMMEDIATE")
+        execute = db.cursor().execute
+        execute("BEGIN IMMEDIATE")
         if batch:
-            db.execute(_INSERT_FACTS, batch)
-        _write_records(db, records)
-        db.execute("COMMIT")
+            execute(_INSERT_FACTS, batch)
+        _write_records(execute, records)
+        execute("COMMIT")
 
     def _read_newest(self, db: sqlite3.Connection) -> tuple[int, int, float]:
         with translated(self._path):
@@ -306,14 +307,16 @@ class SqliteLedger:
         return self._db
 
 
-def _write_records(db: sqlite3.Connection, records: list[RecordRow]) -> None:
+def _write_records(execute: Callable[..., object], records: list[RecordRow]) -> None:
+    """Bodies go as `bytearray`: of each `bytes` the module asks for an adapter, which costs an exception."""
     start, left = 0, len(records)
     for count, statement in _RECORDS_AT_ONCE:
         while left >= count:
-            values: list[str | float | bytes] = []
+            values: list[str | float | bytes | bytearray] = []
             for row in records[start : start + count]:
                 values += msgspec.structs.astuple(row)
-            db.execute(statement, values)
+                values[-1] = bytearray(row.body)
+            execute(statement, values)
             start, left = start + count, left - count
 
 

@@ -31,6 +31,9 @@ from ccd.voice.trunk import Trunk
 if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
+# a member taken out of its enum costs 600 instructions
+_VOICE, _AUDIO = ChannelClass.VOICE, LegKind.AUDIO
+
 UNREADABLE = "sip-body"
 
 
@@ -122,8 +125,8 @@ def _post_arrival(channel: "VoiceChannel", leg: IncomingLeg, request: Request, t
         facts.LegArrived(
             leg=leg.id,
             channel=channel.name,
-            channel_class=ChannelClass.VOICE,
-            kind=LegKind.AUDIO,
+            channel_class=_VOICE,
+            kind=_AUDIO,
             origin=caller.number,
             target=target,
             display=caller.name,

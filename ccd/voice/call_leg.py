@@ -18,7 +18,7 @@ from ccd.voice import engine, referring, updating
 from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.causes import cause_of_bye, read_reasons, reason_header
 from ccd.voice.extensions import ALLOW, SUPPORTED
-from ccd.voice.leg_states import LegMove, LegState, moved
+from ccd.voice.leg_states import LEG_MOVES, LegMove, LegState, moved
 from ccd.voice.liveness import Liveness
 from ccd.voice.refusing import warning
 from ccd.voice.session import Session
@@ -92,7 +92,8 @@ class CallLeg:
         """Max-Forwards of its INVITE."""
 
     def move(self, move: LegMove) -> None:
-        self.state = moved(self.state, move, self.id)
+        target = LEG_MOVES.get((self.state, move))
+        self.state = target if target is not None else moved(self.state, move, self.id)
 
     # -- requests within the dialog ----------------------------------------------------------------
 

@@ -236,15 +236,16 @@ class VoiceChannel:
     # -- events of the stack ---------------------------------------------------------------------------
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, (ResponseArrived, TransactionFailed)):
-            if isinstance(event.owner, IncomingLeg) and isinstance(event.tx, ServerTransaction):
-                event.owner.on_ack_missing()
-            elif event.owner is not None:
-                event.owner.heard(event, self.clock.now())
-                if not isinstance(event.owner, (CallLeg, Attempt)):
-                    self._set_timer()
-        elif isinstance(event, RequestArrived):
+        if isinstance(event, RequestArrived):
             self._on_request(event)
+        elif isinstance(event, (ResponseArrived, TransactionFailed)):
+            owner = event.owner
+            if isinstance(owner, IncomingLeg) and isinstance(event.tx, ServerTransaction):
+                owner.on_ack_missing()
+            elif owner is not None:
+                owner.heard(event, self.clock.now())
+                if not isinstance(owner, (Attempt, CallLeg)):
+                    self._set_timer()
         elif isinstance(event, AckArrived):
             leg = self.dialogs.get(key_of(event.request)) or event.owner
             if isinstance(leg, CallLeg):
@@ -399,8 +400,7 @@ class VoiceChannel:
         self.secret_keys.forget(leg.id)
         self.keyed_twice.forget(leg.id)
         self.passing_keys.forget(leg.id)
-        peer = self.legs.get(leg.peer)
-        if peer is not None and peer.peer == leg.id:
+        if leg.peer and (peer := self.legs.get(leg.peer)) is not None and peer.peer == leg.id:
             peer.peer = ""
         if leg.trunk:
             self.trunks.release(leg.trunk)

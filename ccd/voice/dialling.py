@@ -20,17 +20,21 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 
+_NO_DEVICE = Cause.UNREACHABLE, "no device of the agent is registered"
+_NO_TRUNK = Cause.CONGESTION, "no trunk is up and has a free channel for this number"
+
+
 def dial(channel: "VoiceChannel", command: DialLeg) -> None:
     """Open an audio leg; what goes wrong comes back as `LegEnded`."""
     leg = OutgoingLeg(channel, command)
     if command.devices:
         candidates = _to_devices(channel, command)
-        nobody = (Cause.UNREACHABLE, "no device of the agent is registered")
+        nobody = _NO_DEVICE
     else:
         candidates = channel.trunks.candidates(
             command.address, command.caller_id, own_number=command.own_number
         )
-        nobody = (Cause.CONGESTION, "no trunk is up and has a free channel for this number")
+        nobody = _NO_TRUNK
     if not candidates:
         channel.post(facts.LegEnded(command.leg, nobody[0], remote=False, note=nobody[1]))
         return

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from ccd.clock import monotonic
 from ccd.errors import PeerBroke
-from ccd.voice.engine import CloseLeg, Music, OpenLeg, SetStream
+from ccd.voice.engine import CloseLeg, Join, Music, OpenLeg, Play, SetStream, Stop
 from ccd.voice.media_loop import MediaLoop
 from ccd.voice.media_protocol import Begin, OpenPorts, Unpacker, WorkerFact, pack
 from ccd.voice.media_watch import Pulse
@@ -26,6 +27,9 @@ UNHURRIED: Final = frozenset({OpenLeg, SetStream, CloseLeg, Music})
 UNHURRIED_S: Final = 0.02
 """Nobody hears a leg before something is played to it or it is joined: what only prepares or ends one waits
 the time of a packet for company, because a frame of its own would wake the worker up."""
+MUSIC_GRAIN_S: Final = 0.002
+"""A timer may fire so much early: the loop counts milliseconds."""
+_ENDS_MUSIC: Final = frozenset({Play, Stop, CloseLeg})
 STOP_S: Final = 5.0
 PROGRAM: Final = "ccd.voice.media_worker"
 _INHERITED: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
@@ -61,6 +65,9 @@ class MediaLink:
         self._loop = asyncio.get_running_loop()
         self._unpacker = Unpacker(WorkerFact)
         self._pending: list[Any] = []
+        self._music: dict[str, tuple[float, Music]] = {}
+        """Leg → music that is to begin, and when; the first first. Under traffic others' commands leave all
+        the time, and music would begin for each caller whose agent is joined a moment later."""
         self._waits: asyncio.TimerHandle | None = None
         self._hurried = False  # a flush is due in this turn of the loop
         self._unsent = b""
@@ -115,13 +122,39 @@ class MediaLink:
         """Queue a command, in order; all of one turn of the loop go in one write."""
         if not self._open:
             return
-        self._pending.append(command)
-        if type(command) in UNHURRIED:
+        kind = type(command)
+        if kind is Music:
+            self._music.pop(command.leg, None)
+            self._music[command.leg] = monotonic() + UNHURRIED_S, command
+        else:
+            if self._music:
+                self._end_music(kind, command)
+            self._pending.append(command)
+        if kind in UNHURRIED:
             if self._waits is None and not self._hurried:
                 self._waits = self._loop.call_later(UNHURRIED_S, self._flush)
         elif not self._hurried:
             self._hurried = True
             self._loop.call_soon(self._flush)
+
+    def _end_music(self, kind: type, command: Any) -> None:
+        """What ends music that has not begun spares the worker its beginning."""
+        if kind is Join:
+            self._music.pop(command.a, None)
+            self._music.pop(command.b, None)
+        elif kind in _ENDS_MUSIC:
+            self._music.pop(command.leg, None)
+
+    def _begin_music(self) -> None:
+        """Let the music go whose time has come, and wait for the next."""
+        now = monotonic() + MUSIC_GRAIN_S
+        while self._music:
+            leg, (due, command) = next(iter(self._music.items()))
+            if due > now:
+                self._waits = self._loop.call_later(due - now + MUSIC_GRAIN_S, self._flush)
+                return
+            del self._music[leg]
+            self._pending.append(command)
 
     def ask_ports(self, count: int) -> None:
         self.asked += count
@@ -132,6 +165,8 @@ class MediaLink:
         if self._waits is not None:
             self._waits.cancel()
             self._waits = None
+        if self._music and self._open:
+            self._begin_music()
         if self._pending and self._open:
             frame = pack(self._pending)
             self._pending = []

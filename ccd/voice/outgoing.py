@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # a member taken out of its enum costs 600 instructions
 _GONE, _DIALLING, _UP = LegState.GONE, LegState.DIALLING, LegState.UP
+_NOT_TRIED = (-1, Cause.UNREACHABLE, 0, 0)
 _RING, _ACCEPTED = LegMove.RING, LegMove.ACCEPTED
 
 _RANK = {Cause.REJECTED: 4, Cause.BUSY: 3, Cause.NO_ANSWER: 2}
@@ -164,7 +165,7 @@ class OutgoingLeg(CallLeg):
         self._early = False
         self._settled: Attempt | None = None
         """Whose answer was taken last."""
-        self._worst: tuple[int, Cause, int, int] = (-1, Cause.UNREACHABLE, 0, 0)
+        self._worst: tuple[int, Cause, int, int] = _NOT_TRIED
         self._why = ""
         """How a phone refused our audio."""
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ccd.voice.channel import VoiceChannel
 
 
+# a member taken out of its enum costs 600 instructions
+_TEXT = LegKind.TEXT
+
+
 def _answer(channel: "VoiceChannel", command: cmd.AnswerLeg) -> None:
     leg = channel.legs.get(command.leg)
     if isinstance(leg, IncomingLeg):
@@ -36,7 +40,7 @@ def _release(channel: "VoiceChannel", command: cmd.ReleaseLeg) -> None:
 
 
 def _dial(channel: "VoiceChannel", command: cmd.DialLeg) -> None:
-    if command.kind is LegKind.TEXT:
+    if command.kind is _TEXT:
         dialling.open_text(channel, command)
     else:
         dialling.dial(channel, command)

@@ -139,7 +139,7 @@ class SipStack:
 
     def request(self, request: Request, flow: Flow, owner: Any = None) -> ClientTransaction:
         """Send in a new client transaction; its events carry `owner`."""
-        host, port = self.advertised(flow)
+        host, port = self._advertised.of(flow)
         now = self._clock.now()
         tx = self.endpoint.request(request, flow, now, owner, host, port)
         self._flush(now)
@@ -223,7 +223,7 @@ class SipStack:
 
     def contact_host(self, flow: Flow) -> str:
         """`host:port` of ours to put into Contact towards that peer."""
-        return where(*self.advertised(flow))
+        return where(*self._advertised.of(flow))
 
     def advertised(self, flow: Flow) -> tuple[str, int]:
         """Host (no brackets) and port of ours that a peer should use; the host is good for SDP too."""
@@ -323,7 +323,11 @@ class SipStack:
                         self._traced.append((now, "out", flow, kept))
                         self._send(flow, data)
                 elif events:
-                    self._tell(events.popleft())
+                    event = events.popleft()
+                    try:
+                        self._on_event(event)
+                    except Exception as error:
+                        self._report_fault(event, error)
                 else:
                     break
         finally:
@@ -346,14 +350,11 @@ class SipStack:
                 return
         self.endpoint.flow_failed(flow, self._clock.now())
 
-    def _tell(self, event: Event) -> None:
+    def _report_fault(self, event: Event, error: Exception) -> None:
         """Last resort: a fault in one event's user must not stop the sockets for all."""
-        try:
-            self._on_event(event)
-        except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"fault while handling {type(event).__name__}", "exception": error}
-            )
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": f"fault while handling {type(event).__name__}", "exception": error}
+        )
 
     def _set_timer(self, now: float) -> None:
         """Keep the one timer at or before the next deadline; one that is too early does no harm."""

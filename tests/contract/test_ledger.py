@@ -1,5 +1,6 @@
 """What every ledger must do; the SQLite one and the memory twin run the same tests."""
 
+import random
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ccd.channels.ledger import Entry, Ledger, RecordRow, Snapshot
-from ccd.errors import IllegalMove
+from ccd.errors import IllegalMove, TryLater
 from ccd.storage.memory import MemoryLedger
 from ccd.storage.sqlite import SqliteLedger
 
@@ -158,6 +159,23 @@ def test_a_snapshot_of_the_same_fact_again_replaces_the_first(bench: Bench) -> N
 def test_an_empty_state_is_a_state(bench: Bench) -> None:
     bench.ledger.save_snapshot(Snapshot(1, 1.0, b""))
     assert bench.ledger.load_snapshot() == Snapshot(1, 1.0, b"")
+
+
+def test_who_saves_a_snapshot_rests_before_anything_is_locked(bench: Bench) -> None:
+    seen: list[Snapshot | None] = []
+    state = random.Random(3).randbytes(300_000)
+    bench.ledger.save_snapshot(Snapshot(1, 1.0, state), lambda: seen.append(bench.ledger.load_snapshot()))
+    assert seen and not any(seen)
+    assert bench.ledger.load_snapshot() == Snapshot(1, 1.0, state)
+
+
+def test_a_rest_that_fails_saves_nothing(bench: Bench) -> None:
+    def fail() -> None:
+        raise TryLater("test.ended", "ended meanwhile")
+
+    with pytest.raises(TryLater):
+        bench.ledger.save_snapshot(Snapshot(1, 1.0, b"state"), fail)
+    assert bench.ledger.load_snapshot() is None
 
 
 def test_close_is_idempotent_and_final(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """A state packed in pieces is byte for byte what the encoder makes of it, and no piece is large."""
 
+import tracemalloc
 from enum import StrEnum
 from typing import Any, Optional
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.runtime.packing import ITEMS, pack
+from ccd.runtime.packing import ITEMS, PIECE, pack
 
 
 class Colour(StrEnum):
@@ -55,7 +56,7 @@ def taken(state: msgspec.Struct) -> tuple[bytes, list[int]]:
         try:
             sizes.append(next(packing))
         except StopIteration as end:
-            return end.value, sizes
+            return b"".join(end.value), sizes
 
 
 def place(size: int, deeper: int = 0) -> Place:
@@ -116,3 +117,54 @@ def test_no_piece_is_large_wherever_the_large_stands() -> None:
 
 def test_a_small_state_is_one_piece() -> None:
     assert taken(State(places={"a": place(3)}))[1] == []
+
+
+@pytest.mark.parametrize(
+    "look_alike", [b"\xc1hole", b"\xc1holehole" * 3, b"\xc1\xc1hole", b"hole\xc1", b"\xc1"]
+)
+def test_data_that_look_like_the_mark_of_a_hole(look_alike: bytes) -> None:
+    large = {f"w{n}": 1.0 for n in range(ITEMS + 1)}
+    state = State(
+        places={"sales": Place(waiting=large), "more": Place(name="hole")},
+        numbered={7: list(range(300)), 8: [0xC1, *b"hole"]},
+        anything=[look_alike, {"in": look_alike, "large": large}, look_alike],
+    )
+    assert taken(state)[0] == msgspec.msgpack.encode(state)
+
+
+def test_what_the_encoder_does_not_know_is_not_packed() -> None:
+    with pytest.raises(TypeError, match="object"):
+        taken(State(anything={"odd": object(), "large": list(range(300))}))
+
+
+def test_pieces_of_large_items_have_fewer() -> None:
+    """Each of them is no more than a few hundred things, but a hundred of them are much."""
+    state = State(places={f"q{n}": place(ITEMS) for n in range(1_000)})
+    packed, sizes = taken(state)
+    assert packed == msgspec.msgpack.encode(state)
+    assert max(sizes) < 2 * PIECE < len(packed) / 20
+
+
+def test_the_whole_is_never_put_together() -> None:
+    """What is made between two rests is as little at 6 MB as at 1: no copy of the whole."""
+    for customers in (8_000, 50_000):
+        state = State(
+            leaves={f"c{n}": Leaf(f"somebody with a number, {n} " * 4, 1.0) for n in range(customers)}
+        )
+        packing, made = pack(state), []
+        tracemalloc.start()
+        try:
+            while True:
+                tracemalloc.reset_peak()
+                before = tracemalloc.get_traced_memory()[0]
+                try:
+                    next(packing)
+                except StopIteration as end:
+                    parts = end.value
+                    break
+                finally:
+                    made.append(tracemalloc.get_traced_memory()[1] - before)
+        finally:
+            tracemalloc.stop()
+        assert b"".join(parts) == msgspec.msgpack.encode(state)
+        assert max(map(len, parts)) < 2 * PIECE and max(made) < 4 * PIECE

@@ -1,19 +1,19 @@
 """Snapshots of the running centre: what they hold, what waits for them, what becomes of one that fails."""
 
 import asyncio
+import threading
 from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from ccd.channels.ledger import Snapshot
 from ccd.errors import TryLater
 from ccd.model.facts import LegRinging
 from ccd.runtime import loop as loop_module
 from ccd.runtime import snapshot as snapshot_module
 from ccd.runtime.loop import Runtime
-from ccd.runtime.packing import pack
+from ccd.runtime.packing import Packed, pack
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotBeside, Snapshots
 from tests.unit.test_runtime_writer import FAST, GateLedger, HandClock, LogTurns
@@ -31,7 +31,7 @@ class PackedTurns(LogTurns):
     def dump(self) -> bytes:
         return msgspec.msgpack.encode(Told(self.told))
 
-    def dump_in_pieces(self) -> Generator[int, None, bytes]:
+    def dump_in_pieces(self) -> Generator[int, None, list[bytes]]:
         packing = pack(Told(self.told))
         yield next(packing)
         if self.broken:
@@ -97,8 +97,8 @@ async def test_facts_that_come_meanwhile_wait_and_are_not_in_it(restless: type[R
     assert snapshot is not None and snapshot.seq == 2_000
     again = PackedTurns()
     replay(again, scene.ledger, until=snapshot.seq)
-    assert again.dump() == snapshot.state, "as if the facts up to it had been turned again"
-    scene.ledger.save_snapshot(snapshot)
+    assert again.dump() == snapshot.joined().state, "as if the facts up to it had been turned again"
+    scene.ledger.save_snapshot(snapshot.joined())
     again = PackedTurns()
     assert replay(again, scene.ledger).facts == 2
     assert again.told == scene.turns.told
@@ -162,15 +162,15 @@ class Taking:
         beside = SnapshotBeside(["/usr/bin/touch", str(self.mark)], self.report)
         self.snapshots = Snapshots(self.dumped, self.save, beside, self.report)
 
-    async def dumped(self, most: int) -> Snapshot | None:
+    async def dumped(self, most: int) -> Packed | None:
         self.asked += 1
         await self.gate.wait()
-        return Snapshot(self.asked, 1.0, b"state") if self.size <= most else None
+        return Packed(self.asked, 1.0, [b"st", b"ate"]) if self.size <= most else None
 
-    def save(self, snapshot: Snapshot) -> None:
+    def save(self, packed: Packed) -> None:
         if self.error:
             raise self.error
-        self.saved.append(snapshot.seq)
+        self.saved.append(packed.seq)
 
     def report(self, code: int, words: str) -> None:
         self.said.append((code, words))
@@ -183,6 +183,26 @@ class Taking:
         self.gate.clear()
         self.snapshots.due()
         await rounds(2)
+
+
+async def test_a_thread_puts_it_together(tmp_path: Path) -> None:
+    """That holds the loop for milliseconds: there it stays in the parts in which it was packed."""
+    scene, taking, threads = Scene(), Taking(tmp_path), list[int]()
+    scene.post(*range(2_000))
+    await scene.settled()
+
+    def save(packed: Packed) -> None:
+        assert len(packed.parts) > 10
+        threads.append(threading.get_ident())
+        scene.ledger.save_snapshot(packed.joined())
+
+    snapshots = Snapshots(scene.runtime.dumped, save, taking.snapshots._beside, taking.report)
+    snapshots.due()
+    await asyncio.wait_for(snapshots.finished(), 10)
+    assert taking.said == [(0, "")] and threads != [threading.get_ident()]
+    kept = scene.ledger.load_snapshot()
+    assert kept is not None and kept.state == scene.turns.dump()
+    await scene.runtime.stop()
 
 
 async def test_it_is_saved_and_told(tmp_path: Path) -> None:

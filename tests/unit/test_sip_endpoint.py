@@ -167,6 +167,18 @@ def test_peer_that_answers_the_cancel_but_not_the_invite_is_given_up(endpoint: E
     assert (type(failed), failed.cause, tx.over) == (TransactionFailed, "timeout", True)
 
 
+def test_the_end_of_a_request_is_set_with_its_first_repeat_and_does_not_move_when_that_is_late(
+    endpoint: Endpoint,
+) -> None:
+    tx, _ = invite(endpoint)
+    assert tx.limit is None  # nothing to cancel where the answer comes before
+    endpoint.expire(0.7)
+    assert sent(endpoint) == ["INVITE"]
+    assert tx.limit.at == 32.0
+    over_tcp = endpoint.request(make_request(), flow_to(PEER.host, "TCP"), 0.7)
+    assert over_tcp.limit is not None and over_tcp.limit.at == 32.7
+
+
 def test_silent_peer_after_cancel_is_told_once(endpoint: Endpoint) -> None:
     tx, data = invite(endpoint)
     endpoint.receive(answer(data, 180), PEER, 10.0)

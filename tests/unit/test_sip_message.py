@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccd.ids import SeededChance
 from ccd.sip.address import Address, parse_addresses, read_seconds
+from ccd.sip.endpoint import Endpoint, Flow
 from ccd.sip.grammar import parse_params, split_list
 from ccd.sip.headers import CSeq, Via, canonical_name, parse_auth
 from ccd.sip.lines import MOST_GOOD_LINES, good_lines
@@ -98,6 +100,18 @@ def test_a_line_with_a_fault_is_never_taken_for_a_good_one() -> None:
         assert error.partial is not None and error.partial.get("Contact") == "<sip:al ice@h>"
         assert "not a header" in str(refused(INVITE.replace(b"Max-Forwards:", b"Max Forwards:")))
     parse(INVITE)
+
+
+def test_what_an_invite_of_ours_says_of_itself_is_known_when_it_is_answered() -> None:
+    good_lines.clear()
+    good_lines.expect("From", "<sip:a@h>;tag=1")
+    good_lines.expect("Call-ID", "c" * 400)
+    assert dict(good_lines) == {"From: <sip:a@h>;tag=1": ("From", "<sip:a@h>;tag=1")}  # no long ones
+    good_lines.clear()
+    endpoint = Endpoint(SeededChance())
+    request = Request.create("INVITE", "sip:b@h", [("From", "<sip:a@h>;tag=1"), ("Call-ID", "c1")])
+    endpoint.request(request, Flow("UDP", "192.0.2.1", 5060, "192.0.2.2:5060"), 0.0)
+    assert set(good_lines) == {"From: <sip:a@h>;tag=1", "Call-ID: c1"}
 
 
 def test_contacts_in_one_header_and_in_several() -> None:

@@ -2,13 +2,14 @@
 
 from math import inf
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ccd.ids import SeededChance
-from ccd.sip.address import Address
-from ccd.sip.check import CHECKS
+from ccd.sip.address import Address, read_address
+from ccd.sip.check import CHECKS, _is_bracketed
 from ccd.sip.description import _read_session, parse_sdp
 from ccd.sip.dialog import without_tag
 from ccd.sip.endpoint import AckArrived, Endpoint, Flow, RequestArrived, ResponseArrived
@@ -27,6 +28,15 @@ _tails = st.lists(
 ).map("".join)
 
 
+@pytest.mark.parametrize(
+    "value", ["<sip:a@h>;tag=", "<sip:a@h>;tag=a b", "<a<sip:a@h>;tag=1", "<sip:a>b@h>;tag=1"]
+)
+def test_an_address_that_is_none_is_refused_in_the_usual_shape_too(value: str) -> None:
+    for read in (Address.parse, read_address):
+        with pytest.raises(SipParseError):
+            read(value)
+
+
 @given(_displays, _uris, _tails)
 def test_tags_and_addresses(display: str, uri: str, tail: str) -> None:
     value = f"{display}<{uri}>{tail}"
@@ -36,6 +46,7 @@ def test_tags_and_addresses(display: str, uri: str, tail: str) -> None:
         return
     message = Response.create(200, None, [("From", value), ("To", value)])
     assert (message.from_tag, message.to_tag) == (expected.tag, expected.tag)
+    assert msgspec.structs.asdict(read_address(value)) == msgspec.structs.asdict(expected)
     shown = Address.parse(without_tag(value))
     assert (shown.display, shown.uri, shown.params) == (expected.display, expected.uri, {})
 
@@ -89,6 +100,12 @@ def test_the_top_via(sent_by: str, tail: str, protocol: str) -> None:
 )
 @example("", "sip:a@[1:2]", ";tag=abc")
 @example("", "sip:%ff@b", ";tag=abc")
+@example("", "sip:+3312@x.test", ";tag=abc")
+@example("", "sip:+@x.test", ";tag=abc")
+@example("", "sip:+12é@x.test", ";tag=abc")
+@example("", "sip:bob@", ";tag=abc")
+@example("", "sip:bob@x.test@y", ";tag=abc")
+@example("", "sip:bob@[1:2]", ";tag=abc")
 def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: str, tail: str) -> None:
     value = f"{display}<{uri}>{tail}"
     try:
@@ -98,6 +115,13 @@ def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: s
             CHECKS["From"](value)
     else:
         CHECKS["From"](value)
+
+
+def test_the_numbers_of_many_callers_are_no_reason_to_read_their_place_again() -> None:
+    CHECKS["From"]("<sip:+3310@many.test>;tag=a0")
+    read = _is_bracketed.cache_info().misses
+    CHECKS["From"]("<sip:+3311@many.test>;tag=a1")
+    assert _is_bracketed.cache_info().misses == read
 
 
 _session_lines = st.lists(
