@@ -51,6 +51,7 @@ class PassingKeys:
         stream = peer.session.stream if peer.session is not None else None
         waiting = self._waiting.setdefault(leg.id, deque())
         if leg.id in self._alone or stream is None or stream.digits is None or len(waiting) >= MOST_WAITING:
+            self._give_waiting(leg.id)  # pressed before it
             channel.give_digit(peer, digit)
             return
         key = _Key(leg.id, peer.id, digit)
@@ -68,9 +69,13 @@ class PassingKeys:
     def due(self, key: Any, now: float) -> None:
         """No twin came: what was pressed meanwhile has none either."""
         del now
-        channel, legs = self._channel, self._channel.legs
         self._alone.add(key.leg)
-        for each in self._waiting.pop(key.leg, ()):
+        self._give_waiting(key.leg)
+
+    def _give_waiting(self, name: str) -> None:
+        """To whom the leg is still bridged with, in the order in which they were pressed."""
+        channel, legs = self._channel, self._channel.legs
+        for each in self._waiting.pop(name, ()):
             if each.entry is not None:
                 channel.watch.cancel(each.entry)
             leg, peer = legs.get(each.leg), legs.get(each.peer)

@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -225,6 +225,15 @@ class Site:
         """SIGTERM; the exit code."""
         os.kill(self.pid, signal.SIGTERM)
         return await self.process.wait(20.0)
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Whatever is sent meanwhile is there together when the daemon goes on."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def hup(self) -> None:
         os.kill(self.pid, signal.SIGHUP)

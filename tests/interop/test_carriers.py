@@ -59,7 +59,7 @@ async def test_the_next_trunk_is_tried_on_503_and_on_silence(make_site: Make) ->
         call = await outside.call(OUT)
         await call.answered()
         refused = await Call.taken(busy, ring=False)
-        refused.reply(503, [("Retry-After", "5")])
+        refused.reply(503, [("Retry-After", "30")])
         await refused.expect("ACK")
         taken = await Call.taken(good)
         assert any(each.method == "INVITE" for each in silent.seen)

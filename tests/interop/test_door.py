@@ -208,7 +208,7 @@ async def test_sipp_by_udp_and_tcp(make_site: Make, transport: str) -> None:
     await sipp.register(accounts, site.address, port=crowd.port, domain="interop.invalid")
     await site.login()
     async with crowd:
-        keys = {"talk_ms": 300}
+        keys = {**sipp.PATIENT, "talk_ms": 300}
         result = await sipp.run(
             "uac_call",
             site.address,

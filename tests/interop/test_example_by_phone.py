@@ -369,7 +369,7 @@ async def test_a_message_is_left_while_closed_and_heard_when_open(tmp_path: Path
         site.write()
         await ccctl(site, "reload")
         await chloe.event("CALL_ESTABLISHED")
-        await asyncio.sleep(left_ms / 1000 + 1.0)
+        await asyncio.sleep(left_ms / 1000 + 2.0)
         await chloe.press("#")
         await chloe.event("CALL_CLOSED")
         (record,) = await site.until_records(1)

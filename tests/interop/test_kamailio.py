@@ -106,7 +106,7 @@ async def test_calls_from_and_to_the_outside_through_a_proxy(
                 "uac_call",
                 carrier.address,
                 service=OUT,
-                keys={"talk_ms": 1500},
+                keys={**sipp.PATIENT, "talk_ms": 1500},
                 folder=tmp_path / "near",
                 timeout_s=40,
             )

@@ -298,12 +298,13 @@ async def test_a_phone_that_gives_up_digits_while_some_are_on_their_way(make_sit
         await bridged(site)
         for digit in "123456":
             assert (await call.ask("INFO", [("Content-Type", "application/dtmf")], digit)).status == 200
+        await far.until("the first of them is on its way", far.digits)
         assert (await taken.ask("INVITE", body=sdp(port=far.port, codecs="0", version=2))).status == 200
-        await asyncio.sleep(0.3)
         await bridged(site)
         assert (await call.ask("INFO", [("Content-Type", "application/dtmf")], "9")).status == 200
         info = await taken.expect("INFO")
         assert "Signal=9" in info.body, "from now on by INFO"
+        assert "123456".startswith(far.digits()), "none twice, and in their order"
         assert (await call.bye()).status == 200
         (record,) = await site.until_records(1)
     assert record.cause == "normal"

@@ -140,6 +140,11 @@ async def until_step(site: Site, *wanted: str) -> dict[str, Any]:
     return found
 
 
+async def until_asked(site: Site, service: str) -> None:
+    """Until the call has the answer of a service: keys are secret from then on."""
+    await until_step(site, f"asked outside: service {service}")
+
+
 @pytest.mark.long
 @pytest.mark.needs("pjsua2")
 async def test_a_phone_proves_itself_and_pays_and_nothing_is_left(make_site: Make, tmp_path: Path) -> None:
@@ -158,13 +163,13 @@ async def test_a_phone_proves_itself_and_pays_and_nothing_is_left(make_site: Mak
             await payer.dial(PAY)
             await payer.state("CONFIRMED")
             await services.got("who")
-            await asyncio.sleep(0.5)
+            await until_asked(site, "who")
             await payer.press(PIN + "#")
             assert await services.got("pin") == {"customer": "77", "pin": PIN}
             sms = await services.got("sms")
             code = sms["code"]
             assert sms == {"to": "+33611223344", "text": f"Code: {code}", "code": code} and len(code) == 6
-            await asyncio.sleep(0.5)
+            await until_asked(site, "sms")
             await payer.press(code + "#")
             await until_step(site, "pin+code")
             await asyncio.sleep(0.3)

@@ -31,7 +31,7 @@ from tests.peers.tones import (
 )
 
 pytestmark = pytest.mark.interop
-FAST = {"linger_ms": 100}
+FAST = {**sipp.PATIENT, "linger_ms": 100}
 
 
 # tones
@@ -170,7 +170,7 @@ async def test_sipp_calls_sipp(tmp_path: Path) -> None:
             calls=20,
             rate=20,
             rtt=True,
-            keys={"talk_ms": 300},
+            keys={**sipp.PATIENT, "talk_ms": 300},
             timeout_s=30,
             folder=tmp_path / "uac",
         )
@@ -201,7 +201,13 @@ async def test_each_scenario_meets_its_counterpart(
 ) -> None:
     async with Sipp(callee, keys=FAST, folder=tmp_path / "uas") as phones:
         result = await sipp.run(
-            caller, phones.address, keys=keys, calls=2, rate=10, timeout_s=30, folder=tmp_path / "uac"
+            caller,
+            phones.address,
+            keys={**sipp.PATIENT, **keys},
+            calls=2,
+            rate=10,
+            timeout_s=30,
+            folder=tmp_path / "uac",
         )
     assert result.clean and result.calls == 2, (result, result.errors)
 
@@ -238,7 +244,9 @@ async def test_a_phone_whose_first_answers_were_lost_is_still_reached(
 async def test_a_refused_caller_is_told_with_the_right_code(tmp_path: Path) -> None:
     async with Sipp("uas_reject", keys={**FAST, "reject": "603 Decline"}, folder=tmp_path / "a") as phones:
         wrong = await sipp.run("uac_refused", phones.address, keys={"expect": "486"}, timeout_s=20)
-        right = await sipp.run("uac_refused", phones.address, keys={"expect": "603"}, timeout_s=20)
+        right = await sipp.run(
+            "uac_refused", phones.address, keys={**sipp.PATIENT, "expect": "603"}, timeout_s=20
+        )
     assert wrong.failed == 1 and "603 Decline" in wrong.errors
     assert right.clean
 
@@ -252,7 +260,7 @@ async def test_digits_reach_a_phone_that_hears_them(tmp_path: Path) -> None:
                 f"127.0.0.1:{phone.port}",
                 service="alice",
                 digits="159#",
-                keys={"digit_wait_ms": 500, "talk_ms": 100},
+                keys={**sipp.PATIENT, "digit_wait_ms": 500, "talk_ms": 100},
                 timeout_s=30,
                 folder=tmp_path / "uac",
             )

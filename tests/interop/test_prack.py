@@ -10,7 +10,7 @@ from tests.interop.parties import bridged, caller, phone
 from tests.interop.test_own_calls_by_phone import DOMAIN, FAR, FIRST, OUTSIDE, allowed, until_doing
 from tests.interop.wire import Call, Message, Rtp, Ua, sdp
 from tests.peers.pjsip import PjsipPhone
-from tests.peers.sipp import Sipp
+from tests.peers.sipp import PATIENT, Sipp
 from tests.peers.tones import check_heard
 
 Make = Callable[..., Any]
@@ -91,14 +91,15 @@ async def test_sipp_plays_before_the_answer_and_a_phone_requires_it_too(
     make_site: Make, tmp_path: Path
 ) -> None:
     need("sipp")
-    site: Site = await make_site(agents=1, tables=allowed())
+    # T1: SIPp answers again, and counts that, whatever we send again
+    site: Site = await make_site(agents=1, tables={**allowed(), "sip": {"t1_ms": 2000}})
     near, far = [await Rtp.open() for _ in range(2)]
     carrier = Sipp(
         "uas_prack",
         folder=tmp_path / "carrier",
         calls=1,
         port=site.trunk_port,
-        keys={"media": far.port, "linger_ms": 100},
+        keys={**PATIENT, "media": far.port, "linger_ms": 100},
         timeout_s=30,
     )
     async with carrier, phone(site) as agent:

@@ -88,8 +88,10 @@ async def test_a_tone_is_left_and_the_agent_hears_it_twice_and_is_done(
     site = await voicemail_site(make_site)
     async with agent_phone(site, tmp_path) as agent, customer(site, tmp_path) as outside:
         name = await speaks(site, outside)
+        began = asyncio.get_running_loop().time()
         await asyncio.sleep(3.0)
         await outside.press("#")
+        spoke_ms = 1000 * (asyncio.get_running_loop().time() - began)
         row = await kept(site, name)
         await until_ended(outside)
         assert row["channel_class"] == "task" and row["voicemail"]["number"] == "+33140000009"
@@ -99,7 +101,7 @@ async def test_a_tone_is_left_and_the_agent_hears_it_twice_and_is_done(
         with wave.open(str(file)) as sound:
             assert (sound.getnchannels(), sound.getframerate()) == (1, 8000)
         left_ms = tone_of(file)
-        assert 2500 <= left_ms <= 4500
+        assert 2500 <= left_ms <= spoke_ms + 1500
         assert file.stat().st_mode & 0o007 == 0, "not for everybody to read"
 
         await site.login("a1")
@@ -172,7 +174,7 @@ async def test_who_hangs_up_while_speaking_has_left_it_and_is_called_back(
         async with far:
             await site.login("a1")
             await agent.event("CALL_ESTABLISHED")
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.0)
             await agent.press("2")
             await bridged(site)
             await asyncio.sleep(2.0)

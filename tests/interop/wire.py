@@ -1,7 +1,8 @@
 """A SIP user agent on the bare wire, for what no finished phone does on purpose.
 
 It shares no code with the daemon: messages are text, every header can be bent, nothing is sent again or
-answered unless the test says so (OPTIONS apart).
+answered unless the test says so (OPTIONS apart). Copies of a request, sent when the answer took longer than
+T1, are left out, as a phone's transactions do: on a busy machine they are no second request.
 """
 
 import asyncio
@@ -122,6 +123,8 @@ class Ua(asyncio.DatagramProtocol):
         self.mute = False
         """Drop all that comes, as a dead phone does."""
         self.answers_options = True
+        self._requests: set[tuple[str, str]] = set()
+        """Branch and method of those that came."""
         self.dialogs: dict[str, asyncio.Queue[Message]] = {}
         self._datagram: asyncio.DatagramTransport | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -183,10 +186,23 @@ class Ua(asyncio.DatagramProtocol):
             return
         if message.method == "OPTIONS" and self.answers_options:
             self.reply(message, 200)
+        elif self._is_copy(message):
+            pass
         elif message.call_id in self.dialogs:
             self.dialogs[message.call_id].put_nowait(message)
         else:
             self.fresh.put_nowait(message)
+
+    def _is_copy(self, message: Message) -> bool:
+        """Of a request that came before. An ACK is never one: it comes again when a response did."""
+        branch = re.search(r"branch=([^;,\s]+)", message.get("Via"))
+        if message.method in {"", "ACK"} or branch is None:
+            return False
+        key = branch[1], message.method
+        if key in self._requests:
+            return True
+        self._requests.add(key)
+        return False
 
     def send(self, message: Message | bytes) -> None:
         data = bytes(message)
@@ -360,13 +376,14 @@ class Call:
     # -- our call ----------------------------------------------------------------------------------
 
     async def response(
-        self, at_least: int = 101, timeout_s: float = WAIT_S, method: str = "INVITE"
+        self, at_least: int = 101, timeout_s: float = WAIT_S, method: str = "INVITE", number: int = 0
     ) -> Message:
-        """The next response to a method with at least that status."""
+        """The next response to a method with at least that status; `number`: its CSeq, where it has had
+        others, whose copies may still come."""
         async with asyncio.timeout(timeout_s):
             while True:
                 message = await self.heard.get()
-                if message.status >= at_least and message.cseq[1] == method:
+                if message.status >= at_least and message.cseq == (number or message.cseq[0], method):
                     if "tag=" in message.get("To") and "tag=" not in self.remote:
                         self.remote = message.get("To")
                     if message.contact and 200 <= message.status < 300 and method == "INVITE":
@@ -428,7 +445,7 @@ class Call:
     async def ask(self, method: str, headers: Sequence[tuple[str, str]] = (), body: str = "") -> Message:
         """A request in the dialog and its final response (an INVITE is acknowledged)."""
         self.ua.send(self.within(method, headers, body))
-        response = await self.response(200, method=method)
+        response = await self.response(200, method=method, number=self.number)
         if method == "INVITE" and response.status < 300:
             self.ack()
         return response
@@ -527,6 +544,12 @@ class Rtp(asyncio.DatagramProtocol):
     def count(self, payload: bytes) -> int:
         """How many packets of a sound have come."""
         return sum(packet[12:] == payload for packet in self.packets)
+
+    def longest_hole_s(self) -> float:
+        """By the stamps of the audio that came: late is no hole."""
+        stamps = [struct.unpack_from("!I", packet, 4)[0] for packet in self.packets]
+        steps = ((after - before) & 0xFFFFFFFF for before, after in itertools.pairwise(stamps))
+        return max((step for step in steps if step < 1 << 31), default=0) / 8000
 
     async def quiet(self, for_s: float = 0.3, timeout_s: float = WAIT_S) -> None:
         """Until nothing came for so long: what was on its way may come before."""

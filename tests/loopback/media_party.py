@@ -33,10 +33,14 @@ class Party(asyncio.DatagramProtocol):
         self.reports: list[bytes] = []
         self.late_s = 0.0
         """How far behind its beat a packet of ours was sent at worst: what this machine adds to jitter."""
-        self._audio = encode(sine(tone_hz, 2.0, 8000), codec) if tone_hz else b""
+        self.sound(tone_hz)
         self._sequence = 65500
         self._timestamp = 0xFFFFF000
         self.target = ("127.0.0.1", 0)
+
+    def sound(self, tone_hz: float) -> None:
+        """What it says from now on; 0: nothing."""
+        self._audio = encode(sine(tone_hz, 2.0, 8000), self.codec) if tone_hz else b""
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -125,14 +129,19 @@ def power_db(samples: array, frequency: float) -> float:  # type: ignore[type-ar
     return 10 * math.log10(max(1e-12, 2 * power / (count * total)))
 
 
+def loud_pieces(samples: array) -> list[array]:  # type: ignore[type-arg]
+    """Pieces of 20 ms that are not next to silent."""
+    pieces = [samples[at : at + FRAME] for at in range(0, len(samples) - FRAME + 1, FRAME)]
+    return [each for each in pieces if max(map(abs, each)) > 1000]
+
+
 def holds(samples: array, frequency: float, seconds: float) -> bool:  # type: ignore[type-arg]
     """Whether so much of it is this tone, and next to nothing another sound, in pieces of 20 ms.
 
     What was sent late by a busy machine leaves a hole, after which the tone begins anew: over the whole it
     would cancel itself out.
     """
-    pieces = [samples[at : at + FRAME] for at in range(0, len(samples) - FRAME + 1, FRAME)]
-    loud = [each for each in pieces if max(map(abs, each)) > 1000]
+    loud = loud_pieces(samples)
     right = sum(power_db(each, frequency) > -1 for each in loud)
     return right * FRAME >= seconds * RATE and right >= 0.8 * len(loud)
 

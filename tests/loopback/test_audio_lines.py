@@ -14,7 +14,7 @@ import structlog
 from ccd.media.g711 import PCMA
 from ccd.media.packet import HEADER
 from ccd.voice.audio_lines import AudioLines, Line
-from ccd.voice.engine import LegClosed, Play, PlayEnded
+from ccd.voice.engine import Digit, LegClosed, Play, PlayEnded
 from ccd.voice.media_engine import EmbeddedEngine
 from ccd.voice.speech_plan import SpeechPlan
 from tests.loopback.media_party import Party, assert_continuous, assert_one_stream, power_db, settle, wait_for
@@ -253,8 +253,8 @@ async def test_nobody_else_gets_a_word_in(call: Call) -> None:
 async def test_keys_reach_the_engine_and_are_no_audio(call: Call) -> None:
     line = await call.open()
     await call.party.press("5")
-    await settle(call.site.engine)
-    assert [fact.digit for fact in call.site.facts if hasattr(fact, "digit")] == ["5"]
+    await wait_for(lambda: call.site.of(Digit))
+    assert [fact.digit for fact in call.site.of(Digit)] == ["5"]
     assert call.heard == b""
     line.close()
 

@@ -1,6 +1,7 @@
 """The embedded engine with real sockets, as a process and as a thread."""
 
 import asyncio
+import itertools
 import os
 import signal
 import struct
@@ -43,7 +44,16 @@ from ccd.voice.engine import (
 )
 from ccd.voice.media_engine import EmbeddedEngine
 from ccd.voice.media_watch import MOST_MISSED
-from tests.loopback.media_party import Party, assert_continuous, drift_s, holds, power_db, settle, wait_for
+from tests.loopback.media_party import (
+    Party,
+    assert_continuous,
+    drift_s,
+    holds,
+    loud_pieces,
+    power_db,
+    settle,
+    wait_for,
+)
 from tests.peers.ports import media_block
 
 
@@ -430,26 +440,43 @@ async def test_stopping_the_engine_closes_recordings(site: Site) -> None:
 
 @pytest.mark.alone
 async def test_a_masked_part_is_silent_in_its_place_on_both_channels(site: Site) -> None:
+    """What is said meanwhile has tones of its own: they are heard, and nowhere in the recording."""
     a, b = await site.pair()
-    path = site.directory / "r.wav"
+    path, time = site.directory / "r.wav", asyncio.get_running_loop().time
     site.engine.perform(Join("a", "b"))
+    asked = time()
     site.engine.perform(Record("r1", "a", "b", str(path)))
     await settle(site.engine)
-    for on in (True, False, None):
+    begun, spoken = time(), []
+    for part, (hertz, on) in enumerate(((440, True), (640, False), (440, None)), 1):
+        a.sound(hertz)
+        b.sound(2 * hertz)
+        from_s = time()
         await asyncio.gather(a.talk(0.8), b.talk(0.8))
+        spoken.append((from_s, time()))
+        # what is still under way belongs to this part
+        await wait_for(lambda part=part: min(len(a.packets), len(b.packets)) >= 40 * part)
         if on is not None:
             site.engine.perform(MaskRecord("r1", "a", on))
             await settle(site.engine)
+    least = time() - begun
     site.engine.perform(StopRecord("r1", "a"))
     await wait_for(lambda: site.of(Recorded))
     left, right, params = channels(path)
-    assert 2.3 < params.nframes / 8000 < 2.8, "the time goes on"
-    for channel, hertz in ((left, 440), (right, 880)):
-        assert not any(channel[7600:12000]), "not a sample of what was said"
-        assert power_db(channel[800:5600], hertz) > -1
-        assert power_db(channel[-4000:-800], hertz) > -1
-        assert longest_silence(channel[400:-400]) < 1.1
-    assert power_db(b.heard(), 440) > -1, "they hear each other all the while"
+    masked_s = spoken[2][0] - spoken[0][1]
+    assert least - 0.1 < params.nframes / 8000 < time() - asked + 0.1, "the time goes on"
+    for channel, hertz, party in ((left, 440, b), (right, 880, a)):
+        loud = [at for at in range(0, len(channel), 80) if any(channel[at : at + 80])]
+        until, since_then = max(itertools.pairwise(loud), key=lambda two: two[1] - two[0])
+        # sound late by up to 0.1 s is put where it should have been
+        silent_s = (since_then - until) / 8000
+        assert 0.7 < silent_s < masked_s + 0.2, f"silent for {silent_s} s, in the place of {masked_s} s"
+        before, after, other = channel[: until + 80], channel[since_then:], hertz / 440 * 640
+        assert holds(before, hertz, 0.6) and holds(after, hertz, 0.6)
+        assert all(power_db(each, other) < -6 for each in loud_pieces(channel)), "not a word of what was said"
+        heard = party.heard()
+        assert holds(heard[6400:12800], other, 0.7), "they hear each other all the while"
+        assert holds(heard[:6400], hertz, 0.7) and holds(heard[12800:], hertz, 0.7)
 
 
 async def test_a_masked_recording_ends_with_its_leg(site: Site) -> None:

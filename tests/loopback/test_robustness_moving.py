@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.interop.conftest import make_site  # noqa: F401  the fixture
-from tests.interop.daemon_site import DIRECT, PASSWORD, Site
+from tests.interop.daemon_site import DIRECT, PASSWORD, READY_S, Site
 from tests.interop.parties import bridged
 from tests.interop.wire import Call, Message, Ua, sdp
+from tests.loopback.media_party import wait_for
 from tests.loopback.test_robustness_sip import Make
 from tests.peers.netns import Namespace, lossy_namespace
 from tests.peers.process import program
 
 FORMER, NOW, PEER = "192.0.2.1", "192.0.2.7", "198.51.100.9"
 ALL = "0.0.0.0"  # noqa: S104  what is tested
+WAITING = "waiting for addresses of ours"
 _CLONE_NEWNET = 0x40000000
 
 
@@ -101,16 +103,22 @@ async def test_running_calls_follow_another_address(make_site: Make) -> None:  #
 
 
 @pytest.mark.needs("netns")
-async def test_an_address_that_comes_after_the_start_is_waited_for(make_site: Make) -> None:  # noqa: F811
+async def test_an_address_that_comes_after_the_start_is_waited_for(
+    make_site: Make,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     """As at boot, when the network comes up later than the services."""
     with lossy_namespace() as space:
         ip = program("ip")
         space.run(ip, "addr", "del", "127.0.0.1/8", "dev", "lo")
         starting = asyncio.ensure_future(make_site(agents=0, prefix=space.prefix))
-        await asyncio.sleep(3.0)
+        await wait_for(
+            lambda: any(WAITING in log.read_text() for log in tmp_path.glob("*/ccd-*.log")), READY_S
+        )
+        await asyncio.sleep(2.0)
         assert not starting.done()
         space.run(ip, "addr", "add", "127.0.0.1/8", "dev", "lo")
         site: Site = await starting
         events = [row["event"] for row in site.log_lines()]
-        assert "waiting for addresses of ours" in events and "all addresses are there" in events
+        assert WAITING in events and "all addresses are there" in events
         await site.ask("status")

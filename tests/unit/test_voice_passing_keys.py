@@ -7,9 +7,11 @@ import pytest
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.voice import engine
+from ccd.voice.passing_keys import MOST_WAITING
 from tests.unit.voice_scene import SDP, Scene, tag_of
 
 NO_EVENTS = SDP.replace(" 101", "").partition("a=rtpmap")[0]
+AGAIN = NO_EVENTS.replace("o=- 7 1 ", "o=- 7 2 ")
 
 
 class Talk:
@@ -45,6 +47,16 @@ class Talk:
     def event(self, key: str) -> None:
         """The engine hears it, and has passed it on."""
         self.scene.audio.hear(engine.Digit(self.legs[0], key))
+
+    def give_up_events(self) -> None:
+        """The second one, by re-INVITE."""
+        self.scene.request("INVITE", 2, (), AGAIN, self.tags[1], call="two")
+        self.scene.request("ACK", 2, (), "", self.tags[1], call="two")
+
+    def infos(self) -> str:
+        """Keys that the second one is told by INFO."""
+        told = [each.body for each in self.scene.take() if getattr(each, "method", "") == "INFO"]
+        return "".join(body.decode().removeprefix("Signal=")[0] for body in told)
 
     def keys(self) -> str:
         return "".join(
@@ -105,6 +117,26 @@ async def test_keys_keep_their_order(scene: Scene) -> None:
     talk.info("3")
     scene.run(2.0)
     assert talk.keys() == "123"
+
+
+async def test_a_far_end_that_gives_up_events_meanwhile_gets_the_keys_in_their_order(scene: Scene) -> None:
+    talk = Talk(scene)
+    for key in "12":
+        talk.info(key)
+    talk.give_up_events()
+    talk.info("3")
+    assert talk.infos() == "123", "what waited is pressed before it"
+    scene.run(2.0)
+    assert (talk.keys(), talk.infos(), talk.pressed()) == ("", "", "123"), "and once"
+
+
+async def test_more_keys_than_may_wait_keep_their_order_too(scene: Scene) -> None:
+    talk = Talk(scene)
+    pressed = "0123456789" * 4
+    for key in pressed[: MOST_WAITING + 3]:
+        talk.info(key)
+    scene.run(2.0)
+    assert talk.keys() == pressed[: MOST_WAITING + 3]
 
 
 async def test_a_far_end_without_events_gets_info_at_once(scene: Scene) -> None:
