@@ -39,6 +39,8 @@ except OSError:
     pass
 
 QUICK = SipSettings(t1_ms=20)
+PATIENT = SipSettings(t1_ms=2000)
+"""Nothing is sent twice, however busy the machine."""
 PATIENCE_S = 15.0
 
 
@@ -143,7 +145,7 @@ async def test_request_and_answer(open_station: Open, host: str, protocol: str) 
 
 @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
 async def test_whole_call_and_its_trace(open_station: Open, protocol: str) -> None:
-    a, b = await open_station(), await open_station()
+    a, b = await open_station(settings=PATIENT), await open_station(settings=PATIENT)
     flow = a.stack.flow_to(*b.at(protocol), protocol)
     a.stack.request(make_request("INVITE", "traced"), flow)
     ok = await a.first(ResponseArrived)
