@@ -181,9 +181,8 @@ class ControlServer:
         return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(self._verbs))}"
 
     def _write(self, client: _Client, answer: Answer) -> None:
-        if (
-            not client.writer.transport.is_closing()
-        ):  # hung up before its answer: uvloop raises for such a write
+        # who hung up before its answer is owed none, and uvloop raises for a write to what is closed
+        if not client.writer.transport.is_closing():
             client.writer.write(msgspec.json.encode(answer) + b"\n")
 
     async def _flush(self, client: _Client) -> None:

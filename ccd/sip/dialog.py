@@ -21,8 +21,8 @@ class Dialog:
     """One dialog. Made by `as_server` or `as_client`; early until its 2xx.
 
     `local_uri` and `remote_uri` are what From and To say (worked out where we send a request: most who call
-    hang up themselves); `remote_target` is where the other end wants its
-    requests (its Contact); `route_set` are the proxies between, nearest first, as header values.
+    hang up themselves); `remote_target` is where the other end wants its requests (its Contact); `route_set`
+    are the proxies between, nearest first, as header values.
     """
 
     __slots__ = (

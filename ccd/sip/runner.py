@@ -127,6 +127,7 @@ class Runner:
         if tx.sent:
             self.counters["retransmissions_sent"] += 1
             self.out.append((tx.flow, tx.sent))
+            # timers B and F, 64 T1 from the start: one T1 was over when the first repeat was due
             if tx.limit is None and tx.repeat is not None and isinstance(tx, ClientTransaction):
                 tx.limit = self.timers.set(tx.repeat.at, 63 * self._t1, tx, _LIMIT_DUE)
         elif tx.moves is INVITE_SERVER and isinstance(tx, ServerTransaction):
