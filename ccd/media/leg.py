@@ -192,8 +192,10 @@ class Leg:
         """Let the two hear each other; each leaves its former partner."""
         if self.partner is other:
             return
-        self.part()
-        other.part()
+        if self.partner is not None:
+            self.part()
+        if other.partner is not None:
+            other.part()
         self.partner, other.partner = other, self
         self._rewire()
         other._rewire()
@@ -214,8 +216,11 @@ class Leg:
         other = self.partner
         if other is not None:
             self.relays = self.relays and not other.masked
-            self._translate = table(self.codec, other.codec)
-            other._translate = table(other.codec, self.codec)
+            if self.codec == other.codec:
+                self._translate = other._translate = None
+            else:
+                self._translate = table(self.codec, other.codec)
+                other._translate = table(other.codec, self.codec)
 
     # --- who listens -------------------------------------------------------------------------------
 
