@@ -116,7 +116,12 @@ class UdpListener:
     def _gather(self) -> None:
         """What came meanwhile, all in one wake-up; nothing: wait for the socket again."""
         self._gathering = None
-        taken = self._take_all()
+        try:
+            taken = self._take_all()
+        except BaseException:
+            # A fault of ours in one datagram, which the loop reports, must not leave the socket unheard.
+            self._gathering = self._loop.call_soon(self._gather)
+            raise
         self._came += taken
         if self._sock.fileno() < 0:
             return
