@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ccd.media.digits import EVENT, EVENT_SIZE, DigitEar, DigitMouth
-from ccd.media.g711 import FRAME, PCMA, PCMU, RATE, table
+from ccd.media.g711 import FRAME, PCMA, PCMU, RATE, tables
 from ccd.media.inband import ToneEar
 from ccd.media.packet import (
     COMFORT_NOISE,
@@ -192,10 +192,8 @@ class Leg:
         """Let the two hear each other; each leaves its former partner."""
         if self.partner is other:
             return
-        if self.partner is not None:
-            self.part()
-        if other.partner is not None:
-            other.part()
+        self.part()
+        other.part()
         self.partner, other.partner = other, self
         self._rewire()
         other._rewire()
@@ -216,11 +214,7 @@ class Leg:
         other = self.partner
         if other is not None:
             self.relays = self.relays and not other.masked
-            if self.codec == other.codec:
-                self._translate = other._translate = None
-            else:
-                self._translate = table(self.codec, other.codec)
-                other._translate = table(other.codec, self.codec)
+            self._translate, other._translate = tables(self.codec, other.codec)
 
     # --- who listens -------------------------------------------------------------------------------
 
