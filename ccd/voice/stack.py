@@ -85,7 +85,8 @@ class SipStack:
         self._on_event: OnEvent = _ignore
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._flushing = False
+        self._telling: float | None = None
+        """The time of the events that are being told; None: none are."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def tell_moves(self, moved: Callable[[str], None]) -> None:
@@ -140,14 +141,14 @@ class SipStack:
     def request(self, request: Request, flow: Flow, owner: Any = None) -> ClientTransaction:
         """Send in a new client transaction; its events carry `owner`."""
         host, port = self._advertised.of(flow)
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         tx = self.endpoint.request(request, flow, now, owner, host, port)
         self._flush(now)
         return tx
 
     def respond(self, tx: ServerTransaction, response: Response) -> bool:
         """Answer; False when `tx` has its final answer or has ended."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         sent = self.endpoint.respond(tx, response, now)
         self._flush(now)
         return sent
@@ -160,26 +161,26 @@ class SipStack:
         headers: Iterable[tuple[str, str]] = (),
     ) -> bool:
         """Answer with a plain response that carries the transaction's To-tag."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         sent = self.endpoint.reply(tx, status, now, reason, headers)
         self._flush(now)
         return sent
 
     def dismiss(self, tx: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Refuse a request and keep nothing of it: for those who have not shown who they are."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         self.endpoint.dismiss(tx, status, now, headers)
         self._flush(now)
 
     def send_ack(self, tx: ClientTransaction, ack: Request, flow: Flow) -> None:
         """Send the ACK for a 2xx to `tx`; repeated by itself for each copy of the 2xx."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         self.endpoint.send_ack(tx, ack, flow, now)
         self._flush(now)
 
     def cancel(self, tx: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give up an INVITE; see `Endpoint.cancel`."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         self.endpoint.cancel(tx, now, headers)
         self._flush(now)
 
@@ -307,9 +308,9 @@ class SipStack:
 
     def _flush(self, now: float) -> None:
         """Send what is to be sent, then tell one event; again until nothing is left. Never nested."""
-        if self._flushing:
+        if self._telling is not None:
             return
-        self._flushing = True
+        self._telling = now
         endpoint, events = self.endpoint, self.endpoint.events
         try:
             while True:
@@ -331,7 +332,7 @@ class SipStack:
                 else:
                     break
         finally:
-            self._flushing = False
+            self._telling = None
         if self._timer is None or endpoint.timers.soonest < self._timer_at:
             self._set_timer(now)
 
