@@ -66,6 +66,7 @@ lint: venv
 
 types: venv
 	@$(BIN)/mypy
+	@$(BIN)/mypy bench
 
 quicktests: venv
 	@$(PY) -m pytest -q -n $(WORKERS) $(PYTEST_FLAGS) $(QUICK_TESTS)

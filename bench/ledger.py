@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import uvloop
@@ -52,6 +53,10 @@ class EmptyTurns:
 
     def dump(self) -> bytes:
         return b""
+
+    def dump_in_pieces(self) -> Generator[int, None, list[bytes]]:
+        yield 0
+        return [self.dump()]
 
     def load(self, state: bytes) -> None:
         del state

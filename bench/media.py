@@ -143,8 +143,8 @@ async def run_ours(
     gather_ms: float | None,
 ) -> dict[str, Any]:
     """One measurement of our engine with one worker process."""
-    extra = {} if gather_ms is None else {"gather_ms": gather_ms}
-    engine = EmbeddedEngine(MediaSettings(workers=1), **extra)
+    settings = MediaSettings(workers=1)
+    engine = EmbeddedEngine(settings) if gather_ms is None else EmbeddedEngine(settings, gather_ms)
     facts: list[Any] = []
     await engine.start(facts.append)
     pid = engine.report()["pids"][0]  # type: ignore[index]
@@ -283,7 +283,7 @@ async def measure(options: argparse.Namespace) -> dict[str, Any]:
         """One run; again, a few times, when somebody else used the machine meanwhile. The one that was
         disturbed the least counts, whatever it says.
         """
-        tried = []
+        tried: list[dict[str, Any]] = []
         while len(tried) <= options.patience:
             tried.append(await once())
             tell(options, name, tried[-1])

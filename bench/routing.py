@@ -16,7 +16,6 @@ import argparse
 import gc
 import json
 import random
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -217,7 +216,8 @@ def measure(agents: int, waiting: int, facts: int, seed: int) -> dict[str, Any]:
     gc.collect()
     gc.freeze()
     gc.disable()
-    spans, mix = [], dict.fromkeys(["arrive", "accept", "miss", "end", "give_up", "pause", "ready", "due"], 0)
+    spans: list[int] = []
+    mix = dict.fromkeys(["arrive", "accept", "miss", "end", "give_up", "pause", "ready", "due"], 0)
     clock = time.thread_time_ns
     while len(spans) < facts:
         turn = traffic.next()
@@ -269,4 +269,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

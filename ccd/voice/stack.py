@@ -11,6 +11,7 @@ import socket
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
+from math import inf
 from typing import Any
 
 import msgspec
@@ -24,10 +25,12 @@ from ccd.sip.message import Message, Request, Response, SipParseError
 from ccd.sip.uri import SipUri
 from ccd.voice.advertising import Advertised
 from ccd.voice.streams import TLS, StreamLimits, Streams, Trust
-from ccd.voice.transport import GATHER_MOST_S, Counters, UdpListener, bind_udp, where
+from ccd.voice.transport import Counters, UdpListener, bind_udp, where
 
 STREAMS = frozenset({"TCP", TLS})
 SHORTEST_NAP_S = 0.02
+SEEN_TO = -inf
+"""No timer is set, and none need be: a socket is looked into from time to time."""
 """SIP's timers count in halves of seconds: those that come due close together share one wake-up."""
 
 MOST_TRACED_BYTES = 4096
@@ -84,7 +87,8 @@ class SipStack:
         self._advertised = Advertised(clock, self._find_place)
         self._on_event: OnEvent = _ignore
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._timer_at = inf
+        """The deadline that the timer is set for; infinite: none is set."""
         self._telling: float | None = None
         """The time of the events that are being told; None: none are."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -119,6 +123,7 @@ class SipStack:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._timer_at = inf
         self._on_event = _ignore
         self._loop = None
         for listener in self._udp.values():
@@ -297,12 +302,14 @@ class SipStack:
         self._flush(now)
 
     def looked(self) -> None:
-        """What has come due meanwhile shares the wake-up of a look into a socket. The timer stays as it is:
-        one that is too early does no harm, and to set it anew at each look costs more."""
+        """What has come due meanwhile shares the wake-up of a look into a socket: no timer under traffic."""
         now = self._clock.now()
         if self.endpoint.timers.soonest <= now:
             self.endpoint.expire(now)
             self._flush(now)
+        if self._timer_at == SEEN_TO and not self._looks():
+            self._timer_at = inf
+            self._set_timer(now)
 
     # Inside
 
@@ -333,7 +340,7 @@ class SipStack:
                     break
         finally:
             self._telling = None
-        if self._timer is None or endpoint.timers.soonest < self._timer_at:
+        if endpoint.timers.soonest < self._timer_at:
             self._set_timer(now)
 
     def _send(self, flow: Flow, data: bytes) -> None:
@@ -360,20 +367,24 @@ class SipStack:
     def _set_timer(self, now: float) -> None:
         """Keep the one timer at or before the next deadline; one that is too early does no harm."""
         deadline = self.endpoint.next_deadline()
-        if deadline is None or self._loop is None:
+        if deadline is None or self._loop is None or self._timer_at <= deadline:
             return
         if self._timer is not None:
-            if self._timer_at <= deadline:
-                return
             self._timer.cancel()
+            self._timer = None
+        if self._looks():
+            self._timer_at = SEEN_TO
+            return
         self._timer_at = deadline
-        nap_s = max(SHORTEST_NAP_S, deadline - now)
-        if any(each.looking for each in self._udp.values()):
-            nap_s += GATHER_MOST_S  # `looked` comes before
-        self._timer = self._loop.call_later(nap_s, self._wake)
+        self._timer = self._loop.call_later(max(SHORTEST_NAP_S, deadline - now), self._wake)
+
+    def _looks(self) -> bool:
+        """A socket is looked into from time to time; `looked` follows each look, the last one too."""
+        return any(each.looking for each in self._udp.values())
 
     def _wake(self) -> None:
         self._timer = None
+        self._timer_at = inf
         now = self._clock.now()
         self.endpoint.expire(now)
         self._flush(now)

@@ -23,7 +23,7 @@ READS_A_TURN = 16
 """So many datagrams are two milliseconds of work: others on the loop come next, then the rest."""
 COMPANY = 12
 """Waking up costs more than a datagram does: under traffic we look so seldom that so many come together,"""
-GATHER_LEAST_S, GATHER_MOST_S = 0.008, 0.012
+GATHER_LEAST_S, GATHER_MOST_S = 0.008, 0.016
 """within these bounds. See docs/decisions/0011-waking-up-is-dear.md."""
 BEHIND_S = 0.002
 """More wait already than one look takes, as in a flood: soon, but not at once, for calls go on meanwhile."""
@@ -116,7 +116,12 @@ class UdpListener:
     def _gather(self) -> None:
         """What came meanwhile, all in one wake-up; nothing: wait for the socket again."""
         self._gathering = None
-        taken = self._take_all()
+        try:
+            taken = self._take_all()
+        except BaseException:
+            # A fault of ours in one datagram, which the loop reports, must not leave the socket unheard.
+            self._gathering = self._loop.call_soon(self._gather)
+            raise
         self._came += taken
         if self._sock.fileno() < 0:
             return

@@ -39,6 +39,7 @@ except OSError:
     pass
 
 QUICK = SipSettings(t1_ms=20)
+"""For those that wait for a timer."""
 PATIENT = SipSettings(t1_ms=2000)
 """Nothing is sent twice, however busy the machine."""
 PATIENCE_S = 15.0
@@ -87,7 +88,7 @@ async def open_station() -> AsyncIterator[Open]:
 
     async def open_one(
         host: str = "127.0.0.1",
-        settings: SipSettings = QUICK,
+        settings: SipSettings = PATIENT,
         limits: StreamLimits | None = None,
         advertise: str = "",
     ) -> Station:
@@ -145,7 +146,7 @@ async def test_request_and_answer(open_station: Open, host: str, protocol: str) 
 
 @pytest.mark.parametrize("protocol", ["UDP", "TCP"])
 async def test_whole_call_and_its_trace(open_station: Open, protocol: str) -> None:
-    a, b = await open_station(settings=PATIENT), await open_station(settings=PATIENT)
+    a, b = await open_station(), await open_station()
     flow = a.stack.flow_to(*b.at(protocol), protocol)
     a.stack.request(make_request("INVITE", "traced"), flow)
     ok = await a.first(ResponseArrived)
@@ -179,7 +180,7 @@ async def test_trace_is_bounded(open_station: Open) -> None:
 
 
 async def test_timer_wakes_by_itself(open_station: Open) -> None:
-    station = await open_station()
+    station = await open_station(settings=QUICK)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         silent.setblocking(False)

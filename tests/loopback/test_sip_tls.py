@@ -13,7 +13,7 @@ from ccd.errors import Misconfigured
 from ccd.model.settings import SipSettings, TransportSettings
 from ccd.sip.events import Flow, RequestArrived, ResponseArrived, TransactionFailed
 from ccd.voice.streams import StreamLimits, Trust
-from tests.loopback.test_sip_stack import QUICK, Station, make_request, raw
+from tests.loopback.test_sip_stack import PATIENT, QUICK, Station, make_request, raw
 from tests.peers.certificates import Certificate, authority, signed
 
 pytestmark = pytest.mark.needs("openssl")
@@ -26,7 +26,7 @@ async def open_station(server: Certificate) -> AsyncIterator[Open]:
 
     async def open_one(
         certificate: Certificate | None = server,
-        settings: SipSettings = QUICK,
+        settings: SipSettings = PATIENT,
         limits: StreamLimits | None = None,
     ) -> Station:
         station = Station(len(stations) + 1, settings, limits)

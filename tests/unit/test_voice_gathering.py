@@ -228,13 +228,8 @@ def test_when_nothing_comes_the_socket_is_watched_again(monkeypatch: Any) -> Non
     assert site.taken.data[-1] == b"4"
 
 
-def test_what_is_due_shares_a_look(monkeypatch: Any) -> None:
-    site, clock = Site(monkeypatch), VirtualClock()
-    stack = SipStack(SipSettings(), clock, SeededChance(1))
-    stack._loop = cast(Any, site.loop)
-    stack._udp[site.listener.key] = site.listener
-    site.listener.looking = True
-    request = Request.create(
+def options() -> Request:
+    return Request.create(
         "OPTIONS",
         "sip:bob@example.test",
         [
@@ -245,27 +240,62 @@ def test_what_is_due_shares_a_look(monkeypatch: Any) -> None:
             ("CSeq", "1 OPTIONS"),
         ],
     )
-    stack.request(request, FAR)
-    site.loop.end_turn()
-    assert len(site.socket.sent) == 1
-    first = site.loop.timers[0]
-    assert first[0] - site.loop.now == pytest.approx(0.5 + GATHER_MOST_S)  # T1, and time for a look before
-    clock.advance(0.49)
-    stack.looked()
-    assert site.loop.timers == [first]
-    clock.advance(0.011)
-    stack.looked()
-    site.loop.end_turn()
-    assert len(site.socket.sent) == 2
-    assert site.loop.timers == [first]  # not set anew at each look: it finds what is next when it rings
-    clock.advance(0.012)
+
+
+def test_what_is_due_shares_a_look(monkeypatch: Any) -> None:
+    site, clock = Site(monkeypatch), VirtualClock()
+    stack = SipStack(SipSettings(), clock, SeededChance(1))
+    stack._loop = cast(Any, site.loop)
+    stack._udp[site.listener.key] = site.listener
+    site.listener.looking = True
+    stack.request(options(), FAR)
+
+    def sent_after(seconds: float) -> int:
+        clock.advance(seconds)
+        stack.looked()
+        site.loop.end_turn()
+        return len(site.socket.sent)
+
+    assert sent_after(0.49) == 1
+    assert sent_after(0.011) == 2  # T1
+    assert sent_after(0.9) == 2
+    assert site.loop.timers == []  # the looks are often enough
+    site.listener.looking = False
+    assert sent_after(0.0) == 2
+    assert site.loop.timers[0][0] - site.loop.now == pytest.approx(0.1)  # and there are no more of them
+    clock.advance(0.1)
     site.loop.run_timer()
-    assert len(site.socket.sent) == 2
-    assert len(site.loop.timers) == 1 and site.loop.timers[0][0] - site.loop.now > 0.5  # the next copy
-    clock.advance(1.0)
-    stack.looked()
     site.loop.end_turn()
     assert len(site.socket.sent) == 3
+    assert len(site.loop.timers) == 1 and site.loop.timers[0][0] - site.loop.now == pytest.approx(2.0)
+
+
+def test_a_timer_that_is_set_gives_way_to_looks(monkeypatch: Any) -> None:
+    site, clock = Site(monkeypatch), VirtualClock()
+    stack = SipStack(SipSettings(), clock, SeededChance(1))
+    stack._loop = cast(Any, site.loop)
+    stack._udp[site.listener.key] = site.listener
+    stack.request(options(), FAR)
+    assert len(site.loop.timers) == 1
+    site.listener.looking = True
+    clock.advance(0.5)
+    site.loop.run_timer()
+    site.loop.end_turn()
+    assert len(site.socket.sent) == 2 and site.loop.timers == []
+
+
+def test_a_fault_in_one_datagram_does_not_end_the_looks(monkeypatch: Any) -> None:
+    site = Site(monkeypatch)
+    site.arrive(b"1")
+    site.arrive(b"2")
+    site.socket.waiting.extend([b"bad", b"4"])
+    with monkeypatch.context() as patch:
+        patch.setattr(site.taken, "take_datagram", lambda _data, _flow: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            site.loop.run_timer()
+    site.loop.end_turn()
+    assert site.taken.data == [b"1", b"2", b"4"]
+    assert site.listener.looking and len(site.loop.timers) == 1
 
 
 class Reads(VirtualClock):
