@@ -116,8 +116,10 @@ class Runner:
         }
 
     def _move(self, tx: Transaction, happened: Input, now: float, message: Message | None = None) -> None:
-        move = tx.moves.get((tx.state, happened))
-        tx.state, actions = move if move is not None else look_up(tx.moves, tx.state, happened)
+        try:
+            tx.state, actions = tx.moves[tx.state, happened]
+        except KeyError:
+            tx.state, actions = look_up(tx.moves, tx.state, happened)  # says what is wrong
         self._now = now
         self._message = message
         perform = self._perform

@@ -122,10 +122,10 @@ class Delays(Generic[Target, What]):
         self._serial = serial = self._serial + 1
         at = now + delay_s
         entry: Entry[Target, What] = Entry(at, target, what, serial)
-        line = self._lines.get(delay_s)
-        if line is None:
-            line = self._lines[delay_s] = deque()
-        line.append(entry)
+        try:
+            self._lines[delay_s].append(entry)
+        except KeyError:
+            self._lines[delay_s] = deque((entry,))
         if at < self.soonest:  # noqa: PLR1730  a call to min costs more than the rest
             self.soonest = at
         return entry

@@ -274,9 +274,9 @@ class SipStack:
 
     def take_datagram(self, data: bytes, flow: Flow) -> None:
         now = self._clock.now()
-        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
-        if self._hidden and data.startswith(INFO):
-            kept = without_keys(kept, self._hidden)
+        kept = data
+        if self._hidden or len(data) >= MOST_TRACED_BYTES:
+            kept = self._kept(data)
         self._traced.append((now, "in", flow, kept))
         self.endpoint.receive(data, flow, now)
         self._flush(now)
@@ -325,9 +325,9 @@ class SipStack:
                 if batch:
                     endpoint.out = []
                     for flow, data in batch:
-                        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
-                        if self._hidden and data.startswith(INFO):
-                            kept = without_keys(kept, self._hidden)
+                        kept = data
+                        if self._hidden or len(data) >= MOST_TRACED_BYTES:
+                            kept = self._kept(data)
                         self._traced.append((now, "out", flow, kept))
                         self._send(flow, data)
                 elif events:
@@ -342,6 +342,11 @@ class SipStack:
             self._telling = None
         if endpoint.timers.soonest < self._timer_at:
             self._set_timer(now)
+
+    def _kept(self, data: bytes) -> bytes:
+        """What the trace keeps of a datagram that is large, or that may hold keys."""
+        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
+        return without_keys(kept, self._hidden) if data.startswith(INFO) else kept
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.protocol == "UDP":
