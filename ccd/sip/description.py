@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from ccd.sip.crypto import Crypto, masked, read_keys
+from ccd.sip.crypto import Crypto, is_rtp, masked, read_keys
 from ccd.sip.grammar import SipParseError, excerpt
 
 DIGITS = "telephone-event"
@@ -60,6 +60,8 @@ class Terms(msgspec.Struct, frozen=True):
     """As it is written, from the protocol on, lines ended by CRLF."""
     crypto: tuple[Crypto, ...] = ()
     """The keys for SRTP that it names and that we can use."""
+    rtp: bool = False
+    """It is RTP as we know it, encrypted by SDES or plain."""
 
 
 class Media(msgspec.Struct):
@@ -92,6 +94,7 @@ def terms_of(
         "rtcp-mux" in values,
         "\r\n".join(lines) + "\r\n",
         read_keys(attributes) if "crypto" in values else (),
+        is_rtp(protocol),
     )
 
 

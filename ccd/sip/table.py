@@ -199,18 +199,22 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """The tag of From, as `from_.tag`; the usual shape is read without making an Address."""
-        text = self._first.get("From") if self._first is not None else self.get("From")
-        if text is None:
-            raise SipParseError("From is missing")
-        return read_tag(text)
+        if self._first is None:
+            self._first = dict(reversed(self.headers))
+        try:
+            return read_tag(self._first["From"])
+        except KeyError:
+            raise SipParseError("From is missing") from None
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, as `to.tag`."""
-        text = self._first.get("To") if self._first is not None else self.get("To")
-        if text is None:
-            raise SipParseError("To is missing")
-        return read_tag(text)
+        if self._first is None:
+            self._first = dict(reversed(self.headers))
+        try:
+            return read_tag(self._first["To"])
+        except KeyError:
+            raise SipParseError("To is missing") from None
 
     @property
     def hop(self) -> Hop:
