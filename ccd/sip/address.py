@@ -79,13 +79,12 @@ def read_address(text: str) -> Address:
 @lru_cache(maxsize=KEPT)
 def read_tag(text: str) -> str | None:
     """The tag of a From or To, without making an Address of what has the usual shape."""
-    _, bracket, tail = text.rpartition(">")
-    if bracket and not tail:
-        return None
-    if bracket and tail[:5] == ";tag=":
-        tag = tail[5:]
+    _, found, tag = text.partition(">;tag=")
+    if found:
         if tag.isalnum() or is_token(tag):
             return tag
+    elif text[-1:] == ">":
+        return None
     return Address.parse(text).tag
 
 

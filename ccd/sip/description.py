@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from ccd.sip.crypto import Crypto, masked, read_keys
+from ccd.sip.crypto import Crypto, is_rtp, masked, read_keys
 from ccd.sip.grammar import SipParseError, excerpt
 
 DIGITS = "telephone-event"
@@ -60,6 +60,8 @@ class Terms(msgspec.Struct, frozen=True):
     """As it is written, from the protocol on, lines ended by CRLF."""
     crypto: tuple[Crypto, ...] = ()
     """The keys for SRTP that it names and that we can use."""
+    rtp: bool = False
+    """It is RTP as we know it, encrypted by SDES or plain."""
 
 
 class Media(msgspec.Struct):
@@ -92,6 +94,7 @@ def terms_of(
         "rtcp-mux" in values,
         "\r\n".join(lines) + "\r\n",
         read_keys(attributes) if "crypto" in values else (),
+        is_rtp(protocol),
     )
 
 
@@ -200,13 +203,13 @@ def parse_sdp(body: bytes) -> SessionDescription:
     usual = _usual_session(session)
     if usual is not None:
         user, number, version, address, name, host = usual.groups()
-        described = SessionDescription(
-            Origin(user, int(number), int(version), address), host, name=name or "-"
-        )
+        origin = Origin(user, int(number), int(version), address)
+        described = SessionDescription(origin, host, [], list(map(_parse_media, sections)), name or "-")
     else:
         described = _read_session(session)
-    described.media = [_parse_media(section) for section in sections]
-    return _checked(described)
+        described.media = list(map(_parse_media, sections))
+    _check(described)
+    return described
 
 
 _usual_session = re.compile(
@@ -249,13 +252,14 @@ def _read_attribute(value: str) -> tuple[str, str | None]:
     return key, rest if colon else None
 
 
-def _checked(described: SessionDescription) -> SessionDescription:
+def _check(described: SessionDescription) -> None:
     if len(described.media) > _MAX_MEDIA:
         raise SipParseError("SDP with too many media lines")
+    if described.host is not None:
+        return
     for media in described.media:
-        if media.port and described.host_of(media) is None:
+        if media.port and media.terms.host is None:
             raise SipParseError("SDP without c= line for its media")
-    return described
 
 
 def _number(text: str, limit: int) -> int:
@@ -286,11 +290,15 @@ def _parse_host(value: str) -> str:
 
 def _parse_media(section: str) -> Media:
     """One section, from the word after `m=` to its last line."""
+    keep = len(section) <= _LONGEST_KEPT and "\na=crypto:" not in section  # a key is for one call
+    usual = _usual_media(section) if keep else None
+    if usual is not None:
+        kind, port, said, rest = usual.groups()
+        return Media(kind, int(port), _read_terms(said, rest))
     line, _, rest = section.partition("\n")
     words = line.split(None, 2)
     if len(words) < 3:
         raise SipParseError(f"not an SDP media line: {excerpt(line)}")
-    keep = len(section) <= _LONGEST_KEPT and "\na=crypto:" not in section  # a key is for one call
     read = _read_terms if keep else _read_terms.__wrapped__
     port, _, ports = words[1].partition("/")
     return Media(
@@ -299,6 +307,10 @@ def _parse_media(section: str) -> Media:
         read(words[2], rest),
         _number(ports, 65535) if ports else 1,
     )
+
+
+_usual_media = re.compile(r"([a-z]++) ([0-9]{1,4}|[1-5][0-9]{4}) (\S[^\n]*+)\n(.*)", re.DOTALL).fullmatch
+"""What most say of their media: one port, and not one of the highest."""
 
 
 @lru_cache(maxsize=4096)

@@ -195,8 +195,8 @@ class Dialog:
         ends = self._ends
         if ends is None:
             ends = self._ends = [
-                ("From", _tagged(self.local_uri, self.local_tag)),
-                ("To", _tagged(self.remote_uri, self.remote_tag)),
+                ("From", _tagged(self._local, self.local_tag)),
+                ("To", _tagged(self._remote, self.remote_tag)),
                 ("Call-ID", self.call_id),
             ]
         table = [_MAX_FORWARDS, *ends, ("CSeq", f"{number} {method}")]
@@ -225,8 +225,11 @@ class Dialog:
         return str(strict), [*self.route_set[1:], f"<{target}>"]
 
 
-def _tagged(address: str, tag: str) -> str:
-    return f"{address};tag={tag}" if tag else address
+def _tagged(text: str, tag: str) -> str:
+    """The address in a From or To with this tag: mostly it has it already."""
+    if text.endswith(f">;tag={tag}") and text[0] in '<"' and (tag.isalnum() or is_token(tag)):
+        return text
+    return f"{without_tag(text)};tag={tag}" if tag else without_tag(text)
 
 
 def key_of(request: Request) -> DialogKey:

@@ -31,7 +31,9 @@ from ccd.sip.transaction import ClientTransaction, Input, Key, ServerTransaction
 _CALLING, _PROCEEDING, _ACCEPTED = State.CALLING, State.PROCEEDING, State.ACCEPTED
 _TERMINATED, _TRYING = State.TERMINATED, State.TRYING
 _REQUEST, _RESEND_DUE, _LIMIT_DUE, _BYE = Input.REQUEST, Input.RESEND_DUE, Input.LIMIT_DUE, Input.BYE
-_ACK, _PROVISIONAL, _SUCCESS, _REJECTION = Input.ACK, Input.PROVISIONAL, Input.SUCCESS, Input.REJECTION
+_ACK, _REJECTION = Input.ACK, Input.REJECTION
+_OF_CLASS = (_REJECTION, Input.PROVISIONAL, Input.SUCCESS, *[_REJECTION] * 4)
+"""What a response is, by the first digit of its status."""
 
 __all__ = [
     "AckArrived",
@@ -205,7 +207,7 @@ class Endpoint(Runner):
         if tx.answered or tx.over:
             self.counters["late_responses"] += 1
             return False
-        self._move(tx, _input_of(response.status), now, response)
+        self._move(tx, _OF_CLASS[response.status // 100], now, response)
         return True
 
     def reply(
@@ -334,17 +336,11 @@ class Endpoint(Runner):
     # Responses in
 
     def _receive_response(self, response: Response, now: float) -> None:
-        tx = self._clients.get((response.branch, response.cseq.method))
+        tx = self._clients.get((response.hop.branch, response.cseq.method))
         if tx is None:
             self.counters["stray_responses"] += 1
             return
-        self._move(tx, _input_of(response.status), now, response)
-
-
-def _input_of(status: int) -> Input:
-    if status < 200:
-        return _PROVISIONAL
-    return _SUCCESS if status < 300 else _REJECTION
+        self._move(tx, _OF_CLASS[response.status // 100], now, response)
 
 
 def _is_a_try(tx: Transaction) -> bool:

@@ -157,21 +157,21 @@ class Hop(msgspec.Struct, frozen=True):
     wants_rport: bool = False
 
 
-_NO_MORE = frozenset(("", ";rport"))
-
-
 def make_hop(value: str) -> Hop:
     """The first element of a Via header; SipParseError if any of them breaks the grammar.
 
     A peer's Via differs from its last one in the branch only.
     """
-    head, found, rest = value.partition(";branch=")
-    branch = rest.partition(";")[0]
-    more = rest[len(branch) :]
-    if found and more in _NO_MORE and len(head) <= SHORT and (branch.isalnum() or is_token(branch)):
+    head, found, branch = value.partition(";branch=")
+    asks = branch[-6:] == ";rport"
+    if asks:
+        branch = branch[:-6]
+    if found and len(head) <= SHORT and (branch.isalnum() or is_token(branch)):
         sent_by = _sent_by(head)
         if sent_by is not None:
-            return Hop(sent_by[0], sent_by[1], branch, more != "")
+            return Hop(sent_by[0], sent_by[1], branch, asks)
+    if "\r" in value or "\n" in value:
+        raise SipParseError("a line break within a Via")
     vias = [Via.parse(part) for part in split_list(value)]
     top = vias[0]
     return Hop(top.host, top.port, top.branch, top.wants_rport)

@@ -18,10 +18,10 @@ class GoodLines(dict[str, tuple[str, str]]):
         """A line that is new; SipParseError for one that `read_header` would find fault with."""
         raw, _, value = line.partition(":")
         found = _KNOWN.get(raw)
-        if found is None:
-            return _read_unknown(line)
+        if found is None or "\r" in value or "\n" in value:
+            return _read_other(line)
         name, check = found
-        value = header_value(value)
+        value = value.strip(" \t")
         if check is not None:
             check(value)
         header = (name, value)
@@ -40,14 +40,7 @@ class GoodLines(dict[str, tuple[str, str]]):
             self[line] = header
 
 
-def header_value(text: str) -> str:
-    """What stands behind the colon, without the blanks around it; SipParseError for a lone CR or LF."""
-    if "\r" in text or "\n" in text:
-        raise SipParseError(LONE_BREAK)
-    return text.strip(" \t")
-
-
-def _read_unknown(line: str) -> tuple[str, str]:
+def _read_other(line: str) -> tuple[str, str]:
     """A header of another name, or a name in another spelling; SipParseError for a fault."""
     faults: dict[str, SipParseError] = {}
     header = read_header(line, faults)

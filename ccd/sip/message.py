@@ -7,15 +7,15 @@ typed property of a message that came out of `parse` never raises for what it ho
 
 import re
 from functools import lru_cache
-from itertools import islice
+from itertools import compress, islice
 from operator import itemgetter
 from typing import Final
 
 from ccd.sip.check import check_request_line
 from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
 from ccd.sip.headers import REASONS, SINGLE_HEADERS, Hop, make_hop, read_cseq
-from ccd.sip.lines import LONE_BREAK, good_lines, header_value, read_header
-from ccd.sip.table import STAR, Headers, Message, good_headers
+from ccd.sip.lines import LONE_BREAK, good_lines, read_header
+from ccd.sip.table import STAR, Headers, Message, good_headers, name_of
 from ccd.sip.uri import Uri, parse_uri
 
 __all__ = [
@@ -33,6 +33,8 @@ MAX_MESSAGE_BYTES: Final = 65536
 MAX_HEADER_LINES: Final = 512
 MAX_LINE_CHARS: Final = 8192
 """Values that were found good are remembered: without a bound on each they could fill the memory."""
+_FEW_CHARS: Final = 2 * MAX_HEADER_LINES - 1
+"""So few hold neither too many lines nor one that is too long."""
 
 
 _unfit = re.compile(r"[\x00- ]").search
@@ -50,11 +52,16 @@ class Request(Message):
         headers: list[tuple[str, str]],
         body: bytes = b"",
         charset: str = "utf-8",
+        first: dict[str, str] | None = None,
+        hop: Hop | None = None,
     ) -> None:
+        """`first` and `hop`: what reading it has found out already."""
         self.headers = headers  # as Message.__init__, without a call of its own: this is the hot path
         self.body = body
         self.charset = charset
-        self._cache = self._first = self._hop = self._cseq = None
+        self._cache = self._cseq = None
+        self._first = first
+        self._hop = hop
         self.method = method
         self.raw_uri = raw_uri
 
@@ -73,7 +80,7 @@ class Request(Message):
 
     def outline(self) -> "Request":
         """Only what makes a dialog: enough for as long as an answered request is kept to absorb copies."""
-        kept = [header for header in self.headers if header[0] in _OF_DIALOG]
+        kept = _those_of(self.headers, _OF_DIALOG)
         return Request(self.method, self.raw_uri, kept, b"", self.charset)
 
     def start_line(self) -> str:
@@ -82,6 +89,11 @@ class Request(Message):
 
 _COPIED = frozenset(("Via", "From", "To", "Call-ID", "CSeq"))
 _OF_DIALOG = frozenset(("From", "To", "Call-ID", "CSeq", "Contact"))
+
+
+def _those_of(headers: list[tuple[str, str]], names: frozenset[str]) -> list[tuple[str, str]]:
+    """Headers of these names, in their order."""
+    return list(compress(headers, map(names.__contains__, map(name_of, headers))))
 
 
 class Response(Message):
@@ -96,11 +108,16 @@ class Response(Message):
         headers: list[tuple[str, str]],
         body: bytes = b"",
         charset: str = "utf-8",
+        first: dict[str, str] | None = None,
+        hop: Hop | None = None,
     ) -> None:
+        """`first` and `hop`: as of a request."""
         self.headers = headers  # as Message.__init__, see Request
         self.body = body
         self.charset = charset
-        self._cache = self._first = self._hop = self._cseq = None
+        self._cache = self._cseq = None
+        self._first = first
+        self._hop = hop
         self.status = status
         self.reason = reason
 
@@ -117,7 +134,7 @@ class Response(Message):
 
         `to_tag` is added to To unless it has one. Also works on the `partial` of a SipParseError.
         """
-        headers = [header for header in request.headers if header[0] in _COPIED]
+        headers = _those_of(request.headers, _COPIED)
         response = cls(status, _reason(status, reason), headers, b"", request.charset)
         to = request.get("To")
         if to_tag is not None and to is not None and _takes_tag(request, to):
@@ -144,7 +161,7 @@ def _reason(status: int, reason: str | None) -> str:
 
 _folds = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # the look back: a run of blanks is tried once only
 _MANDATORY: Final = ("Via", "From", "To", "Call-ID", "CSeq")
-_values_of_mandatory = itemgetter(*_MANDATORY)
+_values_of_mandatory = itemgetter(*_MANDATORY)  # CSeq last
 _LONGEST_METHOD: Final = 64
 _copied_lines = re.compile(
     r"\r\n((?=[vftic])(?:via|v|from|f|to|t|call-id|i|cseq)[ \t]*+:"
@@ -152,8 +169,6 @@ _copied_lines = re.compile(
     re.IGNORECASE,
 )
 """What an answer copies, found without reading the rest: that may be all that a datagram can hold."""
-_Table = tuple[list[tuple[str, str]], dict[str, str], Hop | None, dict[str, SipParseError]]
-"""All headers, the first value of each name, what the top Via says where it was read, the faults by name."""
 
 
 def parse(data: bytes) -> Request | Response:
@@ -203,34 +218,48 @@ def _read(head: bytes, body: bytes) -> Request | Response:
     except UnicodeDecodeError:  # old devices send Latin-1 names: kept so, that copies are to the letter
         text, charset = head.decode("latin-1"), "latin-1"
     lines = text.split("\r\n")
-    if len(lines) > MAX_HEADER_LINES:
-        raise SipParseError("too many header lines", 513)
-    if len(text) > MAX_LINE_CHARS:
-        _check_lengths(lines)
-    table = _read_headers(lines)
-    if table is None:
-        lines = _folds.sub(" ", text).split("\r\n")
-        _check_lengths(lines)
-        table = _read_headers(lines) or ([], {}, None, {})
+    if len(text) > _FEW_CHARS:
+        _check_size(text, lines)
+    hop: Hop | None = None
+    faults: dict[str, SipParseError] = {}
+    try:
+        if len(lines) > 1 and lines[1][:5] == "Via: ":  # as it mostly begins: no two say the same
+            via = lines[1][5:].strip(" \t")
+            hop = make_hop(via)
+            headers = [("Via", via), *map(good_lines.__getitem__, lines[2:])]
+        else:
+            headers = list(map(good_lines.__getitem__, lines[1:]))
+    except SipParseError:
+        hop = None
+        lines, headers = _read_slowly(text, lines, faults)
+    first = dict(reversed(headers))
+    if len(first) != len(headers):
+        _find_doubles(headers, faults)
     start = lines[0]
-    headers, first, hop, faults = table
     message: Request | Response
     if start[:4].upper() == "SIP/":
         status, reason = _read_status_line(start)
-        message = Response(status, reason, headers, body, charset)
+        message = Response(status, reason, headers, body, charset, first, hop)
         method = None
     else:
-        method, uri, version = _read_request_line(start)
-        message = Request(method, uri, headers, body, charset)
-        try:
-            check_request_line(method, uri, version)
-        except SipParseError as fault:
-            faults["start line"] = fault
-    message._first, message._hop = first, hop
+        method, uri, version, good = _read_request_line(start)
+        message = Request(method, uri, headers, body, charset, first, hop)
+        if not good:
+            try:
+                check_request_line(method, uri, version)
+            except SipParseError as fault:
+                faults["start line"] = fault
     _check_whole(message, first, method, faults)
     if faults:
         raise _worst(message, faults)
     return message
+
+
+def _check_size(text: str, lines: list[str]) -> None:
+    if len(lines) > MAX_HEADER_LINES:
+        raise SipParseError("too many header lines", 513)
+    if len(text) > MAX_LINE_CHARS:
+        _check_lengths(lines)
 
 
 def _check_lengths(lines: list[str]) -> None:
@@ -240,28 +269,29 @@ def _check_lengths(lines: list[str]) -> None:
         raise SipParseError("a header line is too long", 513)  # §21.5.7
 
 
-def _read_headers(lines: list[str]) -> _Table | None:
-    """The header table of all lines but the first; None if lines are folded."""
-    hop = None
-    faults: dict[str, SipParseError] = {}
-    try:
-        if len(lines) > 1 and lines[1][:5] == "Via: ":  # as it mostly begins: no two say the same
-            via = header_value(lines[1][5:])
-            hop = make_hop(via)
-            headers = [("Via", via)]
-            headers += map(good_lines.__getitem__, lines[2:])
-        else:
-            headers = list(map(good_lines.__getitem__, lines[1:]))
-    except SipParseError:
-        headers, hop = [], None
-        for line in lines[1:]:
-            if line[:1] in {" ", "\t"}:
-                return None
-            headers.append(read_header(line, faults))
-    first = dict(reversed(headers))
-    if len(first) != len(headers):
-        _find_doubles(headers, faults)
-    return headers, first, hop, faults
+def _read_slowly(
+    text: str, lines: list[str], faults: dict[str, SipParseError]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """All lines, unfolded, and the headers in them where they are not all as good as they mostly are."""
+    headers = _read_each(lines, faults)
+    if headers is None:
+        faults.clear()
+        lines = _folds.sub(" ", text).split("\r\n")
+        _check_lengths(lines)
+        headers = _read_each(lines, faults)
+        if headers is None:
+            faults.clear()
+    return lines, headers or []
+
+
+def _read_each(lines: list[str], faults: dict[str, SipParseError]) -> list[tuple[str, str]] | None:
+    """The headers of all lines but the first; None if lines are folded."""
+    headers = []
+    for line in lines[1:]:
+        if line[:1] in {" ", "\t"}:
+            return None
+        headers.append(read_header(line, faults))
+    return headers
 
 
 def _find_doubles(headers: list[tuple[str, str]], faults: dict[str, SipParseError]) -> None:
@@ -273,13 +303,17 @@ def _find_doubles(headers: list[tuple[str, str]], faults: dict[str, SipParseErro
 
 
 @lru_cache(maxsize=KEPT)
-def _read_request_line(start: str) -> tuple[str, str, str]:
-    """Method, URI and version, not checked yet."""
+def _read_request_line(start: str) -> tuple[str, str, str, bool]:
+    """Method, URI and version, and whether all three are good."""
     if "\r" in start or "\n" in start:
         raise SipParseError(LONE_BREAK)
     method, _, rest = start.partition(" ")
     uri, _, version = rest.rpartition(" ")
-    return method, uri, version
+    try:
+        check_request_line(method, uri, version)
+    except SipParseError:
+        return method, uri, version, False
+    return method, uri, version, True
 
 
 @lru_cache(maxsize=KEPT)
@@ -300,7 +334,7 @@ def _check_whole(
 ) -> None:
     """What no single header shows: presence, methods that agree, the length of the body."""
     try:
-        _, _, _, _, sequence = _values_of_mandatory(first)
+        sequence = _values_of_mandatory(first)[-1]
     except KeyError:
         for name in _MANDATORY:
             if name not in first:

@@ -17,6 +17,7 @@ from ccd.sip.events import (
     TransactionFailed,
 )
 from ccd.sip.hop import same_hop
+from ccd.sip.lines import good_lines
 from ccd.sip.message import Message, Request, Response
 from ccd.sip.timers import Delays
 from ccd.sip.transaction import (
@@ -115,8 +116,10 @@ class Runner:
         }
 
     def _move(self, tx: Transaction, happened: Input, now: float, message: Message | None = None) -> None:
-        move = tx.moves.get((tx.state, happened))
-        tx.state, actions = move if move is not None else look_up(tx.moves, tx.state, happened)
+        try:
+            tx.state, actions = tx.moves[tx.state, happened]
+        except KeyError:
+            tx.state, actions = look_up(tx.moves, tx.state, happened)  # says what is wrong
         self._now = now
         self._message = message
         perform = self._perform
@@ -184,7 +187,12 @@ class Runner:
 
     def _linger(self, tx: Transaction) -> None:
         stay_s = linger_s(tx.moves, tx.state, tx.flow.reliable, self._t1, self._t4)
+        former = tx.limit
         if stay_s > 0:
+            if former is not None:
+                if former.at == self._now + stay_s:
+                    return  # a request that is answered the moment it comes: it could stay as long unanswered
+                self.timers.cancel(former)
             tx.limit = self.timers.set(self._now, stay_s, tx, _LIMIT_DUE)
         else:
             self._move(tx, _LIMIT_DUE, self._now)
@@ -197,6 +205,8 @@ class Runner:
     def _expect_ack(self, tx: ServerTransaction) -> None:
         invite = tx.request  # our response says the same, but its headers were not read yet
         tx.ack_key = (invite.call_id, tx.to_tag, invite.cseq.number)
+        if tx.merge_key is not None:  # the first of a dialog: all that follow say To like this, to the letter
+            good_lines.expect("To", f"{invite.get('To')};tag={tx.to_tag}")
         self._by_ack[tx.ack_key] = tx
         self._by_dialog[tx.ack_key[:2]] = tx
 

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 import msgspec
 
 from ccd.errors import Refused
-from ccd.sip.crypto import PLAIN, Agreed, Keys, Wanted, encrypts, is_rtp, why_not
+from ccd.sip.crypto import PLAIN, Agreed, Keys, Wanted, encrypts, why_not
 from ccd.sip.crypto import read_answer as read_keys_taken
 from ccd.sip.description import (
     DIGITS,
@@ -88,9 +88,9 @@ def offer(
     """
     payloads = _our_payloads(tuple(codecs), digits)
     if keys is None:
-        terms = _describe(payloads, direction, mux=mux)
+        terms = _describe(payloads, direction, PLAIN, mux)
     else:
-        terms = with_keys(_describe(payloads, direction, keys.protocol, mux=mux), keys.offer())
+        terms = with_keys(_describe(payloads, direction, keys.protocol, mux), keys.offer())
     return SessionDescription(
         Origin("-", session_id, version, host), host, media=[Media("audio", port, terms)]
     )
@@ -108,7 +108,7 @@ def _our_payloads(codecs: tuple[str, ...], digits: bool) -> Encodings:
 
 
 @lru_cache(maxsize=1024)
-def _describe(payloads: Encodings, direction: str, protocol: str = PLAIN, *, mux: bool = False) -> Terms:
+def _describe(payloads: Encodings, direction: str, protocol: str, mux: bool) -> Terms:
     lines: list[tuple[str, str | None]] = []
     for number, encoding in payloads:
         lines.append(("rtpmap", f"{number} {encoding}"))
@@ -145,7 +145,7 @@ def answer(
     ours = _common(direction, remote_offer.direction_of(taken))
     agreed = keys.answer(taken.terms.crypto) if keys is not None and encrypted else None
     mux = _may_mux(taken, payloads)
-    terms = _describe(payloads, ours, taken.terms.protocol, mux=mux)
+    terms = _describe(payloads, ours, taken.terms.protocol, mux)
     if agreed is not None:
         terms = with_keys(terms, (agreed.ours,))
     described = SessionDescription(Origin("-", session_id, version, host), host)
@@ -232,7 +232,7 @@ def _said(encodings: Encodings) -> tuple[frozenset[str], int | None]:
 
 def _choose(media: Media, wanted: frozenset[str]) -> Encodings | None:
     """The first codec we want, then telephone-event if offered; None if the line cannot be taken."""
-    if media.kind != "audio" or not media.port or not is_rtp(media.terms.protocol):
+    if media.kind != "audio" or not media.port or not media.terms.rtp:
         return None
     return _first_wanted(media.terms.encodings, wanted)
 

@@ -28,7 +28,7 @@ STAR: Final = "*"
 Parsed = TypeVar("Parsed")
 Headers = Iterable[tuple[str, str]]
 
-_name_of: Callable[[tuple[str, str]], str] = itemgetter(0)
+name_of: Callable[[tuple[str, str]], str] = itemgetter(0)
 _value_of: Callable[[tuple[str, str]], str] = itemgetter(1)
 
 
@@ -97,7 +97,7 @@ class Message:
     def set_via(self, value: str) -> None:
         """Replace all Vias by one, the first of all headers; `value` is of our own making."""
         headers = self.headers
-        if "Via" in map(_name_of, headers):  # only where it is sent anew
+        if headers and headers[0][0] == "Via":  # only where it is sent anew
             headers = [header for header in headers if header[0] != "Via"]
         self.headers = [("Via", value), *headers]
         self._changed()
@@ -199,18 +199,22 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """The tag of From, as `from_.tag`; the usual shape is read without making an Address."""
-        text = self._first.get("From") if self._first is not None else self.get("From")
-        if text is None:
-            raise SipParseError("From is missing")
-        return read_tag(text)
+        if self._first is None:
+            self._first = dict(reversed(self.headers))
+        try:
+            return read_tag(self._first["From"])
+        except KeyError:
+            raise SipParseError("From is missing") from None
 
     @property
     def to_tag(self) -> str | None:
         """The tag of To, as `to.tag`."""
-        text = self._first.get("To") if self._first is not None else self.get("To")
-        if text is None:
-            raise SipParseError("To is missing")
-        return read_tag(text)
+        if self._first is None:
+            self._first = dict(reversed(self.headers))
+        try:
+            return read_tag(self._first["To"])
+        except KeyError:
+            raise SipParseError("To is missing") from None
 
     @property
     def hop(self) -> Hop:
@@ -252,7 +256,9 @@ class Message:
     @property
     def contacts(self) -> list[Address]:
         """All Contact addresses; empty if there is none, and for `Contact: *` (see `contact_is_star`)."""
-        cache = self._typed_values()
+        cache = self._cache
+        if cache is None:
+            cache = self._cache = {}
         found: list[Address] | None = cache.get("Contact")
         if found is not None:
             return found
@@ -324,7 +330,7 @@ def good_name(name: str) -> str:
 def good_headers(headers: Headers) -> list[tuple[str, str]]:
     """Headers of ours with canonical names; ValueError on a line break or a name that is no token."""
     good = list(headers)
-    if not CANONICAL_NAMES.issuperset(map(_name_of, good)):
+    if not CANONICAL_NAMES.issuperset(map(name_of, good)):
         good = [(good_name(name), value) for name, value in good]
     without_breaks("".join(map(_value_of, good)))
     return good

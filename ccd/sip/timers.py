@@ -122,10 +122,10 @@ class Delays(Generic[Target, What]):
         self._serial = serial = self._serial + 1
         at = now + delay_s
         entry: Entry[Target, What] = Entry(at, target, what, serial)
-        line = self._lines.get(delay_s)
-        if line is None:
-            line = self._lines[delay_s] = deque()
-        line.append(entry)
+        try:
+            self._lines[delay_s].append(entry)
+        except KeyError:
+            self._lines[delay_s] = deque((entry,))
         if at < self.soonest:  # noqa: PLR1730  a call to min costs more than the rest
             self.soonest = at
         return entry
@@ -167,23 +167,43 @@ class Delays(Generic[Target, What]):
     def due(self, now: float) -> Iterator[tuple[Target, What]]:
         """Take out what is due at `now`, earliest first.
 
-        Entries cancelled while iterating are heeded; what is set meanwhile comes due later.
+        Entries cancelled while iterating are heeded; what is set meanwhile comes due later. Those not reached
+        (a fault in one of them) come due the next time.
         """
         found: list[Entry[Target, What]] = []
+        soonest = inf
         for line in self._lines.values():
-            for entry in line:
-                if entry.at > now:
-                    break
-                if entry.target is not None:
+            while line:
+                entry = line[0]
+                if entry.target is None:
+                    self._husks -= 1
+                elif entry.at <= now:
                     found.append(entry)
-        found.sort(key=_in_order)
-        for entry in found:  # each stands in its line until its turn: a fault in one loses no other
-            target = entry.target
-            if target is not None:
-                entry.target = None
-                self._husks += 1
-                yield target, entry.what
-        self.next_deadline()
+                else:
+                    if entry.at < soonest:  # noqa: PLR1730  as in `set`
+                        soonest = entry.at
+                    break
+                line.popleft()
+        self.soonest = soonest
+        found.sort(key=_in_order, reverse=True)
+        try:
+            while found:
+                entry = found.pop()
+                target = entry.target
+                if target is None:
+                    self._husks -= 1  # counted when it was cancelled, and it stands in no line
+                else:
+                    entry.target = None
+                    yield target, entry.what
+        finally:
+            if found:
+                self._put_back(found)
+
+    def _put_back(self, found: list[Entry[Target, What]]) -> None:
+        """As if set for now: they are overdue, and before all that may be set so later."""
+        line = self._lines.setdefault(0.0, deque())
+        line.extendleft(found)
+        self.soonest = min(self.soonest, line[0].at)
 
 
 def _in_order(entry: Entry[Target, What]) -> tuple[float, int]:

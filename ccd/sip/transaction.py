@@ -81,7 +81,8 @@ class Action(IntEnum):
     STOP_REPEAT = auto()
     """Stop the repeats only."""
     LINGER = auto()
-    """Stay for the time of the new state to absorb copies; over TCP often no time at all."""
+    """Stay for the time of the new state to absorb copies; over TCP often no time at all. It takes the place
+    of a limit that was set before."""
     ACK_REJECTION = auto()
     """Build, store and send the ACK for a non-2xx final response (§17.1.1.3)."""
     RELEASE_CANCEL = auto()
@@ -214,14 +215,14 @@ INVITE_SERVER: Moves = {
 
 OTHER_SERVER: Moves = {
     (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, (A.SEND,)),
-    (S.TRYING, I.SUCCESS): (S.COMPLETED, (A.STOP, A.SEND, A.LINGER)),
-    (S.TRYING, I.REJECTION): (S.COMPLETED, (A.STOP, A.SEND, A.LINGER)),
+    (S.TRYING, I.SUCCESS): (S.COMPLETED, (A.SEND, A.LINGER)),
+    (S.TRYING, I.REJECTION): (S.COMPLETED, (A.SEND, A.LINGER)),
     (S.TRYING, I.REQUEST): (S.TRYING, (A.ABSORB,)),
     (S.TRYING, I.LIMIT_DUE): (S.TERMINATED, (A.COUNT_TIMEOUT, A.END)),
     (S.TRYING, I.TRANSPORT_ERROR): (S.TERMINATED, (A.END,)),
     (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (A.SEND,)),
-    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (A.STOP, A.SEND, A.LINGER)),
-    (S.PROCEEDING, I.REJECTION): (S.COMPLETED, (A.STOP, A.SEND, A.LINGER)),
+    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (A.SEND, A.LINGER)),
+    (S.PROCEEDING, I.REJECTION): (S.COMPLETED, (A.SEND, A.LINGER)),
     (S.PROCEEDING, I.REQUEST): (S.PROCEEDING, (A.ABSORB, A.RESEND)),
     (S.PROCEEDING, I.LIMIT_DUE): (S.TERMINATED, (A.COUNT_TIMEOUT, A.END)),
     (S.PROCEEDING, I.TRANSPORT_ERROR): (S.TERMINATED, (A.END,)),

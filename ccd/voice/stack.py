@@ -89,7 +89,8 @@ class SipStack:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
         """The deadline that the timer is set for; infinite: none is set."""
-        self._flushing = False
+        self._telling: float | None = None
+        """The time of the events that are being told; None: none are."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def tell_moves(self, moved: Callable[[str], None]) -> None:
@@ -145,14 +146,14 @@ class SipStack:
     def request(self, request: Request, flow: Flow, owner: Any = None) -> ClientTransaction:
         """Send in a new client transaction; its events carry `owner`."""
         host, port = self._advertised.of(flow)
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         tx = self.endpoint.request(request, flow, now, owner, host, port)
         self._flush(now)
         return tx
 
     def respond(self, tx: ServerTransaction, response: Response) -> bool:
         """Answer; False when `tx` has its final answer or has ended."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         sent = self.endpoint.respond(tx, response, now)
         self._flush(now)
         return sent
@@ -165,26 +166,26 @@ class SipStack:
         headers: Iterable[tuple[str, str]] = (),
     ) -> bool:
         """Answer with a plain response that carries the transaction's To-tag."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         sent = self.endpoint.reply(tx, status, now, reason, headers)
         self._flush(now)
         return sent
 
     def dismiss(self, tx: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Refuse a request and keep nothing of it: for those who have not shown who they are."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         self.endpoint.dismiss(tx, status, now, headers)
         self._flush(now)
 
     def send_ack(self, tx: ClientTransaction, ack: Request, flow: Flow) -> None:
         """Send the ACK for a 2xx to `tx`; repeated by itself for each copy of the 2xx."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         self.endpoint.send_ack(tx, ack, flow, now)
         self._flush(now)
 
     def cancel(self, tx: ClientTransaction, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Give up an INVITE; see `Endpoint.cancel`."""
-        now = self._clock.now()
+        now = self._clock.now() if self._telling is None else self._telling
         self.endpoint.cancel(tx, now, headers)
         self._flush(now)
 
@@ -273,9 +274,9 @@ class SipStack:
 
     def take_datagram(self, data: bytes, flow: Flow) -> None:
         now = self._clock.now()
-        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
-        if self._hidden and data.startswith(INFO):
-            kept = without_keys(kept, self._hidden)
+        kept = data
+        if self._hidden or len(data) >= MOST_TRACED_BYTES:
+            kept = self._kept(data)
         self._traced.append((now, "in", flow, kept))
         self.endpoint.receive(data, flow, now)
         self._flush(now)
@@ -314,9 +315,9 @@ class SipStack:
 
     def _flush(self, now: float) -> None:
         """Send what is to be sent, then tell one event; again until nothing is left. Never nested."""
-        if self._flushing:
+        if self._telling is not None:
             return
-        self._flushing = True
+        self._telling = now
         endpoint, events = self.endpoint, self.endpoint.events
         try:
             while True:
@@ -324,9 +325,9 @@ class SipStack:
                 if batch:
                     endpoint.out = []
                     for flow, data in batch:
-                        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
-                        if self._hidden and data.startswith(INFO):
-                            kept = without_keys(kept, self._hidden)
+                        kept = data
+                        if self._hidden or len(data) >= MOST_TRACED_BYTES:
+                            kept = self._kept(data)
                         self._traced.append((now, "out", flow, kept))
                         self._send(flow, data)
                 elif events:
@@ -338,9 +339,14 @@ class SipStack:
                 else:
                     break
         finally:
-            self._flushing = False
+            self._telling = None
         if endpoint.timers.soonest < self._timer_at:
             self._set_timer(now)
+
+    def _kept(self, data: bytes) -> bytes:
+        """What the trace keeps of a datagram that is large, or that may hold keys."""
+        kept = data if len(data) < MOST_TRACED_BYTES else _head(data)
+        return without_keys(kept, self._hidden) if data.startswith(INFO) else kept
 
     def _send(self, flow: Flow, data: bytes) -> None:
         if flow.protocol == "UDP":

@@ -145,7 +145,8 @@ class UdpListener:
             return self._take_many()
         finally:
             self._taking = False
-            self._send_all()
+            if self._outgoing:
+                self._send_all()
 
     def _take_many(self) -> int:
         """Read until nothing is left (or enough for one turn of the loop); how many came."""

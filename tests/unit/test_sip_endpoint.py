@@ -13,6 +13,7 @@ from ccd.sip.endpoint import (
     RequestArrived,
     TransactionFailed,
 )
+from ccd.sip.lines import good_lines
 from ccd.sip.message import Request, parse
 from tests.unit.sip_pair import (
     CALLER,
@@ -405,6 +406,17 @@ def test_the_one_tag_is_in_all_answers(endpoint: Endpoint) -> None:
     assert {parse(data).to.tag for data in taken(endpoint)} == {event.tx.to_tag}
     again = arrive(endpoint, arriving("BYE", to_tag="dialog1"))
     assert again.tx.to_tag == "dialog1"
+
+
+def test_the_to_of_our_2xx_is_known_before_the_ack_says_it(endpoint: Endpoint) -> None:
+    tx = arrive(endpoint, arriving(call="known-to")).tx
+    line = f"To: <sip:bob@example.test>;tag={tx.to_tag}"
+    good_lines.pop(line, None)  # other tests say the same
+    endpoint.reply(tx, 180, 0.1)
+    assert line not in good_lines
+    endpoint.reply(tx, 200, 0.2)
+    assert good_lines[line] == ("To", line[4:])
+    assert line.encode() in taken(endpoint)[-1]
 
 
 def test_flow_of_a_dead_connection_fails_its_own_only(endpoint: Endpoint) -> None:

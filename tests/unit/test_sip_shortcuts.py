@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ccd.ids import SeededChance
 from ccd.sip.address import Address, read_address
 from ccd.sip.check import CHECKS, _is_bracketed
-from ccd.sip.description import _read_session, parse_sdp
+from ccd.sip.description import SessionDescription, _read_session, parse_sdp
 from ccd.sip.dialog import without_tag
 from ccd.sip.endpoint import AckArrived, Endpoint, Flow, RequestArrived, ResponseArrived
 from ccd.sip.grammar import SipParseError, split_list
@@ -106,6 +106,11 @@ def test_the_top_via(sent_by: str, tail: str, protocol: str) -> None:
 @example("", "sip:bob@", ";tag=abc")
 @example("", "sip:bob@x.test@y", ";tag=abc")
 @example("", "sip:bob@[1:2]", ";tag=abc")
+@example("", "sip:+3312@x.test;user=phone", ";tag=abc")
+@example("", "sip:bob@x.test:5062;lr;a=b", ";tag=abc")
+@example("", "sip:bob@x.test;=b", ";tag=abc")
+@example("", "sip:bob@x.test:70000", ";tag=abc")
+@example("", "sip:bob@-x.test", "")
 def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: str, tail: str) -> None:
     value = f"{display}<{uri}>{tail}"
     try:
@@ -120,7 +125,8 @@ def test_an_address_is_accepted_exactly_when_it_can_be_read(display: str, uri: s
 def test_the_numbers_of_many_callers_are_no_reason_to_read_their_place_again() -> None:
     CHECKS["From"]("<sip:+3310@many.test>;tag=a0")
     read = _is_bracketed.cache_info().misses
-    CHECKS["From"]("<sip:+3311@many.test>;tag=a1")
+    for shown in ("<sip:+3311@many.test>;tag=a1", "<sip:+3312@many.test:5062;user=phone>;tag=a2"):
+        CHECKS["From"](shown)
     assert _is_bracketed.cache_info().misses == read
 
 
@@ -150,6 +156,49 @@ def test_the_head_of_an_sdp(lines: list[str], media: str) -> None:
     described = parse_sdp((session + media).encode())
     described.media = []
     assert described == expected
+
+
+@given(
+    st.sampled_from(["audio", "video", "Audio", ""]),
+    st.sampled_from(["4000", "0", "59999", "60000", "65535", "65536", "4000/2", "x"]),
+    st.sampled_from(["RTP/AVP 0 101", " RTP/AVP 0", "RTP/AVP", "", " ", "RTP/SAVP 8 "]),
+    st.sampled_from(["", "\n", "\na=rtpmap:101 telephone-event/8000\na=sendonly\n", "\nc=IN IP4 192.0.2.8"]),
+)
+def test_the_media_of_an_sdp(kind: str, port: str, terms: str, rest: str) -> None:
+    body = f"v=0\no=- 1 2 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.9\nt=0 0\nm={kind} {port} {terms}{rest}"
+
+    def read() -> SessionDescription | str:
+        try:
+            return parse_sdp(body.encode())
+        except SipParseError as fault:
+            return fault.reason
+
+    found = read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ccd.sip.description._usual_media", lambda _section: None)
+        assert read() == found
+
+
+def test_a_session_without_an_address_needs_one_for_each_of_its_media() -> None:
+    head = "v=0\no=- 1 2 IN IP4 192.0.2.1\ns=-\nt=0 0\n"
+    own = "m=audio 4000 RTP/AVP 0\nc=IN IP4 192.0.2.8\n"
+    assert len(parse_sdp((head + own + "m=video 0 RTP/AVP 96\n").encode()).media) == 2
+    with pytest.raises(SipParseError, match="without c="):
+        parse_sdp((head + own + "m=video 4002 RTP/AVP 96\n").encode())
+
+
+@pytest.mark.parametrize(
+    "start", ["INVITE sip:bob@x.test ", "INVITE  SIP/2.0", "IN(VITE sip:bob@x.test SIP/2.0"]
+)
+def test_a_start_line_with_a_fault_is_refused_each_time(start: str) -> None:
+    data = f"{start}\r\nVia: SIP/2.0/UDP a.test;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+    data += "To: <sip:b@c>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\r\n"
+    partials = []
+    for _ in range(2):
+        with pytest.raises(SipParseError) as fault:
+            parse(data.encode())
+        partials.append(fault.value.partial)
+    assert partials[0] is not partials[1]
 
 
 @pytest.mark.parametrize("broken", ["Call-ID: c\rx", "Call-ID: c\nx", "X-Other: \n", "\nX: y"])

@@ -515,6 +515,31 @@ def test_a_fault_in_one_deadline_loses_no_other_and_what_is_cancelled_meanwhile_
     assert len(delays) == 0
 
 
+def test_what_a_fault_left_over_comes_first_and_in_its_order() -> None:
+    delays: Delays[str, str] = Delays()
+    delays.set(0.0, 32.0, "late", "")
+    for name in ("fault", "a", "b"):
+        delays.set(30.0, 1.0, name, "")
+    assert next(iter(delays.due(31.0))) == ("fault", "")
+    assert (delays.soonest, len(delays)) == (31.0, 3)
+    delays.set(31.0, 0.0, "new", "")
+    assert [target for target, _ in delays.due(32.0)] == ["a", "b", "new", "late"]
+    assert (len(delays), delays.soonest) == (0, inf)
+
+
+@pytest.mark.parametrize(("answered", "ends"), [(0.0, 32.0), (10.0, 42.0)])
+def test_an_answered_request_absorbs_copies_for_64_t1_by_one_deadline(answered: float, ends: float) -> None:
+    endpoint, tx = server("BYE")
+    asked = tx.limit
+    endpoint.reply(tx, 200, answered)
+    assert sent(endpoint) == ["200"]
+    assert (tx.limit is asked) is (answered == 0.0)
+    assert len(endpoint.timers) == 1
+    assert endpoint.next_deadline() == ends
+    endpoint.expire(ends)
+    assert (tx.over, endpoint.active, len(endpoint.timers)) == (True, 0, 0)
+
+
 def test_old_peer_without_the_cookie_is_matched_by_its_header_fields() -> None:
     endpoint = Endpoint(SeededChance())
     source = Flow("UDP", "192.0.2.1", 5060, "l")

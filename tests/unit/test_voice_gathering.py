@@ -298,6 +298,39 @@ def test_a_fault_in_one_datagram_does_not_end_the_looks(monkeypatch: Any) -> Non
     assert site.listener.looking and len(site.loop.timers) == 1
 
 
+class Reads(VirtualClock):
+    """Counts who asks it."""
+
+    asked = 0
+
+    def now(self) -> float:
+        self.asked += 1
+        return super().now()
+
+
+def test_what_is_answered_at_once_is_answered_at_the_time_of_what_came(monkeypatch: Any) -> None:
+    site, clock = Site(monkeypatch), Reads()
+    stack = SipStack(SipSettings(), clock, SeededChance(1))
+    stack._udp[site.listener.key] = site.listener
+    limits = []
+
+    def answer(event: Any) -> None:
+        asked_before, set_before = clock.asked, event.tx.limit
+        assert stack.reply(event.tx, 200)
+        limits.append((clock.asked - asked_before, event.tx.limit is set_before))
+
+    stack._on_event = answer
+    stack.take_datagram(
+        b"BYE sip:b@x.test SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\n"
+        b"From: <sip:a@x.test>;tag=1\r\nTo: <sip:b@x.test>;tag=2\r\nCall-ID: c\r\nCSeq: 2 BYE\r\n\r\n",
+        FAR,
+    )
+    assert limits == [(0, True)]
+    asked = clock.asked
+    stack.cancel(stack.request(Request.create("OPTIONS", "sip:b@x.test"), FAR))
+    assert clock.asked > asked  # by itself it is now
+
+
 class Answers(Taken):
     """Answers each datagram at once."""
 
