@@ -445,9 +445,11 @@ class Talks:
             self.commands.append(cmd.StartMusic(talk.customer.leg, talk.music))
 
     def close_if_done(self, talk: Talk) -> None:
-        if talk.is_over and talk.settles_by:
+        if not talk.is_over:
+            return
+        if talk.settles_by:
             self.set_deadline(talk, talk.settles_by)
-        elif talk.is_over:
+        else:
             self.close(talk)
 
     def close(self, talk: Talk) -> None:

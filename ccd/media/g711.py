@@ -45,3 +45,8 @@ def table(source: str, target: str) -> bytes | None:
     if source == target:
         return None
     return ULAW_TO_ALAW if source == PCMU else ALAW_TO_ULAW
+
+
+def tables(one: str, other: str) -> tuple[bytes | None, bytes | None]:
+    """`table` there and back."""
+    return (None, None) if one == other else (table(one, other), table(other, one))

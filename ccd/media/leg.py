@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ccd.media.digits import EVENT, EVENT_SIZE, DigitEar, DigitMouth
-from ccd.media.g711 import FRAME, PCMA, PCMU, RATE, table
+from ccd.media.g711 import FRAME, PCMA, PCMU, RATE, tables
 from ccd.media.inband import ToneEar
 from ccd.media.packet import (
     COMFORT_NOISE,
@@ -214,8 +214,7 @@ class Leg:
         other = self.partner
         if other is not None:
             self.relays = self.relays and not other.masked
-            self._translate = table(self.codec, other.codec)
-            other._translate = table(other.codec, self.codec)
+            self._translate, other._translate = tables(self.codec, other.codec)
 
     # --- who listens -------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ time; who does not takes the far end for gone a while before its end. Sans-IO: `
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -56,7 +57,13 @@ class Agreed(msgspec.Struct, frozen=True):
     ours: bool
     """We refresh."""
 
+    def first_due(self, now: float) -> float:
+        """When there is something to be done first, if it was agreed on at `now`: a refresh, or the end."""
+        seconds = float(self.seconds)
+        return now + seconds / 2 if self.ours else now + seconds - min(BEFORE_S, seconds / 3)
 
+
+@lru_cache(maxsize=64)
 def read_interval(value: str | None) -> Asked | None:
     """A Session-Expires value; None where there is none that can be read."""
     found = _interval(value) if value else None
@@ -68,7 +75,8 @@ def read_interval(value: str | None) -> Asked | None:
 
 def read_least(message: Message, default: int = SHORTEST_S) -> int:
     """Min-SE of a message."""
-    found = read_interval(message.get("Min-SE"))
+    value = message.get("Min-SE")
+    found = read_interval(value) if value else None
     return found.seconds if found is not None else default
 
 
@@ -94,7 +102,8 @@ def answer(request: Request, policy: Policy, standing: Agreed | None) -> tuple[A
 
     Nobody says who refreshes: as before, else we do, because then we are sure to learn that nobody is there.
     """
-    knows, asked = supports(request), read_interval(request.get("Session-Expires"))
+    knows, value = supports(request), request.get("Session-Expires")
+    asked = read_interval(value) if value else None
     if asked is not None:
         seconds = asked.seconds
         if policy.wanted_s:
@@ -138,7 +147,8 @@ def hear(request: Request, response: Response, policy: Policy) -> Agreed | None:
 
     Without Session-Expires the far end knows nothing of it: what we asked for counts, and we refresh.
     """
-    said = read_interval(response.get("Session-Expires"))
+    value = response.get("Session-Expires")
+    said = read_interval(value) if value else None
     if said is None:
         asked = read_interval(request.get("Session-Expires"))
         return Agreed(max(asked.seconds, SOONEST_S), True) if asked is not None else None

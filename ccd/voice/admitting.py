@@ -44,7 +44,8 @@ def wants_sips(request: Request) -> bool:
     route = request.get_all("Record-Route")
     if route:
         return Address.parse(route[0]).uri.scheme == "sips"
-    return bool(request.contacts) and request.contacts[0].uri.scheme == "sips"
+    contacts = request.contacts
+    return bool(contacts) and contacts[0].uri.scheme == "sips"
 
 
 def hops_left(request: Request) -> int:

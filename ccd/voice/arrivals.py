@@ -61,7 +61,7 @@ def take_invite(channel: "VoiceChannel", event: RequestArrived) -> None:
     if not request.contacts:
         stack.reply(event.tx, 400, reason="Contact Missing")
         return
-    if unknown := unknown_to_us(request):
+    if request.get("Require") is not None and (unknown := unknown_to_us(request)):
         stack.reply(event.tx, 420, headers=not_supported(unknown))
         return
     if too_small(request, channel.session_policy):

@@ -52,6 +52,7 @@ class CallLeg:
         "flow",
         "hops",
         "id",
+        "keyed",
         "liveness",
         "peer",
         "play",
@@ -79,6 +80,8 @@ class CallLeg:
         self.peer = ""
         """Leg it is bridged with, for digits that travel by INFO."""
         self.play = ""
+        self.keyed = False
+        """Keys were pressed on it, or asked for in secret: else nothing of them is to be forgotten."""
         self.referred: Request | None = None
         """REFER whose outcome is still to be told."""
         self.answering: ServerTransaction | None = None

@@ -20,7 +20,7 @@ from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import Binding, Cause, ChannelClass
 from ccd.model.settings import Settings
-from ccd.sip.dialog import Dialog, DialogKey, key_of
+from ccd.sip.dialog import DialogKey, key_of
 from ccd.sip.endpoint import (
     AckArrived,
     AckMissing,
@@ -69,6 +69,9 @@ MOST_FORMER = 500
 
 class VoiceChannel:
     """All telephony of one daemon."""
+
+    name: str = "voice"
+    channel_class: ChannelClass = ChannelClass.VOICE
 
     def __init__(
         self,
@@ -128,14 +131,6 @@ class VoiceChannel:
         self._stopped = False
 
     # -- Channel ---------------------------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        return "voice"
-
-    @property
-    def channel_class(self) -> ChannelClass:
-        return ChannelClass.VOICE
 
     async def start(self, post: Post) -> None:
         """Media first (its ports must stand before the first SDP), then the sockets."""
@@ -323,12 +318,13 @@ class VoiceChannel:
         leg: CallLeg,
         status: int = 200,
         headers: tuple[tuple[str, str], ...] = (),
+        contact: str = "",
     ) -> Response:
         """200 OK (or 180, 183), with SDP where `body` is not empty; the proxies that want to stay in the path
-        stand in it (§12.1.1)."""
+        stand in it (§12.1.1). `contact`: ours, where it is known already."""
         response = Response.to_request(tx.request, status, None, tx.to_tag)
         added = [("Record-Route", hop) for hop in tx.request.get_all("Record-Route")]
-        added += self.contact_header(leg)
+        added += (("Contact", contact),) if contact else self.contact_header(leg)
         added += (("Allow", ALLOW), ("Supported", PHONES_SUPPORTED if leg.device else SUPPORTED))
         if status == 200 and leg.liveness is not None:
             added += leg.liveness.answer(tx.request)
@@ -357,9 +353,6 @@ class VoiceChannel:
             host = self.stack.advertised(flow)[0]
         return host, place[1]
 
-    def flow_of(self, dialog: Dialog, flow: Flow, trunk: str) -> Flow:
-        return ways.flow_of(self, dialog, flow, trunk)
-
     def flow_now(self, leg: CallLeg, flow: Flow) -> Flow:
         return ways.flow_now(self, leg, flow)
 
@@ -379,6 +372,7 @@ class VoiceChannel:
 
     def digit_by_info(self, leg: CallLeg, digit: str) -> None:
         """A digit that came by INFO: a fact, and RFC 4733 (or INFO) to whom the leg is bridged with."""
+        leg.keyed = True
         if self.keyed_twice.again(leg.id, digit, Way.INFO, self.clock.now()):
             return
         if self.secret_keys.press(leg.id, digit):
@@ -397,9 +391,10 @@ class VoiceChannel:
     def forget(self, leg: CallLeg) -> None:
         """The leg is over; its dialog stays known until its BYE is answered (`CallLeg.heard`)."""
         self.legs.pop(leg.id, None)
-        self.secret_keys.forget(leg.id)
-        self.keyed_twice.forget(leg.id)
-        self.passing_keys.forget(leg.id)
+        if leg.keyed:
+            self.secret_keys.forget(leg.id)
+            self.keyed_twice.forget(leg.id)
+            self.passing_keys.forget(leg.id)
         if leg.peer and (peer := self.legs.get(leg.peer)) is not None and peer.peer == leg.id:
             peer.peer = ""
         if leg.trunk:

@@ -83,9 +83,11 @@ def _to_binding(channel: "VoiceChannel", command: DialLeg, bound: Bound) -> Cand
         ("To", f"<sip:{bound.device}@{domain}>"),
         ("Contact", channel.contact(bound.flow, bound.contact[:5].lower() == "sips:")),
         ("X-CCD-Interaction", card.interaction),
-        *((("X-CCD-Consults", card.consults),) if card.consults else ()),
-        *(("Route", route) for route in bound.route),
     ]
+    if card.consults:
+        headers.append(("X-CCD-Consults", card.consults))
+    if bound.route:
+        headers += [("Route", route) for route in bound.route]
     return Candidate(bound.contact, bound.flow, headers, device=bound.device)
 
 

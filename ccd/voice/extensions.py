@@ -1,5 +1,7 @@
 """What SIP extensions we know (RFC 3261 §8.2.2.3, §19.2), and the methods we take."""
 
+from functools import cache
+
 from ccd.sip import reliable
 from ccd.sip.message import Request
 from ccd.sip.session_timer import TAG
@@ -13,6 +15,7 @@ PHONES_SUPPORTED = f"replaces, {SUPPORTED}"
 """Some phones offer an attended transfer only where the far end knows it."""
 
 
+@cache
 def supported(phone: bool, reliably: bool) -> str:
     """What an INVITE of ours says.
 

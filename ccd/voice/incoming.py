@@ -12,7 +12,7 @@ from ccd.sip.dialog import Dialog
 from ccd.sip.endpoint import Flow, ServerTransaction
 from ccd.sip.message import Request
 from ccd.sip.parts import sdp_of
-from ccd.voice import engine
+from ccd.voice import engine, ways
 from ccd.voice.admitting import hops_left, wants_sips
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_cancel, read_reasons, reason_header, refusal
@@ -109,8 +109,8 @@ class IncomingLeg(CallLeg):
 
     def answer(self) -> None:
         """200 OK with our SDP; media flows from here on, the ACK confirms."""
-        tx = self.invite
-        if self.state is not _ARRIVED or tx is None or self.flow is None:
+        tx, flow = self.invite, self.flow
+        if self.state is not _ARRIVED or tx is None or flow is None:
             return
         reliable = self.reliable
         if reliable is not None and reliable.unsettled(self.answer):
@@ -122,13 +122,14 @@ class IncomingLeg(CallLeg):
             reliable.finish()
             body = b"" if reliable.settled else body
         self.move(_ANSWER)
-        self.dialog = Dialog.as_server(tx.request, tx.to_tag, self.channel.contact(self.flow, self.secure))
-        self.dialog.remote_seq = max(self.dialog.remote_seq, self.early_seq)
-        self.channel.dialogs[self.dialog.key] = self
-        self.flow = self.channel.flow_of(self.dialog, self.flow, self.trunk)
+        contact = self.channel.contact(flow, self.secure)
+        self.dialog = dialog = Dialog.as_server(tx.request, tx.to_tag, contact)
+        dialog.remote_seq = max(dialog.remote_seq, self.early_seq)
+        self.channel.dialogs[dialog.key] = self
+        self.flow = ways.flow_of(self.channel, dialog, flow, self.trunk)
         if self._deaf:
             self._listen(True)
-        self.channel.answer_invite(tx, body, self)
+        self.channel.answer_invite(tx, body, self, contact=contact if self.flow is flow else "")
 
     def _listen(self, on: bool) -> None:
         """Take what the caller sends, or only send to it."""

@@ -65,11 +65,14 @@ class Question:
 class Liveness:
     """Watches over the far end of one leg, from the moment that its dialog stands."""
 
-    __slots__ = ("_doubt", "_entry", "_leg", "_refresh", "_told_silent", "_updates", "timer")
+    __slots__ = ("_doubt", "_entry", "_first", "_leg", "_refresh", "_timer", "_told_silent", "_updates")
 
     def __init__(self, leg: "CallLeg") -> None:
         self._leg = leg
-        self.timer = SessionTimer()
+        self._first: tuple[Agreed, float] | None = None
+        """What was agreed on at first, and when: most calls end before that matters."""
+        self._timer: SessionTimer | None = None
+        """Made when its time has come, or something else is agreed on."""
         self._updates = False
         """The far end takes UPDATE."""
         self._refresh: Question | None = None
@@ -81,15 +84,18 @@ class Liveness:
 
     def answer(self, request: Request) -> session_timer.Headers:
         """Headers for our 2xx to an INVITE or UPDATE of the far end; the time begins anew."""
-        self._note_allowed(request)
-        agreed, headers = session_timer.answer(request, self._policy, self.timer.agreed)
+        if request.get("Allow") is not None:
+            self._updates = _takes_update(request)
+        policy = self._leg.channel.session_policy
+        agreed, headers = session_timer.answer(request, policy, self._agreed)
         self._agree(agreed)
         return headers
 
     def accepted(self, request: Request, response: Response) -> None:
         """A 2xx came for an INVITE of ours."""
-        self._note_allowed(response)
-        self._agree(session_timer.hear(request, response, self._policy))
+        if response.get("Allow") is not None:
+            self._updates = _takes_update(response)
+        self._agree(session_timer.hear(request, response, self._leg.channel.session_policy))
 
     @property
     def inviting(self) -> bool:
@@ -97,20 +103,36 @@ class Liveness:
         tx = self._refresh.tx if self._refresh is not None else None
         return tx is not None and tx.request.method == "INVITE" and not tx.answered
 
-    def _note_allowed(self, message: Message) -> None:
-        allowed = message.get("Allow")
-        if allowed is not None:
-            self._updates = any(each.strip().upper() == "UPDATE" for each in message.get_all("Allow"))
+    @property
+    def _agreed(self) -> Agreed | None:
+        if self._timer is not None:
+            return self._timer.agreed
+        return self._first[0] if self._first is not None else None
 
     def _agree(self, agreed: Agreed | None) -> None:
-        self.timer.agree(agreed, self._leg.channel.clock.now())
-        self._schedule()
+        channel = self._leg.channel
+        now = channel.clock.now()
+        if self._first is not None or self._timer is not None:
+            self.timer.agree(agreed, now)
+            self._schedule()
+        elif agreed is not None:
+            self._first = agreed, now
+            self._entry = channel.watch.set(agreed.first_due(now), self, None)
 
     @property
     def _policy(self) -> Policy:
         return self._leg.channel.session_policy
 
     # -- time ----------------------------------------------------------------------------------------
+
+    @property
+    def timer(self) -> SessionTimer:
+        """The time of the session, since something was agreed on."""
+        if self._timer is None:
+            self._timer = SessionTimer()
+            if self._first is not None:
+                self._timer.agree(*self._first)
+        return self._timer
 
     def _schedule(self) -> None:
         watch = self._leg.channel.watch
@@ -157,7 +179,7 @@ class Liveness:
 
     def _ask(self, question: Question, now: float, least_s: int = 0) -> None:
         """Send a refresh: UPDATE, or a re-INVITE when no offer of either side is under way."""
-        leg, agreed = self._leg, self.timer.agreed
+        leg, agreed = self._leg, self._agreed
         headers = list(session_timer.ask(self._policy, agreed, least_s))
         self._refresh = question
         if self._updates:
@@ -178,7 +200,7 @@ class Liveness:
     def ask_again(self, told: Callable[[int], None]) -> None:
         """Describe our side again by re-INVITE, unless `busy`; it refreshes the session too. The call stays
         whatever comes of it; `told` gets the final status, 0: none came."""
-        leg, agreed = self._leg, self.timer.agreed
+        leg, agreed = self._leg, self._agreed
         if self.busy or leg.session is None:
             return
         headers = list(session_timer.ask(self._policy, agreed)) if agreed is not None else []
@@ -286,7 +308,7 @@ class Liveness:
         value = (response.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
         if value.isdigit() and len(value) < 6:
             return min(MOST_WAIT_S, float(value))
-        agreed = self.timer.agreed
+        agreed = self._agreed
         return min(MOST_WAIT_S, agreed.seconds / 4) if agreed is not None else MOST_WAIT_S
 
     # -- silence ---------------------------------------------------------------------------------------
@@ -304,7 +326,7 @@ class Liveness:
         patience_s = channel.settings.sip.t1_ms * PATIENCE_T1 / 1000
         channel.watch.set(channel.clock.now() + patience_s, self, question)
         if self._updates:  # it refreshes too, so it must say what it refreshes
-            agreed = self.timer.agreed
+            agreed = self._agreed
             headers = list(session_timer.ask(self._policy, agreed)) if agreed is not None else []
             leg.send("UPDATE", headers, owner=question)
         else:
@@ -332,6 +354,10 @@ class Liveness:
             self._leg.channel.post(facts.MediaLost(self._leg.id, question.silent_s))
 
 
+def _takes_update(message: Message) -> bool:
+    return any(each.strip().upper() == "UPDATE" for each in message.get_all("Allow"))
+
+
 class Due(Protocol):
     """What has deadlines in a `Watch`."""
 
@@ -339,31 +365,24 @@ class Due(Protocol):
         """A deadline came; `what` was given with it."""
 
 
-class Watch:
+class Watch(Timers[Due, Any]):
     """The deadlines of all legs, in one heap."""
 
-    __slots__ = ("_timers", "_wake")
+    __slots__ = ("_wake",)
 
     def __init__(self, wake: Callable[[], None]) -> None:
         """`wake` is called when a deadline was set that may be earlier than all others."""
+        super().__init__()
         self._wake = wake
-        self._timers: Timers[Due, Any] = Timers()
 
     def set(self, at: float, target: Due, what: Any = None) -> Entry[Due, Any]:
-        timers = self._timers
-        first = at < timers.soonest
-        entry = timers.set(at, target, what)
+        first = at < self.soonest
+        entry = Timers.set(self, at, target, what)
         if first:
             self._wake()
         return entry
 
-    def cancel(self, entry: Entry[Due, Any]) -> None:
-        self._timers.cancel(entry)
-
-    def next_deadline(self) -> float | None:
-        return self._timers.next_deadline()
-
     def expire(self, now: float) -> None:
         """Do what is due."""
-        for target, what in self._timers.due(now):
+        for target, what in self.due(now):
             target.due(what, now)

@@ -5,6 +5,7 @@ its legs are reported failed, its recordings are closed with what is on disk.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -23,6 +24,7 @@ from ccd.voice.engine import (
     OpenLeg,
     Record,
     Recorded,
+    SetStream,
 )
 from ccd.voice.media_link import MediaLink
 from ccd.voice.media_protocol import (
@@ -46,6 +48,8 @@ LOW_PORTS: Final = 32
 MORE_PORTS: Final = 64
 LEASE_S: Final = 30.0
 """A port that was taken and never opened is free again after this long."""
+REST_S: Final = 2.0
+"""A port is given out again so long after its leg closed: late packets of the last call are gone then."""
 BACK_OFF_S: Final = (0.05, 0.5, 1.0, 2.0, 5.0)
 STEADY_S: Final = 60.0
 """A worker that lived this long begins the back-off anew."""
@@ -74,6 +78,13 @@ class EmbeddedEngine:
         self._of_leg: dict[str, MediaLink] = {}
         self._leased: dict[int, tuple[float, MediaLink]] = {}
         """Ports that are taken and not opened yet: when they were taken, and of whom; oldest first."""
+        self._silent: dict[str, tuple[OpenLeg, MediaLink]] = {}
+        """Legs of which the worker knows nothing yet: no audio is agreed on, so that none goes either way.
+        Most get their stream with the next command; who does not answer never costs the worker anything."""
+        self._ports: dict[str, int] = {}
+        """Leg → its port."""
+        self._resting: deque[tuple[float, int, MediaLink]] = deque()
+        """Ports of legs that closed of late: until when they rest, and whose they are."""
         self._recordings: dict[str, tuple[Record, MediaLink]] = {}
         self._tries: dict[int, tuple[int, float]] = {}
         self._hear: Hear = lambda _fact: None
@@ -84,6 +95,7 @@ class EmbeddedEngine:
         self._watch = Watch(lambda: self._links)
         self._apart: dict[type, Callable[[Any], None]] = {
             OpenLeg: self._open,
+            SetStream: self._set_stream,
             CloseLeg: self._close,
             Join: self._join,
             Record: self._record,
@@ -147,23 +159,30 @@ class EmbeddedEngine:
         now = monotonic()
         if self._leased:
             self._end_leases(now)
+        if self._resting and self._resting[0][0] <= now:
+            self._end_rests(now)
         link = self._of_leg.get(near)
-        if link is None:
-            candidates = [link for link in self._links if link.free and not (newcomer and link.scarce)]
-            if not candidates:
-                return None
-            link = min(candidates, key=lambda link: len(link.legs)) if len(candidates) > 1 else candidates[0]
-        if not link.free:
+        if link is None and near in self._silent:
+            link = self._silent[near][1]
+        elif link is None:
+            for each in self._links:
+                fewer = link is None or len(each.legs) < len(link.legs)
+                if fewer and each.free and not (newcomer and each.exhausted and each.scarce):
+                    link = each
+        if link is None or not link.free:
             return None
         port = link.free.popleft()
         self._leased[port] = now, link
-        self._refill(link)
+        few = len(link.free) < LOW_PORTS or len(link.free) < link.total // 4
+        if few and not link.exhausted and not link.asked:
+            link.ask_ports(max(MORE_PORTS, link.total // 2))  # in time
         return self._host, port
 
     def scarcity(self) -> list[dict[str, str]]:
         """All workers are at the end of their range: those who wait could not be put through else."""
         if not self._links:
             return [{"why": "no media worker runs; new calls get 503: see media.worker in the journal"}]
+        self._end_rests(monotonic())
         if not all(link.scarce for link in self._links):
             return []
         low, high = self._settings.port_min, self._settings.port_max
@@ -172,13 +191,6 @@ class EmbeddedEngine:
         )
         words = f"{free} of {bound} RTP ports ({low} to {high}) are free, they are kept for agents"
         return [{"why": f"{words}; new callers get 503: widen media.port_min to port_max, and restart"}]
-
-    def _refill(self, link: MediaLink) -> None:
-        """Ask for more ports in time."""
-        if link.exhausted or link.asked:
-            return
-        if len(link.free) < max(LOW_PORTS, link.total // 4):
-            link.ask_ports(max(MORE_PORTS, link.total // 2))
 
     def _end_leases(self, now: float) -> None:
         """Ports that were taken long ago and never opened are free again."""
@@ -190,6 +202,13 @@ class EmbeddedEngine:
             del leased[port]
             link.free.append(port)
 
+    def _end_rests(self, now: float) -> None:
+        """Ports whose leg closed long ago are free again."""
+        resting = self._resting
+        while resting and resting[0][0] <= now:
+            _until, port, link = resting.popleft()
+            link.free.append(port)
+
     # --- commands ----------------------------------------------------------------------------------
 
     def perform(self, command: AnyMediaCommand) -> None:
@@ -197,33 +216,67 @@ class EmbeddedEngine:
         self._apart.get(type(command), self._pass)(command)
 
     def _pass(self, command: Any) -> None:
-        link = self._of_leg.get(command.leg)
+        link = self._of_leg.get(command.leg) or self._show(command.leg)
         if link is not None:
             link.send(command)
 
+    def _show(self, leg: str) -> MediaLink | None:
+        """Let the worker know of a silent leg after all; None: there is none of this name."""
+        found = self._silent.pop(leg, None)
+        if found is None:
+            return None
+        opening, link = found
+        self._of_leg[leg] = link
+        link.send(opening)
+        return link
+
+    def _set_stream(self, command: SetStream) -> None:
+        found = self._silent.pop(command.leg, None)
+        if found is None:
+            self._pass(command)
+            return
+        opening, link = found
+        self._of_leg[command.leg] = link
+        link.send(OpenLeg(command.leg, opening.port, command.stream))
+
     def _record(self, command: Record) -> None:
-        link = self._of_leg.get(command.left)
+        link = self._of_leg.get(command.left) or self._show(command.left)
         if link is not None:
+            self._show(command.right)
             self._recordings[command.recording] = (command, link)
             link.send(command)
 
     def _close(self, command: CloseLeg) -> None:
-        link = self._of_leg.pop(command.leg, None)
-        if link is not None:
-            link.legs.discard(command.leg)
+        leg, opening = command.leg, None
+        link = self._of_leg.pop(leg, None)
+        if link is None:
+            opening, link = self._silent.pop(leg, (None, None))
+            if link is None:
+                return
+            if command.told:
+                link.send(opening)
+        link.legs.discard(leg)
+        self._resting.append((monotonic() + REST_S, self._ports.pop(leg), link))
+        if opening is None or command.told:
             link.send(command)
 
     def _open(self, command: OpenLeg) -> None:
         _taken, link = self._leased.pop(command.port, (0.0, None))
-        if link is None or command.leg in self._of_leg:
-            self._soon(LegFailed(command.leg, f"media port {command.port} is not to be had any more"))
+        leg = command.leg
+        if link is None or leg in self._ports:
+            self._soon(LegFailed(leg, f"media port {command.port} is not to be had any more"))
             return
-        self._of_leg[command.leg] = link
-        link.legs.add(command.leg)
-        link.send(command)
+        self._ports[leg] = command.port
+        link.legs.add(leg)
+        if command.stream is None:
+            self._silent[leg] = command, link
+        else:
+            self._of_leg[leg] = link
+            link.send(command)
 
     def _join(self, command: Join) -> None:
-        link, other = self._of_leg.get(command.a), self._of_leg.get(command.b)
+        link = self._of_leg.get(command.a) or self._show(command.a)
+        other = self._of_leg.get(command.b) or self._show(command.b)
         if link is None or other is None:
             return
         if link is not other:
@@ -260,15 +313,14 @@ class EmbeddedEngine:
         else:
             if isinstance(fact, Recorded):
                 self._recordings.pop(fact.recording, None)
-            elif isinstance(fact, LegFailed):
-                self._of_leg.pop(fact.leg, None)
-                link.legs.discard(fact.leg)
+            elif isinstance(fact, LegFailed):  # the worker may have it still: its port would be lost
+                self._close(CloseLeg(fact.leg, told=False))
             self._hear(fact)
 
     def _on_ports(self, link: MediaLink, fact: PortsReady) -> None:
         link.free.extend(fact.ports)
-        link.asked -= fact.made
-        link.total += fact.made
+        link.asked -= len(fact.ports)
+        link.total += len(fact.ports)
         if fact.exhausted:
             link.asked, link.exhausted = 0, True
             link.report["note"] = fact.note
@@ -285,9 +337,12 @@ class EmbeddedEngine:
         _log.error("media.worker_died", worker=link.index, pid=link.pid, legs=len(link.legs), why=why)
         for name in list(link.legs):
             self._of_leg.pop(name, None)
+            self._silent.pop(name, None)
+            self._ports.pop(name, None)
             self._hear(LegFailed(name, f"media worker {link.index} died: {why}"))
         link.legs.clear()
         self._leased = {port: lease for port, lease in self._leased.items() if lease[1] is not link}
+        self._resting = deque(each for each in self._resting if each[2] is not link)
         lost = [record for record, owner in self._recordings.values() if owner is link]
         task = asyncio.get_running_loop().create_task(self._replace(link, lost))
         self._tasks.add(task)
@@ -324,11 +379,12 @@ class EmbeddedEngine:
         """Sums over the workers; their own figures are those of the last answer."""
         for link in self._links:
             link.send(AskReport())
+        self._end_rests(monotonic())
         return {
             "workers": len(self._links),
             "pids": [link.pid for link in self._links],
             "restarts": self.restarts,
-            "legs": len(self._of_leg),
+            "legs": len(self._ports),
             "recordings": len(self._recordings),
             "ports_free": sum(len(link.free) for link in self._links),
             "ports_bound": sum(link.total for link in self._links),
@@ -345,5 +401,5 @@ class EmbeddedEngine:
         for link in links:
             for fact in await link.stop():
                 self._on_fact(link, fact)
-        self._of_leg.clear()
-        self._leased.clear()
+        for each in (self._of_leg, self._silent, self._ports, self._leased, self._resting):
+            each.clear()

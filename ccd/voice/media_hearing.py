@@ -19,10 +19,10 @@ def hear(channel: "VoiceChannel", fact: engine.AnyMediaFact) -> None:
         channel.secret_keys.prompt_ended(fact.leg, fact.play)
         channel.post(facts.PromptEnded(fact.leg, fact.play, fact.completed, fact.note))
     elif isinstance(fact, engine.Digit):
-        leg = channel.legs.get(fact.leg)
-        twice = leg is not None and channel.keyed_twice.again(
-            leg.id, fact.digit, Way.AUDIO, channel.clock.now()
-        )
+        leg, twice = channel.legs.get(fact.leg), False
+        if leg is not None:
+            leg.keyed = True
+            twice = channel.keyed_twice.again(leg.id, fact.digit, Way.AUDIO, channel.clock.now())
         if twice:
             channel.passing_keys.twin(fact.leg, fact.digit)
         if leg is not None and not twice and not channel.secret_keys.press(fact.leg, fact.digit):

@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from ccd.clock import monotonic
@@ -10,7 +10,7 @@ from ccd.errors import CcdError
 from ccd.media.g711 import check_codec
 from ccd.media.leg import Leg, Source
 from ccd.media.playout import Clip, Playout
-from ccd.model.settings import INBAND_AUTO, INBAND_OFF, INBAND_ON
+from ccd.model.settings import INBAND_OFF, INBAND_ON
 from ccd.voice import media_reports
 from ccd.voice.audio_files import SAY, Key, Library, keys_of, music_key
 from ccd.voice.engine import (
@@ -47,7 +47,14 @@ from ccd.voice.speech_plan import SpeechPlan, Texts
 
 _CHANCE: Final = struct.Struct("!IHIB")
 """Where a leg's outgoing stream begins (SSRC, sequence, timestamp), and when in its beat it reports."""
+_DRAWN: Final = 128
+"""So many at once: each draw is a call of the kernel."""
 NOWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  no address to bind, the old form of hold
+
+
+def _chances() -> Iterator[tuple[int, int, int, int]]:
+    while True:
+        yield from _CHANCE.iter_unpack(os.urandom(_DRAWN * _CHANCE.size))
 
 
 class Legs:
@@ -78,6 +85,7 @@ class Legs:
         self._reported = reported or media_reports.unheard
         self.recorder = Recorder(self.writing, self._recorded)
         self.legs: dict[str, Leg] = {}
+        self._chances = _chances()
         self.received = 0
         self.sent = 0
         """Packets of closed legs; the open ones have their own counts."""
@@ -114,7 +122,7 @@ class Legs:
         if port is None or command.leg in self.legs:
             self._tell(LegFailed(command.leg, f"media port {command.port} is not free"))
             return
-        ssrc, sequence, timestamp, spread = _CHANCE.unpack(os.urandom(_CHANCE.size))
+        ssrc, sequence, timestamp, spread = next(self._chances)
         sequence &= 0x7FFF  # not near its end: SRTP's count of rounds begins with 0 (RFC 3711 §3.3.1)
         leg = Leg(command.leg, ssrc, sequence, timestamp, now, self._report)
         leg.port, port.leg = port, leg
@@ -151,11 +159,13 @@ class Legs:
                 address = (stream.host, stream.port)
             else:
                 self._tell(Trouble(f"leg {leg.name}: {stream.host!r} is no address for our RTP sockets"))
-        media_reports.take(port, stream, address, self._reported)
+        if stream.rtcp_port or stream.mux or port.muxed or port.reports_to is not None:
+            media_reports.take(port, stream, address, self._reported)
         leg.set_stream(codec, stream.payload, stream.digits, address, stream.send, stream.receive, now)
         leg.digits_in = leg.digits if stream.digits_in is None else stream.digits_in
         wished = self._inband_dtmf
-        leg.hear_tones(wished == INBAND_ON or (wished == INBAND_AUTO and stream.digits is None))
+        if wished != INBAND_OFF:
+            leg.hear_tones(wished == INBAND_ON or stream.digits is None)
 
     def _close(self, command: CloseLeg, now: float) -> None:
         leg = self.legs.pop(command.leg, None)
@@ -163,13 +173,16 @@ class Legs:
             return
         port = leg.port
         assert isinstance(port, Port)  # noqa: S101  the shell's slot, typed as object
-        self.recorder.leg_closed(leg, now)
+        if leg.track is not None:
+            self.recorder.leg_closed(leg, now)
         self._hush(leg)
-        leg.part()
-        self.pace.remove(leg)
+        if leg.partner is not None:
+            leg.part()
+        if leg in self.pace.legs:
+            self.pace.remove(leg)
         self.upkeep.close(leg, now)
         leg.port = None
-        self.pool.give_back(port, now)
+        self.pool.give_back(port)
         self.received += leg.received
         self.sent += leg.sent
         if command.told:
@@ -181,8 +194,8 @@ class Legs:
         a, b = self.legs.get(command.a), self.legs.get(command.b)
         if a is None or b is None or a is b:
             return
-        for leg in (a, b):
-            self._hush(leg)
+        self._hush(a)
+        self._hush(b)
         a.join(b)
 
     def _part(self, command: Part, _now: float) -> None:

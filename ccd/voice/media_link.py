@@ -17,7 +17,9 @@ from ccd.voice.media_loop import MediaLoop
 from ccd.voice.media_protocol import Begin, OpenPorts, Unpacker, WorkerFact, pack
 from ccd.voice.media_watch import Pulse
 
-READ_SIZE: Final = 1 << 18
+READ_SIZE: Final = 1 << 16
+"""More is memory that is mapped for each read, and given back."""
+SEND_BUFFER: Final = 1 << 18
 MAX_UNSENT: Final = 32 << 20
 """A worker that leaves this much unread is taken for dead."""
 FIRST_PORTS: Final = 64
@@ -29,7 +31,7 @@ UNHURRIED_S: Final = 0.02
 the time of a packet for company, because a frame of its own would wake the worker up."""
 MUSIC_GRAIN_S: Final = 0.002
 """A timer may fire so much early: the loop counts milliseconds."""
-_ENDS_MUSIC: Final = frozenset({Play, Stop, CloseLeg})
+_ENDS_MUSIC: Final = frozenset({Join, Play, Stop, CloseLeg})
 STOP_S: Final = 5.0
 PROGRAM: Final = "ccd.voice.media_worker"
 _INHERITED: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"})
@@ -77,7 +79,7 @@ class MediaLink:
         self._thread: threading.Thread | None = None
         self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         for end in (self._socket, self._theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, READ_SIZE)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     @property
     def pid(self) -> int:
@@ -127,7 +129,7 @@ class MediaLink:
             self._music.pop(command.leg, None)
             self._music[command.leg] = monotonic() + UNHURRIED_S, command
         else:
-            if self._music:
+            if self._music and kind in _ENDS_MUSIC:
                 self._end_music(kind, command)
             self._pending.append(command)
         if kind in UNHURRIED:
@@ -142,7 +144,7 @@ class MediaLink:
         if kind is Join:
             self._music.pop(command.a, None)
             self._music.pop(command.b, None)
-        elif kind in _ENDS_MUSIC:
+        else:
             self._music.pop(command.leg, None)
 
     def _begin_music(self) -> None:

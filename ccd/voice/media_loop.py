@@ -8,7 +8,7 @@ packet waits a millisecond at most, and an idle worker sleeps until something ha
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from math import inf
 from typing import Any, Final
@@ -46,7 +46,8 @@ MAX_EVENTS: Final = 512
 LAG_STEPS: Final = 500
 LAG_STEP_S: Final = 0.0001
 """The histogram of turns: 500 steps of 0.1 ms."""
-READ_SIZE: Final = 1 << 18
+READ_SIZE: Final = 1 << 16
+"""More is memory that is mapped for each read, and given back."""
 QUIET_S: Final = 0.2
 """Facts that nobody acts on wait so long for others to travel with."""
 
@@ -95,8 +96,7 @@ class MediaLoop:
         for aside in self._legs.asides:
             self._epoll.register(aside.wake, select.EPOLLIN)
             self._others[aside.wake] = lambda _mask, _now, settle=aside.settle: settle()  # type: ignore[misc]
-        for command in early:
-            self._command(command, monotonic())
+        self._obey(early, monotonic())
 
     def run(self) -> None:
         """Until the control socket closes."""
@@ -114,8 +114,8 @@ class MediaLoop:
                     legs.upkeep.run(now)
                 if legs.recorder.next_due <= now:
                     legs.recorder.run(now)
-                if pool.binding or pool.next_due <= now:
-                    self._announce(now)
+                if pool.asked:
+                    self._announce()
                 if self._facts or now >= self._quiet_due:
                     self._flush()
                 away = monotonic() - now
@@ -128,22 +128,20 @@ class MediaLoop:
 
     def _patience(self) -> float:
         """Seconds that the loop may wait; -1: for ever."""
-        if self._pool.binding:
+        if self._pool.asked:
             return 0.0
         legs = self._legs
-        due = min(
-            legs.pace.next_due,
-            legs.upkeep.next_due,
-            legs.recorder.next_due,
-            self._pool.next_due,
-            self._quiet_due,
-        )
-        return -1.0 if due == inf else max(0.0, due - monotonic())
+        due = min(legs.pace.next_due, legs.upkeep.next_due, legs.recorder.next_due, self._quiet_due)
+        if due == inf:
+            return -1.0
+        wait = due - monotonic()
+        return wait if wait > 0.0 else 0.0
 
     def _note(self, away: float) -> None:
         step = int(away / LAG_STEP_S)
         self._lags[step if step < LAG_STEPS else -1] += 1
-        self._worst_lag = max(self._worst_lag, away)
+        if away > self._worst_lag:  # noqa: PLR1730  a call to max costs more than the rest
+            self._worst_lag = away
 
     # --- packets -----------------------------------------------------------------------------------
 
@@ -233,22 +231,23 @@ class MediaLoop:
             self._running = False
             return
         try:
-            for command in self._unpacker.feed(data):
-                self._command(command, now)
+            self._obey(self._unpacker.feed(data), now)
         except PeerBroke:
             self._running = False  # the daemon sees the socket close and begins a new worker
 
-    def _command(self, command: Any, now: float) -> None:
-        act = self._legs.act.get(type(command))
-        if act is None:
-            self._command_apart(command)
-            return
-        try:
-            act(command, now)
-        except Exception as error:  # a bug in one command must not end the others
-            self._facts.append(Trouble(f"{type(command).__name__} failed: {error!r}"))
+    def _obey(self, commands: Iterable[Any], now: float) -> None:
+        acts = self._legs.act
+        for command in commands:
+            act = acts.get(type(command))
+            if act is None:
+                self._obey_apart(command)
+                continue
+            try:
+                act(command, now)
+            except Exception as error:  # a bug in one command must not end the others
+                self._facts.append(Trouble(f"{type(command).__name__} failed: {error!r}"))
 
-    def _command_apart(self, command: Any) -> None:
+    def _obey_apart(self, command: Any) -> None:
         """What is no leg's affair. `Begin` was heard before."""
         if isinstance(command, OpenPorts):
             self._pool.ask(command.count)
@@ -261,18 +260,11 @@ class MediaLoop:
         elif isinstance(command, Ping):
             self._facts.append(Pong())
 
-    def _announce(self, now: float) -> None:
-        """Tell which ports may be given out now."""
-        numbers = self._pool.rested(now)
-        exhausted = False
-        made: list[int] = []
-        if self._pool.binding:
-            made, exhausted = self._pool.bind_some()
-            numbers += made
-        if numbers or exhausted:
-            self._facts.append(
-                PortsReady(tuple(numbers), len(made), exhausted, self._pool.note if exhausted else "")
-            )
+    def _announce(self) -> None:
+        """Bind some of the ports that were asked for, and tell which may be given out now."""
+        made, exhausted = self._pool.bind_some()
+        if made or exhausted:
+            self._facts.append(PortsReady(tuple(made), exhausted, self._pool.note if exhausted else ""))
 
     def _report(self) -> WorkerReport:
         """Counters, and the lag since the last report."""

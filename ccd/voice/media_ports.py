@@ -1,10 +1,8 @@
-"""RTP/RTCP socket pairs of a media worker: bound once, used again and again after a rest."""
+"""RTP/RTCP socket pairs of a media worker: bound once, used again and again; the daemon says when."""
 
 import select
 import socket
-from collections import deque
 from collections.abc import Callable
-from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from ccd.media.leg import Leg, Source
@@ -12,10 +10,6 @@ from ccd.media.leg import Leg, Source
 if TYPE_CHECKING:
     from ccd.media.srtp import Srtp
 
-REST_S: Final = 2.0
-"""A port is given out again only after this long, so that late packets of the last call are gone."""
-REST_GRAIN_S: Final = 0.25
-"""Rested ports are announced together at most this often."""
 BIND_AT_ONCE: Final = 16
 """Pairs bound in one turn of the loop (about 20 µs each)."""
 
@@ -129,20 +123,13 @@ class PortPool:
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._next = low + (low & 1)
         self._high = high
-        self._asked = 0
-        self.next_due = inf
-        """When ports have rested enough."""
-        self._resting: deque[tuple[float, Port]] = deque()
+        self.asked = 0
+        """Pairs still to be bound."""
         self._free: dict[int, Port] = {}
         self.rtp: dict[int, Port] = {}
         """By file descriptor of the RTP socket."""
         self.rtcp: dict[int, Port] = {}
         self.note = ""
-
-    @property
-    def binding(self) -> bool:
-        """There are pairs still to be bound."""
-        return self._asked > 0
 
     def is_address(self, host: str) -> bool:
         """Whether our sockets can send there without asking a name server."""
@@ -153,20 +140,20 @@ class PortPool:
         return True
 
     def ask(self, count: int) -> None:
-        self._asked += count
+        self.asked += count
 
     def bind_some(self) -> tuple[list[int], bool]:
         """Bind a few of those asked for; their numbers, and whether the range is used up."""
         made: list[int] = []
-        while self._asked and len(made) < BIND_AT_ONCE:
+        while self.asked and len(made) < BIND_AT_ONCE:
             if self._next + 1 > self._high:
-                self._asked = 0
+                self.asked = 0
                 return made, True
             number = self._next
             self._next += 2
             port = self._make(number)
             if port is not None:
-                self._asked -= 1
+                self.asked -= 1
                 made.append(number)
         return made, False
 
@@ -195,28 +182,15 @@ class PortPool:
         """The bound pair with this number, now in use; None when it is not free."""
         return self._free.pop(number, None)
 
-    def give_back(self, port: Port, now: float) -> None:
-        """Let a pair rest."""
+    def give_back(self, port: Port) -> None:
+        """Its leg is over. The daemon lets a number rest before it gives it out again."""
         port.leg = None
         port.reports_to = None
         if port.secured is not None:
             unsecure(port)
         if port.muxed:
             port.read_by(None)
-        if not self._resting:
-            self.next_due = now + REST_S + REST_GRAIN_S
-        self._resting.append((now + REST_S, port))
-
-    def rested(self, now: float) -> list[int]:
-        """Numbers of the pairs that have rested enough."""
-        ready = []
-        resting = self._resting
-        while resting and resting[0][0] <= now:
-            port = resting.popleft()[1]
-            self._free[port.number] = port
-            ready.append(port.number)
-        self.next_due = resting[0][0] + REST_GRAIN_S if resting else inf
-        return ready
+        self._free[port.number] = port
 
     def close(self) -> None:
         for port in self.rtp.values():
@@ -225,4 +199,3 @@ class PortPool:
         self.rtp.clear()
         self.rtcp.clear()
         self._free.clear()
-        self._resting.clear()

@@ -67,11 +67,9 @@ class Pong(MediaFact, frozen=True):
 
 
 class PortsReady(MediaFact, frozen=True):
-    """These RTP ports are bound (again) and may be given out."""
+    """These RTP ports are bound and may be given out; after a call each rests a while (`media_engine`)."""
 
     ports: tuple[int, ...]
-    made: int = 0
-    """How many of them are new."""
     exhausted: bool = False
     """Fewer could be bound than asked: the range is used up."""
     note: str = ""

@@ -43,8 +43,12 @@ class Upkeep:
 
     def _push(self, leg: Leg, due: float) -> None:
         due = (int(due / GRAIN_S) + 1) * GRAIN_S
-        heapq.heappush(self._heap, (due, next(self._count), leg))
-        self._look_ahead()
+        heap = self._heap
+        heapq.heappush(heap, (due, next(self._count), leg))
+        if heap[0][2].port is None:
+            self._look_ahead()
+        else:
+            self.next_due = heap[0][0]
 
     def _look_ahead(self) -> None:
         """Legs that closed meanwhile wake nobody: most calls end before their next deadline."""

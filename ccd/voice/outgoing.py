@@ -23,7 +23,7 @@ from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
 from ccd.sip.reliable import required, rseq_of
 from ccd.sip.session_timer import Policy, ask, read_least
-from ccd.voice import engine
+from ccd.voice import engine, ways
 from ccd.voice.admitting import MOST_HOPS
 from ccd.voice.call_leg import CallLeg
 from ccd.voice.causes import cause_of_response, q850_of_status, read_reasons, reason_header
@@ -209,7 +209,8 @@ class OutgoingLeg(CallLeg):
 
     def attempt_progressed(self, attempt: Attempt, response: Response) -> None:
         """180, 183: it rings; SDP in it is early media."""
-        attempt.stop_timer()
+        if attempt.timer is not None:
+            attempt.stop_timer()
         if self.state is _GONE or attempt.over:
             return
         attempt.rang = True
@@ -227,10 +228,11 @@ class OutgoingLeg(CallLeg):
     def attempt_accepted(self, attempt: Attempt, tx: ClientTransaction, response: Response) -> None:
         """A 200: the first wins; any other is acknowledged and ended."""
         attempt.over = True
-        attempt.stop_timer()
+        if attempt.timer is not None:
+            attempt.stop_timer()
         request = tx.request  # once acknowledged, only its outline is kept
         dialog, body = attempt.confirmed(request, response)
-        flow = self.channel.flow_of(dialog, tx.flow, attempt.candidate.trunk)
+        flow = ways.flow_of(self.channel, dialog, tx.flow, attempt.candidate.trunk)
         self.channel.stack.send_ack(tx, dialog.ack(response), flow)
         if self.state is _GONE or self.dialog is not None:
             attempt.finish()
@@ -246,7 +248,8 @@ class OutgoingLeg(CallLeg):
         dialog.remote_seq = self.early_seq
         if self.liveness is not None:
             self.liveness.accepted(request, response)
-        self._cancel_others()
+        if len(self._attempts) > 1:
+            self._cancel_others()
         self.waiting = []
         if problem := self._take_answer(attempt, body, quiet=False):
             super().hang_up(Cause.INCOMPATIBLE)
@@ -455,8 +458,6 @@ class OutgoingLeg(CallLeg):
             self.over(cause, remote=True, sip_status=status, q850=q850, note=note)
 
     def _cancel_others(self) -> None:
-        if len(self._attempts) == 1:
-            return
         reason = [("Reason", reason_header(Cause.ANSWERED_ELSEWHERE))]
         for attempt in self._attempts:
             attempt.stop_timer()

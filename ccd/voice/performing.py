@@ -90,7 +90,8 @@ def _bridge(channel: "VoiceChannel", command: cmd.BridgeLegs) -> None:
     for leg in (a, b):
         if leg.peer:
             _unbridge(channel, leg)
-        channel.secret_keys.break_off(leg.id)
+        if leg.keyed:
+            channel.secret_keys.break_off(leg.id)
     a.peer, b.peer = b.id, a.id
     channel.engine.perform(engine.Join(a.id, b.id))
 

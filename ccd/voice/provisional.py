@@ -14,6 +14,7 @@ from ccd.sip.message import Request, Response
 from ccd.sip.parts import sdp_of
 from ccd.sip.reliable import FIRST_RSEQ_BELOW, TAG, Heard, Receiver, Sender, Step, rack, read_rack, required
 from ccd.sip.timers import Entry
+from ccd.voice import ways
 from ccd.voice.leg_states import LegState
 from ccd.voice.liveness import Due
 from ccd.voice.refusing import warning
@@ -167,7 +168,7 @@ class EarlyDialogs:
         if tag not in self._answers and response.body and (body := sdp_of(response)):
             self._answers[tag] = body
         channel, trunk = attempt.leg.channel, attempt.candidate.trunk
-        flow = channel.flow_of(dialog, tx.flow, trunk)
+        flow = ways.flow_of(channel, dialog, tx.flow, trunk)
         request = dialog.request("PRACK", None, [("RAck", rack(response, rseq))])
         channel.stack.request(request, flow, owner=Prack(channel, dialog, flow, trunk))
         return True

@@ -153,7 +153,7 @@ class Registrar:
     def device_at(self, flow: Flow) -> str:
         """The one device bound to exactly this address or connection; empty when none or several are."""
         found = self._table.devices_at(flow)
-        return next(iter(found)) if len(found) == 1 else ""
+        return found.pop() if len(found) == 1 else ""
 
     def stands_at(self, device: str, flow: Flow) -> bool:
         """Whether a device is bound there, others perhaps too: a proxy brings the calls of many."""

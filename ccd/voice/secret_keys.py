@@ -62,6 +62,7 @@ class SecretKeys:
         leg = self._channel.legs.get(command.leg)
         if leg is None:
             return
+        leg.keyed = True
         before = self._ears.pop(leg.id, None)
         if before is not None:
             before.stop()

@@ -58,10 +58,8 @@ def _no_octets(_count: int) -> bytes:
     raise ValueError("plain audio has no keys")
 
 
-def srtp_of(agreed: Agreed | None) -> Srtp | None:
+def srtp_of(agreed: Agreed) -> Srtp:
     """For the media engine."""
-    if agreed is None:
-        return None
     return Srtp(agreed.ours.suite, agreed.ours.key, agreed.theirs.key, agreed.theirs.mki)
 
 

@@ -139,24 +139,20 @@ class Session:
 
     def _agree(self, agreed: sdp.Negotiated, held: bool) -> None:
         self.held = held
+        theirs, ours = agreed.digits_payload, agreed.own_digits_payload
         self.stream = Stream(
             codec=agreed.codec,
             payload=agreed.payload,
-            digits=agreed.digits_payload,
-            digits_in=_other_than(agreed.digits_payload, agreed.own_digits_payload),
+            digits=theirs,
+            digits_in=ours if theirs is not None and ours != theirs else None,
             host=agreed.remote_host,
             port=agreed.remote_port,
             send=agreed.send,
             receive=agreed.receive,
-            srtp=srtp_of(agreed.crypto),
+            srtp=srtp_of(agreed.crypto) if agreed.crypto is not None else None,
             rtcp_port=agreed.remote_rtcp_port or 0,
             mux=agreed.mux,
         )
-
-
-def _other_than(theirs: int | None, ours: int | None) -> int | None:
-    """Our number for telephone-events, where both have one and they differ."""
-    return ours if theirs is not None and ours != theirs else None
 
 
 def _first(codec: str, codecs: tuple[str, ...]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def refused(leg: "CallLeg", tx: ServerTransaction, request: Request) -> bool:
     if request.get("Require") is not None and (unknown := unknown_to_us(request)):
         leg.channel.stack.reply(tx, 420, headers=not_supported(unknown))
         return True
-    if fault := encoding_fault(request):
+    if request.body and (fault := encoding_fault(request)):
         leg.channel.stack.reply(tx, fault[0], headers=fault[1])
         return True
     policy = leg.channel.session_policy

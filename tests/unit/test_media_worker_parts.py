@@ -15,6 +15,7 @@ from ccd.media.packet import HEADER
 from ccd.media.wav import header
 from ccd.model.nouns import PromptPart
 from ccd.voice.engine import Join, OpenLeg, Play, Record, SendDigit, Stream
+from ccd.voice.media_legs import _DRAWN, _chances
 from ccd.voice.media_pace import FULL, MAX_BEHIND, STEP_S, Pace
 from ccd.voice.media_protocol import MAX_FRAME, Begin, OpenPorts, Unpacker, WorkerCommand, pack
 from ccd.voice.media_upkeep import GRAIN_S, Upkeep
@@ -249,3 +250,9 @@ def test_a_recording_left_by_a_dead_worker_is_made_whole(tmp_path: Path) -> None
     gone = rescue(Record("r", "a", "b", str(tmp_path / "none.wav")))
     assert gone.seconds == 0
     assert "No such file" in gone.note
+
+
+def test_no_two_legs_begin_alike() -> None:
+    """More of them than are drawn at once."""
+    made = [drawn for drawn, _ in zip(_chances(), range(3 * _DRAWN), strict=False)]
+    assert len(set(made)) == len({ssrc for ssrc, _, _, _ in made}) == 3 * _DRAWN

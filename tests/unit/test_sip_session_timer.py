@@ -258,3 +258,11 @@ def test_a_session_lasts_exactly_as_long_as_it_is_kept_up(
         if timer.state is not Standing.OVER:
             deadline = timer.next_deadline()
             assert deadline is not None and deadline <= since + agreed.seconds
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("length", [90, 97, 600, 1800])
+def test_the_first_deadline_is_known_without_a_timer(ours: bool, length: int) -> None:
+    agreed, timer = Agreed(length, ours), SessionTimer()
+    timer.agree(agreed, 1000.5)
+    assert agreed.first_due(1000.5) == timer.next_deadline()

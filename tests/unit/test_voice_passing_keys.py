@@ -160,3 +160,20 @@ async def test_who_parted_meanwhile_gets_nothing(scene: Scene) -> None:
     scene.request("BYE", 9, (), "", talk.tags[0], call="one")
     scene.run(1.0)
     assert talk.keys() == "3", "known by now to send nothing else"
+
+
+@pytest.mark.parametrize("way", ["info", "event", "secret"])
+async def test_what_was_keyed_is_forgotten_with_its_leg(scene: Scene, way: str) -> None:
+    talk, channel = Talk(scene), scene.channel
+    if way == "info":
+        talk.info("1")
+    elif way == "event":
+        talk.event("1")
+    else:
+        channel.perform(cmd.CollectSecret(talk.legs[0], "secret:7.s1", 1, 4, "#", 5.0, 5.0, 20.0))
+        talk.event("1")
+    known = (channel.keyed_twice._legs, channel.secret_keys._ears, channel.passing_keys._waiting)
+    assert any(talk.legs[0] in each for each in known)
+    scene.request("BYE", 9, (), "", talk.tags[0], call="one")
+    assert talk.legs[0] not in channel.legs
+    assert not any(known) and not channel.secret_keys._owners
