@@ -304,7 +304,8 @@ async def test_a_phone_that_gives_up_digits_while_some_are_on_their_way(make_sit
         assert (await call.ask("INFO", [("Content-Type", "application/dtmf")], "9")).status == 200
         info = await taken.expect("INFO")
         assert "Signal=9" in info.body, "from now on by INFO"
-        assert "123456".startswith(far.digits()), "none twice, and in their order"
+        # Who presses a key before the bridge is carried out (its fact is stored first) presses it for nobody.
+        assert far.digits() in "123456", "none twice, and in their order"
         assert (await call.bye()).status == 200
         (record,) = await site.until_records(1)
     assert record.cause == "normal"

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import random
 import re
+import socket
 import struct
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -17,6 +18,9 @@ from typing import ClassVar, Self
 
 from tests.interop.pacing import FRAME_S, paced
 from tests.peers.process import WAIT_S
+
+RECEIVE_BUFFER = 4 << 20
+"""Two hundred answers may come before this process looks; who asked does not ask again."""
 
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 _numbers = itertools.count(1)
@@ -141,6 +145,8 @@ class Ua(asyncio.DatagramProtocol):
         if protocol == "UDP":
             loop = asyncio.get_running_loop()
             ua._datagram, _ = await loop.create_datagram_endpoint(lambda: ua, local_addr=(host, port))
+            sock = ua._datagram.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             ua.port = ua._datagram.get_extra_info("sockname")[1]
         else:
             reader, ua._writer = await asyncio.open_connection(*ua.server)
