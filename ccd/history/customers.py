@@ -28,8 +28,9 @@ DAY_S: Final = 86_400.0
 _ABANDONED: Final = Outcome.ABANDONED.value
 
 
-class Contacts(msgspec.Struct, array_like=True, gc=False):
-    """One customer's, under one name."""
+class Contacts(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One customer's, under one name. Another takes its place when it changes: so a snapshot can pack those
+    of its moment later."""
 
     came: tuple[float, ...] = ()
     """When each came, the latest last; never empty once it is kept."""
@@ -56,12 +57,8 @@ class Customers:
         self.known = known
         self._oldest: list[tuple[float, str]] = []
         """Heap of (last contact, name); one that is not true any more is skipped."""
-        for each in known.values():  # those who come share the names of queues and agents, these do again
-            each.queue, each.agent, each.outcome = (
-                intern(each.queue),
-                intern(each.agent),
-                intern(each.outcome),
-            )
+        for name, each in known.items():  # who comes shares the names of queues and agents, these do again
+            known[name] = _over(each, each.gave_up, each.queue, each.agent, each.outcome)
         self._rebuild()
 
     def came(self, names: Iterable[str], at: float, now: float, days: float) -> None:
@@ -78,7 +75,7 @@ class Customers:
             elif at in contacts.came:
                 continue
             else:
-                _add(contacts, at)
+                contacts = self.known[name] = _with(contacts, at)
             self._push(contacts.came[-1], name)
 
     def ended(self, names: Iterable[str], at: float, queue: str, agent: str, outcome: str) -> None:
@@ -88,9 +85,10 @@ class Customers:
             contacts = self.known.get(name)
             if contacts is None or not (at in contacts.came or agent):
                 continue
-            contacts.queue, contacts.agent, contacts.outcome = intern(queue), intern(agent), intern(outcome)
-            if outcome == _ABANDONED and at in contacts.came and at not in contacts.gave_up:
-                contacts.gave_up = tuple(sorted((*contacts.gave_up, at)))
+            gave_up = contacts.gave_up
+            if outcome == _ABANDONED and at in contacts.came and at not in gave_up:
+                gave_up = tuple(sorted((*gave_up, at)))
+            self.known[name] = _over(contacts, gave_up, queue, agent, outcome)
 
     def forget(self, names: Iterable[str]) -> None:
         """Nothing is remembered of the customer any more."""
@@ -134,12 +132,20 @@ class Customers:
         return True
 
 
-def _add(contacts: Contacts, at: float) -> None:
+def _with(contacts: Contacts, at: float) -> Contacts:
+    """One more contact."""
     times = list(contacts.came)
     insort(times, at)
-    contacts.came = tuple(times[-MOST_CONTACTS:])
-    if contacts.gave_up and contacts.gave_up[0] < contacts.came[0]:
-        contacts.gave_up = tuple([each for each in contacts.gave_up if each >= contacts.came[0]])
+    came = tuple(times[-MOST_CONTACTS:])
+    gave_up = contacts.gave_up
+    if gave_up and gave_up[0] < came[0]:
+        gave_up = tuple([each for each in gave_up if each >= came[0]])
+    return Contacts(came, gave_up, contacts.queue, contacts.agent, contacts.outcome)
+
+
+def _over(contacts: Contacts, gave_up: tuple[float, ...], queue: str, agent: str, outcome: str) -> Contacts:
+    """One of them has ended."""
+    return Contacts(contacts.came, gave_up, intern(queue), intern(agent), intern(outcome))
 
 
 # -- what is asked ---------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ class Centre:
         return msgspec.msgpack.encode(self.state)
 
     def dump_in_pieces(self) -> Packing:
-        """The same bytes, a piece at a time; nothing may be turned meanwhile."""
+        """The same bytes, a piece at a time; nothing may be turned before `LET_GO`."""
         return pack(self.state)
 
     def load(self, state: bytes) -> None:

@@ -20,7 +20,7 @@ from ccd.pieces import Pieces
 from ccd.runtime.committer import Committer
 from ccd.runtime.inbox import Inbox
 from ccd.runtime.outbox import Outbox
-from ccd.runtime.packing import Packed
+from ccd.runtime.packing import LET_GO, Packed
 from ccd.runtime.ports import Alarm, Fault, Pressure, ReportAlarm, ReportFault, Turns
 from ccd.runtime.replay import Replayed
 from ccd.runtime.writer import Writer
@@ -144,8 +144,9 @@ class Runtime:
     async def dumped(self, most: int) -> Packed | None:
         """The state after some fact of about now, which is stored when this returns.
 
-        It is packed in pieces, with all else on the loop going on in between but the turns: facts wait as
-        long as it takes. None: it is larger than `most` bytes. Nothing on the loop puts the parts together.
+        It is packed in pieces, with all else on the loop going on in between but the turns: facts wait until
+        what is left can be packed from a copy. None: it is larger than `most` bytes. Nothing on the loop puts
+        the parts together.
         """
         seq, at = self._writer.hold()
         try:
@@ -161,9 +162,13 @@ class Runtime:
         packing, pieces, size = self._turns.dump_in_pieces(), Pieces(), 0
         while size <= most:
             try:
-                size += next(packing)
+                piece = next(packing)
             except StopIteration as end:
                 return cast(list[bytes], end.value)
+            if piece == LET_GO:
+                self._writer.release()
+            else:
+                size += piece
             if pieces.over():
                 await pieces.rest()
         packing.close()

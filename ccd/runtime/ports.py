@@ -35,7 +35,7 @@ class Turns(Protocol):
 
     def dump_in_pieces(self) -> Generator[int, None, list[bytes]]:
         """The same in parts, yielding the size of each piece, which takes well under a millisecond. No turn
-        may be taken before its end."""
+        may be taken before `packing.LET_GO` is yielded, or its end."""
         ...
 
     def load(self, state: bytes) -> None:

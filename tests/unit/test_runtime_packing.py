@@ -2,14 +2,14 @@
 
 import tracemalloc
 from enum import StrEnum
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccd.runtime.packing import ITEMS, PIECE, pack
+from ccd.runtime.packing import COPIED, ITEMS, LET_GO, PIECE, Packing, _lasting, pack
 
 
 class Colour(StrEnum):
@@ -50,13 +50,19 @@ class State(msgspec.Struct):
     anything: Any = None
 
 
-def taken(state: msgspec.Struct) -> tuple[bytes, list[int]]:
-    packing, sizes = pack(state), list[int]()
+def rest_of(packing: Packing, sizes: list[int]) -> list[bytes]:
     while True:
         try:
             sizes.append(next(packing))
         except StopIteration as end:
-            return b"".join(end.value), sizes
+            return cast(list[bytes], end.value)
+
+
+def taken(state: msgspec.Struct) -> tuple[bytes, list[int]]:
+    sizes: list[int] = []
+    whole = b"".join(rest_of(pack(state), sizes))
+    sizes.remove(LET_GO)
+    return whole, sizes
 
 
 def place(size: int, deeper: int = 0) -> Place:
@@ -143,6 +149,49 @@ def test_pieces_of_large_items_have_fewer() -> None:
     packed, sizes = taken(state)
     assert packed == msgspec.msgpack.encode(state)
     assert max(sizes) < 2 * PIECE < len(packed) / 20
+
+
+@pytest.mark.parametrize("leaves", [0, ITEMS + 1, 2 * COPIED, 2 * COPIED + 1])
+def test_once_it_is_let_go_the_state_may_change(leaves: int) -> None:
+    state = State(
+        places={f"p{n}": place(1) for n in range(300)},
+        leaves={f"l{n}": Leaf(f"x{n}", float(n)) for n in range(leaves)},
+        base=State(leaves={f"b{n}": Leaf(f"y{n}", float(n)) for n in range(ITEMS + 1)}),
+    )
+    assert state.base is not None
+    whole, packing = msgspec.msgpack.encode(state), pack(state)
+    held = 0
+    while (size := next(packing)) != LET_GO:
+        held += size
+    assert held < len(whole) - leaves * 5  # those are packed after it
+    state.leaves["l0"] = state.base.leaves["b7"] = Leaf("changed", 0.0)
+    state.leaves["more"] = Leaf("more", 0.0)
+    del state.base.leaves["b3"]
+    state.places["p7"].notes.append(Leaf("new", 1.0))
+    state.version, state.marks = 8, {"new"}
+    later: list[int] = []
+    assert b"".join(rest_of(packing, later)) == whole and LET_GO not in later
+
+
+def test_what_can_change_is_packed_before() -> None:
+    """Only a dict of frozen values without lists is left for later."""
+
+    class Open(msgspec.Struct):
+        at: float
+
+    class Holds(msgspec.Struct, frozen=True):
+        some: list[int]
+
+    class Lasts(msgspec.Struct, frozen=True):
+        many: tuple[tuple[float, str], ...]
+
+    class Several(msgspec.Struct):
+        opened: dict[str, Open]
+        holding: dict[str, Holds]
+        lasting: dict[str, Lasts]
+        texts: dict[str, str]
+
+    assert _lasting(Several) == {"lasting"}
 
 
 def test_the_whole_is_never_put_together() -> None:

@@ -13,7 +13,7 @@ from ccd.model.facts import LegRinging
 from ccd.runtime import loop as loop_module
 from ccd.runtime import snapshot as snapshot_module
 from ccd.runtime.loop import Runtime
-from ccd.runtime.packing import Packed, pack
+from ccd.runtime.packing import LET_GO, Packed, pack
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotBeside, Snapshots
 from tests.unit.test_runtime_writer import FAST, GateLedger, HandClock, LogTurns
@@ -103,6 +103,41 @@ async def test_facts_that_come_meanwhile_wait_and_are_not_in_it(restless: type[R
     assert replay(again, scene.ledger).facts == 2
     assert again.told == scene.turns.told
     await scene.runtime.stop()
+
+
+class HalfCopied(PackedTurns):
+    """The second half of what it packs is a copy."""
+
+    def dump_in_pieces(self) -> Generator[int, None, list[bytes]]:
+        whole = self.dump()
+        for _ in range(5):
+            yield 1
+        yield LET_GO
+        for _ in range(5):
+            yield 1
+        return [whole]
+
+
+async def test_facts_wait_only_until_the_rest_is_a_copy(restless: type[Restless]) -> None:
+    turns, ledger = HalfCopied(), GateLedger()
+    runtime = Runtime(turns, ledger, HandClock(), {}, FAST)
+    runtime.start()
+    runtime.post(LegRinging("before"))
+    await asyncio.wait_for(runtime.settled(), 10)
+    dumping = asyncio.create_task(runtime.dumped(1_000_000))
+    await rounds(3)
+    runtime.post(LegRinging("meanwhile"))
+    while restless.rests < 5:
+        assert len(turns.told) == 1
+        await rounds(1)
+    await rounds(4)
+    assert len(turns.told) == 2 and not dumping.done()
+    snapshot = await asyncio.wait_for(dumping, 10)
+    assert snapshot is not None and snapshot.seq == 1
+    again = PackedTurns()
+    again.load(snapshot.joined().state)
+    assert len(again.told) == 1
+    await runtime.stop()
 
 
 async def test_it_is_given_out_when_its_facts_are_stored() -> None:
