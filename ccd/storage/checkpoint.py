@@ -3,7 +3,8 @@
 A checkpoint writes and syncs for tens of milliseconds. SQLite would do it inside some commit, and every
 command waiting for that commit with it. Here a thread with a connection of its own does it: a PASSIVE
 checkpoint holds up no writer. Under traffic without a pause the log is never empty at once and would grow for
-ever, so beyond `MOST_BYTES` it is started anew (RESTART), which holds writers for the little that is left.
+ever, so beyond `MOST_BYTES` it is started anew (RESTART). That holds writers for what is left, so first it is
+made little: each PASSIVE leaves what was written meanwhile, and is shorter than the one before.
 """
 
 import sqlite3
@@ -14,6 +15,10 @@ from urllib.parse import quote
 
 EVERY_BYTES = 16 * 2**20
 MOST_BYTES = 256 * 2**20
+LITTLE = 32
+"""Pages that writers may wait for."""
+MOST_ROUNDS = 8
+"""On a disk that is slower than the traffic it never gets little."""
 LOOK_EVERY = 256
 """Commits between two looks at the log's size."""
 
@@ -66,8 +71,18 @@ class Checkpointer:
         name = f"file:{quote(str(self._path.absolute()))}?mode=rw"
         db = sqlite3.connect(name, uri=True, timeout=0.5, isolation_level=None)
         try:
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if self._size() > MOST_BYTES:
+            page_bytes = int(db.execute("PRAGMA page_size").fetchone()[0])
+            if _move(db)[0] * page_bytes > MOST_BYTES:  # the file stays as large as it ever was
+                for _ in range(MOST_ROUNDS):
+                    written, moved = _move(db)
+                    if written - moved <= LITTLE:
+                        break
                 db.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         finally:
             db.close()
+
+
+def _move(db: sqlite3.Connection) -> tuple[int, int]:
+    """How many pages the log holds, and how many of them are in the database file now."""
+    _busy, written, moved = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return written, moved

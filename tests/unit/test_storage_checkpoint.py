@@ -1,5 +1,7 @@
 """The log is moved into the file beside the commits, and does not grow for ever under traffic."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,54 @@ def test_the_log_is_moved_and_begun_anew(tmp_path: Path, monkeypatch: pytest.Mon
     fill(ledger, 20)
     assert log.stat().st_size <= before, "new commits overwrite the log from its beginning"
     assert [entry.seq for entry in ledger.read(0)] == list(range(1, 221))
+    ledger.close()
+
+
+@pytest.mark.parametrize("meanwhile", [[400, 120, 1], [600] * 20])
+def test_before_it_is_begun_anew_little_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: list[int]
+) -> None:
+    """Commits wait for what is left; on a disk that is too slow it is tried some times and no more."""
+    monkeypatch.setattr(checkpoint, "MOST_BYTES", 100_000)
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    fill(ledger, 200)
+    real, left, commits = checkpoint._move, list[int](), iter(meanwhile)
+
+    def slowly(db: sqlite3.Connection) -> tuple[int, int]:
+        written, moved = real(db)
+        left.append(next(commits))
+        fill(ledger, left[-1])
+        return written + left[-1], moved  # as it says if they come in the middle of it
+
+    monkeypatch.setattr(checkpoint, "_move", slowly)
+    checkpoint.Checkpointer(path).checkpoint()
+    assert len(left) == (3 if len(meanwhile) == 3 else 1 + checkpoint.MOST_ROUNDS)
+    assert (left[-1] <= checkpoint.LITTLE) == (len(meanwhile) == 3)
+    monkeypatch.setattr(checkpoint, "_move", real)
+    fill(ledger, 1)
+    with closing(sqlite3.connect(path)) as db:
+        written, _ = real(db)
+    assert written <= checkpoint.LITTLE, "the log was begun anew"
+    ledger.close()
+
+
+def test_a_log_that_was_begun_anew_is_left_alone_however_large_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "MOST_BYTES", 100_000)
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    fill(ledger, 200)
+    looks: list[tuple[int, int]] = []
+
+    def little(_db: sqlite3.Connection) -> tuple[int, int]:
+        looks.append((20, 10))
+        return looks[-1]
+
+    monkeypatch.setattr(checkpoint, "_move", little)
+    checkpoint.Checkpointer(path).checkpoint()
+    assert len(looks) == 1 and path.with_name(path.name + "-wal").stat().st_size > 100_000
     ledger.close()
 
 
