@@ -36,7 +36,7 @@ PIECE: Final = 49_152
 LET_GO: Final = -1
 """Yielded once: the state may change from here on."""
 COPIED: Final = 4096
-"""Items of a dict that are copied at once: well under a millisecond, though all of them are looked up."""
+"""Items of a dict that are copied at once: references alone, well under a millisecond."""
 
 Packing = Generator[int, None, list[bytes]]
 """Yields how many bytes were packed after each piece (0: some were copied), `LET_GO` in between, and returns

@@ -75,8 +75,7 @@ def read_interval(value: str | None) -> Asked | None:
 
 def read_least(message: Message, default: int = SHORTEST_S) -> int:
     """Min-SE of a message."""
-    value = message.get("Min-SE")
-    found = read_interval(value) if value else None
+    found = read_interval(message.get("Min-SE"))
     return found.seconds if found is not None else default
 
 
@@ -102,8 +101,7 @@ def answer(request: Request, policy: Policy, standing: Agreed | None) -> tuple[A
 
     Nobody says who refreshes: as before, else we do, because then we are sure to learn that nobody is there.
     """
-    knows, value = supports(request), request.get("Session-Expires")
-    asked = read_interval(value) if value else None
+    knows, asked = supports(request), read_interval(request.get("Session-Expires"))
     if asked is not None:
         seconds = asked.seconds
         if policy.wanted_s:
@@ -147,8 +145,7 @@ def hear(request: Request, response: Response, policy: Policy) -> Agreed | None:
 
     Without Session-Expires the far end knows nothing of it: what we asked for counts, and we refresh.
     """
-    value = response.get("Session-Expires")
-    said = read_interval(value) if value else None
+    said = read_interval(response.get("Session-Expires"))
     if said is None:
         asked = read_interval(request.get("Session-Expires"))
         return Agreed(max(asked.seconds, SOONEST_S), True) if asked is not None else None
