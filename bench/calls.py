@@ -284,7 +284,8 @@ class Site:
         lines = next(iter(self.folder.glob("caller_*_logs.log"))).read_text().split()
         answers = {}
         for number, *times in (line.split(";") for line in lines):
-            begun_s, begun_us, answered_s, answered_us = map(float, times)
+            # SIPp writes a variable that is zero as nothing: a call may begin on a whole second
+            begun_s, begun_us, answered_s, answered_us = (float(each or 0) for each in times)
             answers[number] = 1000 * (answered_s - begun_s) + (answered_us - begun_us) / 1000
         return answers
 
