@@ -156,7 +156,7 @@ class Site:
         (self.folder / "phones.csv").write_text("\n".join(rows) + "\n")
 
     def start(self) -> None:
-        command = [*self.under, sys.executable, "-m", "ccd.daemon", "--config", str(self.folder)]
+        command = [*self.under, sys.executable, "-m", "ccd", "--config", str(self.folder)]
         environ = {**os.environ, "BENCH_PASSWORD": "bench"}
         self.daemon = subprocess.Popen(
             pinned(SERVER_CORE, command), env=environ, stdout=self.log, stderr=self.log

@@ -248,7 +248,7 @@ def prompts(calls: int, seconds: float) -> dict[str, float]:
         folder = Path(name)
         (sip_port,) = free_ports(1)
         configure(folder, sip_port)
-        command = ["taskset", "-c", "0", sys.executable, "-m", "ccd.daemon", "--config", str(folder)]
+        command = ["taskset", "-c", "0", sys.executable, "-m", "ccd", "--config", str(folder)]
         log = (folder / "log").open("wb")
         daemon = subprocess.Popen(command, stdout=log, stderr=log)
         os.sched_setaffinity(0, {1})

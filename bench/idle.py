@@ -42,7 +42,7 @@ def one_start(conf: Path) -> dict[str, float]:
     probe.settimeout(0.01)
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ccd.daemon", "--config", str(conf), *words],
+        [sys.executable, "-m", "ccd", "--config", str(conf), *words],
         env={**os.environ, "CCD_DEMO_PASSWORD": "demo"},
     )
     try:

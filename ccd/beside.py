@@ -1,4 +1,4 @@
-"""The processes beside the daemon: `python -m ccd.beside snapshot|backup|forget`, each with a ledger.
+"""The processes beside the daemon: `python -m ccd beside snapshot|backup|forget`, each with a ledger.
 
 A module of its own, with no more than they need: what is read at their start comes to the core's caches in
 the place of what calls need.
@@ -21,7 +21,7 @@ from ccd.runtime.snapshot import make_snapshot
 from ccd.storage.backup import main_backup
 from ccd.storage.sqlite import SqliteLedger
 
-COMMAND = (sys.executable, "-m", "ccd.beside")
+COMMAND = (sys.executable, "-m", "ccd", "beside")
 """Begins their commands."""
 
 
@@ -61,7 +61,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _forget(path, float(before))
     print("one of: snapshot LEDGER, backup LEDGER TARGET KEEP, forget LEDGER BEFORE", file=sys.stderr)
     return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,16 +1,13 @@
-"""The composition root: `ccd` in the foreground, and `ccd check`; processes beside it: `ccd.beside`.
+"""The composition root: `ccd` in the foreground. Its command: `ccd.__main__`; what runs beside: `ccd.beside`.
 
 Reads like a parts list: ledger, engines, media, channels, runtime, control; then the life of the
 process: ready, reload (SIGHUP, whole or not at all), drain (SIGTERM), stop.
 """
 
-import argparse
 import asyncio
-import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -424,26 +421,8 @@ async def _hup(daemon: Daemon) -> None:
         log.exception("not reloaded")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ccd", description="A contact centre in one daemon.")
-    parser.add_argument("--config", default="/etc/ccd", help="folder with ccd.toml, or the file")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--version", action="version", version=f"ccd {__version__}")
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 ended in order, 2 wrong configuration or usage, 4 cannot start now."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows `?` for a dash
-    if argv[:1] == ["check"]:
-        from ccd.config.check import main_check
-
-        return main_check(argv[1:])
-    options = _parser().parse_args(argv)
-    overrides = dict(item.partition("=")[::2] for item in options.overrides)
-    config = Path(options.config)
+def run(config: Path, overrides: dict[str, str]) -> int:
+    """Run until told to stop. 0 ended in order, 2 wrong configuration, 4 cannot start now."""
     try:
         settings = _load(config, overrides)
     except ConfigFaults as faults:
@@ -463,7 +442,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in known.exceptions:
             print(f"ccd: {problem}", file=sys.stderr)
     return 4
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -63,7 +63,7 @@ class Demo:
         arguments = [word for key, value in overrides.items() for word in ("--set", f"{key}={value}")]
         log = (self.folder / "ccd.log").open("wb")
         self.daemon = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ccd.daemon", "--config", str(ROOT / "conf/demo"), *arguments,
+            sys.executable, "-m", "ccd", "--config", str(ROOT / "conf/demo"), *arguments,
             env={**os.environ, "CCD_DEMO_PASSWORD": "demo"}, stdout=log, stderr=log,
         )  # fmt: skip
         log.close()

@@ -89,7 +89,10 @@ def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:
         processors.append(structlog.processors.JSONRenderer())
     else:
         processors.pop()
-        processors.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        # where rich is installed the usual traceback shows the value of each local variable: passwords too
+        plain = structlog.dev.plain_traceback
+        colours = sys.stderr.isatty()
+        processors.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper(), logging.INFO)),

@@ -25,6 +25,7 @@ MAY: dict[str, set[str]] = {
     "runtime": {"channels", "model", *BASE, *ENGINES},
     "beside": {"runtime", "storage", "config", *BASE},
     "daemon": {"beside", "runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
+    "__main__": {"daemon", "beside", "config"},
     "cli": {"control", "config", "ivr", "dialer", "testing", "voice", "storage", "history", "model", *BASE},
     "testing": {"runtime", "voice", *SHELLS - {"adapters"}, *ENGINES, "channels", *ISLANDS, *BASE},
 }

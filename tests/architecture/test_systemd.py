@@ -60,7 +60,7 @@ def test_the_unit_notifies_and_watches() -> None:
     assert settings("NotifyAccess") == ["main"]
     assert settings("KillMode") == ["mixed"]
     assert 5 <= int(settings("WatchdogSec")[0]) <= 30
-    assert settings("ExecStart") == ["@LIBDIR@/bin/python -m ccd.daemon --config /etc/ccd"]
+    assert settings("ExecStart") == ["@LIBDIR@/bin/python -m ccd --config /etc/ccd"]
 
 
 def test_a_wrong_configuration_is_not_tried_again() -> None:

@@ -1,6 +1,6 @@
 """A daemon under test: its own process on loopback with free ports, a configuration written for the test.
 
-The daemon is what users start (`python -m ccd.daemon --config DIR`); tests see it from outside only: SIP,
+The daemon is what users start (`python -m ccd --config DIR`); tests see it from outside only: SIP,
 RTP, the control socket, the ledger's records, its log.
 """
 
@@ -67,7 +67,7 @@ class Site:
         host: str = "127.0.0.1",
         media_ports: int = 400,
         prefix: Sequence[str] = (),
-        module: str = "ccd.daemon",
+        module: str = "ccd",
     ) -> None:
         """`tables`: keys to add to or replace in a table (`{"queues.sales": {"record": True}}`);
         `extra`: TOML put at the end; `prefix` runs it elsewhere (a network namespace); `module`: what is run

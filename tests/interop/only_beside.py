@@ -2,7 +2,7 @@
 
 import sys
 
-from ccd import daemon
+from ccd import __main__, daemon
 from ccd.runtime import packing, snapshot
 from ccd.runtime.packing import Packed
 
@@ -15,4 +15,4 @@ if __name__ == "__main__":
     snapshot.MOST_HELD = 1  # type: ignore[misc]  # 8 MB of customers take long to come together
     packing.ITEMS = 4  # type: ignore[misc]  # what is not large is counted at the end only
     daemon._save_snapshot = _refuse
-    sys.exit(daemon.main())
+    sys.exit(__main__.main())

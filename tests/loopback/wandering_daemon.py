@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ccd import clock, daemon
+from ccd import __main__, clock, daemon
 from ccd.runtime import upkeep
 
 
@@ -28,7 +28,7 @@ def main() -> int:
     )
     of_upkeep.LOOK_S = of_daemon.HOUSEKEEPING_S = 0.5
     of_upkeep.FIRST_DELETION_S = of_upkeep.DELETIONS_S = 1.0
-    return daemon.main()
+    return __main__.main()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A start that cannot be is told in words, with the cure, and no traceback."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from ccd import daemon
+from ccd.__main__ import without
 from ccd.config.load import check
 from ccd.errors import Misconfigured
 from tests.architecture.source import ROOT
 
 
 def start(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "ccd.daemon", "--config", str(folder), *options]
+    argv = [sys.executable, "-m", "ccd", "--config", str(folder), *options]
     env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'adapters'}", "PATH": "/usr/bin:/bin"}
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, env=env)
 
@@ -64,7 +66,7 @@ def test_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: Path, monkeypatch
     assert [fault.problem for fault in faults] == ["cannot be read: Permission denied"]
 
 
-@pytest.mark.parametrize("program", ["ccd.daemon", "ccd.cli.main"])
+@pytest.mark.parametrize("program", ["ccd", "ccd.cli.main"])
 def test_a_terminal_that_is_not_utf8_gets_question_marks(tmp_path: Path, program: str) -> None:
     """A warning has a dash; on a Latin-1 terminal it ended in a traceback."""
     (tmp_path / "ccd.toml").write_text(
@@ -79,3 +81,34 @@ def test_a_terminal_that_is_not_utf8_gets_question_marks(tmp_path: Path, program
     done = subprocess.run(argv, capture_output=True, check=False, timeout=60, env=env)
     assert done.returncode == 0, done.stderr
     assert b"CREDENTIALS_DIRECTORY is not set ? start by systemd" in done.stdout
+
+
+def read_by(*arguments: str) -> set[str]:
+    """The modules that `ccd` reads, or asks for in vain, with these arguments."""
+    argv = [sys.executable, "-X", "importtime", "-m", "ccd", *arguments]
+    env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'adapters'}", "PATH": "/usr/bin:/bin"}
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, env=env)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_a_start_reads_what_it_needs(tmp_path: Path) -> None:
+    """A second is what a start may take; the search for garbage and rich were a fifth of that."""
+    (tmp_path / "ccd.toml").write_text("wrong")
+    daemon_reads = read_by("--config", str(tmp_path))
+    assert {"ccd.daemon", "structlog"} <= daemon_reads and "rich.console" not in daemon_reads
+    beside_reads = read_by("beside")
+    assert {"ccd.beside", "structlog"} <= beside_reads and not {"rich.console", "ccd.daemon"} & beside_reads
+    check_reads = read_by("check", str(tmp_path))
+    assert "ccd.config.check" in check_reads and "ccd.daemon" not in check_reads
+    assert "ccd.config" not in read_by("--version")
+
+
+def test_a_module_is_kept_away_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with without("this"), pytest.raises(ModuleNotFoundError):
+        __import__("this")
+    assert "this" not in sys.modules
+    with without("json"):
+        assert __import__("json") is json
+    assert sys.modules["json"] is json

@@ -3,8 +3,37 @@
 import errno
 import io
 import os
+from collections.abc import Iterator
 
-from ccd.runtime.log import Lines
+import pytest
+import structlog
+
+from ccd.runtime.log import Lines, configure
+
+
+@pytest.fixture
+def afterwards() -> Iterator[None]:
+    """structlog as it was."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("kind", ["console", "json", "auto"])
+@pytest.mark.usefixtures("afterwards")
+def test_a_traceback_shows_no_values(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a fault of ours had in its variables may be a password or what a caller said."""
+    configure(kind, "info", {"JOURNAL_STREAM": "8:1"} if kind == "auto" else {})
+
+    def refuse(password: str) -> None:
+        raise ValueError(len(password))
+
+    try:
+        refuse("".join(("hun", "ter2")))  # the line of code is shown, and may be
+    except ValueError:
+        structlog.get_logger().exception("fault")
+    shown = capsys.readouterr().err
+    assert "in refuse" in shown and "ValueError: 7" in shown
+    assert "hunter2" not in shown
 
 
 class Full(io.StringIO):
