@@ -13,14 +13,15 @@ from typing import Protocol
 
 import msgspec
 
+from ccd.clock import monotonic
 from ccd.errors import Misconfigured
 from ccd.model.settings import TransportSettings
 from ccd.sip.events import Flow
 from ccd.sip.message import Request, Response, SipParseError
 
 READS_A_WAKE = 64
-READS_A_TURN = 16
-"""So many datagrams are two milliseconds of work: others on the loop come next, then the rest."""
+TURN_S = 0.002
+"""After so long others on the loop come next, then the rest of the datagrams."""
 COMPANY = 12
 """Waking up costs more than a datagram does: under traffic we look so seldom that so many come together,"""
 GATHER_LEAST_S, GATHER_MOST_S = 0.008, 0.016
@@ -97,6 +98,8 @@ class UdpListener:
         self._gathering: asyncio.Handle | None = None
         self._came = 0
         """Datagrams of the look under way."""
+        self._more = False
+        """The last turn ended before the socket was seen to be empty."""
         self._taking = False
         """Datagrams are being taken: what is sent meanwhile need not be seen to."""
         self.looking = False
@@ -125,7 +128,7 @@ class UdpListener:
         self._came += taken
         if self._sock.fileno() < 0:
             return
-        if taken == READS_A_TURN and self._came < READS_A_WAKE:
+        if self._more and self._came < READS_A_WAKE:
             self._gathering = self._loop.call_soon(self._gather)
             return
         came, self._came = self._came, 0
@@ -150,17 +153,21 @@ class UdpListener:
 
     def _take_many(self) -> int:
         """Read until nothing is left (or enough for one turn of the loop); how many came."""
-        receive, take, flows = self._sock.recvfrom, self._taker.take_datagram, self._flows
-        for count in range(READS_A_TURN):
+        receive, take, flows, now = self._sock.recvfrom, self._taker.take_datagram, self._flows, monotonic
+        until, self._more = now() + TURN_S, True
+        for count in range(READS_A_WAKE):
             try:
                 data, address = receive(LARGEST_DATAGRAM)
             except (BlockingIOError, InterruptedError):
+                self._more = False
                 return count
             except OSError:
                 continue  # an ICMP error of an earlier datagram; its transaction times out
             flow = flows.get(address)
             take(data, self._flow(address) if flow is None else flow)
-        return READS_A_TURN
+            if now() >= until:
+                return count + 1
+        return READS_A_WAKE
 
     def _flow(self, address: tuple[str, int]) -> Flow:
         """The flow of a peer, kept: most datagrams come from peers that were heard before."""

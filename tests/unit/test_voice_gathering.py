@@ -15,6 +15,7 @@ from ccd.model.settings import SipSettings, TransportSettings
 from ccd.sip.events import Flow
 from ccd.sip.message import Request
 from ccd.testing.clock import VirtualClock
+from ccd.voice import transport
 from ccd.voice.stack import SipStack
 from ccd.voice.transport import (
     BEHIND_S,
@@ -22,8 +23,8 @@ from ccd.voice.transport import (
     DENSE_S,
     GATHER_LEAST_S,
     GATHER_MOST_S,
-    READS_A_TURN,
     READS_A_WAKE,
+    TURN_S,
     Counters,
     UdpListener,
     next_look_s,
@@ -120,6 +121,9 @@ class Taken:
         self.flows: list[Flow] = []
         self.failed: list[Flow] = []
         self.looks = 0
+        self.now = 0.0
+        self.each_s = TURN_S / READS_A_WAKE / 2
+        """What one datagram takes: all that a look may take go into one turn."""
 
     def looked(self) -> None:
         self.looks += 1
@@ -130,6 +134,7 @@ class Taken:
     def take_datagram(self, data: bytes, flow: Flow) -> None:
         self.data.append(data)
         self.flows.append(flow)
+        self.now += self.each_s
 
 
 class Site:
@@ -138,6 +143,7 @@ class Site:
     def __init__(self, monkeypatch: Any) -> None:
         self.loop, self.socket, self.taken = FakeLoop(), FakeSocket(), Taken()
         monkeypatch.setattr(asyncio, "get_running_loop", lambda: self.loop)
+        monkeypatch.setattr(transport, "monotonic", lambda: self.taken.now)
         settings = TransportSettings(protocol="udp", host="127.0.0.1", port=5060)
         self.counts = Counters()
         self.listener = UdpListener(
@@ -359,12 +365,16 @@ def test_what_a_look_is_answered_by_leaves_at_its_end(monkeypatch: Any, fails: b
     assert site.socket.sent[-1][0] == b"later"
 
 
+A_TURN = 3
+
+
 def in_a_look(monkeypatch: Any) -> Site:
-    """After the first turn of a look at as many datagrams as two turns take."""
+    """After the first turn of a look at as many datagrams as two turns take; each costs a third of a turn."""
     site = Site(monkeypatch)
     site.arrive(b"1")
     site.arrive(b"2")
-    site.arrive(*[b"x"] * READS_A_TURN * 2)
+    site.taken.each_s = TURN_S / A_TURN
+    site.arrive(*[b"x"] * A_TURN * 2)
     _, gather = site.loop.timers.pop(0)
     gather()
     return site
@@ -372,19 +382,37 @@ def in_a_look(monkeypatch: Any) -> Site:
 
 def test_a_look_gives_others_their_turn_between(monkeypatch: Any) -> None:
     site = in_a_look(monkeypatch)
-    assert len(site.taken.data) == 2 + READS_A_TURN
+    assert len(site.taken.data) == 2 + A_TURN
     assert site.loop.timers == [] and site.taken.looks == 0
     site.loop.end_turn()
-    assert len(site.taken.data) == 2 + 2 * READS_A_TURN
+    assert len(site.taken.data) == 2 + 2 * A_TURN
     site.loop.end_turn()  # nothing is left
     assert site.loop.soon == [] and len(site.loop.timers) == 1 and site.taken.looks == 1
+
+
+@pytest.mark.parametrize("each_s", [TURN_S, 10 * TURN_S])
+def test_a_datagram_that_takes_long_is_the_last_of_its_turn(monkeypatch: Any, each_s: float) -> None:
+    """However many of them a peer sends: others on the loop wait for one."""
+    site = Site(monkeypatch)
+    site.taken.each_s = each_s
+    site.arrive(*[b"x"] * 5)
+    assert len(site.taken.data) == 1
+    site.loop.now += DENSE_S / 2
+    site.arrive()
+    assert len(site.taken.data) == 2
+    _, gather = site.loop.timers.pop(0)
+    gather()
+    for taken in (3, 4, 5):
+        assert len(site.taken.data) == taken and site.taken.looks == 0
+        site.loop.end_turn()
+    assert site.loop.soon == [] and site.taken.looks == 1
 
 
 def test_closing_between_two_turns_of_a_look(monkeypatch: Any) -> None:
     site = in_a_look(monkeypatch)
     site.listener.close()
     site.loop.end_turn()
-    assert site.loop.timers == [] and len(site.taken.data) == 2 + READS_A_TURN
+    assert site.loop.timers == [] and len(site.taken.data) == 2 + A_TURN
 
 
 def test_closing_ends_the_gathering(monkeypatch: Any) -> None:
