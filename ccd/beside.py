@@ -61,3 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _forget(path, float(before))
     print("one of: snapshot LEDGER, backup LEDGER TARGET KEEP, forget LEDGER BEFORE", file=sys.stderr)
     return 2
+
+
+if __name__ == "__main__":  # a daemon that runs still, of files from before `ccd beside`
+    sys.exit(main())

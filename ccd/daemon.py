@@ -442,3 +442,9 @@ def run(config: Path, overrides: dict[str, str]) -> int:
         for problem in known.exceptions:
             print(f"ccd: {problem}", file=sys.stderr)
     return 4
+
+
+if __name__ == "__main__":  # a unit from before `python -m ccd`
+    from ccd.__main__ import main
+
+    sys.exit(main())

@@ -66,7 +66,7 @@ def test_a_folder_that_may_not_be_entered_is_a_fault(tmp_path: Path, monkeypatch
     assert [fault.problem for fault in faults] == ["cannot be read: Permission denied"]
 
 
-@pytest.mark.parametrize("program", ["ccd", "ccd.cli.main"])
+@pytest.mark.parametrize("program", ["ccd", "ccd.daemon", "ccd.cli.main"])
 def test_a_terminal_that_is_not_utf8_gets_question_marks(tmp_path: Path, program: str) -> None:
     """A warning has a dash; on a Latin-1 terminal it ended in a traceback."""
     (tmp_path / "ccd.toml").write_text(
@@ -102,6 +102,13 @@ def test_a_start_reads_what_it_needs(tmp_path: Path) -> None:
     check_reads = read_by("check", str(tmp_path))
     assert "ccd.config.check" in check_reads and "ccd.daemon" not in check_reads
     assert "ccd.config" not in read_by("--version")
+
+
+@pytest.mark.parametrize("words", [("-m", "ccd", "beside"), ("-m", "ccd.beside")])
+def test_what_runs_beside_says_what_it_can_do(words: tuple[str, ...]) -> None:
+    """By its older name too: a daemon that was not started anew since an upgrade calls it so."""
+    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.returncode == 2 and ended.stderr.startswith("one of: snapshot LEDGER")
 
 
 def test_a_module_is_kept_away_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
