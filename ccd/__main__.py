@@ -31,10 +31,40 @@ def without(module: str) -> Iterator[None]:
             del sys.modules[module]
 
 
+USAGE = """\
+also:
+  ccd check [PATH]  name all faults of a configuration and start nothing; see ccd check --help
+  ccctl             look at the running daemon and steer it; see ccctl --help
+
+exit codes: 0 ended in order, 2 wrong configuration or usage, 4 cannot start now
+
+example:
+  ccd --config conf/demo --set daemon.log_level=debug
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ccd", description="A contact centre in one daemon.")
-    parser.add_argument("--config", default="/etc/ccd", help="folder with ccd.toml, or the file")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser = argparse.ArgumentParser(
+        prog="ccd",
+        description="A contact centre in one daemon, in the foreground.\n"
+        "SIGTERM lets calls end first, SIGHUP reads the configuration again.",
+        epilog=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        default="/etc/ccd",
+        metavar="PATH",
+        help="folder with ccd.toml, or the file (default /etc/ccd)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="in place of what the files say; repeatable",
+    )
     parser.add_argument("--version", action="version", version=f"ccd {__version__}")
     return parser
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ccd import daemon
-from ccd.__main__ import without
+from ccd.__main__ import main, without
 from ccd.config.load import check
 from ccd.errors import Misconfigured
 from tests.architecture.source import ROOT
@@ -81,6 +81,23 @@ def test_a_terminal_that_is_not_utf8_gets_question_marks(tmp_path: Path, program
     done = subprocess.run(argv, capture_output=True, check=False, timeout=60, env=env)
     assert done.returncode == 0, done.stderr
     assert b"CREDENTIALS_DIRECTORY is not set ? start by systemd" in done.stdout
+
+
+def test_help_says_what_there_is_to_know(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    for each in (
+        "--config PATH",
+        "--set KEY=VALUE",
+        "ccd check",
+        "ccctl",
+        "SIGTERM",
+        "exit codes",
+        "example:",
+    ):
+        assert each in said
 
 
 def read_by(*arguments: str) -> set[str]:
