@@ -75,6 +75,15 @@ def _readiness(stream: TextIO) -> Callable[[], object]:
     return lambda: poll.poll(0)
 
 
+class _Libraries(logging.Handler):
+    """What libraries log by themselves, in lines of ours: a fault in a callback is told by asyncio so."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None
+        )
+
+
 def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:
     """Set up structlog for the whole process; `kind`: `auto`, `console` or `json`."""
     if kind == "auto":
@@ -99,3 +108,4 @@ def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Lines(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)

@@ -1,21 +1,53 @@
 """The log never stops the work."""
 
+import asyncio
 import errno
 import io
+import json
+import logging
 import os
 from collections.abc import Iterator
 
 import pytest
 import structlog
+import uvloop
 
 from ccd.runtime.log import Lines, configure
 
 
 @pytest.fixture
 def afterwards() -> Iterator[None]:
-    """structlog as it was."""
+    """Logging as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()  # pytest's would be closed
     yield
     structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("afterwards")
+def test_what_asyncio_logs_is_a_line_like_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """A fault of ours in a callback: whoever reads the log as JSON, or by priority, must not miss it."""
+
+    def refuse() -> None:
+        raise ValueError("no")
+
+    async def meet() -> None:
+        asyncio.get_running_loop().call_soon(refuse)
+        await asyncio.sleep(0)
+        logging.getLogger("aiohttp.access").info("not worth a line")
+
+    configure("json", "info", {})
+    uvloop.run(meet())
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line["level"] == "error" and line["logger"] == "asyncio"
+    assert "refuse" in line["event"] and "ValueError: no" in line["exception"]
+    configure("auto", "info", {"JOURNAL_STREAM": "8:1"})
+    uvloop.run(meet())
+    (text,) = capsys.readouterr().err.splitlines()
+    assert text.startswith("<3>") and "ValueError: no" in text
 
 
 @pytest.mark.parametrize("kind", ["console", "json", "auto"])
