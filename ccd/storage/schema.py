@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ccd.clock import monotonic
 from ccd.errors import Misconfigured
+from ccd.storage.checkpoint import KEPT_BYTES
 from ccd.storage.faults import translate, translated
 
 APPLICATION_ID = 0x63636431  # "ccd1"
@@ -44,7 +45,7 @@ def connect(path: Path, sync: str, busy_timeout_s: float, *, create: bool) -> sq
         db.execute("PRAGMA journal_mode = WAL").fetchone()
         db.execute(f"PRAGMA synchronous = {sync}")
         db.execute("PRAGMA wal_autocheckpoint = 0")  # see checkpoint.py
-        db.execute("PRAGMA journal_size_limit = 67108864")
+        db.execute(f"PRAGMA journal_size_limit = {KEPT_BYTES}")
         db.execute("PRAGMA cache_size = -4096")
     except sqlite3.Error as error:
         db.close()

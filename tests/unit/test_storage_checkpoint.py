@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ccd.channels.ledger import Entry
-from ccd.storage import checkpoint
+from ccd.storage import checkpoint, schema
 from ccd.storage.sqlite import SqliteLedger
 
 
@@ -56,6 +56,26 @@ def test_before_it_is_begun_anew_little_is_left(
     assert len(left) == (3 if len(meanwhile) == 3 else 1 + checkpoint.MOST_ROUNDS)
     assert (left[-1] <= checkpoint.LITTLE) == (len(meanwhile) == 3)
     assert ["RESTART" in each for each in said] == [False] * len(left) + [True]
+    ledger.close()
+
+
+@pytest.mark.parametrize("kept", [10_000_000, 200_000])
+def test_the_file_is_cut_only_if_it_became_much_larger_than_it_must_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """To cut it takes hundreds of milliseconds, inside a commit that calls wait for."""
+    assert checkpoint.KEPT_BYTES >= 2 * checkpoint.MOST_BYTES
+    monkeypatch.setattr(checkpoint, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(schema, "KEPT_BYTES", kept)
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    fill(ledger, 200)
+    log = tmp_path / "ledger.sqlite-wal"
+    before = log.stat().st_size
+    assert 200_000 < before < 10_000_000
+    checkpoint.Checkpointer(path).checkpoint()
+    fill(ledger, 20)
+    assert log.stat().st_size == min(before, kept)
     ledger.close()
 
 
