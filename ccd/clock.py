@@ -62,6 +62,11 @@ monotonic = time.monotonic
 """Seconds for measuring durations inside a shell (never stored, never compared across runs)."""
 
 
+def since(stamp: float) -> float:
+    """Seconds since a moment by the system's own clock, as the kernel tells of a datagram; at least 0.0."""
+    return max(0.0, time.time() - stamp)
+
+
 def cpu_seconds() -> float:
     """CPU seconds used by this process, user and system."""
     return time.process_time()

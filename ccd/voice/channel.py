@@ -90,7 +90,7 @@ class VoiceChannel:
         self.log = structlog.get_logger("voice")
         self.codecs = settings.media.codecs
         self.stack = SipStack(settings.sip, clock, chance, wall=wall)
-        self.door = Door(settings.sip, behind, clock.now())
+        self.door = Door(settings.sip, behind, self.stack.late_s, clock.now())
         self.post: Post = _nowhere
         self.registrar = Registrar(
             settings.devices, settings.sip, clock, chance, self.stack, self._post, wall

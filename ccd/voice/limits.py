@@ -1,7 +1,8 @@
 """When a new call is refused at the door: 503 with Retry-After instead of growing queues.
 
-Three grounds, each counted apart: too many dialogs, too many new calls a second (token bucket with
-half a second of burst), and a writer that is behind (the oldest fact waits too long).
+Four grounds, each counted apart: too many dialogs, too many new calls a second (token bucket with half a
+second of burst), a writer that is behind (the oldest fact waits too long), and datagrams that wait too long
+to be read.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from ccd.model.settings import SipSettings
 
 MOST_BEHIND_S = 2.0
+MOST_LATE_S = 0.5
+"""So long datagrams may come late (`UdpListener.late_s`): a pause of the machine is over sooner."""
 BURST_S = 0.5
 
 Behind = Callable[[], tuple[float, bool]]
@@ -18,15 +21,29 @@ Behind = Callable[[], tuple[float, bool]]
 class Door:
     """Admits new calls."""
 
-    __slots__ = ("_behind", "_burst", "_last", "_rate", "_tokens", "draining", "most_dialogs", "refused")
+    __slots__ = (
+        "_behind",
+        "_burst",
+        "_last",
+        "_late_s",
+        "_rate",
+        "_tokens",
+        "draining",
+        "most_dialogs",
+        "refused",
+    )  # fmt: skip
 
-    def __init__(self, settings: SipSettings, behind: Behind, now: float) -> None:
+    def __init__(
+        self, settings: SipSettings, behind: Behind, late_s: Callable[[], float], now: float
+    ) -> None:
+        """`late_s`: for how long datagrams have been read too late."""
         self.most_dialogs = settings.max_dialogs
         self._rate = settings.max_new_calls_per_s
         self._burst = max(1.0, self._rate * BURST_S)
         self._tokens = self._burst
         self._last = now
         self._behind = behind
+        self._late_s = late_s
         self.draining = False
         self.refused: dict[str, int] = {}
 
@@ -55,4 +72,6 @@ class Door:
         age_s, stalled = self._behind()
         if stalled:
             return "ledger"
-        return "behind" if age_s > MOST_BEHIND_S else ""
+        if age_s > MOST_BEHIND_S:
+            return "behind"
+        return "late" if self._late_s() > MOST_LATE_S else ""

@@ -261,6 +261,10 @@ class SipStack:
                 found.append(Traced(at + ahead_s, direction, flow, masked(data)))
         return found
 
+    def late_s(self) -> float:
+        """For how long datagrams of some socket have been read too late."""
+        return max((each.late_s() for each in self._udp.values()), default=0.0)
+
     def report(self) -> dict[str, object]:
         """Counters for `ccctl status`."""
         return {

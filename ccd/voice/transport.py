@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from ccd.clock import monotonic
+from ccd.clock import monotonic, since
 from ccd.errors import Misconfigured
 from ccd.model.settings import TransportSettings
 from ccd.sip.events import Flow
@@ -33,6 +35,12 @@ DENSE_S = 0.016
 MOST_FLOWS = 8192
 RECEIVE_BUFFER = 4 << 20
 LARGEST_DATAGRAM = 65535
+LATE_S = 0.5
+"""T1: what waits longer to be read comes twice, and makes those behind it wait (RFC 3261 §17.1.1.2)."""
+SO_TIMESTAMPNS = 35
+"""Of Linux (asm-generic/socket.h); `socket` does not name it."""
+STAMP = struct.Struct("@ll")
+STAMP_SPACE = socket.CMSG_SPACE(STAMP.size)
 
 
 class Taker(Protocol):
@@ -77,6 +85,15 @@ def next_look_s(came: int, within_s: float) -> float:
     return min(max(GATHER_LEAST_S, within_s * COMPANY / came), GATHER_MOST_S)
 
 
+def waited_s(notes: Sequence[tuple[int, int, bytes]]) -> float:
+    """How long a datagram was in the socket, by what was received with it (socket(7), SO_TIMESTAMPNS)."""
+    for level, kind, stamp in notes:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(stamp) == STAMP.size:
+            seconds, nanoseconds = STAMP.unpack(stamp)
+            return since(seconds + nanoseconds / 1e9)
+    return 0.0
+
+
 class UdpListener:
     """One bound UDP socket."""
 
@@ -100,6 +117,8 @@ class UdpListener:
         """Datagrams of the look under way."""
         self._more = False
         """The last turn ended before the socket was seen to be empty."""
+        self._late_since: float | None = None
+        """Datagrams have waited for longer than `LATE_S` since then."""
         self._taking = False
         """Datagrams are being taken: what is sent meanwhile need not be seen to."""
         self.looking = False
@@ -153,13 +172,14 @@ class UdpListener:
 
     def _take_many(self) -> int:
         """Read until nothing is left (or enough for one turn of the loop); how many came."""
-        receive, take, flows, now = self._sock.recvfrom, self._taker.take_datagram, self._flows, monotonic
+        take, flows, now = self._taker.take_datagram, self._flows, monotonic
         until, self._more = now() + TURN_S, True
+        receive: Callable[[int], tuple[bytes, Any]] = self._receive_first
         for count in range(READS_A_WAKE):
             try:
                 data, address = receive(LARGEST_DATAGRAM)
             except (BlockingIOError, InterruptedError):
-                self._more = False
+                self._more, self._late_since = False, None
                 return count
             except OSError:
                 continue  # an ICMP error of an earlier datagram; its transaction times out
@@ -167,7 +187,21 @@ class UdpListener:
             take(data, self._flow(address) if flow is None else flow)
             if now() >= until:
                 return count + 1
+            receive = self._sock.recvfrom
         return READS_A_WAKE
+
+    def _receive_first(self, size: int) -> tuple[bytes, tuple[str, int]]:
+        """As `recvfrom`, of the datagram that waited longest; the kernel's stamp says how long."""
+        data, notes, _flags, address = self._sock.recvmsg(size, STAMP_SPACE)
+        if waited_s(notes) <= LATE_S:
+            self._late_since = None
+        elif self._late_since is None:
+            self._late_since = monotonic()
+        return data, address
+
+    def late_s(self) -> float:
+        """For how long all that was read had waited for longer than `LATE_S`."""
+        return 0.0 if self._late_since is None else monotonic() - self._late_since
 
     def _flow(self, address: tuple[str, int]) -> Flow:
         """The flow of a peer, kept: most datagrams come from peers that were heard before."""
@@ -212,6 +246,7 @@ async def bind_udp(settings: TransportSettings, taker: Taker, counts: Counters) 
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(address)

@@ -27,6 +27,7 @@ from ccd.sip.endpoint import (
     TransactionFailed,
 )
 from ccd.sip.message import Request, parse
+from ccd.voice import transport
 from ccd.voice.stack import SipStack
 from ccd.voice.streams import StreamLimits
 
@@ -382,6 +383,26 @@ async def test_options_flood_is_answered_and_bounded(open_station: Open) -> None
     other = await open_station(settings=SipSettings())
     other.stack.request(make_request("INVITE", "call"), other.stack.flow_to(*station.at()))
     assert (await other.first(ResponseArrived)).response.status == 200
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_the_kernel_says_how_long_a_datagram_waited(
+    open_station: Open, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def noted(notes: Any) -> float:
+        waited.append(real(notes))
+        return waited[-1]
+
+    real = transport.waited_s
+    monkeypatch.setattr(transport, "waited_s", noted)
+    station = await open_station(host=host)
+    other = await open_station(host=host)
+    other.stack.request(make_request(), other.stack.flow_to(*station.at()))
+    assert (await other.first(ResponseArrived)).response.status == 200
+    assert len(waited) >= 2 and all(0.0 < each < PATIENCE_S for each in waited)
+    assert station.stack.late_s() == 0.0
 
 
 async def test_fault_in_the_user_does_not_stop_the_stack(open_station: Open) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ccd.model import commands as cmd
 from ccd.model import facts
 from ccd.model.nouns import LegKind
+from ccd.voice.limits import MOST_LATE_S
 from tests.unit.voice_scene import HERE, SDP, Scene, tag_of
 
 
@@ -224,6 +225,20 @@ async def test_odd_session_times(scene: Scene, headers: tuple[str, ...], agreed:
 async def test_a_session_time_of_0_is_422(scene: Scene) -> None:
     answer = refused(scene, "Supported: timer", "Session-Expires: 0")
     assert (answer.status, answer.get("Min-SE")) == (422, "90")
+
+
+# -- overload ------------------------------------------------------------------------------------------------
+
+
+async def test_new_calls_stay_outside_while_datagrams_are_read_too_late(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would make all others slower; the carrier takes its other way, and calls that stand go on."""
+    (listener,) = scene.stack._udp.values()
+    monkeypatch.setattr(listener, "late_s", lambda: MOST_LATE_S + 0.1)
+    answer = refused(scene)
+    assert answer.status == 503 and answer.get("Retry-After")
+    assert scene.channel.report("sip")["refused"] == {"late": 1}  # type: ignore[index]
 
 
 # -- the last ports for audio --------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ccd import clock
 from ccd.ids import SeededChance
 from ccd.model.settings import SipSettings, TransportSettings
 from ccd.sip.events import Flow
@@ -94,6 +96,7 @@ class FakeSocket:
         self.sent: list[tuple[bytes, tuple[str, int]]] = []
         self.fails: dict[str, OSError] = {}
         self.open = True
+        self.notes: list[tuple[int, int, bytes]] = []
 
     def getsockname(self) -> tuple[str, int]:
         return ("127.0.0.1", 5060)
@@ -113,6 +116,12 @@ class FakeSocket:
         if not self.waiting:
             raise BlockingIOError
         return self.waiting.popleft(), PEER
+
+    def recvmsg(
+        self, size: int, _space: int
+    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, tuple[str, int]]:
+        data, address = self.recvfrom(size)
+        return data, self.notes, 0, address
 
 
 class Taken:
@@ -406,6 +415,35 @@ def test_a_datagram_that_takes_long_is_the_last_of_its_turn(monkeypatch: Any, ea
         assert len(site.taken.data) == taken and site.taken.looks == 0
         site.loop.end_turn()
     assert site.loop.soon == [] and site.taken.looks == 1
+
+
+def note(seconds: int, nanoseconds: int) -> tuple[int, int, bytes]:
+    return socket.SOL_SOCKET, transport.SO_TIMESTAMPNS, transport.STAMP.pack(seconds, nanoseconds)
+
+
+def test_for_how_long_datagrams_have_come_late(monkeypatch: Any) -> None:
+    """The kernel's stamp of the first of each turn says it; a socket that is empty ends it."""
+    site = Site(monkeypatch)
+    listener = site.listener
+    monkeypatch.setattr(clock, "time", SimpleNamespace(time=lambda: 1_000_003.5))
+    late, site.taken.each_s = note(1_000_002, 900_000_000), TURN_S  # a turn takes one
+
+    def turn(*notes: tuple[int, int, bytes]) -> float:
+        site.socket.notes = list(notes)
+        site.loop.now += DENSE_S
+        site.arrive()
+        return listener.late_s()
+
+    site.socket.waiting.extend([b"x"] * 7)
+    assert turn((socket.IPPROTO_IP, 8, b""), note(1_000_003, 0)) == 0.0  # for just as long as is no matter
+    assert turn(late) == pytest.approx(TURN_S)
+    assert turn(late) == pytest.approx(2 * TURN_S)
+    site.taken.now += 1.0
+    assert turn(late) == pytest.approx(1.0 + 3 * TURN_S)
+    assert turn(note(1_000_004, 0)) == 0.0  # the system's clock was set back meanwhile
+    assert turn(late) == pytest.approx(TURN_S)
+    site.taken.each_s = 0.0
+    assert turn(late) == 0.0 and not site.socket.waiting
 
 
 def test_closing_between_two_turns_of_a_look(monkeypatch: Any) -> None:
