@@ -79,9 +79,11 @@ class _Libraries(logging.Handler):
     """What libraries log by themselves, in lines of ours: a fault in a callback is told by asyncio so."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(
-            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info or None
-        )
+        try:
+            words, fault = record.getMessage(), record.exc_info or None
+            structlog.get_logger().log(record.levelno, words, logger=record.name, exc_info=fault)
+        except Exception:  # words that do not fit together must not break who said them
+            self.handleError(record)
 
 
 def configure(kind: str, level: str, environ: Mapping[str, str]) -> None:

@@ -263,7 +263,7 @@ class SipStack:
 
     def late_s(self) -> float:
         """For how long datagrams of some socket have been read too late."""
-        return max((each.late_s() for each in self._udp.values()), default=0.0)
+        return max((each.late_s for each in self._udp.values()), default=0.0)
 
     def report(self) -> dict[str, object]:
         """Counters for `ccctl status`."""

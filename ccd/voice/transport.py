@@ -118,7 +118,8 @@ class UdpListener:
         self._more = False
         """The last turn ended before the socket was seen to be empty."""
         self._late_since: float | None = None
-        """Datagrams have waited for longer than `LATE_S` since then."""
+        self.late_s = 0.0
+        """For how long all that was read had waited for longer than `LATE_S`."""
         self._taking = False
         """Datagrams are being taken: what is sent meanwhile need not be seen to."""
         self.looking = False
@@ -179,7 +180,7 @@ class UdpListener:
             try:
                 data, address = receive(LARGEST_DATAGRAM)
             except (BlockingIOError, InterruptedError):
-                self._more, self._late_since = False, None
+                self._more, self._late_since, self.late_s = False, None, 0.0
                 return count
             except OSError:
                 continue  # an ICMP error of an earlier datagram; its transaction times out
@@ -194,14 +195,12 @@ class UdpListener:
         """As `recvfrom`, of the datagram that waited longest; the kernel's stamp says how long."""
         data, notes, _flags, address = self._sock.recvmsg(size, STAMP_SPACE)
         if waited_s(notes) <= LATE_S:
-            self._late_since = None
+            self._late_since, self.late_s = None, 0.0
         elif self._late_since is None:
             self._late_since = monotonic()
+        else:
+            self.late_s = monotonic() - self._late_since
         return data, address
-
-    def late_s(self) -> float:
-        """For how long all that was read had waited for longer than `LATE_S`."""
-        return 0.0 if self._late_since is None else monotonic() - self._late_since
 
     def _flow(self, address: tuple[str, int]) -> Flow:
         """The flow of a peer, kept: most datagrams come from peers that were heard before."""

@@ -235,7 +235,7 @@ async def test_new_calls_stay_outside_while_datagrams_are_read_too_late(
 ) -> None:
     """Each would make all others slower; the carrier takes its other way, and calls that stand go on."""
     (listener,) = scene.stack._udp.values()
-    monkeypatch.setattr(listener, "late_s", lambda: MOST_LATE_S + 0.1)
+    monkeypatch.setattr(listener, "late_s", MOST_LATE_S + 0.1)
     answer = refused(scene)
     assert answer.status == 503 and answer.get("Retry-After")
     assert scene.channel.report("sip")["refused"] == {"late": 1}  # type: ignore[index]
