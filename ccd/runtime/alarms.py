@@ -31,6 +31,7 @@ def _found(doors: Doors, seen: Troubles) -> list[View]:
         found.append(alarm("recordings fail", "", f"{row['failed']} in a row: {row['problem']}"))
     if ahead_s := doors.ahead_s():
         found.append(alarm("clock ahead", "", _ahead(ahead_s)))
+    found += [alarm("calls turned away", "", row["why"]) for row in gather(doors, "door")]
     found += [alarm("audio ports used up", "", row["why"]) for row in gather(doors, "ports")]
     found += [alarm("disk nearly full", path, how) for path, how in doors.full_disks().items()]
     if doors.backups is not None and doors.backups.problem:

@@ -214,6 +214,8 @@ class VoiceChannel:
             return self.recording_faults.report()
         if topic == "certificates":
             return self.certificates.report()
+        if topic == "door":
+            return self.door.turned_away(self.clock.now())
         if topic == "ports":
             return self.engine.scarcity()
         if topic == "sip":

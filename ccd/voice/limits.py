@@ -13,6 +13,15 @@ MOST_BEHIND_S = 2.0
 MOST_LATE_S = 0.5
 """So long datagrams may come late (`UdpListener.late_s`): a pause of the machine is over sooner."""
 BURST_S = 0.5
+QUIET_S = 60.0
+"""So long after the last refusal it is no alarm any more, and counting begins anew."""
+_TOLD = {
+    "dialogs": "for more calls than sip.max_dialogs",
+    "rate": "for more new calls than sip.max_new_calls_per_s",
+    "behind": "while what happened was carried out too late",
+    "late": "while messages were read too late: more calls than this core can do",
+}
+"""Grounds that somebody ought to know of. The others are an alarm of their own, or somebody's wish."""
 
 Behind = Callable[[], tuple[float, bool]]
 """Age of the oldest fact that is not carried out yet (s), and whether the ledger cannot be written."""
@@ -28,6 +37,8 @@ class Door:
         "_late_s",
         "_rate",
         "_tokens",
+        "_turned_at",
+        "_turned_away",
         "draining",
         "most_dialogs",
         "refused",
@@ -46,6 +57,8 @@ class Door:
         self._late_s = late_s
         self.draining = False
         self.refused: dict[str, int] = {}
+        self._turned_away: dict[str, int] = {}
+        self._turned_at = now
 
     def admit(self, dialogs: int, now: float, *, colleague: bool = False) -> str:
         """Empty: come in. Else the ground for refusing, counted.
@@ -57,10 +70,27 @@ class Door:
         self._last = now
         ground = self._ground(dialogs, colleague)
         if ground:
-            self.refused[ground] = self.refused.get(ground, 0) + 1
+            self._count(ground, now)
         else:
             self._tokens -= 1.0
         return ground
+
+    def turned_away(self, now: float) -> list[dict[str, str]]:
+        """One row with the `why` while new calls are refused for too much load, none else."""
+        if now - self._turned_at > QUIET_S:
+            self._turned_away.clear()
+        if not self._turned_away:
+            return []
+        counts = "; ".join(f"{count} {_TOLD[ground]}" for ground, count in self._turned_away.items())
+        return [{"why": f"new calls got 503: {counts}"}]
+
+    def _count(self, ground: str, now: float) -> None:
+        self.refused[ground] = self.refused.get(ground, 0) + 1
+        if ground in _TOLD:
+            if now - self._turned_at > QUIET_S:
+                self._turned_away.clear()
+            self._turned_away[ground] = self._turned_away.get(ground, 0) + 1
+            self._turned_at = now
 
     def _ground(self, dialogs: int, colleague: bool) -> str:
         if self.draining and not colleague:

@@ -127,6 +127,10 @@ async def test_too_many_calls_are_refused_in_time(make_site: Make) -> None:
         await again.bye()
         status = (await site.ask("status"))["daemon"]["counters"]["voice"]["sip"]
         assert status["refused"] == {"dialogs": 1}
+        (alarm,) = (await site.ask("status"))["alarms"]
+        assert (
+            alarm["what"] == "calls turned away" and "1 for more calls than sip.max_dialogs" in alarm["why"]
+        )
 
 
 async def test_a_burst_above_the_rate_is_refused(make_site: Make) -> None:

@@ -76,6 +76,7 @@ class PhoneChannel(FakeChannel):
     certificates: tuple[dict[str, Any], ...] = ()
     """Those that are to be renewed."""
     scarcity: tuple[dict[str, str], ...] = ()
+    turned_away: tuple[dict[str, str], ...] = ()
     """Why newcomers get no port for audio."""
 
     def report(self, topic: str, argument: str = "") -> Any:
@@ -112,6 +113,7 @@ class PhoneChannel(FakeChannel):
             "sip trace": [message for message in TRACE if argument in ("", "voice:traced")],
             "certificates": self.certificates,
             "ports": self.scarcity,
+            "door": self.turned_away,
             "sip": {"transactions": 0, "refused": {}},
         }
         return told.get(topic)

@@ -622,6 +622,14 @@ async def test_audio_ports_that_are_used_up_are_an_alarm(room: Room) -> None:
     assert (await room.ask("status"))["alarms"] == []
 
 
+async def test_calls_that_are_turned_away_are_an_alarm(room: Room) -> None:
+    room.channel.turned_away = ({"why": "new calls got 503: 3"},)
+    (alarm,) = (await room.ask("status"))["alarms"]
+    assert (alarm["what"], alarm["why"]) == ("calls turned away", "new calls got 503: 3")
+    room.channel.turned_away = ()
+    assert (await room.ask("status"))["alarms"] == []
+
+
 @pytest.mark.parametrize(("ahead_s", "words"), [(30.0, "30 s ahead"), (90_000.0, "25.0 h ahead")])
 async def test_a_machine_whose_clock_was_set_back_is_an_alarm(room: Room, ahead_s: float, words: str) -> None:
     room.ahead_s = ahead_s

@@ -44,9 +44,7 @@ def test_what_asyncio_logs_is_a_line_like_others(capsys: pytest.CaptureFixture[s
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
     assert line["level"] == "error" and line["logger"] == "asyncio"
     assert "refuse" in line["event"] and "ValueError: no" in line["exception"]
-    logging.getLogger("asyncio").error(
-        "%d", "no number"
-    )  # their fault, told and not raised
+    logging.getLogger("asyncio").error("%d", "no number")  # their fault, told and not raised
     assert "no number" in capsys.readouterr().err
     configure("auto", "info", {"JOURNAL_STREAM": "8:1"})
     uvloop.run(meet())

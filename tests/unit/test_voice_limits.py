@@ -3,7 +3,7 @@
 import pytest
 
 from ccd.model.settings import SipSettings
-from ccd.voice.limits import MOST_BEHIND_S, MOST_LATE_S, Door
+from ccd.voice.limits import MOST_BEHIND_S, MOST_LATE_S, QUIET_S, Door
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,30 @@ def test_what_waits_too_long_keeps_new_calls_out(
     door = Door(SipSettings(), lambda: (age_s, stalled), lambda: late_s, 0.0)
     assert door.admit(0, 0.0) == ground
     assert door.refused == ({ground: 1} if ground else {})
+
+
+def test_who_is_turned_away_is_told_until_a_minute_after_the_last() -> None:
+    settings = SipSettings(max_dialogs=5, max_new_calls_per_s=2.0)
+    late, stalled = [0.0], [False]
+    door = Door(settings, lambda: (0.0, stalled[0]), lambda: late[0], 100.0)
+    assert door.turned_away(100.0) == []
+    assert [door.admit(each, 100.0) for each in (0, 5, 5, 0)] == ["", "dialogs", "dialogs", "rate"]
+    late[0] = 9.0
+    assert door.admit(0, 150.0) == "late"
+    (row,) = door.turned_away(150.0 + QUIET_S)
+    for each in ("503", "2 for more calls than sip.max_dialogs", "1 for more new calls", "1 while messages"):
+        assert each in row["why"]
+    assert door.turned_away(150.1 + QUIET_S) == []
+    assert door.admit(0, 300.0) == "late"
+    assert door.admit(5, 400.0) == "dialogs"
+    (row,) = door.turned_away(400.0)
+    assert "1 for more calls" in row["why"] and "late" not in row["why"]
+    assert door.refused == {"dialogs": 3, "rate": 1, "late": 2}
+
+
+def test_what_somebody_wished_or_another_alarm_tells_is_no_alarm() -> None:
+    door = Door(SipSettings(), lambda: (9.0, True), lambda: 0.0, 0.0)
+    assert door.admit(0, 0.0) == "ledger"
+    door.draining = True
+    assert door.admit(0, 0.0) == "draining"
+    assert door.turned_away(0.0) == []
