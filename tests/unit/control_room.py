@@ -76,8 +76,9 @@ class PhoneChannel(FakeChannel):
     certificates: tuple[dict[str, Any], ...] = ()
     """Those that are to be renewed."""
     scarcity: tuple[dict[str, str], ...] = ()
-    turned_away: tuple[dict[str, str], ...] = ()
     """Why newcomers get no port for audio."""
+    turned_away: tuple[dict[str, str], ...] = ()
+    """Why new calls get 503."""
 
     def report(self, topic: str, argument: str = "") -> Any:
         trunk = {"trunk": "carrier", "up": False, "note": "503", "host": "192.0.2.1", "addresses": []}

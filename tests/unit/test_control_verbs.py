@@ -614,19 +614,18 @@ async def test_a_certificate_to_renew_is_an_alarm_and_another_one_when_it_is_urg
     assert (await room.ask("status"))["alarms"] == []
 
 
-async def test_audio_ports_that_are_used_up_are_an_alarm(room: Room) -> None:
-    room.channel.scarcity = ({"why": "2 of 8 are free"},)
+@pytest.mark.parametrize(
+    ("told", "what", "why"),
+    [
+        ("scarcity", "audio ports used up", "2 of 8 are free"),
+        ("turned_away", "calls turned away", "new calls got 503: 3"),
+    ],
+)
+async def test_why_new_calls_are_refused_is_an_alarm(room: Room, told: str, what: str, why: str) -> None:
+    setattr(room.channel, told, ({"why": why},))
     (alarm,) = (await room.ask("status"))["alarms"]
-    assert (alarm["what"], alarm["why"]) == ("audio ports used up", "2 of 8 are free")
-    room.channel.scarcity = ()
-    assert (await room.ask("status"))["alarms"] == []
-
-
-async def test_calls_that_are_turned_away_are_an_alarm(room: Room) -> None:
-    room.channel.turned_away = ({"why": "new calls got 503: 3"},)
-    (alarm,) = (await room.ask("status"))["alarms"]
-    assert (alarm["what"], alarm["why"]) == ("calls turned away", "new calls got 503: 3")
-    room.channel.turned_away = ()
+    assert (alarm["what"], alarm["why"]) == (what, why)
+    setattr(room.channel, told, ())
     assert (await room.ask("status"))["alarms"] == []
 
 

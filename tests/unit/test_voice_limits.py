@@ -26,8 +26,8 @@ def test_what_waits_too_long_keeps_new_calls_out(
 
 def test_who_is_turned_away_is_told_until_a_minute_after_the_last() -> None:
     settings = SipSettings(max_dialogs=5, max_new_calls_per_s=2.0)
-    late, stalled = [0.0], [False]
-    door = Door(settings, lambda: (0.0, stalled[0]), lambda: late[0], 100.0)
+    late = [0.0]
+    door = Door(settings, lambda: (0.0, False), lambda: late[0], 100.0)
     assert door.turned_away(100.0) == []
     assert [door.admit(each, 100.0) for each in (0, 5, 5, 0)] == ["", "dialogs", "dialogs", "rate"]
     late[0] = 9.0
