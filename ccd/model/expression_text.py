@@ -62,10 +62,10 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 
 
 _SKIP = re.compile(r"\s*+")
-_NUMBER = re.compile(r"[0-9]++(?:\.[0-9]++)?+")
+_NUMBER = re.compile(r"[0-9]++(?>(?:\.[0-9]++)?)")
 _TEXT = re.compile(r"\"([^\"]*+)\"|'([^']*+)'")
-_NAME = re.compile(r"[^\W\d]\w*+(?:\.(?:\w++|\"[^\".]++\"|'[^'.]++'))*+")
-_SKILL = re.compile(r"[^\W\d]\w*+(?:[-.]\w++)*+")
+_NAME = re.compile(r"[^\W\d]\w*+(?>(?:\.(?:\w++|\"[^\".]++\"|'[^'.]++'))*)")
+_SKILL = re.compile(r"[^\W\d]\w*+(?>(?:[-.]\w++)*)")
 _PLAIN = re.compile(r"\w++")
 _SIGN = re.compile(r"<=|>=|==|!=|[<>()\[\],+\-*/]")
 _QUOTE = re.compile("[\"']")

@@ -23,6 +23,8 @@ from ccd.sip.grammar import (
     SipParseError,
     excerpt,
     is_token,
+    many,
+    once,
     split_list,
 )
 from ccd.sip.headers import CSeq, read_hop
@@ -33,9 +35,9 @@ _number = re.compile(r"[0-9]{1,10}").fullmatch
 _retry_after = re.compile(r"([0-9]{1,40})(?![0-9])").match
 _warning = re.compile(r"[0-9]{3}[ \t]").match
 _well_formed_address = WELL_FORMED_ADDRESS.fullmatch
-_SIMPLE_PARAMS = r"(?:;[A-Za-z0-9._\-]++(?:=[A-Za-z0-9._\-]++)?+)*+"
+_SIMPLE_PARAMS = many(r";[A-Za-z0-9._\-]++" + once(r"=[A-Za-z0-9._\-]++"))
 _usual_address = re.compile(
-    rf"<sip:\+?[A-Za-z0-9]++@{PLACE}(?::{PORT})?+{_SIMPLE_PARAMS}>(?:;tag={TOKEN})?+"
+    rf"<sip:\+?[A-Za-z0-9]++@{PLACE}{once(f':{PORT}')}{_SIMPLE_PARAMS}>{once(f';tag={TOKEN}')}"
 ).fullmatch
 """A number or a plain name at a host: well formed, and read faster than by the pattern for all of them."""
 _well_formed_uri = SIP_URI.fullmatch

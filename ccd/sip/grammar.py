@@ -36,6 +36,21 @@ def excerpt(text: str, limit: int = 60) -> str:
     return "".join(char if char.isprintable() else "?" for char in shown)
 
 
+def many(part: str) -> str:
+    """`part` any number of times, and none of them given back.
+
+    An atomic group, for Python before 3.11.5 (Debian 12 has 3.11.2) gets a group with `*+` wrong: where
+    `part` matches in its beginning only, that is swallowed (cpython issue 106052).
+    `[…]*+` is good everywhere.
+    """
+    return f"(?>(?:{part})*)"
+
+
+def once(part: str) -> str:
+    """`part` once or not at all, and not given back; for the reason see `many`."""
+    return f"(?>(?:{part})?)"
+
+
 KEPT = 256
 """How many values of late each of the caches keeps that a stranger may fill with lines of 8 KB."""
 KEPT_SHORT, SHORT = 1024, 256
@@ -47,14 +62,16 @@ PLACE = r"[A-Za-z0-9_][A-Za-z0-9._\-]*+"
 """A host but for IPv6."""
 HOST = rf"(?:\[[0-9A-Fa-f:.]++\]|{PLACE})"
 PORT = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{1,4})(?![0-9])"
-QUOTED = r'"(?:[^"\\]++|\\.)*+"'
+QUOTED = '"' + many(r'[^"\\]++|\\.') + '"'
 _NAME = r'[^\x00-\x20\x7f;,"<>=]++'
 _VALUE = r'[^\x00-\x20\x7f;,"<>]++'
-PARAMS = rf"(?:{LWS};{LWS}{_NAME}(?:{LWS}={LWS}(?:{QUOTED}|{_VALUE}))?+)*+{LWS}"
+PARAMS = many(rf"{LWS};{LWS}{_NAME}" + once(rf"{LWS}={LWS}(?:{QUOTED}|{_VALUE})")) + LWS
 
-_USER = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/#]*+(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-_.!~*'()&=+$,;?/#]*+)*+"
-_AFTER_USER = r"[A-Za-z0-9\-_.!~*'()&=+$,]*+(?:%[0-9A-Fa-f]{2}[A-Za-z0-9\-_.!~*'()&=+$,]*+)*+"
-_URI_PARAMS = r'(?:;[^\x00-\x20\x7f;?=<>"]++(?:=[^\x00-\x20\x7f;?<>"]*+)?+)*+'
+_USER_CHARS = r"[A-Za-z0-9\-_.!~*'()&=+$,;?/#]*+"
+_USER = _USER_CHARS + many("%[0-9A-Fa-f]{2}" + _USER_CHARS)
+_AFTER_CHARS = r"[A-Za-z0-9\-_.!~*'()&=+$,]*+"
+_AFTER_USER = _AFTER_CHARS + many("%[0-9A-Fa-f]{2}" + _AFTER_CHARS)
+_URI_PARAMS = many(r';[^\x00-\x20\x7f;?=<>"]++' + once(r'=[^\x00-\x20\x7f;?<>"]*+'))
 _URI_HEADERS = r'\?[^\x00-\x20\x7f<>"]*+'
 _SIP = r"[sS][iI][pP][sS]?"
 _TEL = r"[tT][eE][lL]"
@@ -89,7 +106,7 @@ DATE = re.compile(
 is_token = re.compile(TOKEN).fullmatch
 _plain_value = re.compile(r"[A-Za-z0-9\-.!%*_+`'~\[\]:]+").fullmatch
 _escaped_pair = re.compile(r"\\(.)", re.DOTALL)
-_element = re.compile(rf'(?:[^",<]++|{QUOTED}|<[^>]*+>)*+', re.DOTALL)
+_element = re.compile(many(rf'[^",<]++|{QUOTED}|<[^>]*+>'), re.DOTALL)
 
 
 def unquote(text: str) -> str:

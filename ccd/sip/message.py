@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Final
 
 from ccd.sip.check import check_request_line
-from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, without_breaks
+from ccd.sip.grammar import KEPT, SipParseError, excerpt, is_token, many, without_breaks
 from ccd.sip.headers import REASONS, SINGLE_HEADERS, Hop, make_hop, read_cseq
 from ccd.sip.lines import LONE_BREAK, good_lines, read_header
 from ccd.sip.table import STAR, Headers, Message, good_headers, name_of
@@ -165,7 +165,7 @@ _values_of_mandatory = itemgetter(*_MANDATORY)  # CSeq last
 _LONGEST_METHOD: Final = 64
 _copied_lines = re.compile(
     r"\r\n((?=[vftic])(?:via|v|from|f|to|t|call-id|i|cseq)[ \t]*+:"
-    r"[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)(?=\r\n|\Z)",
+    r"[^\r\n]*+" + many(r"\r\n[ \t][^\r\n]*+") + r")(?=\r\n|\Z)",
     re.IGNORECASE,
 )
 """What an answer copies, found without reading the rest: that may be all that a datagram can hold."""

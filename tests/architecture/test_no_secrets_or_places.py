@@ -1,6 +1,7 @@
 """The repository tells nothing about where it was built and keeps no secrets and no loose ends."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -39,11 +40,9 @@ NOT_OURS = {".git", ".venv", "__pycache__", "run", "dist", "build", "node_module
 def our_files() -> list[Path]:
     """What git would keep: tracked, or new and not ignored; without git, everything but caches."""
     asked = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    told = subprocess.run(asked, capture_output=True, check=False)
-    if told.returncode == 0 and told.stdout:
-        paths = [ROOT / name for name in told.stdout.decode().split("\0") if name]
-    else:
-        paths = list(ROOT.rglob("*"))
+    told = subprocess.run(asked, capture_output=True, check=False).stdout if shutil.which("git") else b""
+    listed = [ROOT / name for name in told.decode().split("\0") if name]
+    paths = listed or list(ROOT.rglob("*"))
     return [
         path
         for path in paths
