@@ -14,6 +14,8 @@ from ccd.model.settings import Secret
 
 MOST_BYTES = 65_536
 _CURE = 'write "env:NAME", "file:PATH" or "credential:NAME" and keep the secret itself out of this file'
+_CREATE = "create it with the secret as one line"
+_LOAD = "give the service LoadCredential={}:PATH (systemctl edit ccd)"
 
 
 class SecretSource:
@@ -62,11 +64,11 @@ class SecretSource:
             return Secret("")
         if self._folder is None:
             problem = f"the systemd credential {name} was looked for, but $CREDENTIALS_DIRECTORY is not set"
-            self._missing(path, problem, f"start by systemd with LoadCredential={name}:PATH")
+            self._missing(path, problem, _LOAD.format(name))
             return Secret("")
-        return self._from_file(path, self._folder / name, "systemd credential")
+        return self._from_file(path, self._folder / name, "systemd credential", _LOAD.format(name))
 
-    def _from_file(self, path: Path, file: FilePath, what: str) -> Secret:
+    def _from_file(self, path: Path, file: FilePath, what: str, create: str = _CREATE) -> Secret:
         try:
             state = file.stat()
             if not stat.S_ISREG(state.st_mode) or state.st_size > MOST_BYTES:
@@ -76,7 +78,7 @@ class SecretSource:
                 self._fault(path, f"the {what} {file} can be read by everybody", f"chmod 640 {file}")
             value = file.read_bytes().decode().strip("\r\n")
         except FileNotFoundError:
-            self._missing(path, f"the {what} {file} does not exist", "create it with the secret as one line")
+            self._missing(path, f"the {what} {file} does not exist", create)
             return Secret("")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,9 @@ def back_up(ledger: Path, target: Path) -> Backup:
     Raises `Refused` (there is such a file, it cannot be written), else as the ledger does.
     """
     began = monotonic()
-    if target.exists():
-        raise Refused("backup.exists", f"{target} exists already — name another file, or move it away")
+    with _writes(target):
+        if target.exists():
+            raise Refused("backup.exists", f"{target} exists already — name another file, or move it away")
     part = target.with_name(target.name + PART)
     with closing(connect(ledger, "normal", 2.0, create=False)) as source:
         require_current(source, ledger)
@@ -62,7 +63,8 @@ def back_up(ledger: Path, target: Path) -> Backup:
             with _writes(target):
                 give_name(part, target)
         except BaseException:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # of a disk that may only be read: what went wrong first is what is told
+                part.unlink(missing_ok=True)
             raise
     return Backup(str(target), seq, at, records, target.stat().st_size, monotonic() - began)
 

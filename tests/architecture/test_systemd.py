@@ -22,10 +22,11 @@ def settings(name: str) -> list[str]:
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
     """The unit as `make install` writes it, its program there."""
-    program = tmp_path / "bin" / "python"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    for name in ("python", "ccctl"):
+        program = tmp_path / "bin" / name
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
     file = tmp_path / "ccd.service"
     file.write_text(UNIT.replace("@LIBDIR@", str(tmp_path)).replace("@SHAREDIR@", "/usr/local/share"))
     return file
@@ -61,6 +62,11 @@ def test_the_unit_notifies_and_watches() -> None:
     assert settings("KillMode") == ["mixed"]
     assert 5 <= int(settings("WatchdogSec")[0]) <= 30
     assert settings("ExecStart") == ["@LIBDIR@/bin/python -m ccd --config /etc/ccd"]
+
+
+def test_a_reload_fails_where_the_configuration_is_refused() -> None:
+    """A signal has no answer: `systemctl reload` said that all was well."""
+    assert settings("ExecReload") == ["@LIBDIR@/bin/ccctl reload"]
 
 
 def test_a_wrong_configuration_is_not_tried_again() -> None:

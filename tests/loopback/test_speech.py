@@ -88,6 +88,7 @@ def correlation(heard: array, sent: array) -> float:  # type: ignore[type-arg]
     return best
 
 
+@pytest.mark.needs("espeak-ng")
 def test_the_correlation_tells_texts_apart() -> None:
     """The measure itself: another text does not pass."""
     plan = SpeechPlan("espeak", "")
@@ -101,6 +102,7 @@ def test_the_correlation_tells_texts_apart() -> None:
     assert correlation(sounds[0], sounds[1]) < 0.5
 
 
+@pytest.mark.needs("espeak-ng")
 @pytest.mark.parametrize(("workers", "codec"), [(1, PCMU), (0, PCMA)])
 async def test_a_party_hears_what_espeak_rendered(
     sites: list[Site], tmp_path: Path, workers: int, codec: str
@@ -119,6 +121,7 @@ async def test_a_party_hears_what_espeak_rendered(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.mark.needs("espeak-ng")
 async def test_a_text_is_rendered_once_and_the_disk_serves_the_next_worker(
     sites: list[Site], tmp_path: Path
 ) -> None:
@@ -143,6 +146,7 @@ async def test_a_text_is_rendered_once_and_the_disk_serves_the_next_worker(
     assert counter.read_text() == "x"
 
 
+@pytest.mark.needs("espeak-ng")
 async def test_texts_ahead_are_rendered_before_anybody_asks(sites: list[Site], tmp_path: Path) -> None:
     plan = SpeechPlan("espeak", str(tmp_path / "speech"))
     site = await begin(sites, plan)
@@ -172,6 +176,7 @@ async def test_a_slow_engine_delays_nobody_else_and_is_left_out_at_the_time_out(
     assert order == ["t1", "p1", "p2", "t2"]
 
 
+@pytest.mark.needs("espeak-ng")
 async def test_what_cannot_be_rendered_is_left_out_and_the_rest_is_played(
     sites: list[Site], tmp_path: Path
 ) -> None:

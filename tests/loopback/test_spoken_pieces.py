@@ -81,6 +81,7 @@ async def begin(lines: list[Line], folder: Path, plan: SpeechPlan | None) -> Lin
     return line
 
 
+@pytest.mark.needs("espeak-ng")
 async def test_a_missing_piece_is_spoken_between_the_recorded_ones(lines: list[Line], tmp_path: Path) -> None:
     record(tmp_path / "prompts")
     plan = SpeechPlan("espeak", str(tmp_path / "speech"), voices={LANGUAGE: "fr"})

@@ -46,6 +46,13 @@ def test_missing_ones_name_where_they_were_looked_for(tmp_path: Path) -> None:
     assert "$CREDENTIALS_DIRECTORY is not set" in one_fault(tmp_path, "credential:gone").problem
 
 
+def test_a_credential_that_is_missing_is_cured_in_the_unit(tmp_path: Path) -> None:
+    """Its file is systemd's: nobody can create it."""
+    for folder in (tmp_path, None):
+        cure = one_fault(tmp_path, "credential:gone", folder).cure
+        assert cure == "give the service LoadCredential=gone:PATH (systemctl edit ccd)"
+
+
 @pytest.mark.parametrize("text", ["hunter2", "env:", "file:", "credential:", "", "ENV:PW", "http:x"])
 def test_in_clear_or_empty(tmp_path: Path, text: str) -> None:
     fault = one_fault(tmp_path, text)

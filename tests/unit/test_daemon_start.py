@@ -80,7 +80,7 @@ def test_a_terminal_that_is_not_utf8_gets_question_marks(tmp_path: Path, program
     }
     done = subprocess.run(argv, capture_output=True, check=False, timeout=60, env=env)
     assert done.returncode == 0, done.stderr
-    assert b"CREDENTIALS_DIRECTORY is not set ? start by systemd" in done.stdout
+    assert b"CREDENTIALS_DIRECTORY is not set ? give the service LoadCredential=" in done.stdout
 
 
 def test_help_says_what_there_is_to_know(capsys: pytest.CaptureFixture[str]) -> None:

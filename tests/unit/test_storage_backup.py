@@ -1,5 +1,6 @@
 """A copy of the ledger: whole while it grows, never over another file, and taken away when it fails."""
 
+import errno
 import json
 import os
 import sqlite3
@@ -115,6 +116,27 @@ def test_a_damaged_copy_gets_no_name(
 
 def test_a_folder_that_is_not_there_is_told_in_words(ledger: SqliteLedger, tmp_path: Path) -> None:
     ledger.close()
+    with pytest.raises(Refused, match="No such file or directory — the service may write below its state"):
+        back_up(tmp_path / "ledger.sqlite", tmp_path / "nowhere" / "copy.sqlite")
+
+
+def test_a_name_that_cannot_even_be_looked_for_is_told_in_words(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """As root's own folder is to the service: it was a traceback's last line."""
+    ledger.close()
+    with pytest.raises(Refused, match=r"cannot be written: File name too long — the service may write below"):
+        back_up(tmp_path / "ledger.sqlite", tmp_path / ("x" * 300))
+
+
+def test_of_a_disk_that_may_only_be_read_the_first_refusal_is_told(
+    ledger: SqliteLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taking the half copy away is refused there too."""
+    ledger.close()
+
+    def refuse(_path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(Refused, match="No such file or directory — the service may write below its state"):
         back_up(tmp_path / "ledger.sqlite", tmp_path / "nowhere" / "copy.sqlite")
 
