@@ -25,7 +25,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
 # the tests on the wire mostly wait: two for each core; those that measure time (`alone`) come after them
 WIRE_WORKERS ?= $(shell echo $$(($(WORKERS) * 2)))
 
-.PHONY: help venv demo test check format lint types quicktests bench bench-quick soak install uninstall clean distclean
+.PHONY: help venv demo test check format lint types quicktests bench bench-quick soak fresh install uninstall clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -91,6 +91,9 @@ bench-quick: venv ## the same, briefly: shows that the benches run, not how fast
 
 soak: venv ## the long runs: 200 SIPp calls at 10 a second, lost packets, kill -9 under traffic
 	@CCD_SOAK=1 $(PY) -m pytest -q --timeout 900 tests/interop/test_crowd.py tests/interop/test_crash.py tests/interop/test_torn_messages.py
+
+fresh: ## as root: a new Debian 12 in a folder, make demo and make test in it, ccd.service under its systemd (15 min)
+	@tests/fresh/debian.sh
 
 # -- put in place ----------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """`make demo`: a scripted morning over real SIP and RTP, on loopback, as an ordinary user.
 
-Starts ccd with conf/demo in a folder of its own, two agents' softphones and four callers (PJSIP, a
-stack that we did not write), plays the script below, shows the live view as it goes, and ends with a table
+Starts ccd with conf/demo in a folder of its own, two agents' softphones and four callers (PJSIP or baresip,
+stacks that we did not write), plays the script below, shows the live view as it goes, and ends with a table
 that must add up: offered = handled + abandoned + overflowed + waiting, and each recording holds the
 voices (tones) that it should. Exit code 0 only when all of that is so.
 """
@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 from ccd.cli.text import width
 from ccd.cli.top import frame_lines
 from ccd.control.client import ControlClient
-from tests.peers.pjsip import PjsipPhone
+from demo.phones import Party, kind_of_phones
 from tests.peers.ports import free_block, free_port
 from tests.peers.tones import check_heard
 
@@ -38,6 +38,7 @@ class Demo:
         self.web = free_port()
         self.media = free_block(200)
         self.began = time.monotonic()
+        self.kind = kind_of_phones()
         self.daemon: asyncio.subprocess.Process | None = None
         self.failed: list[str] = []
 
@@ -90,14 +91,14 @@ class Demo:
             "\n".join("        │ " + line for line in frame_lines(frame, min(width(), 100) - 10)), flush=True
         )
 
-    def phone(self, name: str, **options: Any) -> PjsipPhone:
-        return PjsipPhone(
+    def phone(self, name: str, **options: Any) -> Party:
+        return self.kind(
             name, "demo", registrar=f"127.0.0.1:{self.sip}", domain="demo.invalid", tone_hz=TONES[name],
             folder=self.folder / name, **options,
         )  # fmt: skip
 
-    def caller(self, name: str) -> PjsipPhone:
-        return PjsipPhone(name, tone_hz=TONES[name], folder=self.folder / name)
+    def caller(self, name: str) -> Party:
+        return self.kind(name, tone_hz=TONES[name], folder=self.folder / name)
 
     async def stop(self) -> None:
         if self.daemon is not None and self.daemon.returncode is None:
@@ -111,14 +112,14 @@ class Demo:
 
     # -- the script ----------------------------------------------------------------------------------
 
-    async def log_in(self, phone: PjsipPhone) -> None:
+    async def log_in(self, phone: Party) -> None:
         await phone.dial("*41")
-        await phone.state("CONFIRMED")
-        await phone.state("DISCONNECTED")
+        await phone.answered()
+        await phone.ended()
 
-    async def call(self, caller: PjsipPhone, key: str) -> None:
+    async def call(self, caller: Party, key: str) -> None:
         await caller.dial(f"sip:{NUMBER}@127.0.0.1:{self.sip}")
-        await caller.state("CONFIRMED")
+        await caller.answered()
         await asyncio.sleep(1.0)
         await caller.press(key)
 
@@ -135,12 +136,12 @@ class Demo:
 
             await self.call(dora, "1")
             self.say("Dora called, heard the menu, pressed 1 (Sales)")
-            first, second = await self.first_ringing(alice, bob)
-            self.say(f"{first.user}'s phone rings, shows: {await self.display(first)}")
+            first, second, shows = await self.first_ringing(alice, bob)
+            self.say(f"{first.user}'s phone rings, shows: {shows}")
             await first.accept()
             await self.call(emil, "1")
             self.say("Emil called, pressed 1 too")
-            await second.event("incoming")
+            await second.rings()
             self.say(f"{second.user}'s phone rings ({first.user} is taken)")
             await second.accept()
             await self.call(fay, "1")
@@ -159,7 +160,7 @@ class Demo:
             self.say("Gus gives up")
             await dora.hangup()
             self.say("Dora hangs up; after the wrap-up it is Fay's turn")
-            await first.event("incoming", timeout_s=12)
+            await first.rings()
             await first.accept()
             self.say(f"{first.user} answers Fay")
             await asyncio.sleep(2.0)
@@ -168,7 +169,7 @@ class Demo:
             await asyncio.sleep(1.5)
             await first.transfer(f"sip:{'102' if second is bob else '101'}@demo.invalid")
             self.say(f"{first.user} sends Fay on to {second.user} (blind transfer)")
-            await second.event("incoming", timeout_s=8)
+            await second.rings()
             await second.accept()
             self.say(f"{second.user} answers Fay")
             await asyncio.sleep(2.5)
@@ -179,18 +180,16 @@ class Demo:
             self.sides = (first.user, second.user)
         await self.settle()
 
-    async def first_ringing(self, *phones: PjsipPhone) -> tuple[PjsipPhone, PjsipPhone]:
-        """Who rings, and who does not."""
-        waits = {asyncio.create_task(phone.event("incoming", timeout_s=12)): phone for phone in phones}
+    async def first_ringing(self, one: Party, other: Party) -> tuple[Party, Party, str]:
+        """Who rings, who does not, and what the display of the first shows."""
+        waits = {asyncio.create_task(phone.rings()): phone for phone in (one, other)}
         done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-        winner = waits[next(iter(done))]
-        return winner, next(phone for phone in phones if phone is not winner)
-
-    async def display(self, phone: PjsipPhone) -> str:
-        return str(next(e["remote"] for e in reversed(phone.events) if e["event"] == "incoming"))
+        first = next(iter(done))
+        winner = waits[first]
+        return winner, other if winner is one else one, first.result()
 
     async def settle(self) -> None:
         for _ in range(50):
