@@ -5,9 +5,11 @@ those below for what happens to them.
 """
 
 import shutil
+from contextlib import suppress
 
 from tests.peers.baresip import Baresip
 from tests.peers.pjsip import PjsipPhone, have_pjsua
+from tests.peers.process import PeerFailed
 
 LONGEST_S = 12.0
 MISSING = "the demo has no phones here (pip has no PJSIP for this Python): apt-get install baresip-core"
@@ -39,6 +41,11 @@ class BaresipParty(Baresip):
     async def ended(self) -> None:
         """Until its call is over."""
         await self.event("CALL_CLOSED")
+
+    async def resume(self) -> None:
+        """That of Debian 13 (3.20) does it and says "Invalid argument": the recording will show."""
+        with suppress(PeerFailed):
+            await super().resume()
 
     async def rings(self) -> str:
         """Until it rings; what its display shows."""
