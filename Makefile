@@ -110,7 +110,7 @@ install: ## program, units, reference configuration, docs; honours DESTDIR and P
 	rm -f "$(FRESH)"/lib/python3.*/site-packages/ccd-*.dist-info/direct_url.json "$(FRESH)"/bin/[Aa]ctivate*
 	find "$(FRESH)/bin" -type f -exec sed -i '1s|^#!$(FRESH)|#!$(LIBDIR)|' {} +
 	sed -i '/^command = /d' "$(FRESH)/pyvenv.cfg"
-	"$(FRESH)/bin/python" -m compileall -q -s "$(FRESH)" -p "$(LIBDIR)" "$(FRESH)/lib" || true
+	"$(FRESH)/bin/python" -W ignore -m compileall -q -s "$(FRESH)" -p "$(LIBDIR)" "$(FRESH)/lib" || true
 	if [ -e "$(STAGED)" ]; then mv "$(STAGED)" "$(FORMER)"; fi
 	mv "$(FRESH)" "$(STAGED)"
 	rm -rf "$(FORMER)"

@@ -43,7 +43,7 @@ class BaresipParty(Baresip):
         await self.event("CALL_CLOSED")
 
     async def resume(self) -> None:
-        """That of Debian 13 (3.20) does it and says "Invalid argument": the recording will show."""
+        """That of Debian 13 (1.1.0) does it and says "Invalid argument": the recording will show."""
         with suppress(PeerFailed):
             await super().resume()
 

@@ -4,6 +4,7 @@ A test marked `needs("sipp", "baresip", …)` is skipped where one is missing, w
 it; with CI set in the environment it fails instead: there, nothing may be skipped.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         problems = [problem for problem in map(what_is_missing, mark.args) if problem]
         if problems:
             lacking("; ".join(problems))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """A peer that a test asks for without a mark, as one of several that would do, is skipped likewise."""
+    try:
+        yield
+    except process.PeerMissing as missing:
+        lacking(str(missing))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

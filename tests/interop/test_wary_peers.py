@@ -153,7 +153,6 @@ async def test_a_tcp_trunk_that_closed_its_connection_in_mid_call(make_site: Mak
         names = ("Via", "From", "To", "Call-ID", "CSeq")
         writer.write(bytes(Message("SIP/2.0 200 OK", [(name, bye.get(name)) for name in names])))
         came.put_nowait(bye)
-        await reader.read()
         writer.close()
 
     contact = f"<sip:pbx@127.0.0.1:{port};transport=tcp>"
