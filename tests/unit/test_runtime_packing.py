@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccd.runtime import packing
 from ccd.runtime.packing import COPIED, ITEMS, LET_GO, PIECE, Packing, _lasting, pack
 
 
@@ -217,3 +218,22 @@ def test_the_whole_is_never_put_together() -> None:
             tracemalloc.stop()
         assert b"".join(parts) == msgspec.msgpack.encode(state)
         assert max(map(len, parts)) < 2 * PIECE and max(made) < 4 * PIECE
+
+
+def test_types_are_read_before_facts_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read for the first time they take longer than packing does, and that is once in a daemon's life."""
+    for each in (packing._open_fields, packing._long_fields, packing._lasting, packing._may_be_large):
+        each.cache_clear()
+    packing._read.clear()
+    assert sum(1 for _ in packing.read_types(State)) == 2 * len([State, Place, Leaf, Named])
+    assert not list(packing.read_types(State)), "once is enough"
+    read: list[type] = []
+    monkeypatch.setattr(msgspec.structs, "fields", lambda kind: read.append(kind) or ())
+    state = State(
+        places={str(n): Place(notes=[Leaf("a", 1.0)] * 200) for n in range(200)},
+        leaves={str(n): Leaf("b", 2.0) for n in range(200)},
+        named=Named(many=tuple(range(200))),
+        base=State(sums={"a": {str(n): {"b": 1} for n in range(200)}}),
+    )
+    assert b"".join(rest_of(pack(state), [])) == msgspec.msgpack.encode(state)
+    assert not read

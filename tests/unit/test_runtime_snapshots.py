@@ -11,11 +11,13 @@ import pytest
 from ccd.errors import TryLater
 from ccd.model.facts import LegRinging
 from ccd.runtime import loop as loop_module
+from ccd.runtime import packing as packing_module
 from ccd.runtime import snapshot as snapshot_module
 from ccd.runtime.loop import Runtime
 from ccd.runtime.packing import LET_GO, Packed, pack
 from ccd.runtime.replay import replay
 from ccd.runtime.snapshot import SnapshotBeside, Snapshots
+from ccd.runtime.state import CentreState
 from tests.unit.test_runtime_writer import FAST, GateLedger, HandClock, LogTurns
 
 
@@ -298,3 +300,21 @@ async def test_stop_begins_no_more(tmp_path: Path) -> None:
     await rounds(5)
     assert taking.asked == 1 and taking.saved == []
     await taking.snapshots.stop()
+
+
+async def test_the_types_of_the_state_are_read_before_facts_wait() -> None:
+    packing_module._read.clear()
+    known: list[bool] = []
+
+    async def dumped(_most: int) -> Packed | None:
+        known.append(CentreState in packing_module._read)
+        return Packed(1, 1.0, [b""])
+
+    snapshots = Snapshots(dumped, lambda _packed: None, SnapshotBeside([], told), told)
+    snapshots.due()
+    await asyncio.wait_for(snapshots.finished(), 10)
+    assert known == [True]
+
+
+def told(_code: int, _words: str) -> None:
+    """Nobody listens."""
