@@ -92,7 +92,7 @@ bench-quick: venv ## the same, briefly: shows that the benches run, not how fast
 soak: venv ## the long runs: 200 SIPp calls at 10 a second, lost packets, kill -9 under traffic
 	@CCD_SOAK=1 $(PY) -m pytest -q --timeout 900 tests/interop/test_crowd.py tests/interop/test_crash.py tests/interop/test_torn_messages.py
 
-fresh: ## as root: a new Debian 12 in a folder, make demo and make test in it, ccd.service under its systemd (15 min)
+fresh: ## as root: a new Debian 12 in a folder, make demo and make test in it, ccd.service under its systemd (16 min)
 	@tests/fresh/debian.sh
 
 # -- put in place ----------------------------------------------------------------------------------------
